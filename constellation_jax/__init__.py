@@ -1,0 +1,44 @@
+"""constellation_jax: every satellite and every planned constellation, propagated together in JAX.
+
+`import constellation_jax as cj` gives the public names below, loaded when they are first used; importing it starts no JAX, opens no
+file and changes no flag.
+"""
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+_PUBLIC = {
+    # name: module that defines it, below constellation_jax
+    "Catalog": "inputs.catalog",
+    "Reject": "inputs.catalog",
+    "read_catalog": "inputs.reading",
+    "bundled_population": "inputs.population",
+    "load_shells": "inputs.shells",
+    "Shell": "inputs.shells",
+    "shells_to_catalog": "inputs.shells",
+    "fetch": "inputs.celestrak",
+    "time_grid": "inputs.times",
+    "Elements": "physics.elements",
+    "sgp4": "physics.sgp4",
+    "frames": "physics.frames",
+    "STATUS": "physics.status",
+    "propagate": "studies.propagation",
+    "propagate_to": "studies.propagation",
+    "InputError": "errors",
+}
+__all__ = ["__version__", *_PUBLIC]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = import_module(f"{__name__}.{_PUBLIC[name]}")
+    value = getattr(module, name, module)  # "sgp4" and "frames" are modules themselves
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
