@@ -12,6 +12,8 @@ DEGREE: Final = TWO_PI / 360.0
 MINUTES_PER_DAY: Final = 1440.0
 SECONDS_PER_DAY: Final = 86400.0
 
+MJD_OFFSET: Final = 2400000.5
+"""Julian Date minus Modified Julian Date."""
 MJD_J2000: Final = 51544.5
 """Modified Julian Date of 2000 January 1, 12:00."""
 MJD_1950: Final = 33281.0

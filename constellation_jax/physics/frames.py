@@ -1,0 +1,110 @@
+"""From TEME, the frame of SGP4, to the rotating Earth (ITRS), and from there to geodetic coordinates over WGS-84.
+
+    TEME --GMST82(UT1)--> PEF --polar motion--> ITRS --> latitude, longitude, altitude
+
+Deliberately absent: GCRS and the IAU 2000/2006 chain; nothing that SGP4 gives is exact enough to tell them apart by more than its
+own error, and astropy has them.
+
+Reference: Vallado et al., AIAA 2006-6753 (2006), appendix C; Aoki et al., Astron. Astrophys. 105, 359 (1982), eq. 13 (GMST82);
+Fukushima, J. Geodesy 79, 689 (2006) (geodetic coordinates by Halley's method).
+"""
+
+import jax.numpy as jnp
+from jax import Array
+from jax.typing import ArrayLike
+
+from constellation_jax.physics.constants import (
+    EARTH_ROTATION_RATE,
+    MJD_J2000,
+    SECONDS_PER_DAY,
+    TWO_PI,
+    WGS84_EQUATORIAL_RADIUS_KM,
+    WGS84_FLATTENING,
+)
+from constellation_jax.physics.fastmath import horner, sincos
+
+
+def gmst82(day: ArrayLike, fraction: ArrayLike) -> Array:
+    """Greenwich mean sidereal time of 1982, rad, between 0 and 2 pi.
+
+    Args:
+        day: Modified Julian Date (UT1) of midnight: whole days.
+        fraction: rest of the date, in days. Kept apart so that no digit of the time of day is lost, float32 included.
+    """
+    day, fraction = jnp.asarray(day), jnp.asarray(fraction)
+    days = (day - MJD_J2000) + fraction
+    centuries = days * (1.0 / 36525.0)
+    # Aoki eq. 13 with 876600 h a century written as whole days, which drop out: 67310.54841 s is GMST at the 12 h of J2000
+    turn = (fraction - 0.5) + horner(
+        centuries, (67310.54841 / 86400.0, 8640184.812866 / 86400.0, 0.093104 / 86400.0, -6.2e-6 / 86400.0)
+    )
+    return TWO_PI * (turn - jnp.floor(turn))
+
+
+def teme_to_pef(position_teme: Array, gmst: ArrayLike) -> Array:
+    """Vector (km, shape (..., 3)) in the pseudo Earth-fixed frame, from one in TEME and the sidereal time (rad)."""
+    x, y, z = (position_teme[..., k] for k in range(3))
+    s, c = sincos(jnp.asarray(gmst))
+    return jnp.stack([c * x + s * y, c * y - s * x, z + 0.0 * s], axis=-1)
+
+
+def pef_to_itrs(position_pef: Array, polar_x: ArrayLike, polar_y: ArrayLike) -> Array:
+    """Vector (shape (..., 3)) in ITRS, from one in the pseudo Earth-fixed frame and the coordinates of the pole (rad)."""
+    x, y, z = (position_pef[..., k] for k in range(3))
+    sx, cx = sincos(jnp.asarray(polar_x))
+    sy, cy = sincos(jnp.asarray(polar_y))
+    x, z = cx * x + sx * z, cx * z - sx * x
+    return jnp.stack([x, cy * y - sy * z, sy * y + cy * z], axis=-1)
+
+
+def teme_to_itrs(
+    position_teme: Array, velocity_teme: Array, gmst: ArrayLike, polar_x: ArrayLike, polar_y: ArrayLike
+) -> tuple[Array, Array]:
+    """Position (km) and velocity relative to the rotating Earth (km/s) in ITRS, from those in TEME.
+
+    Args:
+        position_teme: shape (..., 3), km.
+        velocity_teme: shape (..., 3), km/s.
+        gmst: `gmst82` of UT1, rad, shape (...).
+        polar_x, polar_y: coordinates of the pole, rad.
+    """
+    position, velocity = teme_to_pef(position_teme, gmst), teme_to_pef(velocity_teme, gmst)
+    turning = EARTH_ROTATION_RATE * jnp.stack([position[..., 1], -position[..., 0], 0.0 * position[..., 2]], axis=-1)
+    return pef_to_itrs(position, polar_x, polar_y), pef_to_itrs(velocity + turning, polar_x, polar_y)
+
+
+def geodetic_altitude(x: Array, y: Array, z: Array) -> Array:
+    """Height above the WGS-84 ellipsoid, km, of a point in ITRS (km). Finite value and gradient everywhere but the centre."""
+    return _geodetic(x, y, z)[0]
+
+
+def geodetic(x: Array, y: Array, z: Array) -> tuple[Array, Array, Array]:
+    """Geodetic latitude (rad), longitude (rad, -pi to pi) and height above the WGS-84 ellipsoid (km) of a point in ITRS (km)."""
+    altitude, sin_latitude, cos_latitude = _geodetic(x, y, z)
+    # On the axis the longitude has no meaning: 0 is given there, with a gradient of 0
+    axis = (x == 0.0) & (y == 0.0)
+    longitude = jnp.arctan2(jnp.where(axis, 0.0, y), jnp.where(axis, 1.0, x))
+    return jnp.arctan2(sin_latitude, cos_latitude), longitude, altitude
+
+
+def _geodetic(x: Array, y: Array, z: Array) -> tuple[Array, Array, Array]:
+    """Height, and sine and cosine of the latitude up to a common factor."""
+    a, e2 = WGS84_EQUATORIAL_RADIUS_KM, WGS84_FLATTENING * (2.0 - WGS84_FLATTENING)
+    ec = 1.0 - WGS84_FLATTENING  # sqrt(1 - e^2)
+    rho2 = x * x + y * y
+    # the square root has no gradient on the axis: a centimetre away from it is moved less than rounding in the height
+    rho = jnp.sqrt(jnp.maximum(rho2, 1e-10))
+    p = rho * (1.0 / a)
+    # Halley's step from tan(reduced latitude) = |z| / (ec p), with his coefficient B in the form that this start gives it;
+    # one step is below a micrometre from the ground to 100,000 km (tests/physics/test_frames.py)
+    s0, c0 = jnp.abs(z) * (1.0 / a), ec * p
+    a0_squared = s0 * s0 + c0 * c0
+    a0 = jnp.sqrt(a0_squared)
+    d = ec * s0 * a0_squared * a0 + e2 * s0**3
+    f = p * a0_squared * a0 - e2 * c0**3
+    b = 1.5 * e2 * e2 * s0 * s0 * c0 * c0 * p * (a0 - ec)
+    s, c = d * f - b * s0, f * f - b * c0
+    cc = ec * c
+    norm = jnp.sqrt(cc * cc + s * s)
+    height = (rho * cc + jnp.abs(z) * s - a * jnp.sqrt(ec * ec * s * s + cc * cc)) / norm
+    return height, jnp.where(z < 0.0, -s, s), cc

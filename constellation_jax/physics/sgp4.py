@@ -1,0 +1,141 @@
+"""SGP4 and SDP4 as one: from mean elements to position and velocity at any instant.
+
+    coefficients = initialise(elements)
+    state, status = state_at(coefficients, minutes)
+
+Both are pure and work under jit, vmap, grad and jvp; they take scalars for one satellite, or arrays that broadcast. Near-Earth
+orbits (period under 225 minutes) and deep-space ones have kernels of their own, and coefficients of one kind never pay for the
+other: which kind is asked of the numbers where they are known, or said by `regime`. Only where neither is possible (traced
+elements without `regime`) both kernels run and the right result is chosen.
+
+Gradients are finite wherever the elements are, at zero eccentricity and zero inclination too, and where the status is not 0.
+
+Reference: Vallado, Crawford, Hujsak & Kelso, "Revisiting Spacetrack Report #3", AIAA 2006-6753 (2006), "improved" mode.
+"""
+
+import dataclasses
+from functools import partial
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jax.typing import ArrayLike
+
+from constellation_jax.errors import InputError
+from constellation_jax.physics import sdp4, sgp4_near
+from constellation_jax.physics.brouwer import kozai_to_brouwer
+from constellation_jax.physics.constants import DEEP_SPACE_PERIOD_MINUTES, GRAVITY_MODELS, TWO_PI, GravityModel
+from constellation_jax.physics.elements import Elements
+from constellation_jax.physics.sdp4 import DeepSpace
+from constellation_jax.physics.sgp4_common import Orbit
+from constellation_jax.physics.sgp4_near import NearEarth
+
+Regime = Literal["near_earth", "deep_space"]
+_DEEP_SPACE_MEAN_MOTION = TWO_PI / DEEP_SPACE_PERIOD_MINUTES
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Coefficients:
+    """What `initialise` makes of an element set. One of `near` and `deep` is None where all satellites are of the other kind."""
+
+    near: NearEarth | None
+    deep: DeepSpace | None
+    is_deep: Array | None
+    """1.0 where deep space applies; None where one kind is None."""
+    gravity: GravityModel = dataclasses.field(metadata={"static": True})
+
+
+def initialise(elements: Elements, *, gravity: str = "wgs72", regime: Regime | None = None) -> Coefficients:
+    """Coefficients of one satellite, or of many where the elements are arrays.
+
+    Args:
+        elements: mean elements, scalars or arrays of one shape.
+        gravity: static; "wgs72" (what public element sets are fitted with), "wgs72old" or "wgs84".
+        regime: static; "near_earth" or "deep_space" says that all satellites are of that kind, without looking at them.
+
+    Raises:
+        InputError: an unknown gravity model or regime.
+    """
+    if gravity not in GRAVITY_MODELS:
+        raise InputError(f"gravity {gravity!r}: unknown; known are {', '.join(GRAVITY_MODELS)}")
+    if regime not in (None, "near_earth", "deep_space"):
+        raise InputError(f"regime {regime!r}: unknown; known are near_earth, deep_space, or None to find out")
+    model = GRAVITY_MODELS[gravity]
+    elements = jax.tree.map(_inexact, elements)
+    return _initialise(elements, model, regime or _regime(elements, model))
+
+
+def state_at(coefficients: Coefficients, minutes: ArrayLike) -> tuple[Array, Array]:
+    """Position and velocity in TEME, and the status.
+
+    Args:
+        coefficients: of `initialise`.
+        minutes: since the epoch of the elements; broadcasts with the shape of the coefficients.
+
+    Returns:
+        state: shape (..., 6): x, y, z in km, vx, vy, vz in km/s; NaN where the status is not 0.
+        status: int32, shape (...): 0, or why SGP4 gives no state (`constellation_jax.STATUS`). One instant knows nothing of
+            earlier ones: long after a decay SGP4 can return numbers with status 0; `propagate` keeps a satellite failed.
+    """
+    orbit = orbit_at(coefficients, _inexact(minutes))
+    state = jnp.stack([orbit.x, orbit.y, orbit.z, orbit.vx, orbit.vy, orbit.vz], axis=-1)
+    return jnp.where((orbit.status == 0)[..., None], state, jnp.nan), orbit.status
+
+
+@jax.jit
+def orbit_at(coefficients: Coefficients, minutes: Array) -> Orbit:
+    """As `state_at`, with the mean altitude and its rate, component by component; finite, if meaningless, after a failure."""
+    near = deep = None
+    if coefficients.near is not None:
+        near = sgp4_near.evaluate(coefficients.near, minutes, coefficients.gravity)
+    if coefficients.deep is not None:
+        resonance = sdp4.resonance_at(coefficients.deep, minutes)
+        ft = minutes - resonance.atime
+        deep = sdp4.evaluate(coefficients.deep, minutes, resonance, ft, coefficients.gravity)
+    if near is None or deep is None:
+        return near or deep  # type: ignore[return-value]  # initialise sets at least one
+    return Orbit(*(jnp.where(coefficients.is_deep > 0.5, d, n) for d, n in zip(deep, near, strict=True)))
+
+
+@partial(jax.jit, static_argnums=(1, 2))
+def _initialise(elements: Elements, gravity: GravityModel, regime: Regime | None) -> Coefficients:
+    if regime == "near_earth":
+        return Coefficients(sgp4_near.initialise(elements, gravity), None, None, gravity)
+    if regime == "deep_space":
+        return Coefficients(None, sdp4.initialise(elements, gravity), None, gravity)
+    is_deep = _is_deep(elements, gravity)
+    # Each kernel gets harmless elements for the satellites of the other kind, so that nothing there is NaN to spoil a gradient
+    near = jax.tree.map(lambda v, safe: jnp.where(is_deep, safe, v), elements, _SAFE_NEAR_EARTH)
+    deep = jax.tree.map(lambda v, safe: jnp.where(is_deep, v, safe), elements, _SAFE_DEEP_SPACE)
+    return Coefficients(
+        sgp4_near.initialise(near, gravity),
+        sdp4.initialise(deep, gravity),
+        is_deep.astype(jnp.result_type(elements.mean_motion)),
+        gravity,
+    )
+
+
+def _regime(elements: Elements, gravity: GravityModel) -> Regime | None:
+    if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(elements)):
+        return None
+    is_deep = np.asarray(_is_deep(jax.tree.map(np.asarray, elements), gravity, np))
+    if is_deep.all():
+        return "deep_space"
+    return None if is_deep.any() else "near_earth"
+
+
+def _is_deep(elements: Elements, gravity: GravityModel, xp: Any = jnp) -> Array:
+    brouwer, _ = kozai_to_brouwer(elements.mean_motion, elements.eccentricity, xp.cos(elements.inclination), gravity)
+    return brouwer <= _DEEP_SPACE_MEAN_MOTION  # type: ignore[no-any-return]
+
+
+def _inexact(value: ArrayLike) -> Array:
+    array = jnp.asarray(value)
+    return array if jnp.issubdtype(array.dtype, jnp.inexact) else array.astype(jnp.result_type(float))
+
+
+_SAFE_NEAR_EARTH = Elements(0.065, 0.01, 0.9, 0.1, 0.1, 0.1, 0.0, 60000.0, 0.0)
+_SAFE_DEEP_SPACE = Elements(0.005, 0.01, 0.9, 0.1, 0.1, 0.1, 0.0, 60000.0, 0.0)

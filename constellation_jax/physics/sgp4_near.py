@@ -1,0 +1,120 @@
+"""SGP4 for orbits with a period under 225 minutes.
+
+The coefficients are kept as polynomials in the time since an anchor. `initialise` anchors them at the epoch of the element set;
+`shift` moves the anchor. A float32 kernel about an anchor close to the instants it computes is exact to a metre or so at any
+distance from the epoch, since only the phases, which grow with time, lose digits in float32.
+
+Reference: as in sgp4_common.
+"""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from constellation_jax.physics.constants import GravityModel
+from constellation_jax.physics.elements import Elements
+from constellation_jax.physics.fastmath import horner, sincos
+from constellation_jax.physics.sgp4_common import (
+    ECCENTRICITY_FLOOR,
+    Orbit,
+    at_epoch,
+    long_period_coefficients,
+    mean_altitude_and_decay_rate,
+    position_and_velocity,
+)
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class NearEarth:
+    """Coefficients of SGP4 for one satellite (or arrays of them). Tuples are polynomials in minutes since the anchor."""
+
+    mean_anomaly: tuple[Array, Array]
+    """Before drag, rad."""
+    arg_perigee: tuple[Array, Array]
+    """Before drag, rad."""
+    mean_argument: tuple[Array, ...]
+    """M + omega with drag, degree 5, rad."""
+    raan: tuple[Array, Array, Array]
+    turn: tuple[Array, Array]
+    """What drag takes from the argument of perigee and gives to the mean anomaly, secular part, rad."""
+    eccentricity: tuple[Array, Array]
+    """Without the term in sin M."""
+    root_a: tuple[Array, ...]
+    """Square root of the semi-major axis, degree 4, Earth radii^0.5."""
+    eta: Array
+    delmo: Array
+    xmcof: Array
+    bstar_cc5: Array
+    sini: Array
+    cosi: Array
+
+
+def initialise(elements: Elements, gravity: GravityModel) -> NearEarth:
+    """Coefficients of one element set, anchored at its epoch."""
+    e = at_epoch(elements, gravity)
+    # Below a perigee of 220 km SGP4 truncates its drag terms: the coefficients of the dropped ones are zero
+    full = jnp.where(e.perigee < 220.0, 0.0, 1.0)
+    cc1sq = e.cc1 * e.cc1
+    d2 = 4.0 * e.ao * e.tsi * cc1sq
+    temp = d2 * e.tsi * e.cc1 / 3.0
+    d3 = (17.0 * e.ao + e.sfour) * temp
+    d4 = 0.5 * temp * e.ao * e.tsi * (221.0 * e.ao + 31.0 * e.sfour) * e.cc1
+    t3cof = d2 + 2.0 * cc1sq
+    t4cof = 0.25 * (3.0 * d3 + e.cc1 * (12.0 * d2 + 10.0 * cc1sq))
+    t5cof = 0.2 * (3.0 * d4 + 12.0 * e.cc1 * d3 + 6.0 * d2 * d2 + 15.0 * cc1sq * (2.0 * d2 + cc1sq))
+    bstar = jnp.asarray(elements.bstar)
+    bstar_cc5 = full * bstar * e.cc5
+    mo, argpo, nodeo = (jnp.asarray(v) for v in (elements.mean_anomaly, elements.arg_perigee, elements.raan))
+    root_ao = jnp.sqrt(e.ao)
+    return NearEarth(
+        mean_anomaly=(mo, e.mdot),
+        arg_perigee=(argpo, e.argpdot),
+        mean_argument=(
+            mo + argpo, e.mdot + e.argpdot, e.no * e.t2cof, full * e.no * t3cof, full * e.no * t4cof, full * e.no * t5cof,
+        ),
+        raan=(nodeo, e.nodedot, e.nodecf),
+        turn=(jnp.zeros_like(mo), full * e.omgcof),
+        eccentricity=(jnp.asarray(elements.eccentricity) + bstar_cc5 * e.sinmao, -bstar * e.cc4),
+        root_a=(root_ao, -root_ao * e.cc1, -root_ao * full * d2, -root_ao * full * d3, -root_ao * full * d4),
+        eta=e.eta,
+        delmo=e.delmo,
+        xmcof=full * e.xmcof,
+        bstar_cc5=bstar_cc5,
+        sini=e.sinio,
+        cosi=e.cosio,
+    )  # fmt: skip
+
+
+def evaluate(c: NearEarth, t: Array, gravity: GravityModel, small_eccentricity: bool = False) -> Orbit:
+    """State of one satellite t minutes after the anchor of its coefficients.
+
+    Args:
+        small_eccentricity: static; True where the eccentricity stays below `kepler.SMALL_ECCENTRICITY`, which is quicker.
+    """
+    xmdf = horner(t, c.mean_anomaly)
+    delm = c.xmcof * ((1.0 + c.eta * sincos(xmdf)[1]) ** 3 - c.delmo)
+    turn = horner(t, c.turn) + delm
+    em = horner(t, c.eccentricity) - c.bstar_cc5 * sincos(xmdf + turn)[0]
+    bad_eccentricity = (em >= 1.0) | (em < -0.001)
+    em = jnp.clip(em, ECCENTRICITY_FLOOR, 1.0 - ECCENTRICITY_FLOOR)
+    # SGP4 squares this, so a negative value counts by its size; near zero the satellite has long decayed and only finiteness matters
+    signed_root_a = horner(t, c.root_a)
+    root_a = jnp.maximum(jnp.abs(signed_root_a), 1e-3)
+    *state, bad_rectum, below_ground = position_and_velocity(
+        root_a,
+        em,
+        horner(t, c.arg_perigee) - turn,
+        horner(t, c.mean_argument),
+        horner(t, c.raan),
+        c.sini,
+        c.cosi,
+        long_period_coefficients(c.sini, c.cosi, gravity),
+        gravity,
+        small_eccentricity,
+    )
+    root_a_rate = horner(t, tuple(k * a for k, a in enumerate(c.root_a))[1:]) * jnp.sign(signed_root_a)
+    status = jnp.where(bad_eccentricity, 1, jnp.where(bad_rectum, 4, jnp.where(below_ground, 6, 0)))
+    return Orbit(*state, *mean_altitude_and_decay_rate(root_a, root_a_rate, gravity), status.astype(jnp.int32))

@@ -1,0 +1,41 @@
+"""What can become of a satellite at an instant: SGP4's own error numbers, in one table. No JAX here.
+
+The numbers are plain integers, because traced code compares and selects with them. An object that has failed keeps its
+first failure at every later instant: SGP4's equations may return code 0, with nonsense, long after the decay.
+
+Reference: Vallado, Crawford, Hujsak & Kelso, AIAA 2006-6753, function sgp4 (variable `error`). Number 5, "epoch
+elements are sub-orbital", belongs to initialisation in the older codes and is no longer raised there.
+"""
+
+from typing import Final, NamedTuple
+
+OK: Final = 0
+MEAN_ECCENTRICITY_OUT_OF_RANGE: Final = 1
+MEAN_MOTION_NOT_POSITIVE: Final = 2
+PERTURBED_ECCENTRICITY_OUT_OF_RANGE: Final = 3
+SEMILATUS_RECTUM_NEGATIVE: Final = 4
+DECAYED: Final = 6
+
+
+class StatusEntry(NamedTuple):
+    """Name and meaning of one status number."""
+
+    name: str
+    """One word of lower-case letters and underscores, as `flag_meanings` needs it."""
+    meaning: str
+    """What it says of the object, as a sentence for messages and reports."""
+
+
+STATUS: Final[dict[int, StatusEntry]] = {
+    OK: StatusEntry("ok", "The state is valid."),
+    MEAN_ECCENTRICITY_OUT_OF_RANGE: StatusEntry(
+        "mean_eccentricity_out_of_range", "Drag has carried the mean eccentricity to 1 or more, or below -0.001."
+    ),
+    MEAN_MOTION_NOT_POSITIVE: StatusEntry("mean_motion_not_positive", "The mean motion is zero or negative."),
+    PERTURBED_ECCENTRICITY_OUT_OF_RANGE: StatusEntry(
+        "perturbed_eccentricity_out_of_range", "Lunar and solar terms have carried the eccentricity outside 0 to 1."
+    ),
+    SEMILATUS_RECTUM_NEGATIVE: StatusEntry("semilatus_rectum_negative", "The semi-latus rectum is negative."),
+    DECAYED: StatusEntry("decayed", "The radius is below one Earth radius: the object has decayed."),
+}
+"""Every status number that occurs -> its name and meaning."""
