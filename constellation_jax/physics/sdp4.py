@@ -126,8 +126,8 @@ def initialise(elements: Elements, gravity: GravityModel) -> DeepSpace:
     )  # fmt: skip
     day, fraction = jnp.asarray(elements.epoch_day), jnp.asarray(elements.epoch_fraction)
     if day.dtype == jnp.float64:
-        # The standard adds the epoch up to one Julian date, which rounds it to 20 microseconds: the Moon's phase of an orbit with
-        # a period of weeks makes millimetres of that, so the same rounding is made here
+        # Vallado adds the epoch up to one Julian date, which rounds it to 20 microseconds. The Moon's phase of an orbit with a
+        # period of weeks, and a resonance, make millimetres of that: the same rounding is made here
         since_1950 = ((day + MJD_OFFSET) + fraction) - (MJD_1950 + MJD_OFFSET)
         day, fraction = jnp.floor(since_1950) + MJD_1950, since_1950 - jnp.floor(since_1950)
     gsto = gmst82(day, fraction)

@@ -108,7 +108,7 @@ def _initialise(elements: Elements, gravity: GravityModel, regime: Regime | None
         return Coefficients(None, sdp4.initialise(elements, gravity), None, gravity)
     is_deep = _is_deep(elements, gravity)
     # Each kernel gets harmless elements for the satellites of the other kind, so that nothing there is NaN to spoil a gradient
-    near = jax.tree.map(lambda v, safe: jnp.where(is_deep, safe, v), elements, _SAFE_NEAR_EARTH)
+    near = jax.tree.map(lambda v, safe: jnp.where(is_deep, safe, v), elements, SAFE_NEAR_EARTH)
     deep = jax.tree.map(lambda v, safe: jnp.where(is_deep, v, safe), elements, _SAFE_DEEP_SPACE)
     return Coefficients(
         sgp4_near.initialise(near, gravity),
@@ -137,5 +137,5 @@ def _inexact(value: ArrayLike) -> Array:
     return array if jnp.issubdtype(array.dtype, jnp.inexact) else array.astype(jnp.result_type(float))
 
 
-_SAFE_NEAR_EARTH = Elements(0.065, 0.01, 0.9, 0.1, 0.1, 0.1, 0.0, 60000.0, 0.0)
+SAFE_NEAR_EARTH = Elements(0.065, 0.01, 0.9, 0.1, 0.1, 0.1, 0.0, 60000.0, 0.0)
 _SAFE_DEEP_SPACE = Elements(0.005, 0.01, 0.9, 0.1, 0.1, 0.1, 0.0, 60000.0, 0.0)

@@ -8,12 +8,13 @@ Reference: as in sgp4_common.
 """
 
 import dataclasses
+import math
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
-from constellation_jax.physics.constants import GravityModel
+from constellation_jax.physics.constants import TWO_PI, GravityModel
 from constellation_jax.physics.elements import Elements
 from constellation_jax.physics.fastmath import horner, sincos
 from constellation_jax.physics.sgp4_common import (
@@ -86,6 +87,24 @@ def initialise(elements: Elements, gravity: GravityModel) -> NearEarth:
         sini=e.sinio,
         cosi=e.cosio,
     )  # fmt: skip
+
+
+def shift(c: NearEarth, minutes: Array) -> NearEarth:
+    """The same coefficients about an anchor some minutes later, angles brought near zero. To be run in float64."""
+
+    def moved(polynomial: tuple[Array, ...]) -> tuple[Array, ...]:
+        degree = len(polynomial) - 1
+        return tuple(
+            horner(minutes, tuple(math.comb(j, k) * polynomial[j] for j in range(k, degree + 1))) for k in range(degree + 1)
+        )
+
+    def wrapped(polynomial: tuple[Array, ...]) -> tuple[Array, ...]:
+        return (polynomial[0] - TWO_PI * jnp.round(polynomial[0] * (1.0 / TWO_PI)), *polynomial[1:])
+
+    angles = ("mean_anomaly", "arg_perigee", "mean_argument", "raan")
+    others = ("turn", "eccentricity", "root_a")
+    changed = {name: wrapped(moved(getattr(c, name))) for name in angles} | {name: moved(getattr(c, name)) for name in others}
+    return dataclasses.replace(c, **changed)
 
 
 def evaluate(c: NearEarth, t: Array, gravity: GravityModel, small_eccentricity: bool = False) -> Orbit:

@@ -1,0 +1,231 @@
+"""Where is everything? A catalogue and instants in; a Dataset, or a netCDF file written block by block, out."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import sys
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+
+from constellation_jax.engine.propagate import Arrays, Engine, Grid, Request
+from constellation_jax.engine.tiles import CHUNK
+from constellation_jax.errors import InputError
+from constellation_jax.inputs.catalog import Catalog
+from constellation_jax.inputs.earth_orientation import load_earth_orientation
+from constellation_jax.inputs.times import as_times, to_day_fraction
+from constellation_jax.inputs.toml_lines import suggest
+from constellation_jax.outputs.dataset import make_dataset
+from constellation_jax.outputs.netcdf import NetCDFWriter
+from constellation_jax.outputs.variables import STATUS_VARIABLE, check_frame, resolve_groups
+from constellation_jax.physics.constants import SECONDS_PER_DAY
+
+PRECISIONS = ("float64", "float32")
+BLOCK_BYTES = 128 * 2**20
+"""Size of the arrays that one block of a file takes in memory."""
+
+Progress = Callable[[int, int], None]
+"""Called with the number of states done and of all states."""
+
+
+@dataclasses.dataclass(frozen=True)
+class PropagationReport:
+    """What a run to a file did."""
+
+    path: Path
+    satellites: int
+    steps: int
+    failed: int
+    """Satellites whose status is not 0 at the last instant."""
+    compile_s: float
+    """Coefficients, and compilation where the cache had none."""
+    compute_s: float
+    write_s: float
+    wall_s: float
+    peak_memory_bytes: int
+    """Largest resident size of the process so far; 0 where the system does not tell."""
+    bytes: int
+    """Size of the file."""
+
+    @property
+    def states(self) -> int:
+        return self.satellites * self.steps
+
+
+def propagate(
+    catalog: Catalog,
+    times: ArrayLike,
+    *,
+    frame: str = "teme",
+    precision: str = "float64",
+    variables: str | Iterable[str] = ("position", "altitude", "decay"),
+    progress: Progress | None = None,
+) -> xr.Dataset:
+    """States of every object of a catalogue at every instant, in memory.
+
+    Element sets are propagated with SGP4 (WGS-72), those with a period of 225 minutes or more with SDP4 (Vallado et al., AIAA
+    2006-6753, 2006). JAX runs in 64 bits inside, whatever the user's `jax_enable_x64`, which is left as it is.
+
+    Args:
+        catalog: n objects.
+        times: instants (UTC): datetime64, datetimes or ISO 8601 text, shape (m,), in any order; see `time_grid`.
+        frame: of position and velocity: "teme", or "itrs" (turning with the Earth).
+        precision: "float64", or "float32": a float32 kernel about float64 anchors, within metres of float64.
+        variables: groups: position (x y z), velocity (vx vy vz), altitude, geodetic (latitude, longitude), decay (mean_altitude,
+            decay_rate). The status always comes along.
+        progress: called as work is done.
+
+    Returns:
+        Dataset with dims (time, satellite), objects in the order of the catalogue; km, km/s, km/day, degrees. Where the status is
+        not 0, values are NaN; an object that fails at or after its epoch stays failed at all later instants.
+
+    Raises:
+        InputError: no object, no instant, or an unknown frame, precision or group.
+    """
+    instants = as_times(times)
+    names = _check(catalog, frame, precision, variables)
+    order = np.argsort(instants, kind="stable")
+    engine = Engine(catalog.elements, _grid(instants[order], frame, names), _request(names, frame, precision, precision))
+    arrays = _allocate(len(instants), len(catalog), names, precision)
+    engine.run(0, len(instants), arrays, _counted(progress, len(instants) * len(catalog)))
+    if np.any(np.diff(order) != 1):
+        back = np.argsort(order)
+        arrays = {name: values[back] for name, values in arrays.items()}
+    return make_dataset(catalog, instants, arrays, frame=frame, dtype=precision, precision=precision)
+
+
+def propagate_to(
+    path: str | os.PathLike[str],
+    catalog: Catalog,
+    times: ArrayLike,
+    *,
+    frame: str = "teme",
+    precision: str = "float64",
+    variables: str | Iterable[str] = ("position", "altitude", "decay"),
+    dtype: str = "float32",
+    overwrite: bool = False,
+    progress: Progress | None = None,
+    history: str | None = None,
+) -> PropagationReport:
+    """As `propagate`, written to a netCDF file in blocks of time, so that memory does not grow with the number of instants.
+
+    The file appears under its name when it is complete; until then, and if the run is stopped, `PATH.partial` holds the blocks
+    done so far and can be opened.
+
+    Args:
+        path: the file to be made.
+        times: as for `propagate`, but ascending.
+        dtype: of the numbers in the file: "float32" (0.25 m in low orbits) or "float64".
+        overwrite: whether an existing file may be replaced.
+        history: text for the attribute of that name, such as the command line.
+        others: as for `propagate`.
+
+    Raises:
+        InputError: as for `propagate`; the file exists, or its folder does not; instants that do not ascend.
+        OutputError: the file could not be written, such as on a full disk; the message says what is left in `PATH.partial`.
+    """
+    begin = time.perf_counter()
+    instants = as_times(times)
+    names = _check(catalog, frame, precision, variables)
+    attributes = {"history": f"{np.datetime64('now')}Z {history}"} if history else {}
+    block = _block_steps(len(catalog), names, dtype)
+    writer = NetCDFWriter(
+        path, catalog, instants, names, frame=frame, dtype=dtype, precision=precision, overwrite=overwrite,
+        attributes=attributes, block_steps=min(block, len(instants)),
+    )  # fmt: skip
+    spent = {"compile": 0.0, "compute": 0.0, "write": 0.0}
+
+    def timed(what: str, function: Callable[..., Any], *arguments: Any) -> Any:
+        since = time.perf_counter()
+        result = function(*arguments)
+        spent[what] += time.perf_counter() - since
+        return result
+
+    def make_engine() -> Engine:
+        engine = Engine(catalog.elements, _grid(instants, frame, names), _request(names, frame, precision, dtype))
+        engine.warm_up()
+        return engine
+
+    engine = timed("compile", make_engine)
+    counted = _counted(progress, len(instants) * len(catalog))
+    arrays = _allocate(min(block, len(instants)), len(catalog), names, dtype)
+    failed = 0
+    with writer:
+        for start in range(0, len(instants), block):
+            stop = min(start + block, len(instants))
+            part = {name: values[: stop - start] for name, values in arrays.items()}
+            timed("compute", engine.run, start, stop, part, counted)
+            timed("write", writer.write, start, part)
+            failed = int(np.count_nonzero(part[STATUS_VARIABLE][-1]))
+    return PropagationReport(
+        path=Path(path),
+        satellites=len(catalog),
+        steps=len(instants),
+        failed=failed,
+        compile_s=spent["compile"],
+        compute_s=spent["compute"],
+        write_s=spent["write"],
+        wall_s=time.perf_counter() - begin,
+        peak_memory_bytes=_peak_memory_bytes(),
+        bytes=Path(path).stat().st_size,
+    )
+
+
+def _check(catalog: Catalog, frame: str, precision: str, variables: str | Iterable[str]) -> tuple[str, ...]:
+    check_frame(frame)
+    if precision not in PRECISIONS:
+        raise InputError(f"precision {precision!r}: unknown; known are {', '.join(PRECISIONS)}{suggest(precision, PRECISIONS)}")
+    if not len(catalog):
+        raise InputError("catalogue: no objects; there is nothing to propagate")
+    return resolve_groups(variables)
+
+
+def _request(names: tuple[str, ...], frame: str, precision: str, dtype: str) -> Request:
+    return Request(tuple(n for n in names if n != STATUS_VARIABLE), frame, precision, dtype)
+
+
+def _grid(instants: NDArray[np.datetime64], frame: str, names: tuple[str, ...]) -> Grid:
+    day, fraction = to_day_fraction(instants)
+    nothing = np.zeros(len(instants))
+    if frame == "teme" and not {"altitude", "latitude", "longitude"} & set(names):
+        return Grid(day, fraction, nothing, nothing, nothing)  # the Earth's attitude is not asked for
+    ut1_utc_s, polar_x, polar_y = load_earth_orientation().at(instants)
+    return Grid.turning(day, fraction, ut1_utc_s / SECONDS_PER_DAY, polar_x, polar_y)
+
+
+def _allocate(steps: int, satellites: int, names: tuple[str, ...], dtype: str) -> Arrays:
+    return {name: np.empty((steps, satellites), np.int8 if name == STATUS_VARIABLE else dtype) for name in names}
+
+
+def _block_steps(satellites: int, names: tuple[str, ...], dtype: str) -> int:
+    """Steps in a block of a file: as many as fit into `BLOCK_BYTES`, whole chunks where there is room for one."""
+    steps = BLOCK_BYTES // (satellites * len(names) * np.dtype(dtype).itemsize)
+    return max(1, steps - steps % CHUNK if steps > CHUNK else steps)
+
+
+def _counted(progress: Progress | None, total: int) -> Callable[[int], None] | None:
+    if progress is None:
+        return None
+    done = 0
+
+    def count(states: int) -> None:
+        nonlocal done
+        done += states
+        progress(done, total)
+
+    return count
+
+
+def _peak_memory_bytes() -> int:
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(peak) * (1 if sys.platform == "darwin" else 1024)
