@@ -2,7 +2,7 @@
 
 
 class InputError(ValueError):
-    """Something given by the user is wrong. The message is one line: where, what was found, what was expected, what to do."""
+    """Something given by the user is wrong. The message is one line: where, what was found and expected, what to do."""
 
 
 class InputErrors(InputError):
@@ -15,3 +15,7 @@ class InputErrors(InputError):
     def __init__(self, messages: list[str]) -> None:
         super().__init__("\n".join(messages))
         self.messages = messages
+
+
+class OutputError(RuntimeError):
+    """An output could not be written or finished. The message is one line: file, cause, what of it can be read."""

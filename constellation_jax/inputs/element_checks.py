@@ -1,0 +1,54 @@
+"""The checks that every element set has to pass, whatever it was read from.
+
+Deliberately absent: whether the orbit makes sense. An object that has re-entered is a sound record; its propagation
+says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+SGP4_XP = "SGP4-XP elements (ephemeris type 4): cannot be propagated with SGP4; take the object's elements of type 0"
+
+
+class Violation(NamedTuple):
+    """An element set that cannot be propagated."""
+
+    row: int
+    column: str
+    reason: str
+
+
+def violations(columns: Mapping[str, NDArray[Any]]) -> list[Violation]:
+    """The element sets that break a rule, at most one Violation for each, in the order of the rows.
+
+    Args:
+        columns: catalogue columns of shape (n,), with at least the mean elements and `ephemeris_type`.
+    """
+    eccentricity, inclination = columns["eccentricity"], columns["inclination_deg"]
+    rules = [("ephemeris_type", columns["ephemeris_type"] != 4, SGP4_XP)]
+    for column in (
+        "mean_motion_rev_per_day",
+        "eccentricity",
+        "inclination_deg",
+        "raan_deg",
+        "arg_perigee_deg",
+        "mean_anomaly_deg",
+        "bstar",
+    ):
+        rules.append((column, np.isfinite(columns[column]), "a finite number"))
+    rules += [
+        ("eccentricity", (eccentricity >= 0.0) & (eccentricity < 1.0), "at least 0 and below 1"),
+        ("mean_motion_rev_per_day", columns["mean_motion_rev_per_day"] > 0.0, "a mean motion above 0 rev/day"),
+        ("inclination_deg", (inclination >= 0.0) & (inclination <= 180.0), "0 to 180 degrees"),
+    ]
+    found: dict[int, Violation] = {}
+    for column, holds, expected in rules:
+        for row in np.flatnonzero(~holds).tolist():
+            reason = expected if expected is SGP4_XP else f"found {columns[column][row].item()!r}, expected {expected}"
+            found.setdefault(row, Violation(row, column, reason))
+    return [found[row] for row in sorted(found)]
