@@ -1,0 +1,101 @@
+"""Disk space for a growing HDF5 file, set aside before HDF5 writes into it.
+
+HDF5 spreads what it writes over the file and cannot undo a write that fails half way. Where the operating system can
+set space aside (posix_fallocate: Linux) a full disk, a quota and a limit of the file size all show before anything is
+written. Elsewhere the free space is looked up, which does not see quotas, nor what other processes take in the
+meantime.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+import struct
+from pathlib import Path
+from typing import Final
+
+
+class DiskSpace:
+    """Sets disk space aside behind the end of a growing HDF5 file, and gives back at the end what was not used.
+
+    Args:
+        path: the file; made if need be.
+
+    Raises:
+        OSError: it cannot be opened for writing, or another process is writing it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._descriptor: int | None = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
+        try:
+            _refuse_if_locked(self._descriptor)
+            os.ftruncate(self._descriptor, 0)
+        except OSError:
+            os.close(self._descriptor)
+            raise
+
+    def reserve(self, size: int) -> None:
+        """Makes sure that the file can grow by `size` bytes.
+
+        Raises:
+            OSError: it cannot: the disk or the quota is full, or the file would exceed a limit. The file is as it was.
+        """
+        assert self._descriptor is not None
+        if hasattr(os, "posix_fallocate"):
+            end = _end_of_data(self._descriptor)
+            try:
+                os.posix_fallocate(self._descriptor, end, size)
+            except OSError as error:
+                if error.errno not in _NO_FALLOCATE:
+                    os.ftruncate(self._descriptor, end)  # a part may have been set aside
+                    raise
+            else:
+                return
+        if shutil.disk_usage(self._path.parent).free < size:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def close(self, *, trim: bool = True) -> None:
+        """Lets go of the file; `trim` cuts it behind its last byte, once HDF5 has closed it in good order."""
+        if self._descriptor is not None:
+            if trim:
+                with contextlib.suppress(OSError):  # the excess is harmless: readers look at the length in the header
+                    os.ftruncate(self._descriptor, _end_of_data(self._descriptor))
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+_NO_FALLOCATE: Final = (errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL, errno.ENOSYS, errno.ENODEV)
+"""What file systems answer that cannot set space aside; then the free space is looked up instead."""
+
+
+def _end_of_data(descriptor: int) -> int:
+    """Length of an HDF5 file as its header has it, or else its size.
+
+    The header is superblock version 2 or 3, the length its "end of file address", up to date after each flush.
+
+    Reference: HDF5 File Format Specification Version 3.0, section II.A.
+    """
+    size = os.fstat(descriptor).st_size
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    header = os.read(descriptor, 36)
+    if len(header) < 36 or header[:8] != b"\x89HDF\r\n\x1a\n" or header[8] not in (2, 3) or header[9] != 8:
+        return size
+    return min(size, int(struct.unpack_from("<Q", header, 28)[0]))
+
+
+def _refuse_if_locked(descriptor: int) -> None:
+    """Raises OSError where another writer has the file open: HDF5 locks what it writes, and we are about to cut it."""
+    try:
+        import fcntl
+    except ImportError:  # Windows: the file of another writer cannot be opened in the first place
+        return
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise OSError(errno.EBUSY, "another run is writing it") from None
+    except OSError:
+        return  # a file system without locks
+    fcntl.flock(descriptor, fcntl.LOCK_UN)

@@ -1,0 +1,82 @@
+"""How fast a file is written, against netCDF4 alone with the same bytes, and read: `pytest -m benchmark -s`.
+
+Files lie in the page cache: what is compared is the work of the library, not the disk.
+"""
+
+import time
+
+import netCDF4
+import numpy as np
+import pytest
+
+from constellation_jax.inputs.catalog import Catalog
+from constellation_jax.outputs.netcdf import NetCDFWriter
+from constellation_jax.outputs.variables import resolve_groups
+
+OBJECTS, BLOCK, BLOCKS, REPEATS = 20_000, 60, 24, 3
+
+pytestmark = pytest.mark.benchmark
+
+
+@pytest.mark.parametrize("groups", [["position"], ["position", "velocity", "altitude"]])
+def test_writing_and_reading(tmp_path, groups):
+    rng = np.random.default_rng(0)
+    names = resolve_groups(groups)
+    block = {name: rng.normal(size=(BLOCK, OBJECTS)).astype("f4") * 7000 for name in names}
+    block["status"] = np.zeros((BLOCK, OBJECTS), np.int8)
+    megabytes = BLOCKS * sum(values.nbytes for values in block.values()) / 1e6
+    catalog = planned(OBJECTS)
+    times = np.datetime64("2026-03-01", "ns") + np.arange(BLOCK * BLOCKS) * np.timedelta64(60, "s")
+
+    def ours():
+        with NetCDFWriter(tmp_path / "a.nc", catalog, times, names, overwrite=True, block_steps=BLOCK) as writer:
+            for start in range(0, len(times), BLOCK):
+                writer.write(start, block)
+
+    def plain():
+        with netCDF4.Dataset(tmp_path / "b.nc", "w") as file:
+            file.createDimension("time", None)
+            file.createDimension("satellite", OBJECTS)
+            for name, values in block.items():
+                file.createVariable(name, values.dtype, ("time", "satellite"), chunksizes=(BLOCK, 1000))
+            for start in range(0, len(times), BLOCK):
+                for name, values in block.items():
+                    file[name][start : start + BLOCK] = values
+
+    seconds = {"NetCDFWriter": [], "netCDF4 alone": []}
+    for _ in range(REPEATS):  # in turn, so that both see the same load of the machine
+        seconds["NetCDFWriter"].append(timed(ours))
+        seconds["netCDF4 alone"].append(timed(plain))
+    print(f"\n{', '.join(groups)}: {OBJECTS} objects, {BLOCKS} blocks of {BLOCK} steps, {megabytes:.0f} MB")
+    for what, found in seconds.items():
+        print(f"  {what:14} best {megabytes / min(found):5.0f} MB/s, median {megabytes / np.median(found):5.0f} MB/s")
+    size = (tmp_path / "a.nc").stat().st_size / 1e6
+    with netCDF4.Dataset(tmp_path / "a.nc") as file:
+        x = file["x"]
+        history = min(timed(lambda i=i: x[:, i]) for i in (5, 9_000, 19_990))
+        instant = min(timed(lambda i=i: x[i]) for i in (5, 700, 1_430))
+    print(f"  file of {size:.0f} MB; one object's history {history * 1e3:.1f} ms, one instant {instant * 1e3:.1f} ms")
+    # The status check, the extremes and the flush after each block may cost something, but not a multiple.
+    assert min(seconds["NetCDFWriter"]) < 3 * min(seconds["netCDF4 alone"])
+
+
+def planned(objects):
+    return Catalog.from_columns(
+        {
+            "name": [f"PLANNED-{i}" for i in range(objects)],
+            "epoch_day": 61100,
+            "epoch_fraction": 0.5,
+            "mean_motion_rev_per_day": 15.0,
+            "eccentricity": 0.0,
+            "inclination_deg": 53.0,
+            "raan_deg": 0.0,
+            "arg_perigee_deg": 0.0,
+            "mean_anomaly_deg": 0.0,
+        }
+    )
+
+
+def timed(work):
+    begin = time.perf_counter()
+    work()
+    return time.perf_counter() - begin
