@@ -1,0 +1,275 @@
+"""The command line, `constellation-jax`: only glue between run files, readers, the propagation and the terminal.
+
+Nothing heavy is imported before a command runs, so that `--help` answers at once. Exit codes: 0 done, 1 the output
+could not be written, 2 something given was wrong, 70 a defect of the program, 130 interrupted. Deliberately absent:
+any computation.
+"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from constellation_jax import __version__
+from constellation_jax.cli.reporting import Reporter, choose_reporter
+
+app = typer.Typer(
+    name="constellation-jax",
+    help="Propagate every satellite and every planned constellation together: catalogue in, NetCDF out.",
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,  # the plain help needs no import of rich
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+shells_app = typer.Typer(rich_markup_mode=None)
+app.add_typer(shells_app, name="shells")
+
+_STALE_HELP = "Use an old copy, with a warning, where CelesTrak gives no new one."
+_AllowStale = Annotated[bool, typer.Option("--allow-stale", help=_STALE_HELP)]
+
+
+def _print_help(ctx: typer.Context, asked: bool) -> None:
+    if asked:
+        typer.echo(ctx.get_help())
+        raise typer.Exit
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"constellation-jax {__version__}")
+        raise typer.Exit
+
+
+# typer 0.29 loads pydantic (0.3 s) for its own help option of every group on the way to a command, but not for a plain
+# flag; so the two groups have a help option of their own.
+_GroupHelp = Annotated[
+    bool, typer.Option("--help", "-h", callback=_print_help, is_eager=True, help="Show this message and exit.")
+]
+
+
+def main() -> None:
+    """Run the command line; the console script calls this."""
+    app(prog_name="constellation-jax")
+
+
+@app.callback(add_help_option=False)
+def _app(
+    ctx: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an unexpected error.")] = False,
+    help: _GroupHelp = False,
+) -> None:
+    ctx.obj = {"debug": debug}
+
+
+@app.command()
+def propagate(
+    ctx: typer.Context,
+    run: Annotated[
+        Path | None, typer.Argument(metavar="RUN.toml", help="Run file; without one, the default run.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="File to write [default: constellation.nc].")
+    ] = None,
+    catalog: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="WHAT",
+            help="'bundled', a CelesTrak group such as 'active', or a file of element sets; may be repeated.",
+        ),
+    ] = None,
+    shells: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Planned constellation by name, or a shell file; may be repeated."),
+    ] = None,
+    start: Annotated[
+        str | None, typer.Option(metavar="TIME", help="First instant, UTC, such as 2025-06-24T12:00:00Z.")
+    ] = None,
+    duration: Annotated[
+        str | None, typer.Option(metavar="LENGTH", help="Length of the run, such as 6h or 1d12h.")
+    ] = None,
+    step: Annotated[str | None, typer.Option(metavar="LENGTH", help="Interval between instants, such as 60s.")] = None,
+    frame: Annotated[str | None, typer.Option(metavar="FRAME", help="teme, or itrs (fixed to the Earth).")] = None,
+    variables: Annotated[
+        list[str] | None,
+        typer.Option(metavar="GROUPS", help="position, velocity, altitude, geodetic, decay: with commas, or repeated."),
+    ] = None,
+    select: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CONDITION",
+            help="Condition: 'name=STARLINK*', 'mean_altitude_km=300..600'; repeated ones are ANDed.",
+        ),
+    ] = None,
+    precision: Annotated[str | None, typer.Option(metavar="TYPE", help="Arithmetic: float64 or float32.")] = None,
+    dtype: Annotated[
+        str | None, typer.Option(metavar="TYPE", help="Type of the numbers in the file: float32 or float64.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
+    allow_stale: _AllowStale = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only warnings and errors.")] = False,
+    log_json: Annotated[bool, typer.Option("--log-json", help="Write events to stderr, a JSON object a line.")] = False,
+) -> None:
+    """Propagate a catalogue into a NetCDF file.
+
+    Options replace the keys of the run file. Without a run file the bundled default run is made (six hours of the
+    bundled population and three planned constellations); --catalog or --shells then replace all of its objects, and
+    the run begins at the midnight (UTC) before the median epoch of the given catalogue, unless --start says
+    otherwise.
+    """
+    given = {
+        key: value
+        for key, value in ctx.params.items()
+        if key not in ("run", "allow_stale", "quiet", "log_json") and value not in (None, [], (), False)
+    }
+    reporter = choose_reporter(quiet=quiet, log_json=log_json)
+    with reporter.session(debug=ctx.obj["debug"]):
+        _propagate(run, given, allow_stale=allow_stale, reporter=reporter)
+
+
+def _propagate(run: Path | None, given: dict[str, Any], *, allow_stale: bool, reporter: Reporter) -> None:
+    from constellation_jax.inputs.config import load_objects, read_run
+
+    config = read_run(run, options=given)
+    objects, times = load_objects(config, allow_stale=allow_stale)
+    reporter.start(config, objects, times)
+    _prepare_jax()
+    from constellation_jax.studies.propagation import propagate_to
+
+    report = propagate_to(
+        config.output,
+        objects,
+        times,
+        frame=config.frame,
+        precision=config.precision,
+        variables=config.variables,
+        dtype=config.dtype,
+        overwrite=config.overwrite,
+        progress=reporter.progress,
+        history=shlex.join(["constellation-jax", *sys.argv[1:]]),
+    )
+    reporter.done(report)
+
+
+@app.command()
+def catalog(
+    ctx: typer.Context,
+    source: Annotated[
+        str, typer.Argument(metavar="FILE", help="Element sets: a file, 'bundled' or a CelesTrak group.")
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+    allow_stale: _AllowStale = False,
+) -> None:
+    """Print what is in a catalogue.
+
+    Objects by family and altitude, and every record that could not be taken.
+    """
+    with Reporter().session(debug=ctx.obj["debug"]):
+        import json
+
+        from constellation_jax.errors import InputError
+        from constellation_jax.inputs.config import find_source, read_source
+        from constellation_jax.inputs.summary import summarise
+
+        try:
+            found = find_source(source)
+        except InputError as error:
+            raise InputError(f"FILE: {error}") from None
+        objects = read_source(found, allow_stale=allow_stale)
+        summary = summarise(objects, rejects=0)
+        if as_json:
+            rejects = [reject._asdict() for reject in objects.rejects]
+            typer.echo(json.dumps(summary.to_dict() | {"rejects": rejects}, indent=2))
+            return
+        for line in summary.lines():
+            typer.echo(line)
+        if objects.rejects:
+            typer.echo("\nRejects")
+        for reject in objects.rejects:
+            typer.echo(f"  {reject}")
+
+
+@shells_app.callback(add_help_option=False, invoke_without_command=True)
+def shells(ctx: typer.Context, help: _GroupHelp = False) -> None:
+    """List the bundled planned constellations.
+
+    With their numbers of satellites and shells.
+    """
+    if ctx.invoked_subcommand is not None:
+        return
+    with Reporter().session(debug=ctx.obj["debug"]):
+        from constellation_jax.inputs.shells import known_shells, load_shells
+
+        for name in known_shells():
+            known = load_shells(name)
+            total = sum(shell.total for shell in known)
+            typer.echo(f"{name:<16} {total:>7,} satellites in {len(known)} shells  {known[0].system}")
+
+
+@shells_app.command()
+def show(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(help="A name that 'shells' lists, or a shell file.")],
+) -> None:
+    """Print the shells of one planned constellation."""
+    with Reporter().session(debug=ctx.obj["debug"]):
+        from constellation_jax.inputs.shells import load_shells
+
+        known = load_shells(name)
+        width = max(len(shell.name) for shell in known)
+        for shell in known:
+            lattice = f"{shell.planes} planes x {shell.satellites_per_plane}"
+            typer.echo(
+                f"{shell.name:<{width}} {shell.altitude_km:>9.1f} km {shell.inclination_deg:>7.2f} deg"
+                f"  {shell.walker:<5} {lattice:<18} {shell.total:>7,} satellites"
+            )
+        typer.echo(f"{'total':<{width}} {sum(shell.total for shell in known):>7,} satellites")
+
+
+@app.command()
+def fetch(
+    ctx: typer.Context,
+    group: Annotated[str, typer.Argument(help="CelesTrak group, such as active, starlink or geo.")],
+    allow_stale: _AllowStale = False,
+) -> None:
+    """Download the element sets of a CelesTrak group.
+
+    Prints the path of the file. A group is asked for at most once in two hours; until then the kept copy is given.
+    """
+    with Reporter().session(debug=ctx.obj["debug"]):
+        from constellation_jax.inputs.celestrak import fetch
+
+        typer.echo(fetch(group, allow_stale=allow_stale))
+
+
+@app.command()
+def version() -> None:
+    """Print the versions that matter for a report."""
+    import platform
+    from importlib.metadata import version
+
+    python = f"Python {platform.python_version()}"
+    typer.echo(f"constellation-jax {__version__}, jax {version('jax')}, {python}, {platform.platform()}")
+
+
+def _prepare_jax() -> None:
+    """Settings of the whole process, which only the command line may make: compiled programs are kept for the next run.
+
+    A cache that the user chose (JAX_COMPILATION_CACHE_DIR) stays.
+    """
+    import jax
+
+    from constellation_jax.inputs.celestrak import cache_folder
+
+    settings: Any = jax.config
+    if settings.jax_compilation_cache_dir is None:
+        folder = cache_folder() / f"compiled-{__version__}-jax-{jax.__version__}"
+        settings.update("jax_compilation_cache_dir", str(folder))
+        settings.update("jax_persistent_cache_min_compile_time_secs", 0)

@@ -1,0 +1,254 @@
+"""What the command line says: errors in one line each, progress on stderr, the result on stdout.
+
+Three voices: `Reporter` for `--quiet`, `TerminalReporter` for a person (with a progress bar where stderr is a
+terminal) and `JsonReporter` for a program (`--log-json`: one JSON object a line on stderr).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import sys
+import time
+import traceback
+import warnings
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from constellation_jax import __version__
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from rich.progress import Progress
+
+    from constellation_jax.inputs.catalog import Catalog
+    from constellation_jax.inputs.config import RunConfig
+    from constellation_jax.studies.propagation import PropagationReport
+
+EXIT_OUTPUT, EXIT_INPUT, EXIT_DEFECT, EXIT_INTERRUPTED = 1, 2, 70, 130
+"""Exit codes: two for what a user can mend, EX_SOFTWARE of sysexits.h, and 128 + SIGINT."""
+
+
+def choose_reporter(*, quiet: bool, log_json: bool) -> Reporter:
+    """The voice that the options ask for; events for a program are asked for expressly, so they win over `--quiet`."""
+    if log_json:
+        return JsonReporter()
+    return Reporter() if quiet else TerminalReporter()
+
+
+class Reporter:
+    """Warnings and errors on stderr, nothing else."""
+
+    _first_progress: tuple[float, int] | None = None
+
+    def error(self, line: str, exit_code: int) -> None:
+        typer.echo(f"constellation-jax: error: {line}", err=True)
+
+    def warning(self, line: str) -> None:
+        typer.echo(f"constellation-jax: warning: {line}", err=True)
+
+    def start(self, run: RunConfig, objects: Catalog, times: NDArray[np.datetime64]) -> None:
+        """Objects and times are known; the propagation comes next."""
+
+    def progress(self, done_states: int, total_states: int) -> None:
+        """Called by the propagation after each block it has written."""
+
+    def _states_per_s(self, done_states: int) -> float:
+        """Rate since the first call, so that compilation does not count; 0 in that call."""
+        now = time.monotonic()
+        if self._first_progress is None:
+            self._first_progress = now, done_states
+        since, before = self._first_progress
+        return (done_states - before) / max(1e-9, now - since)
+
+    def done(self, report: PropagationReport) -> None:
+        """The file is complete."""
+
+    def close(self) -> None:
+        """Nothing more is said about progress."""
+
+    @contextlib.contextmanager
+    def session(self, *, debug: bool) -> Iterator[None]:
+        """Turn whatever ends a command early into lines and an exit code, and route warnings through this reporter.
+
+        Args:
+            debug: let an unexpected exception through, with its traceback.
+
+        Raises:
+            typer.Exit: with the exit code, after an error.
+        """
+        from constellation_jax.errors import InputError, OutputError
+
+        try:
+            with self._warnings_here():
+                yield
+        except InputError as error:
+            code, text = EXIT_INPUT, str(error)
+        except OutputError as error:
+            code, text = EXIT_OUTPUT, str(error)
+        except KeyboardInterrupt as error:  # the writer has noted on it what is left on the disk
+            notes = getattr(error, "__notes__", ["nothing was written"])
+            code, text = EXIT_INTERRUPTED, "; ".join(["interrupted", *notes])
+        except (typer.Exit, typer.Abort, BrokenPipeError):  # typer ends these itself
+            raise
+        except Exception as error:  # the last resort: a user gets a line to report, not a traceback
+            if debug:
+                raise
+            code, text = EXIT_DEFECT, _defect(error)
+        else:
+            return
+        finally:
+            self.close()
+        for line in text.splitlines():
+            self.error(line, code)
+        raise typer.Exit(code)
+
+    @contextlib.contextmanager
+    def _warnings_here(self) -> Iterator[None]:
+        handler = _Forward(self)
+        logger = logging.getLogger("constellation_jax")
+        logger.addHandler(handler)
+        try:
+            with warnings.catch_warnings():
+                warnings.showwarning = lambda message, *_args, **_kwargs: self.warning(str(message))
+                yield
+        finally:
+            logger.removeHandler(handler)
+
+
+class TerminalReporter(Reporter):
+    """For a person: rejects and a progress bar on stderr, one line about the result on stdout."""
+
+    _bar: Progress | None = None
+
+    def start(self, run: RunConfig, objects: Catalog, times: NDArray[np.datetime64]) -> None:
+        rejected = [reject for reject in objects.rejects if not reject.kept]
+        if rejected:
+            records = "1 record was" if len(rejected) == 1 else f"{len(rejected):,} records were"
+            typer.echo(f"{records} rejected ('constellation-jax catalog FILE' lists all):", err=True)
+            for reject in rejected[:3]:
+                typer.echo(f"  {reject}", err=True)
+        if not sys.stderr.isatty():
+            return
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeRemainingColumn(),
+        )
+        self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
+        self._bar.add_task("compiling", total=len(objects) * len(times), rate="")
+        self._bar.start()
+
+    def progress(self, done_states: int, total_states: int) -> None:
+        if self._bar is not None:
+            rate = self._states_per_s(done_states)
+            self._bar.update(
+                self._bar.task_ids[0],
+                description="propagating",
+                completed=done_states,
+                total=total_states,
+                rate=f"{_in_words(rate)} states/s" if rate else "",
+            )
+
+    def done(self, report: PropagationReport) -> None:
+        self.close()
+        rate = _in_words(report.states / max(1e-9, report.wall_s))
+        typer.echo(
+            f"{report.path}: {report.satellites:,} objects at {report.steps:,} steps in {report.wall_s:.1f} s "
+            f"({rate} states/s), {report.failed:,} failed (variable status), {report.bytes / 1e6:,.1f} MB"
+        )
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+
+class JsonReporter(Reporter):
+    """For a program: events `start`, `rejects`, `progress` (at most once a second), `done`, `warning`, `error`."""
+
+    _last_progress = float("-inf")
+
+    def error(self, line: str, exit_code: int) -> None:
+        _event("error", message=line, exit_code=exit_code)
+
+    def warning(self, line: str) -> None:
+        _event("warning", message=line)
+
+    def start(self, run: RunConfig, objects: Catalog, times: NDArray[np.datetime64]) -> None:
+        _event(
+            "start",
+            version=__version__,
+            catalog=run.catalog,
+            shells=run.shells,
+            objects=len(objects),
+            steps=len(times),
+            states=len(objects) * len(times),
+            first_time=f"{times[0].astype('datetime64[ms]')}Z",
+            last_time=f"{times[-1].astype('datetime64[ms]')}Z",
+            frame=run.frame,
+            variables=run.variables,
+            precision=run.precision,
+            output=str(run.output),
+        )
+        rejected = [str(reject) for reject in objects.rejects if not reject.kept]
+        defects = len(objects.rejects) - len(rejected)
+        _event("rejects", count=len(rejected), kept_with_defects=defects, first=rejected[:3])
+
+    def progress(self, done_states: int, total_states: int) -> None:
+        rate = self._states_per_s(done_states)
+        if time.monotonic() - self._last_progress < 1.0:
+            return
+        self._last_progress = time.monotonic()
+        _event("progress", done_states=done_states, total_states=total_states, states_per_s=round(rate))
+
+    def done(self, report: PropagationReport) -> None:
+        figures = (
+            *("satellites", "steps", "states", "failed", "compile_s", "compute_s", "write_s", "wall_s"),
+            *("peak_memory_bytes", "bytes"),
+        )
+        _event("done", path=str(report.path), **{name: getattr(report, name) for name in figures})
+
+
+class _Forward(logging.Handler):
+    """Log records of the package, from warnings up, to a reporter."""
+
+    def __init__(self, reporter: Reporter) -> None:
+        super().__init__(logging.WARNING)
+        self.reporter = reporter
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.reporter.warning(record.getMessage())
+
+
+def _event(event: str, **fields: Any) -> None:
+    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    typer.echo(json.dumps({"event": event, "time": now, **fields}), err=True)
+
+
+def _defect(error: Exception) -> str:
+    """Name, words and place of an unexpected exception, in one line."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" at {os.path.basename(frames[-1].filename)}:{frames[-1].lineno}" if frames else ""
+    words = " ".join("; ".join([str(error), *getattr(error, "__notes__", ())]).split())[:400]
+    return (
+        f"unexpected {type(error).__name__}{place}: {words}. This is a defect of constellation-jax: please report it, "
+        "with the traceback that 'constellation-jax --debug ...' shows"
+    )
+
+
+def _in_words(number: float) -> str:
+    for size, word in ((1e9, "billion"), (1e6, "million"), (1e3, "thousand")):
+        if number >= size:
+            return f"{number / size:.3g} {word}"
+    return f"{number:.3g}"
