@@ -15,7 +15,7 @@ SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """Folder of real catalogues and truth orbits beside the checkout. Tests on it must run in CI and are skipped without it elsewhere."""
+    """Folder of real catalogues and truth orbits beside the checkout; CI must have it, elsewhere its tests are skipped."""
     if not SHARED_DATA.is_dir():
         if os.environ.get("CI"):
             pytest.fail(f"CI needs the test data at {SHARED_DATA}")

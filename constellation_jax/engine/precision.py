@@ -1,15 +1,16 @@
 """64-bit arithmetic for a stretch of code, whatever the user's `jax_enable_x64`, which stays as it is."""
 
 from contextlib import AbstractContextManager
+from importlib import import_module
+from typing import Any
 
 import jax
 
 
-def x64() -> AbstractContextManager[None]:
+def x64() -> AbstractContextManager[Any]:
     """Context in which JAX computes in 64 bits. It holds for the calling thread alone, so every worker thread enters its own."""
     # jax.enable_x64 came with 0.8; jax.experimental.enable_x64 went with 0.10
     if hasattr(jax, "enable_x64"):
         return jax.enable_x64(True)
-    from jax.experimental import enable_x64
-
-    return enable_x64()  # type: ignore[no-any-return]
+    experimental: Any = import_module("jax.experimental")
+    return experimental.enable_x64()

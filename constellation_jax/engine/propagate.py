@@ -51,7 +51,9 @@ class Grid:
     polar_y: NDArray[np.float64]
 
     @staticmethod
-    def turning(day: NDArray[np.int64], fraction: NDArray[np.float64], ut1_utc_days: Any, polar_x: Any, polar_y: Any) -> Grid:
+    def turning(
+        day: NDArray[np.int64], fraction: NDArray[np.float64], ut1_utc_days: Any, polar_x: Any, polar_y: Any
+    ) -> Grid:
         """With the sidereal time made from UT1; UT1 - UTC in days, the pole in rad, arrays of shape (steps,)."""
         with x64():
             gmst = np.asarray(_gmst82(day.astype(np.float64), fraction + ut1_utc_days))
@@ -187,7 +189,13 @@ class Engine:
         return np.maximum(bound, np.abs(self._elements.eccentricity))
 
     def _cut(
-        self, columns: NDArray[np.intp], own: NDArray[np.bool_], coefficients: Any, *, deep: bool, small_eccentricity: bool
+        self,
+        columns: NDArray[np.intp],
+        own: NDArray[np.bool_],
+        coefficients: Any,
+        *,
+        deep: bool,
+        small_eccentricity: bool,
     ) -> Iterator[_Tile]:
         for first in range(0, len(columns), self._width):
             part = columns[first : first + self._width]
@@ -208,7 +216,7 @@ class Engine:
         grid = self._grid
         angles = [_padded(v[first:last], CHUNK) for v in (grid.gmst, grid.polar_x, grid.polar_y)]
         with x64():
-            return jax.tree.map(np.asarray, tiles.attitude(*map(jnp.asarray, angles)))  # type: ignore[no-any-return]
+            return jax.tree.map(np.asarray, tiles.attitude(*map(jnp.asarray, angles)))
 
     def _fill(self, tile: _Tile, first: int, last: int, attitude: Attitude, out: Arrays, start: int) -> None:
         grid, request = self._grid, self._request
@@ -217,9 +225,9 @@ class Engine:
         offset = (grid.day[first] - tile.epoch_day) * MINUTES_PER_DAY
         offset = offset + (grid.fraction[first] - tile.epoch_fraction) * MINUTES_PER_DAY
         span = float(minutes[-1])
-        coefficients, dtype = tile.coefficients, np.dtype(np.float64)
+        coefficients, dtype = tile.coefficients, "float64"
         if request.precision == "float32" and not tile.deep and span <= FLOAT32_SPAN_MINUTES:
-            dtype = np.dtype(np.float32)
+            dtype = "float32"
             coefficients = _anchored(coefficients, jnp.asarray(offset + 0.5 * span))
             minutes, offset = minutes - 0.5 * span, np.zeros_like(offset)
         instants = Instants(
@@ -243,7 +251,8 @@ class Engine:
         if getattr(self._local, "buffers", None) is None:
             shape = (CHUNK, self._width)
             self._local.buffers = Outputs(
-                {name: jnp.zeros(shape, self._request.dtype) for name in self._request.variables}, jnp.zeros(shape, jnp.int8)
+                {name: jnp.zeros(shape, self._request.dtype) for name in self._request.variables},
+                jnp.zeros(shape, jnp.int8),
             )
         buffers: Outputs = self._local.buffers
         self._local.buffers = None
@@ -252,11 +261,13 @@ class Engine:
     def _since_epoch(self, instant: int, columns: Any) -> NDArray[np.float64]:
         """Minutes from each epoch to one instant of the grid."""
         day, fraction = (np.asarray(v)[columns] for v in (self._elements.epoch_day, self._elements.epoch_fraction))
-        minutes = (self._grid.day[instant] - day) * MINUTES_PER_DAY + (self._grid.fraction[instant] - fraction) * MINUTES_PER_DAY
+        minutes = (self._grid.day[instant] - day) * MINUTES_PER_DAY + (
+            self._grid.fraction[instant] - fraction
+        ) * MINUTES_PER_DAY
         return np.asarray(minutes, np.float64)
 
     def _latch(self, start: int, stop: int, out: Arrays) -> None:
-        """A satellite that has failed at or after its epoch stays so: long after a decay SGP4 gives numbers again, without sense."""
+        """A satellite that has failed at or after its epoch stays so: long after a decay SGP4 gives senseless numbers again."""
         status = out["status"]
         columns = np.flatnonzero(status.any(axis=0) | (self._failed != 0))
         if not len(columns):

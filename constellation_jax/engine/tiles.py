@@ -142,7 +142,9 @@ def _write(out: Outputs, k: Array, orbit: Orbit, attitude: Attitude, frame: str)
     def put(buffer: Array, row: Array) -> Array:
         return jax.lax.dynamic_update_slice(buffer, row.astype(buffer.dtype)[None], (k, jnp.zeros_like(k)))
 
-    return Outputs({name: put(buffer, values[name]) for name, buffer in out.variables.items()}, put(out.status, orbit.status))
+    return Outputs(
+        {name: put(buffer, values[name]) for name, buffer in out.variables.items()}, put(out.status, orbit.status)
+    )
 
 
 def _rotate(matrix: Array, vector: tuple[Array, ...]) -> tuple[Array, ...]:

@@ -233,7 +233,9 @@ class Catalog:
 
     def _key(self, name: str) -> NDArray[Any]:
         if name not in (*COLUMNS, "mean_altitude_km", "period_minutes", "epoch"):
-            raise InputError(f"column {name!r}: unknown; known are {', '.join(COLUMNS)}, mean_altitude_km, period_minutes, epoch")
+            raise InputError(
+                f"column {name!r}: unknown; known are {', '.join(COLUMNS)}, mean_altitude_km, period_minutes, epoch"
+            )
         return np.asarray(getattr(self, name))
 
     @property

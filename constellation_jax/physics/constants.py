@@ -3,6 +3,7 @@
 Units are km, s, rad unless the name says otherwise.
 """
 
+import math
 from typing import Final, NamedTuple
 
 TWO_PI: Final = 6.283185307179586
@@ -20,7 +21,7 @@ MJD_1950: Final = 33281.0
 """Modified Julian Date of 1950 January 0.0, from which SGP4 counts the days of its lunar and solar terms."""
 
 WGS84_EQUATORIAL_RADIUS_KM: Final = 6378.137
-"""Semi-major axis of the WGS-84 ellipsoid (NIMA TR8350.2, 2000, table 3.1). Altitudes of shells and `mean_altitude` count from it."""
+"""Semi-major axis of the WGS-84 ellipsoid (NIMA TR8350.2, 2000, table 3.1). Mean altitudes count from it."""
 WGS84_FLATTENING: Final = 1.0 / 298.257223563
 """Flattening of the WGS-84 ellipsoid (NIMA TR8350.2, 2000, table 3.1)."""
 
@@ -52,7 +53,7 @@ class GravityModel(NamedTuple):
 
 
 def _xke(mu_km3_s2: float, radius_km: float) -> float:
-    return 60.0 / (radius_km**3 / mu_km3_s2) ** 0.5
+    return 60.0 / math.sqrt(radius_km**3 / mu_km3_s2)
 
 
 WGS72: Final = GravityModel(6378.135, _xke(398600.8, 6378.135), 0.001082616, -0.00000253881, -0.00000165597)

@@ -16,7 +16,6 @@ from jax.typing import ArrayLike
 from constellation_jax.physics.constants import (
     EARTH_ROTATION_RATE,
     MJD_J2000,
-    SECONDS_PER_DAY,
     TWO_PI,
     WGS84_EQUATORIAL_RADIUS_KM,
     WGS84_FLATTENING,

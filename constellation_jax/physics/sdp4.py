@@ -148,11 +148,8 @@ def initialise(elements: Elements, gravity: GravityModel) -> DeepSpace:
     sinim, cosim = e.sinio, e.cosio
     snodm, cnodm = sincos(nodeo)
     sinomm, cosomm = sincos(argpo)
-    emsq = ecco * ecco
     orbit = (ecco, e.no, sinim, cosim, sinomm, cosomm)
-    solar, sun_rates = _third_body(
-        *orbit, _ZSINGS, _ZCOSGS, _ZSINIS, _ZCOSIS, snodm, cnodm, cc=_C1SS, ze=_ZES, zn=_ZNS
-    )
+    solar, sun_rates = _third_body(*orbit, _ZSINGS, _ZCOSGS, _ZSINIS, _ZCOSIS, snodm, cnodm, cc=_C1SS, ze=_ZES, zn=_ZNS)
     lunar, moon_rates = _third_body(
         *orbit, zsingl, zcosgl, zsinil, zcosil,
         snodm * zcoshl - cnodm * zsinhl, zcoshl * cnodm + zsinhl * snodm, cc=_C1L, ze=_ZEL, zn=_ZNL,
@@ -236,14 +233,15 @@ def evaluate(
     bad_eccentricity = (ep < 0.0) | (ep > 1.0)
     ep = jnp.clip(ep, 0.0, 1.0 - ECCENTRICITY_FLOOR)
     sini, cosi = sincos(xincp)
-    *state, bad_rectum, below_ground = position_and_velocity(
+    x, y, z, vx, vy, vz, bad_rectum, below_ground = position_and_velocity(
         root_a, ep, argpp, mp + argpp, nodep, sini, cosi, long_period_coefficients(sini, cosi, gravity),
         gravity, small_eccentricity,
     )  # fmt: skip
     status = jnp.where(below_ground, 6, 0)
     for code, bad in ((4, bad_rectum), (3, bad_eccentricity), (1, bad_mean_eccentricity), (2, bad_mean_motion)):
         status = jnp.where(bad, code, status)  # the check that the standard makes first wins
-    return Orbit(*state, *mean_altitude_and_decay_rate(root_a, root_a_rate, gravity), status.astype(jnp.int32))
+    mean_altitude, decay_rate = mean_altitude_and_decay_rate(root_a, root_a_rate, gravity)
+    return Orbit(x, y, z, vx, vy, vz, mean_altitude, decay_rate, status.astype(jnp.int32))
 
 
 def resonance_at(c: DeepSpace, t: Array) -> Resonance:
@@ -307,7 +305,7 @@ def _integrate_jvp(primals, tangents):  # type: ignore[no-untyped-def]
     basis = jnp.broadcast_to(basis, (n, *parameters.shape))
 
     def derivative(direction_of_change: Array) -> tuple[Array, Array]:
-        return jax.jvp(lambda p: _integrate_steps(p, steps, direction), (parameters,), (direction_of_change,))[1]  # type: ignore[no-any-return]
+        return jax.jvp(lambda p: _integrate_steps(p, steps, direction), (parameters,), (direction_of_change,))[1]
 
     dxli, dxni = jax.vmap(derivative)(basis)
     change = tangents[0]
@@ -318,9 +316,7 @@ def _advance(c: DeepSpace | Array, r: Resonance, direction: float | Array) -> Re
     xndt, xldot, xnddt = _resonance_rates(c, r)
     delt = direction * STEP_MINUTES
     half = 0.5 * STEP_MINUTES * STEP_MINUTES
-    return Resonance(
-        r.xli + xldot * delt + xndt * half, r.xni + xndt * delt + xnddt * half, r.atime + delt
-    )
+    return Resonance(r.xli + xldot * delt + xndt * half, r.xni + xndt * delt + xnddt * half, r.atime + delt)
 
 
 def _resonance_rates(c: DeepSpace | Array, r: Resonance) -> tuple[Array, Array, Array]:
@@ -335,7 +331,7 @@ def _resonance_rates(c: DeepSpace | Array, r: Resonance) -> tuple[Array, Array, 
     sw1, cw1 = sincos(argpo + argpdot * r.atime)
     lambdas = {1: (sl1, cl1), 2: (sl2, cl2), 3: (sl3, cl3)}
     omegas = {1: (sw1, cw1), -1: (-sw1, cw1), 2: (2.0 * sw1 * cw1, 1.0 - 2.0 * sw1 * sw1)}
-    xndt, xnddt = 0.0, 0.0
+    xndt = xnddt = jnp.zeros_like(sl1)
     for amplitude, multiple, w, phase in zip(amplitudes, _L, _W, _PHASE, strict=True):
         s, cs = lambdas[multiple]
         if w:
@@ -345,7 +341,7 @@ def _resonance_rates(c: DeepSpace | Array, r: Resonance) -> tuple[Array, Array, 
         xndt = xndt + amplitude * (s * cp - cs * sp)
         xnddt = xnddt + multiple * amplitude * (cs * cp + s * sp)
     xldot = r.xni + lambda_rate
-    return xndt, xldot, xnddt * xldot  # type: ignore[return-value]  # the loop above has turned the floats into arrays
+    return xndt, xldot, xnddt * xldot
 
 
 def _third_body(ecco, no, sinim, cosim, sinomm, cosomm, zsing, zcosg, zsini, zcosi, zsinh, zcosh, *, cc, ze, zn):  # type: ignore[no-untyped-def]
@@ -408,12 +404,10 @@ def _resonance_terms(ecco: Array, e: Epoch, gravity: GravityModel) -> tuple[tupl
     synchronous = (nm > 0.0034906585) & (nm < 0.0052359877)
     half_day = (nm >= 8.26e-3) & (nm <= 9.24e-3) & (ecco >= 0.5)
     em, emsq = ecco, ecco * ecco
-    eoc = em * emsq
     aonv = (nm / gravity.xke) ** (2.0 / 3.0)
-    powers = (1.0, em, emsq, eoc)
 
     def fit(*coefficients: float) -> Array:
-        return sum(k * p for k, p in zip(coefficients, powers, strict=False))  # type: ignore[return-value]
+        return horner(em, coefficients)
 
     low = em <= 0.65
     g201 = -0.306 - (em - 0.64) * 0.440
@@ -421,16 +415,24 @@ def _resonance_terms(ecco: Array, e: Epoch, gravity: GravityModel) -> tuple[tupl
     g310 = jnp.where(low, fit(-19.302, 117.3900, -228.4190, 156.5910), fit(-346.844, 1582.851, -2415.925, 1246.113))
     g322 = jnp.where(low, fit(-18.9068, 109.7927, -214.6334, 146.5816), fit(-342.585, 1554.908, -2366.899, 1215.972))
     g410 = jnp.where(low, fit(-41.122, 242.6940, -471.0940, 313.9530), fit(-1052.797, 4758.686, -7193.992, 3651.957))
-    g422 = jnp.where(low, fit(-146.407, 841.8800, -1629.014, 1083.4350), fit(-3581.690, 16178.110, -24462.770, 12422.520))
+    g422 = jnp.where(
+        low, fit(-146.407, 841.8800, -1629.014, 1083.4350), fit(-3581.690, 16178.110, -24462.770, 12422.520)
+    )
     g520 = jnp.where(
         low,
         fit(-532.114, 3017.977, -5740.032, 3708.2760),
         jnp.where(em > 0.715, fit(-5149.66, 29936.92, -54087.36, 31324.56), fit(1464.74, -4664.75, 3763.64)),
     )
     middle = em < 0.7
-    g533 = jnp.where(middle, fit(-919.22770, 4988.6100, -9064.7700, 5542.21), fit(-37995.780, 161616.52, -229838.20, 109377.94))
-    g521 = jnp.where(middle, fit(-822.71072, 4568.6173, -8491.4146, 5337.524), fit(-51752.104, 218913.95, -309468.16, 146349.42))
-    g532 = jnp.where(middle, fit(-853.66600, 4690.2500, -8624.7700, 5341.4), fit(-40023.880, 170470.89, -242699.48, 115605.82))
+    g533 = jnp.where(
+        middle, fit(-919.22770, 4988.6100, -9064.7700, 5542.21), fit(-37995.780, 161616.52, -229838.20, 109377.94)
+    )
+    g521 = jnp.where(
+        middle, fit(-822.71072, 4568.6173, -8491.4146, 5337.524), fit(-51752.104, 218913.95, -309468.16, 146349.42)
+    )
+    g532 = jnp.where(
+        middle, fit(-853.66600, 4690.2500, -8624.7700, 5341.4), fit(-40023.880, 170470.89, -242699.48, 115605.82)
+    )
     cosisq, sini2 = cosim * cosim, sinim * sinim
     f220 = 0.75 * (1.0 + 2.0 * cosim + cosisq)
     f221 = 1.5 * sini2

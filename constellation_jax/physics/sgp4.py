@@ -97,7 +97,8 @@ def orbit_at(coefficients: Coefficients, minutes: Array) -> Orbit:
         deep = sdp4.evaluate(coefficients.deep, minutes, resonance, ft, coefficients.gravity)
     if near is None or deep is None:
         return near or deep  # type: ignore[return-value]  # initialise sets at least one
-    return Orbit(*(jnp.where(coefficients.is_deep > 0.5, d, n) for d, n in zip(deep, near, strict=True)))
+    is_deep = jnp.asarray(coefficients.is_deep) > 0.5
+    return Orbit(*(jnp.where(is_deep, d, n) for d, n in zip(deep, near, strict=True)))
 
 
 @partial(jax.jit, static_argnums=(1, 2))
@@ -129,7 +130,7 @@ def _regime(elements: Elements, gravity: GravityModel) -> Regime | None:
 
 def _is_deep(elements: Elements, gravity: GravityModel, xp: Any = jnp) -> Array:
     brouwer, _ = kozai_to_brouwer(elements.mean_motion, elements.eccentricity, xp.cos(elements.inclination), gravity)
-    return brouwer <= _DEEP_SPACE_MEAN_MOTION  # type: ignore[no-any-return]
+    return brouwer <= _DEEP_SPACE_MEAN_MOTION
 
 
 def _inexact(value: ArrayLike) -> Array:

@@ -227,4 +227,6 @@ def mean_altitude_and_decay_rate(root_a: Array, root_a_rate: Array, gravity: Gra
     """Mean semi-major axis minus 6378.137 km, and its rate in km/day, from sqrt(a) in Earth radii^0.5 and its rate per minute."""
     radius = gravity.equatorial_radius_km
     # Earth radii differ by 2 m between the models: the altitude counts from WGS-84 whatever the gravity model
-    return root_a * root_a * radius - WGS84_EQUATORIAL_RADIUS_KM, 2.0 * root_a * root_a_rate * (radius * MINUTES_PER_DAY)
+    return root_a * root_a * radius - WGS84_EQUATORIAL_RADIUS_KM, 2.0 * root_a * root_a_rate * (
+        radius * MINUTES_PER_DAY
+    )

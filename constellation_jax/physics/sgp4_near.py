@@ -9,6 +9,7 @@ Reference: as in sgp4_common.
 
 import dataclasses
 import math
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -95,7 +96,8 @@ def shift(c: NearEarth, minutes: Array) -> NearEarth:
     def moved(polynomial: tuple[Array, ...]) -> tuple[Array, ...]:
         degree = len(polynomial) - 1
         return tuple(
-            horner(minutes, tuple(math.comb(j, k) * polynomial[j] for j in range(k, degree + 1))) for k in range(degree + 1)
+            horner(minutes, tuple(math.comb(j, k) * polynomial[j] for j in range(k, degree + 1)))
+            for k in range(degree + 1)
         )
 
     def wrapped(polynomial: tuple[Array, ...]) -> tuple[Array, ...]:
@@ -103,7 +105,8 @@ def shift(c: NearEarth, minutes: Array) -> NearEarth:
 
     angles = ("mean_anomaly", "arg_perigee", "mean_argument", "raan")
     others = ("turn", "eccentricity", "root_a")
-    changed = {name: wrapped(moved(getattr(c, name))) for name in angles} | {name: moved(getattr(c, name)) for name in others}
+    changed: dict[str, Any] = {name: wrapped(moved(getattr(c, name))) for name in angles}
+    changed |= {name: moved(getattr(c, name)) for name in others}
     return dataclasses.replace(c, **changed)
 
 
@@ -119,10 +122,10 @@ def evaluate(c: NearEarth, t: Array, gravity: GravityModel, small_eccentricity: 
     em = horner(t, c.eccentricity) - c.bstar_cc5 * sincos(xmdf + turn)[0]
     bad_eccentricity = (em >= 1.0) | (em < -0.001)
     em = jnp.clip(em, ECCENTRICITY_FLOOR, 1.0 - ECCENTRICITY_FLOOR)
-    # SGP4 squares this, so a negative value counts by its size; near zero the satellite has long decayed and only finiteness matters
+    # SGP4 squares this, so a negative value counts by its size; near zero the satellite has long decayed and must only be finite
     signed_root_a = horner(t, c.root_a)
     root_a = jnp.maximum(jnp.abs(signed_root_a), 1e-3)
-    *state, bad_rectum, below_ground = position_and_velocity(
+    x, y, z, vx, vy, vz, bad_rectum, below_ground = position_and_velocity(
         root_a,
         em,
         horner(t, c.arg_perigee) - turn,
@@ -136,4 +139,5 @@ def evaluate(c: NearEarth, t: Array, gravity: GravityModel, small_eccentricity: 
     )
     root_a_rate = horner(t, tuple(k * a for k, a in enumerate(c.root_a))[1:]) * jnp.sign(signed_root_a)
     status = jnp.where(bad_eccentricity, 1, jnp.where(bad_rectum, 4, jnp.where(below_ground, 6, 0)))
-    return Orbit(*state, *mean_altitude_and_decay_rate(root_a, root_a_rate, gravity), status.astype(jnp.int32))
+    mean_altitude, decay_rate = mean_altitude_and_decay_rate(root_a, root_a_rate, gravity)
+    return Orbit(x, y, z, vx, vy, vz, mean_altitude, decay_rate, status.astype(jnp.int32))

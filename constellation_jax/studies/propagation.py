@@ -91,7 +91,9 @@ def propagate(
     instants = as_times(times)
     names = _check(catalog, frame, precision, variables)
     order = np.argsort(instants, kind="stable")
-    engine = Engine(catalog.elements, _grid(instants[order], frame, names), _request(names, frame, precision, precision))
+    engine = Engine(
+        catalog.elements, _grid(instants[order], frame, names), _request(names, frame, precision, precision)
+    )
     arrays = _allocate(len(instants), len(catalog), names, precision)
     engine.run(0, len(instants), arrays, _counted(progress, len(instants) * len(catalog)))
     if np.any(np.diff(order) != 1):
@@ -180,7 +182,9 @@ def propagate_to(
 def _check(catalog: Catalog, frame: str, precision: str, variables: str | Iterable[str]) -> tuple[str, ...]:
     check_frame(frame)
     if precision not in PRECISIONS:
-        raise InputError(f"precision {precision!r}: unknown; known are {', '.join(PRECISIONS)}{suggest(precision, PRECISIONS)}")
+        raise InputError(
+            f"precision {precision!r}: unknown; known are {', '.join(PRECISIONS)}{suggest(precision, PRECISIONS)}"
+        )
     if not len(catalog):
         raise InputError("catalogue: no objects; there is nothing to propagate")
     return resolve_groups(variables)

@@ -23,7 +23,11 @@ def _residual(u: np.ndarray, axn: np.ndarray, ayn: np.ndarray, s: np.ndarray, c:
 )
 def test_solution_to_rounding(small: bool, largest: float, tolerance: float) -> None:
     rng = np.random.default_rng(2)
-    u, e, w = rng.uniform(0, 2 * np.pi, 200_000), largest * np.sqrt(rng.uniform(0, 1, 200_000)), rng.uniform(0, 7, 200_000)
+    u, e, w = (
+        rng.uniform(0, 2 * np.pi, 200_000),
+        largest * np.sqrt(rng.uniform(0, 1, 200_000)),
+        rng.uniform(0, 7, 200_000),
+    )
     axn, ayn = e * np.cos(w), e * np.sin(w)
     s, c = (np.asarray(v) for v in jax.jit(kepler.solve, static_argnums=3)(u, axn, ayn, small))
     assert _residual(u, axn, ayn, s, c).max() < tolerance

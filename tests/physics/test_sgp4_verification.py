@@ -1,6 +1,7 @@
 """The published verification set of SGP4, replayed: Vallado et al., AIAA 2006-6753, as the sgp4 package ships it."""
 
 import importlib.resources
+import itertools
 from typing import NamedTuple
 
 import jax
@@ -40,7 +41,7 @@ def _cases() -> list[Case]:
             blocks.append([])
         else:
             blocks[-1].append([float(v) for v in fields[:7]])
-    pairs = [(a, b) for a, b in zip(lines, lines[1:], strict=False) if a[:2] == "1 " and b[:2] == "2 "]
+    pairs = [(a, b) for a, b in itertools.pairwise(lines) if a[:2] == "1 " and b[:2] == "2 "]
     cases = []
     for (first, second), rows in zip(pairs, blocks, strict=True):
         start, stop, step = (float(v) for v in second[69:].split()[:3])
@@ -71,7 +72,9 @@ def _run(satrec: Satrec, minutes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.parametrize("case", CASES, ids=lambda c: str(c.satrec.satnum))
 def test_published_states(case: Case) -> None:
     state, status = _run(case.satrec, case.minutes)
-    if case.satrec.satnum == 33334:  # fails at its epoch: what the file shows there is the last state of the set before it
+    if (
+        case.satrec.satnum == 33334
+    ):  # fails at its epoch: what the file shows there is the last state of the set before it
         assert status.tolist() == [3]
         assert np.isnan(state).all()
         return
@@ -81,7 +84,14 @@ def test_published_states(case: Case) -> None:
     assert error[:, 3:].max() * 1e9 < VELOCITY_UM_S
 
 
-FAILURES = {22312: (1, 494.2028672), 28350: (1, 1560.0), 28872: (6, 55.0), 29141: (6, 440.0), 33333: (4, 25.0), 33334: (3, 0.0)}
+FAILURES = {
+    22312: (1, 494.2028672),
+    28350: (1, 1560.0),
+    28872: (6, 55.0),
+    29141: (6, 440.0),
+    33333: (4, 25.0),
+    33334: (3, 0.0),
+}
 """Catalogue number -> code and minutes of the first failure, where the published output breaks off."""
 
 
