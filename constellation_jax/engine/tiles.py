@@ -95,7 +95,7 @@ def fill_deep(
         others: as in `fill_near`.
     """
     first = jnp.trunc((offset + instants.minutes[0]) / sdp4.STEP_MINUTES)
-    at_steps = first + jnp.arange(table_length, dtype=first.dtype)[:, None]
+    at_steps = first[None] + jnp.arange(table_length, dtype=first.dtype)[:, None]
     # the instant only has to lie in the step that it asks for: half a step beyond its start, away from the epoch
     table = jax.lax.map(
         lambda k: sdp4.resonance_at(coefficients, (k + 0.5 * jnp.sign(k)) * sdp4.STEP_MINUTES), at_steps

@@ -91,11 +91,11 @@ def _geodetic(x: Array, y: Array, z: Array) -> tuple[Array, Array, Array]:
     a, e2 = WGS84_EQUATORIAL_RADIUS_KM, WGS84_FLATTENING * (2.0 - WGS84_FLATTENING)
     ec = 1.0 - WGS84_FLATTENING  # sqrt(1 - e^2)
     rho2 = x * x + y * y
-    # the square root has no gradient on the axis: a centimetre away from it is moved less than rounding in the height
-    rho = jnp.sqrt(jnp.maximum(rho2, 1e-10))
+    # the square root has no gradient on the axis, so it stops a tenth of a micrometre short of it
+    rho = jnp.sqrt(jnp.maximum(rho2, 1e-20))
     p = rho * (1.0 / a)
     # Halley's step from tan(reduced latitude) = |z| / (ec p), with his coefficient B in the form that this start gives it;
-    # one step is below a micrometre from the ground to 100,000 km (tests/physics/test_frames.py)
+    # one step gives the height to a micrometre and the place to a millimetre, up to 100,000 km (tests/physics/test_frames.py)
     s0, c0 = jnp.abs(z) * (1.0 / a), ec * p
     a0_squared = s0 * s0 + c0 * c0
     a0 = jnp.sqrt(a0_squared)

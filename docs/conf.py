@@ -1,0 +1,96 @@
+"""Sphinx settings. `sphinx-build -W -b html docs docs/_build/html` builds the pages without a network.
+
+The tables of variables, status codes, frames and groups are made here from the package, so that the pages cannot differ
+from it; a page takes one in by its name, as in `{{ variables_table }}`.
+"""
+
+import re
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from sphinx.ext.napoleon import Config as NapoleonConfig
+from sphinx.ext.napoleon import GoogleDocstring
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import constellation_jax
+from constellation_jax.inputs.celestrak import GROUPS as CELESTRAK_GROUPS
+from constellation_jax.inputs.toml_tables import STATUSES
+from constellation_jax.outputs.variables import FRAMES, STATUS_VARIABLE, VARIABLES
+from constellation_jax.physics.status import STATUS
+
+project = "constellation_jax"
+copyright = "the constellation_jax developers"
+version = release = constellation_jax.__version__
+
+extensions = ["myst_nb", "sphinx.ext.autodoc"]
+html_theme = "alabaster"
+html_theme_options = {"page_width": "1100px", "sidebar_width": "220px"}
+html_show_sourcelink = False
+html_copy_source = False
+exclude_patterns = ["_build"]
+
+myst_enable_extensions = ["substitution", "dollarmath"]
+myst_heading_anchors = 3
+nb_execution_mode = "off"  # the examples of the pages are run by tests/test_docs.py
+
+default_role = "literal"  # docstrings write code in single backticks
+autodoc_member_order = "bysource"
+autodoc_typehints = "none"  # the docstrings say what is taken, with units
+autodoc_preserve_defaults = True
+python_maximum_signature_line_length = 100
+
+
+def _table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [header, tuple("---" for _ in header), *rows]
+    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
+
+
+def _variables_table() -> str:
+    rows = []
+    for variable in VARIABLES.values():
+        attributes = variable.attributes
+        said = [str(attributes["long_name"])]
+        if variable.in_frame:
+            said.append("in the frame of the run")
+        if "comment" in attributes:
+            said.append(str(attributes["comment"]))
+        group = "always there" if variable.name == STATUS_VARIABLE else f"`{variable.group}`"
+        rows.append((f"`{variable.name}`", group, f"`{attributes.get('units', 'none')}`", "; ".join(said)))
+    return _table(("variable", "group", "units", "meaning"), rows)
+
+
+myst_substitutions = {
+    "variables_table": _variables_table(),
+    "status_table": _table(
+        ("code", "name in `flag_meanings`", "meaning"),
+        [(str(code), f"`{entry.name}`", entry.meaning) for code, entry in STATUS.items()],
+    ),
+    "frames_table": _table(("`frame`", "definition"), [(f"`{name}`", words) for name, words in FRAMES.items()]),
+    "provenance_table": _table(("`status`", "meaning"), [(f"`{name}`", words) for name, words in STATUSES.items()]),
+    "celestrak_groups": ", ".join(f"`{group}`" for group in CELESTRAK_GROUPS),
+}
+
+
+def _google_style(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+    """Read docstrings in Google's style with napoleon, except that nothing before a colon is taken for a type.
+
+    Types are in the annotations. Left to itself, napoleon reads "Walker's F: the next plane ..." as a type and a text.
+    """
+    if what in ("attribute", "property"):
+        return
+    start = next((i for i, line in enumerate(lines) if line == "Returns:"), None)
+    if start is not None:
+        stop = next((i for i in range(start, len(lines)) if not lines[i].strip()), len(lines))
+        section = [line.removeprefix("    ") for line in lines[start + 1 : stop]]
+        if sum(bool(re.match(r"\w+: ", line)) for line in section) > 1:  # several results, one "name: text" each
+            section = ["  " + line.lstrip() if line.startswith(" ") else f"* {line}" for line in section]
+        lines[start:stop] = [":returns:", *(f"    {line}" for line in section)]
+    lines[:] = GoogleDocstring(lines, NapoleonConfig(), app, what, name, obj, options).lines()
+
+
+def setup(app: Any) -> None:
+    """Called by Sphinx."""
+    app.connect("autodoc-process-docstring", _google_style)

@@ -1,0 +1,182 @@
+"""The engine gives what the kernels give, in the order of the input, whatever it groups, pads and cuts inside."""
+
+import threading
+
+import jax
+import numpy as np
+import pytest
+
+import constellation_jax as cj
+from constellation_jax.engine import propagate as engine_module
+from constellation_jax.engine.propagate import Engine, Grid, Request
+from constellation_jax.inputs.times import to_day_fraction
+from constellation_jax.physics import frames
+
+STATE = ("x", "y", "z", "vx", "vy", "vz")
+MILLIMETRE_KM = 1e-6
+
+
+def run(catalog: cj.Catalog, times: np.ndarray, request: Request | None = None, block: int | None = None) -> dict:
+    day, fraction = to_day_fraction(times)
+    nothing = np.zeros(len(times))
+    request = request or Request(STATE)
+    engine = Engine(catalog.elements, Grid(day, fraction, nothing, nothing, nothing), request)
+    out = {name: np.empty((len(times), len(catalog)), request.dtype) for name in request.variables}
+    out["status"] = np.empty((len(times), len(catalog)), np.int8)
+    block = block or len(times)
+    for start in range(0, len(times), block):
+        stop = min(start + block, len(times))
+        engine.run(start, stop, {name: values[start:stop] for name, values in out.items()})
+    return out
+
+
+def kernel(catalog: cj.Catalog, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """State (time, satellite, 6) and status without latching, straight from the kernels."""
+    states, codes = [], []
+    for k in range(len(catalog)):
+        one = jax.tree.map(lambda v, k=k: v[k], catalog.elements)
+        minutes = (times - catalog.epoch[k]) / np.timedelta64(1, "ns") / 60e9
+        state, status = cj.sgp4.state_at(cj.sgp4.initialise(one), minutes)
+        states.append(np.asarray(state))
+        codes.append(np.asarray(status))
+    return np.stack(states, axis=1), np.stack(codes, axis=1)
+
+
+def latched(status: np.ndarray, state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What the engine makes of failures after the epoch, written the slow way."""
+    status, state = status.copy(), state.copy()
+    for column in range(status.shape[1]):
+        for row in range(1, len(status)):
+            status[row, column] = status[row - 1, column] or status[row, column]
+    state[status != 0] = np.nan
+    return status, state
+
+
+TIMES = cj.time_grid("2026-08-20T00:00:00Z", "20h", "7min")  # 172 instants: two chunks and a part of a third
+
+
+def test_equals_the_kernels_object_by_object(fleet: cj.Catalog) -> None:
+    out = run(fleet, TIMES)
+    state, status = kernel(fleet, TIMES)
+    status, state = latched(status, state)
+    np.testing.assert_array_equal(out["status"], status)
+    for k, name in enumerate(STATE):
+        np.testing.assert_allclose(out[name], state[:, :, k], rtol=0, atol=MILLIMETRE_KM, err_msg=name)
+
+
+def test_long_steps_cross_many_steps_of_the_resonance_integrator(fleet: cj.Catalog) -> None:
+    deep = fleet[fleet.is_deep_space]
+    times = cj.time_grid("2026-08-10T00:00:00Z", "30d", "11h")  # from before the epochs to weeks after
+    out = run(deep, times)
+    state, status = kernel(deep, times)
+    np.testing.assert_array_equal(out["status"], status)
+    np.testing.assert_allclose(out["x"], state[:, :, 0], rtol=0, atol=MILLIMETRE_KM)
+
+
+def test_blocks_do_not_change_anything(fleet: cj.Catalog) -> None:
+    times = cj.time_grid("2026-08-20T00:00:00Z", "40d", "6h")
+    whole, parts = run(fleet, times), run(fleet, times, block=23)
+    for name in (*STATE, "status"):
+        np.testing.assert_allclose(parts[name], whole[name], rtol=0, atol=MILLIMETRE_KM)
+    assert whole["status"].any()  # the one that decays does so in this grid
+
+
+def test_order_and_grouping_do_not_change_anything(fleet: cj.Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    everything = run(fleet, TIMES)
+    alone = run(fleet[3], TIMES)
+    np.testing.assert_allclose(alone["x"][:, 0], everything["x"][:, 3], rtol=0, atol=MILLIMETRE_KM)
+    back = run(fleet[::-1], TIMES)
+    np.testing.assert_allclose(back["y"][:, ::-1], everything["y"], rtol=0, atol=MILLIMETRE_KM)
+    # mostly plain satellites run in place among the columns of the others: the same results
+    many = cj.Catalog.concatenate([fleet] + [fleet[fleet.mean_motion_rev_per_day > 13]] * 6)
+    together = run(many, TIMES)
+    np.testing.assert_allclose(together["z"][:, : len(fleet)], everything["z"], rtol=0, atol=MILLIMETRE_KM)
+    # and so with several tiles of each kind
+    monkeypatch.setitem(engine_module.tiles.TILE, "cpu", 4)
+    for name, values in run(fleet, TIMES).items():
+        np.testing.assert_allclose(values, everything[name], rtol=0, atol=MILLIMETRE_KM)
+
+
+def test_a_failed_satellite_stays_failed(fleet: cj.Catalog) -> None:
+    decaying = fleet[fleet.bstar == 0.003]
+    out = run(decaying, TIMES)
+    raw = kernel(decaying, TIMES)[1][:, 0]
+    first = np.flatnonzero(raw)[0]
+    assert (raw[first:] == 0).any()  # SGP4 alone gives numbers again: that is what latching is for
+    assert (out["status"][:first, 0] == 0).all()
+    assert (out["status"][first:, 0] == raw[first]).all()
+    assert np.isnan(out["x"][first:, 0]).all()
+    assert np.isfinite(out["x"][:first, 0]).all()
+
+
+def test_a_failure_before_the_epoch_does_not_kill_what_comes_after(fleet: cj.Catalog) -> None:
+    # backwards in time a negative B* sinks the orbit: what fails there says nothing about the time after the epoch
+    strange = fleet[fleet.bstar == 0.003].replace(bstar=-0.003)
+    out = run(strange, cj.time_grid("2026-07-01T00:00:00Z", "54d", "6h"))
+    assert out["status"][0, 0] != 0
+    assert out["status"][-1, 0] == 0
+
+
+def test_float32_about_anchors_is_metre_exact_at_any_distance(fleet: cj.Catalog) -> None:
+    near = fleet[~fleet.is_deep_space & (fleet.bstar < 0.001) & (fleet.eccentricity < 0.1)]
+    for start in ("2026-08-20T00:00:00Z", "2026-10-20T00:00:00Z"):
+        times = cj.time_grid(start, "5h", "97s")
+        single, exact = run(near, times, Request(STATE, precision="float32", dtype="float32")), run(near, times)
+        assert single["x"].dtype == np.float32
+        error = np.sqrt(sum((single[k].astype(float) - exact[k]) ** 2 for k in ("x", "y", "z")))
+        # a position of 7000 km carries 0.2 m of rounding in float32; the chain of the kernel makes metres of it
+        assert error.max() < 8e-3
+        assert np.median(error) < 2e-3
+
+
+def test_float32_falls_back_to_float64_where_a_chunk_is_long(fleet: cj.Catalog) -> None:
+    times = cj.time_grid("2026-08-20T00:00:00Z", "4d", "1h")
+    single, exact = run(fleet, times, Request(STATE, precision="float32", dtype="float64")), run(fleet, times)
+    np.testing.assert_allclose(single["x"], exact["x"], rtol=0, atol=MILLIMETRE_KM)
+
+
+def test_itrs_and_geodetic_equal_the_frames(fleet: cj.Catalog) -> None:
+    day, fraction = to_day_fraction(TIMES)
+    pole = np.linspace(1e-6, 2e-6, len(TIMES)), np.linspace(-1e-6, 1e-6, len(TIMES))
+    grid = Grid.turning(day, fraction, 1e-6, *pole)
+    request = Request((*STATE, "altitude", "latitude", "longitude"), frame="itrs")
+    out = {name: np.empty((len(TIMES), len(fleet))) for name in request.variables}
+    out["status"] = np.empty((len(TIMES), len(fleet)), np.int8)
+    Engine(fleet.elements, grid, request).run(0, len(TIMES), out)
+    state, _ = kernel(fleet, TIMES)
+    for k, i in ((5, 3), (100, 0)):
+        position, velocity = frames.teme_to_itrs(
+            state[k, i, :3], state[k, i, 3:], grid.gmst[k], grid.polar_x[k], grid.polar_y[k]
+        )
+        np.testing.assert_allclose([out[name][k, i] for name in STATE], np.concatenate([position, velocity]), atol=1e-8)
+        latitude, longitude, altitude = frames.geodetic(*position)
+        found = [out[name][k, i] for name in ("latitude", "longitude", "altitude")]
+        np.testing.assert_allclose(found, [np.degrees(latitude), np.degrees(longitude), altitude], atol=1e-8)
+
+
+def test_users_precision_is_left_alone_and_does_not_matter(fleet: cj.Catalog) -> None:
+    reference = run(fleet, TIMES)["x"]
+    jax.config.update("jax_enable_x64", False)
+    try:
+        found = run(fleet, TIMES)["x"]
+        assert not jax.config.jax_enable_x64
+    finally:
+        jax.config.update("jax_enable_x64", True)
+    np.testing.assert_array_equal(found, reference)
+
+
+def test_progress_counts_every_state_once_in_the_callers_thread(fleet: cj.Catalog) -> None:
+    day, fraction = to_day_fraction(TIMES)
+    nothing = np.zeros(len(TIMES))
+    many = cj.Catalog.concatenate([fleet] + [fleet[fleet.mean_motion_rev_per_day > 13]] * 6)
+    engine = Engine(many.elements, Grid(day, fraction, nothing, nothing, nothing), Request(("x",)))
+    out = {"x": np.empty((len(TIMES), len(many))), "status": np.empty((len(TIMES), len(many)), np.int8)}
+    counts, threads = [], set()
+
+    def progress(states: int) -> None:
+        counts.append(states)
+        threads.add(threading.get_ident())
+
+    engine.run(0, len(TIMES), out, progress)
+    assert sum(counts) == len(TIMES) * len(many)
+    assert threads == {threading.get_ident()}

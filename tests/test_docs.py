@@ -1,0 +1,102 @@
+"""The pages hold what they show: Python examples run, TOML examples are accepted, lists of names are complete.
+
+A page's ```python blocks run in order in one process of their own, so that JAX has its own defaults there, with warnings
+as errors. Other blocks (text, console) are not run.
+"""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import constellation_jax as cj
+from constellation_jax.inputs.config import RunConfig, read_run
+from constellation_jax.inputs.shells import _RULES, load_shells
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([*(ROOT / "docs").glob("*.md"), *ROOT.glob("README.md")])
+_BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    return [code for found, code in _BLOCK.findall(page.read_text(encoding="utf-8")) if found == language]
+
+
+def text(name: str) -> str:
+    return (ROOT / "docs" / name).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")], ids=lambda page: page.stem)
+def test_python_examples_run(page: Path, tmp_path: Path) -> None:
+    names = [f"{page.name}[{i}]" for i in range(len(blocks(page, "python")))]
+    script = ["import linecache", "namespace = {'__name__': '__main__'}"]
+    for name, code in zip(names, blocks(page, "python"), strict=True):
+        # linecache lets a traceback show the line of the page's example
+        script.append(f"linecache.cache[{name!r}] = (0, None, {code!r}.splitlines(True), {name!r})")
+        script.append(f"exec(compile({code!r}, {name!r}, 'exec'), namespace)")
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("JAX_")} | {
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
+        "CONSTELLATION_JAX_CACHE": str(tmp_path / "cache"),
+        "CONSTELLATION_JAX_CELESTRAK_URL": "http://127.0.0.1:9/",  # no example may use the network
+    }
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", "\n".join(script)],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_run_file_examples_are_accepted(tmp_path: Path) -> None:
+    examples = blocks(ROOT / "docs" / "run-files.md", "toml")
+    assert examples
+    for example in examples:
+        (tmp_path / "run.toml").write_text(example, encoding="utf-8")
+        read_run(tmp_path / "run.toml")
+
+
+def test_shell_file_examples_are_accepted(tmp_path: Path) -> None:
+    examples = blocks(ROOT / "docs" / "shells.md", "toml")
+    assert examples
+    for example in examples:
+        (tmp_path / "shells.toml").write_text(example, encoding="utf-8")
+        load_shells(tmp_path / "shells.toml")
+
+
+def test_every_key_and_option_is_described() -> None:
+    from typer.main import get_command
+
+    from constellation_jax.cli import app
+
+    page = text("run-files.md")
+    for key in RunConfig.model_fields:
+        assert f"`{key}`, `--{key}`" in page, key
+    for command in get_command(app).commands.values():  # type: ignore[attr-defined]
+        assert re.search(rf"`{command.name}\b", page), command.name
+        for parameter in command.params:
+            for option in parameter.opts:
+                if option.startswith("-"):
+                    assert f"`{option}`" in page, f"{command.name} {option}"
+
+
+def test_every_key_of_a_shell_is_described() -> None:
+    for key in [*_RULES, "total"]:
+        assert f"`{key}`" in text("shells.md"), key
+
+
+def test_every_public_name_is_on_the_api_page() -> None:
+    page = text("api.md")
+    for name in set(cj.__all__) - {"__version__"}:
+        assert f"constellation_jax.{name}" in page, name
+
+
+def test_every_page_is_in_the_table_of_contents() -> None:
+    index = text("index.md")
+    for page in (ROOT / "docs").glob("*.md"):
+        assert page.stem == "index" or re.search(rf"^{page.stem}$", index, re.MULTILINE), page.name
