@@ -27,6 +27,8 @@ _PUBLIC = {
     "propagate": "studies.propagation",
     "propagate_to": "studies.propagation",
     "InputError": "errors",
+    "OutputError": "errors",
+    "known_shells": "inputs.shells",
 }
 __all__ = ["__version__", *_PUBLIC]
 

@@ -1,7 +1,7 @@
 """Many satellites over many instants: groups by kind of orbit, tiles of satellites, chunks of instants, a thread per core.
 
-    engine = Engine(elements, instants, request)
-    engine.run(rows, arrays)          # fills NumPy arrays of shape (len(rows), satellites), block after block
+    engine = Engine(elements, grid, request)
+    engine.run(start, stop, arrays)   # fills NumPy arrays of shape (stop - start, satellites), block after block
 
 Input order is kept: whatever is grouped inside, column j is satellite j. Everything is computed in 64 bits or about 64-bit
 anchors, whatever the user's `jax_enable_x64`, which is left alone.
@@ -28,7 +28,9 @@ from constellation_jax.physics import frames, kepler, sdp4, sgp4_near
 from constellation_jax.physics.brouwer import kozai_to_brouwer
 from constellation_jax.physics.constants import DEEP_SPACE_PERIOD_MINUTES, MINUTES_PER_DAY, TWO_PI, WGS72, GravityModel
 from constellation_jax.physics.elements import Elements
+from constellation_jax.physics.fastmath import horner
 from constellation_jax.physics.sgp4 import SAFE_NEAR_EARTH
+from constellation_jax.physics.status import DECAYED
 
 FLOAT32_SPAN_MINUTES = 180.0
 """Longest chunk that the float32 kernel takes: with its anchor in the middle, phases stay exact to a metre. Longer ones run in
@@ -157,6 +159,7 @@ class Engine:
         deep = brouwer <= TWO_PI / DEEP_SPACE_PERIOD_MINUTES
         near = jax.tree.map(lambda v, safe: np.where(deep, safe, v), e, SAFE_NEAR_EARTH)
         coefficients = self._initialise(sgp4_near.initialise, near, np.arange(self.satellites))
+        self._decayed_after = self._decay_time(coefficients, deep)
         eccentric = ~deep & (self._largest_eccentricity(coefficients) >= kepler.SMALL_ECCENTRICITY)
         plain = ~deep & ~eccentric
         # The plain ones are nearly all of a usual catalogue. Then they run in place, among columns that the other groups write
@@ -187,6 +190,25 @@ class Engine:
         ends = [np.abs(e0 + e1 * self._since_epoch(i, slice(None))) for i in (0, -1)]
         bound: NDArray[np.float64] = np.maximum(*ends) + np.abs(c.bstar_cc5)
         return np.maximum(bound, np.abs(self._elements.eccentricity))
+
+    def _decay_time(self, c: Any, deep: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Minutes after the epoch from which SGP4 gives states again after a decay; inf where it does not.
+
+        Its drag is a polynomial in time: once that has brought the semi-major axis under one Earth radius it turns round, and a grid
+        that begins later would see nothing of the decay.
+        """
+        last = self._since_epoch(-1, slice(None))
+        times = np.linspace(0.0, 1.0, 2049)[1:, None]
+        result = np.full(self.satellites, np.inf)
+        for first in range(0, self.satellites, 4096):
+            part = slice(first, first + 4096)
+            minutes = times * np.maximum(last[part], 0.0)
+            root_a = np.abs(horner(minutes, tuple(np.asarray(a)[part] for a in c.root_a)))
+            risen = np.logical_or.accumulate(root_a < 1.0)[:-1] & (np.diff(root_a, axis=0) > 0.0)
+            row = np.argmax(risen, axis=0)
+            here = np.arange(risen.shape[1])
+            result[part] = np.where(risen[row, here] & ~deep[part], minutes[row, here], np.inf)
+        return result
 
     def _cut(
         self,
@@ -269,11 +291,14 @@ class Engine:
     def _latch(self, start: int, stop: int, out: Arrays) -> None:
         """A satellite that has failed at or after its epoch stays so: long after a decay SGP4 gives senseless numbers again."""
         status = out["status"]
-        columns = np.flatnonzero(status.any(axis=0) | (self._failed != 0))
+        ended = self._decayed_after < self._since_epoch(stop - 1, slice(None))
+        columns = np.flatnonzero(status.any(axis=0) | (self._failed != 0) | ended)
         if not len(columns):
             return
+        minutes = np.stack([self._since_epoch(i, columns) for i in range(start, stop)])
         part = status[:, columns]
-        after_epoch = np.stack([self._since_epoch(i, columns) >= 0.0 for i in range(start, stop)])
+        part = np.where((part == 0) & (minutes > self._decayed_after[columns]), DECAYED, part).astype(np.int8)
+        after_epoch = minutes >= 0.0
         first = np.argmax((part != 0) & after_epoch, axis=0)
         here = np.arange(len(columns))
         found = np.where(after_epoch[first, here], part[first, here], 0)

@@ -54,7 +54,7 @@ def make_dataset(
 
     Args:
         catalog: the n objects, in the order of the columns of the arrays.
-        times: instants, UTC, datetime64 of shape (m,), strictly increasing.
+        times: instants, UTC, datetime64 of shape (m,), in any order.
         arrays: variable name (a key of `VARIABLES`) -> array of shape (m, n) in the units of the table; `status` must
             be among them.
         frame: "teme" or "itrs", the frame that positions and velocities are in.
@@ -72,7 +72,7 @@ def make_dataset(
     """
     names = check_variables(arrays)
     check_frame(frame)
-    instants = check_times(times)
+    instants = check_times(times, ascending=False)
     block = check_block(arrays, names, (len(instants), len(catalog)), dtype)
     extremes = Extremes()
     extremes.update(block)
@@ -198,7 +198,7 @@ def header_attributes(
         "Conventions": "CF-1.11, ACDD-1.3",
         "title": f"Orbits of {objects}",
         "summary": (
-            f"States of {objects} at {len(times)} instants from {_iso(times[0])} to {_iso(times[-1])}, "
+            f"States of {objects} at {len(times)} instants from {_iso(times.min())} to {_iso(times.max())}, "
             "propagated from mean element sets with SGP4/SDP4."
         ),
         "keywords": "EARTH SATELLITES, ORBITS, EPHEMERIS, SGP4, SATELLITE CONSTELLATIONS, SPACE DEBRIS",
@@ -236,6 +236,7 @@ class Extremes:
 
 def coverage_attributes(times: NDArray[np.datetime64], extremes: Extremes) -> dict[str, str | float]:
     """The global attributes that are known after the last step: extent in time and, where computed, in space."""
+    times = np.sort(times)
     found: dict[str, str | float] = {
         "time_coverage_start": _iso(times[0]),
         "time_coverage_end": _iso(times[-1]),
@@ -272,11 +273,11 @@ def check_variables(names: Any) -> tuple[str, ...]:
     return tuple(name for name in VARIABLES if name in wanted)
 
 
-def check_times(times: ArrayLike) -> NDArray[np.datetime64]:
+def check_times(times: ArrayLike, *, ascending: bool = True) -> NDArray[np.datetime64]:
     """Instants as datetime64[ns] of shape (m,).
 
     Raises:
-        InputError: none at all, no datetime64, or not strictly increasing.
+        InputError: none at all, no datetime64, or, where `ascending` is asked for, not strictly increasing.
     """
     given = np.asarray(times)
     if given.dtype.kind != "M" or given.ndim != 1 or not len(given):
@@ -284,8 +285,10 @@ def check_times(times: ArrayLike) -> NDArray[np.datetime64]:
             f"times: {given.dtype} of shape {given.shape}; expected datetime64 of shape (m,), m at least 1"
         )
     instants = given.astype("datetime64[ns]")
-    if np.isnat(instants).any() or not (np.diff(instants) > np.timedelta64(0)).all():
-        raise InputError("times: not strictly increasing; a time coordinate needs that")
+    if np.isnat(instants).any():
+        raise InputError("times: NaT among them; every instant must be known")
+    if ascending and not (np.diff(instants) > np.timedelta64(0)).all():
+        raise InputError("times: not strictly increasing; a file needs that: sort them, or use `propagate`")
     return instants
 
 
@@ -313,7 +316,8 @@ def check_block(
             raise InputError(f"variable {name!r}: shape {values.shape}; expected (time, satellite) = {shape}")
     status = given[STATUS_VARIABLE].astype(np.int8)
     failed = status != 0
-    if failed.any():
+    sound = all(np.isnan(given[name][failed]).all() for name in names if name != STATUS_VARIABLE)
+    if failed.any() and not sound:
         # NaN before the cast: what follows a failure can be beyond the range of float32.
         given = {
             name: np.where(failed, values.dtype.type(np.nan), values)

@@ -76,14 +76,16 @@ def propagate(
         catalog: n objects.
         times: instants (UTC): datetime64, datetimes or ISO 8601 text, shape (m,), in any order; see `time_grid`.
         frame: of position and velocity: "teme", or "itrs" (turning with the Earth).
-        precision: "float64", or "float32": a float32 kernel about float64 anchors, within metres of float64.
+        precision: "float64", or "float32": a float32 kernel about float64 anchors, within metres of float64. Deep-space orbits, and
+            grids so coarse that 64 instants span more than three hours, run in float64 all the same and are rounded.
         variables: groups: position (x y z), velocity (vx vy vz), altitude, geodetic (latitude, longitude), decay (mean_altitude,
             decay_rate). The status always comes along.
         progress: called as work is done.
 
     Returns:
         Dataset with dims (time, satellite), objects in the order of the catalogue; km, km/s, km/day, degrees. Where the status is
-        not 0, values are NaN; an object that fails at or after its epoch stays failed at all later instants.
+        not 0, values are NaN; an object that fails at or after its epoch stays failed at all later instants, and one whose
+        semi-major axis drag has brought under one Earth radius by then counts as decayed, whether or not an instant shows it.
 
     Raises:
         InputError: no object, no instant, or an unknown frame, precision or group.
