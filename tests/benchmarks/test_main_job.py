@@ -1,0 +1,49 @@
+"""The main job on a real catalogue, as a process of its own: wall time, rate and peak memory. Prints, asserts no time.
+
+    pytest -m benchmark -s tests/benchmarks/test_main_job.py
+"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import constellation_jax as cj
+
+GIBIBYTE = 2**30
+
+
+@pytest.mark.benchmark
+@pytest.mark.parametrize("precision", ["float64", "float32"])
+def test_one_day_of_every_active_satellite(shared_data: Path, tmp_path: Path, precision: str) -> None:
+    catalog = shared_data / "catalogs" / "active_2026-08-22.omm.csv.gz"
+    command = [
+        sys.executable, "-m", "constellation_jax", "propagate", "--catalog", str(catalog), "--duration", "1d", "--step", "60s",
+        "--precision", precision, "--output", str(tmp_path / "day.nc"), "--log-json", "--overwrite",
+    ]  # fmt: skip
+    for run in ("first run", "second run"):  # the second finds its kernels in the compile cache
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        report = json.loads([line for line in done.stderr.splitlines() if '"done"' in line][-1])
+        print(
+            f"\n{precision}, {run}: {report['satellites']:,} objects x {report['steps']:,} steps, "
+            f"{report['bytes'] / 1e6:.0f} MB, wall {report['wall_s']:.1f} s (coefficients and compilation "
+            f"{report['compile_s']:.1f}, compute {report['compute_s']:.1f}, write {report['write_s']:.1f}), "
+            f"{report['states'] / report['compute_s'] / 1e6:.1f} M states/s, "
+            f"peak memory {report['peak_memory_bytes'] / GIBIBYTE:.2f} GiB"
+        )
+    assert report["satellites"] == 16_400
+    assert report["peak_memory_bytes"] < 2 * GIBIBYTE
+
+
+@pytest.mark.benchmark
+def test_shells_of_100_000_satellites(capsys: pytest.CaptureFixture[str]) -> None:
+    import time
+
+    shells = cj.load_shells("guowang") * 8
+    begin = time.perf_counter()
+    catalog = cj.shells_to_catalog(shells)
+    seconds = time.perf_counter() - begin
+    with capsys.disabled():
+        print(f"\n{len(catalog):,} satellites of shells as a catalogue: {seconds:.2f} s")
