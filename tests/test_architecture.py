@@ -20,7 +20,9 @@ def test_imports_go_one_way() -> None:
 
 
 def test_importing_the_package_starts_nothing() -> None:
-    code = "import sys, constellation_jax; print([m for m in ('jax', 'numpy', 'xarray', 'netCDF4') if m in sys.modules])"
+    code = (
+        "import sys, constellation_jax; print([m for m in ('jax', 'numpy', 'xarray', 'netCDF4') if m in sys.modules])"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

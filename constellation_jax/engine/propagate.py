@@ -194,8 +194,8 @@ class Engine:
     def _decay_time(self, c: Any, deep: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Minutes after the epoch from which SGP4 gives states again after a decay; inf where it does not.
 
-        Its drag is a polynomial in time: once that has brought the semi-major axis under one Earth radius it turns round, and a grid
-        that begins later would see nothing of the decay.
+        Its drag is a polynomial in time: once that has brought the semi-major axis under one Earth radius it turns round, and a
+        grid that begins later would see nothing of the decay.
         """
         last = self._since_epoch(-1, slice(None))
         times = np.linspace(0.0, 1.0, 2049)[1:, None]

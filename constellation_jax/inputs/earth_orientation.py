@@ -115,7 +115,7 @@ class EarthOrientation:
                 "a newer astropy-iers-data reaches further"
             )
         if said:
-            warnings.warn("; ".join(said), UserWarning, stacklevel=2)
+            warnings.warn("; ".join(said), UserWarning, stacklevel=3)
 
 
 def load_earth_orientation(path: str | Path | None = None) -> EarthOrientation:

@@ -1,6 +1,6 @@
 """The main job on a real catalogue, as a process of its own: wall time, rate and peak memory. Prints, asserts no time.
 
-    pytest -m benchmark -s tests/benchmarks/test_main_job.py
+pytest -m benchmark -s tests/benchmarks/test_main_job.py
 """
 
 import json
