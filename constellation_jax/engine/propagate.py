@@ -144,14 +144,20 @@ class Engine:
         self._latch(start, stop, out)
 
     def warm_up(self) -> None:
-        """Compiles what `run` needs, once for each kind of tile: several threads would each compile it for themselves."""
+        """Compiles what `run` needs, each kind of tile in one thread: all threads of `run` would compile it for themselves."""
         stop = min(CHUNK, len(self._grid.day))
         shape = (stop, self.satellites)
         out: Arrays = {name: np.empty(shape, self._request.dtype) for name in self._request.variables}
         out["status"] = np.empty(shape, np.int8)
-        with x64():
-            for tile in {(t.deep, t.small_eccentricity): t for t in self._tiles}.values():
-                self._fill(tile, 0, stop, self._attitude(0, stop), out, 0)
+        attitude = self._attitude(0, stop)
+
+        def compile_for(tile: _Tile) -> None:
+            with x64():
+                self._fill(tile, 0, stop, attitude, out, 0)
+
+        kinds = {(tile.deep, tile.small_eccentricity): tile for tile in self._tiles}
+        with ThreadPoolExecutor(self._threads) as pool:
+            list(pool.map(compile_for, kinds.values()))
 
     def _make_tiles(self) -> Iterator[_Tile]:
         e = self._elements
@@ -197,17 +203,21 @@ class Engine:
         Its drag is a polynomial in time: once that has brought the semi-major axis under one Earth radius it turns round, and a
         grid that begins later would see nothing of the decay.
         """
-        last = self._since_epoch(-1, slice(None))
-        times = np.linspace(0.0, 1.0, 2049)[1:, None]
+        polynomial = tuple(np.asarray(a) for a in c.root_a)
+        span = np.maximum(self._since_epoch(-1, slice(None)), 0.0)
+        lower_bound = horner(span, (polynomial[0], *(-np.abs(a) for a in polynomial[1:])))
+        members = np.flatnonzero(
+            (lower_bound < 1.0) & ~deep
+        )  # few: drag takes a whole orbit down within months at most
         result = np.full(self.satellites, np.inf)
-        for first in range(0, self.satellites, 4096):
-            part = slice(first, first + 4096)
-            minutes = times * np.maximum(last[part], 0.0)
-            root_a = np.abs(horner(minutes, tuple(np.asarray(a)[part] for a in c.root_a)))
+        for first in range(0, len(members), 1024):
+            part = members[first : first + 1024]
+            minutes = np.linspace(0.0, 1.0, 2049)[1:, None] * span[part]
+            root_a = np.abs(horner(minutes, tuple(a[part] for a in polynomial)))
             risen = np.logical_or.accumulate(root_a < 1.0)[:-1] & (np.diff(root_a, axis=0) > 0.0)
             row = np.argmax(risen, axis=0)
-            here = np.arange(risen.shape[1])
-            result[part] = np.where(risen[row, here] & ~deep[part], minutes[row, here], np.inf)
+            here = np.arange(len(part))
+            result[part] = np.where(risen[row, here], minutes[row, here], np.inf)
         return result
 
     def _cut(

@@ -190,7 +190,7 @@ class Catalog:
         return Catalog.from_columns({k: getattr(self, k) for k in COLUMNS} | columns, rejects=self.rejects)
 
     def sort(self, by: str) -> Catalog:
-        """The objects in ascending order of a column (or of `mean_altitude_km`, `epoch`); equal ones keep their order.
+        """The objects in ascending order of a column, `mean_altitude_km`, `period_minutes` or `epoch`; equal ones keep their order.
 
         Raises:
             InputError: no such column.
@@ -212,7 +212,7 @@ class Catalog:
         """The objects that meet every condition.
 
         Args:
-            conditions: column (or `mean_altitude_km`, `period_minutes`) = a value, a list of values, a (low, high) tuple (both ends
+            conditions: column (or `mean_altitude_km`, `period_minutes`, `epoch`) = a value, a list of values, a (low, high) tuple (both ends
                 included, None for open) or, for text columns, a pattern with * and ?, compared without regard to case.
 
         Raises:

@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from constellation_jax.physics.constants import SECONDS_PER_DAY
 
 PRECISIONS = ("float64", "float32")
 BLOCK_BYTES = 128 * 2**20
-"""Size of the arrays that one block of a file takes in memory."""
+"""Size of the arrays that one block of a file takes in memory; two are there at a time."""
 
 Progress = Callable[[int, int], None]
 """Called with the number of states done and of all states."""
@@ -47,6 +48,7 @@ class PropagationReport:
     """Coefficients, and compilation where the cache had none."""
     compute_s: float
     write_s: float
+    """At the same time as the computation of the block that follows."""
     wall_s: float
     peak_memory_bytes: int
     """Largest resident size of the process so far; 0 where the system does not tell."""
@@ -158,15 +160,21 @@ def propagate_to(
 
     engine = timed("compile", make_engine)
     counted = _counted(progress, len(instants) * len(catalog))
-    arrays = _allocate(min(block, len(instants)), len(catalog), names, dtype)
-    failed = 0
-    with writer:
-        for start in range(0, len(instants), block):
+    # Two sets of arrays: one is computed while the other is written, by the one thread that may use netCDF meanwhile
+    buffers = [_allocate(min(block, len(instants)), len(catalog), names, dtype) for _ in range(2)]
+    part: Arrays = {}
+    with writer, ThreadPoolExecutor(1, thread_name_prefix="netcdf") as pen:
+        writing: Future[None] | None = None
+        for k, start in enumerate(range(0, len(instants), block)):
             stop = min(start + block, len(instants))
-            part = {name: values[: stop - start] for name, values in arrays.items()}
+            part = {name: values[: stop - start] for name, values in buffers[k % 2].items()}
             timed("compute", engine.run, start, stop, part, counted)
-            timed("write", writer.write, start, part)
-            failed = int(np.count_nonzero(part[STATUS_VARIABLE][-1]))
+            if writing is not None:
+                writing.result()  # the block before: its failure ends the run here
+            writing = pen.submit(timed, "write", writer.write, start, part)
+        if writing is not None:
+            writing.result()
+    failed = int(np.count_nonzero(part[STATUS_VARIABLE][-1]))
     return PropagationReport(
         path=Path(path),
         satellites=len(catalog),
