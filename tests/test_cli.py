@@ -214,8 +214,9 @@ def test_no_arguments_make_the_default_run(folder: Path, propagation: Any) -> No
     assert result.stdout.count("\n") == 1
 
 
-def test_options_reach_the_propagation(folder: Path, propagation: Any) -> None:
+def test_options_reach_the_propagation(folder: Path, propagation: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     called = propagation(nothing)
+    monkeypatch.setattr(sys, "argv", ["/some/where/constellation-jax", "propagate", "--select", "name=T*"])
     options = ["--catalog", "iss.tle", "--shells", "tiny.toml", "--start", "2025-06-25", "--duration", "10min"]
     options += ["--step", "2min", "--frame", "itrs", "--variables", "position,velocity", "--variables", "geodetic"]
     options += ["--precision", "float32", "--dtype", "float64", "--overwrite", "-o", "x.nc", "--select", "name=T*"]
@@ -227,7 +228,7 @@ def test_options_reach_the_propagation(folder: Path, propagation: Any) -> None:
     assert (called["path"], called["frame"], called["overwrite"]) == (Path("x.nc"), "itrs", True)
     assert called["variables"] == ("position", "velocity", "geodetic")
     assert (called["precision"], called["dtype"]) == ("float32", "float64")
-    assert called["history"].startswith("constellation-jax ")
+    assert called["history"] == "constellation-jax propagate --select 'name=T*'"
 
 
 def test_options_replace_keys_of_a_run_file(folder: Path, propagation: Any) -> None:

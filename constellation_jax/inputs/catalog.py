@@ -212,8 +212,8 @@ class Catalog:
         """The objects that meet every condition.
 
         Args:
-            conditions: column (or `mean_altitude_km`, `period_minutes`, `epoch`) = a value, a list of values, a (low, high) tuple (both ends
-                included, None for open) or, for text columns, a pattern with * and ?, compared without regard to case.
+            conditions: column (or `mean_altitude_km`, `period_minutes`, `epoch`) = a value, a list of values, a (low, high) tuple
+                (both ends included, None for open) or, for text columns, a pattern with * and ?, compared without regard to case.
 
         Raises:
             InputError: no such column.
