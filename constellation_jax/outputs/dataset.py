@@ -287,7 +287,7 @@ def check_times(times: ArrayLike, *, ascending: bool = True) -> NDArray[np.datet
     instants = given.astype("datetime64[ns]")
     if np.isnat(instants).any():
         raise InputError("times: NaT among them; every instant must be known")
-    if ascending and not (np.diff(instants) > np.timedelta64(0)).all():
+    if ascending and not (np.diff(instants) > np.timedelta64(0, "ns")).all():
         raise InputError("times: not strictly increasing; a file needs that: sort them, or use `propagate`")
     return instants
 

@@ -49,7 +49,7 @@ def test_parse_time(text: object, expected: str) -> None:
         ("2026-02-03T25:00", "time '2026-02-03T25:00': no such date or time of day"),
         ("3000-01-01", "time '3000-01-01': expected a year from 1678 to 2261"),
         (np.datetime64("3000-01-01"), "time '3000-01-01': expected a year from 1678 to 2261"),
-        (np.datetime64("NaT"), "time NaT: found no time, expected text such as '2026-08-23T00:00:00Z'"),
+        (np.datetime64("NaT", "ns"), "time NaT: found no time, expected text such as '2026-08-23T00:00:00Z'"),
         (2026, "time 2026: found a int, expected text such as '2026-08-23T00:00:00Z'"),
         (
             "2016-12-31T23:59:60Z",
@@ -109,7 +109,7 @@ def test_bad_durations(text: object, message: str) -> None:
 
 
 def test_a_numpy_duration_of_months_is_refused() -> None:
-    for duration in (np.timedelta64(1, "M"), np.timedelta64("NaT"), np.timedelta64(5)):
+    for duration in (np.timedelta64(1, "M"), np.timedelta64("NaT", "ns")):
         with pytest.raises(InputError, match="expected a number with its unit"):
             parse_duration(duration)
 

@@ -117,7 +117,7 @@ def test_times_are_whole_numbers_of_the_coarsest_unit_that_is_exact(step, unit):
         ({"dtype": "float16"}, "dtype 'float16'"),
         ({"times": ["2026"]}, "expected datetime64"),
         ({"times": np.array([], "M8[ns]")}, "expected datetime64"),
-        ({"times": np.full(11, np.datetime64("NaT"), "M8[ns]")}, "NaT among them"),
+        ({"times": np.full(11, "NaT", "M8[ns]")}, "NaT among them"),
         ({"arrays": {}}, "'status' is missing"),
         ({"arrays": {"q": 0}}, "'q': unknown; known are x, y"),
         ({"arrays": {"status": np.zeros((7, 11))}}, r"'status': shape \(7, 11\); expected .*\(11, 7\)"),
