@@ -25,11 +25,10 @@ from constellation_jax.engine import tiles
 from constellation_jax.engine.precision import x64
 from constellation_jax.engine.tiles import CHUNK, Attitude, Instants, Outputs
 from constellation_jax.physics import frames, kepler, sdp4, sgp4_near
-from constellation_jax.physics.brouwer import kozai_to_brouwer
-from constellation_jax.physics.constants import DEEP_SPACE_PERIOD_MINUTES, MINUTES_PER_DAY, TWO_PI, WGS72, GravityModel
+from constellation_jax.physics.constants import MINUTES_PER_DAY, WGS72, GravityModel
 from constellation_jax.physics.elements import Elements
 from constellation_jax.physics.fastmath import horner
-from constellation_jax.physics.sgp4 import SAFE_NEAR_EARTH
+from constellation_jax.physics.sgp4 import SAFE_NEAR_EARTH, is_deep_space
 from constellation_jax.physics.status import DECAYED
 
 FLOAT32_SPAN_MINUTES = 180.0
@@ -161,8 +160,7 @@ class Engine:
 
     def _make_tiles(self) -> Iterator[_Tile]:
         e = self._elements
-        brouwer, _ = kozai_to_brouwer(e.mean_motion, e.eccentricity, np.cos(e.inclination), self._request.gravity)
-        deep = brouwer <= TWO_PI / DEEP_SPACE_PERIOD_MINUTES
+        deep = np.asarray(is_deep_space(e, self._request.gravity, np))
         near = jax.tree.map(lambda v, safe: np.where(deep, safe, v), e, SAFE_NEAR_EARTH)
         coefficients = self._initialise(sgp4_near.initialise, near, np.arange(self.satellites))
         self._decayed_after = self._decay_time(coefficients, deep)

@@ -107,7 +107,7 @@ def _initialise(elements: Elements, gravity: GravityModel, regime: Regime | None
         return Coefficients(sgp4_near.initialise(elements, gravity), None, None, gravity)
     if regime == "deep_space":
         return Coefficients(None, sdp4.initialise(elements, gravity), None, gravity)
-    is_deep = _is_deep(elements, gravity)
+    is_deep = is_deep_space(elements, gravity)
     # Each kernel gets harmless elements for the satellites of the other kind, so that nothing there is NaN to spoil a gradient
     near = jax.tree.map(lambda v, safe: jnp.where(is_deep, safe, v), elements, SAFE_NEAR_EARTH)
     deep = jax.tree.map(lambda v, safe: jnp.where(is_deep, v, safe), elements, _SAFE_DEEP_SPACE)
@@ -122,13 +122,14 @@ def _initialise(elements: Elements, gravity: GravityModel, regime: Regime | None
 def _regime(elements: Elements, gravity: GravityModel) -> Regime | None:
     if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(elements)):
         return None
-    is_deep = np.asarray(_is_deep(jax.tree.map(np.asarray, elements), gravity, np))
+    is_deep = np.asarray(is_deep_space(jax.tree.map(np.asarray, elements), gravity, np))
     if is_deep.all():
         return "deep_space"
     return None if is_deep.any() else "near_earth"
 
 
-def _is_deep(elements: Elements, gravity: GravityModel, xp: Any = jnp) -> Array:
+def is_deep_space(elements: Elements, gravity: GravityModel, xp: Any = jnp) -> Array:
+    """True where the period is 225 minutes or more. With NumPy as `xp` it asks concrete numbers on the host."""
     brouwer, _ = kozai_to_brouwer(elements.mean_motion, elements.eccentricity, xp.cos(elements.inclination), gravity)
     return brouwer <= _DEEP_SPACE_MEAN_MOTION
 
