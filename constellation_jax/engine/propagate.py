@@ -5,6 +5,10 @@
 
 Input order is kept: whatever is grouped inside, column j is satellite j. Everything is computed in 64 bits or about 64-bit
 anchors, whatever the user's `jax_enable_x64`, which is left alone.
+
+Where the steps are short, states are evaluated at Chebyshev nodes of each chunk and interpolated. How many nodes a satellite
+needs is measured; those that need too many, may fail inside a chunk, or turn out to be rougher than measured, are evaluated at
+each instant.
 """
 
 from __future__ import annotations
@@ -17,48 +21,39 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from constellation_jax.engine import tiles
+from constellation_jax.engine import chebyshev, tiles
+from constellation_jax.engine.chunks import Chunk, Grid, attitude, cut, padded
+from constellation_jax.engine.devices import Devices
+from constellation_jax.engine.latch import Latch, decay_times
 from constellation_jax.engine.precision import x64
-from constellation_jax.engine.tiles import CHUNK, Attitude, Instants, Outputs
-from constellation_jax.physics import frames, kepler, sdp4, sgp4_near
-from constellation_jax.physics.constants import MINUTES_PER_DAY, WGS72, GravityModel
+from constellation_jax.engine.tiles import CHUNK, Instants, Outputs
+from constellation_jax.physics import kepler, sdp4, sgp4_near
+from constellation_jax.physics.constants import WGS72, GravityModel
 from constellation_jax.physics.elements import Elements
-from constellation_jax.physics.fastmath import horner
 from constellation_jax.physics.sgp4 import SAFE_NEAR_EARTH, is_deep_space
-from constellation_jax.physics.status import DECAYED
 
 FLOAT32_SPAN_MINUTES = 180.0
-"""Longest chunk that the float32 kernel takes: with its anchor in the middle, phases stay exact to a metre. Longer ones run in
-float64."""
+"""Longest chunk of the float32 kernel: with its anchor in the middle, phases stay exact to a metre."""
+LONGEST_MINUTES = 31 * 1440.0
+"""Longest chunk at all: the steps of the resonances in it are kept in a table."""
+TOLERANCE_KM = {"float64": 1e-6, "float32": 1e-4}
+"""Largest error that interpolation may add to a position, by precision."""
+FLOAT32_NOISE_KM = 2e-3
+"""Rounding in the last coefficients of float32 states; their size was measured in float64 before."""
+MOST_NODES = 24
+"""With more nodes than this in a chunk, interpolation is not quicker than evaluation."""
+NODE_COST, CHECK_COST = 0.06, 0.12
+"""Of one node in the interpolation of one state, and of the check of a state's polynomial, in evaluations. Measured on two
+threads of a CPU with AVX-512, where the matrix product is slow in comparison: the gain begins at steps of some ten seconds."""
+SAFE_RADIUS_KM = 6500.0
+"""A satellite that comes nearer to the Earth's centre than this may decay between two nodes."""
 
 Arrays = dict[str, NDArray[Any]]
 Progress = Callable[[int], None]
 """Called with the number of states just computed."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Grid:
-    """The instants of a run, ascending, as day and fraction (UTC), and the Earth's attitude at each (rad)."""
-
-    day: NDArray[np.int64]
-    """Modified Julian Date of midnight, shape (steps,)."""
-    fraction: NDArray[np.float64]
-    gmst: NDArray[np.float64]
-    polar_x: NDArray[np.float64]
-    polar_y: NDArray[np.float64]
-
-    @staticmethod
-    def turning(
-        day: NDArray[np.int64], fraction: NDArray[np.float64], ut1_utc_days: Any, polar_x: Any, polar_y: Any
-    ) -> Grid:
-        """With the sidereal time made from UT1; UT1 - UTC in days, the pole in rad, arrays of shape (steps,)."""
-        with x64():
-            gmst = np.asarray(_gmst82(day.astype(np.float64), fraction + ut1_utc_days))
-        return Grid(day, fraction, gmst, polar_x, polar_y)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,10 +65,16 @@ class Request:
     frame: str = "teme"
     """Of position and velocity: "teme" or "itrs"."""
     precision: str = "float64"
-    """Of the kernels: "float64", or "float32" about float64 anchors."""
+    """Of the kernels: "float64", or "float32" about float64 anchors (near-Earth orbits; SDP4 runs in float64)."""
     dtype: str = "float64"
     """Of the results."""
     gravity: GravityModel = WGS72
+    dense: bool = True
+    """Whether states between Chebyshev nodes may be interpolated."""
+    tolerance_km: float | None = None
+    """Largest error that interpolation may add to a position; None: by `TOLERANCE_KM`."""
+    platform: str | None = None
+    """Of the devices; None: JAX's default."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,13 +82,15 @@ class _Tile:
     columns: NDArray[np.intp] | slice
     count: int
     """Columns that it writes: what is not padding."""
-    members: int
-    """Satellites among them that are its own; the others are overwritten by tiles of other groups."""
+    own: NDArray[np.bool_]
+    """Which of them are its own; the others are overwritten by tiles of other groups. Shape (count,)."""
     deep: bool
     small_eccentricity: bool
+    order: int
+    """Chebyshev nodes in a chunk; 0: evaluated at each instant."""
+    rough_from: NDArray[np.float64]
+    """Sum of the last two coefficients from which interpolation misses the tolerance, km, shape (count,)."""
     coefficients: Any
-    epoch_day: NDArray[np.float64]
-    epoch_fraction: NDArray[np.float64]
 
 
 class Engine:
@@ -97,21 +100,27 @@ class Engine:
         elements: float64 NumPy arrays of shape (satellites,).
         grid: all instants, ascending.
         request: what to compute.
+        devices: where; None: all local devices of the platform of the request.
     """
 
-    def __init__(self, elements: Elements, grid: Grid, request: Request) -> None:
+    def __init__(self, elements: Elements, grid: Grid, request: Request, devices: Devices | None = None) -> None:
         self.satellites = len(np.asarray(elements.mean_motion))
         self._elements = jax.tree.map(lambda v: np.asarray(v, np.float64), elements)
+        self._epoch = (self._elements.epoch_day, self._elements.epoch_fraction)
         self._grid = grid
         self._request = request
-        platform = jax.default_backend()
-        self._width = tiles.TILE.get(platform, tiles.TILE["gpu"])
-        self._threads = (os.cpu_count() or 1) if platform == "cpu" else 1
+        self._devices = devices or Devices(request.platform)
+        cpu = self._devices.platform == "cpu"
+        # elsewhere two: one copies out while the other's tile is computed
+        self._threads = max(1, (os.cpu_count() or 1) // self._devices.mesh.size) if cpu else 2
+        self._anchors_inside = cpu
         self._local = threading.local()
-        self._failed = np.zeros(self.satellites, np.int8)
-        """First status other than 0 at or after the epoch, of each satellite, in the blocks so far."""
+        self._loops: dict[Any, Any] = {}
+        self._longest = FLOAT32_SPAN_MINUTES if request.precision == "float32" else LONGEST_MINUTES
+        # position comes first: by it the error of an interpolation is known, and that no decay hides between two nodes
+        self._at_nodes = tuple(dict.fromkeys((*tiles.POSITION, *request.variables)))
         with x64():
-            self._tiles = list(self._make_tiles())
+            self._prepare()
 
     def run(self, start: int, stop: int, out: Arrays, progress: Progress | None = None) -> None:
         """States at instants start:stop of the grid, blocks being asked for in ascending order.
@@ -121,224 +130,331 @@ class Engine:
                 NaN where the status is not 0, and a satellite that has failed at or after its epoch stays failed.
             progress: called from this thread as work is done.
         """
-        attitudes = {first: self._attitude(first, min(first + CHUNK, stop)) for first in range(start, stop, CHUNK)}
+        chunks = cut(self._grid, start, stop, self._longest)
+        failing = np.zeros(self.satellites, np.bool_)
+        rough: list[tuple[Chunk, _Tile, NDArray[np.intp]]] = []
 
-        def work(task: tuple[_Tile, int, int]) -> int:
-            tile, first, last = task
+        def work(task: tuple[_Tile, Chunk]) -> int:
+            tile, chunk = task
             with x64():
-                self._fill(tile, first, last, attitudes[first], out, start)
-            return tile.members * (last - first)
+                failed, again = self._fill(tile, chunk, out, start)
+            if failed.any() or again.any():
+                columns = np.arange(self.satellites)[tile.columns]
+                failing[columns[failed & tile.own]] = True
+                if (again & tile.own).any():
+                    rough.append((chunk, tile, columns[again & tile.own]))
+            return int(tile.own.sum()) * (chunk.last - chunk.first)
 
         pool = ThreadPoolExecutor(self._threads)
         try:
             # those that run in place are done before others write over some of their columns
-            for in_place in (True, False):
-                group = [tile for tile in self._tiles if (tile.members < tile.count) == in_place]
-                tasks = [(tile, first, min(first + CHUNK, stop)) for first in attitudes for tile in group]
-                for states in pool.map(work, tasks):
+            in_place = [tile for tile in self._tiles if not tile.own.all()]
+            others = [tile for tile in self._tiles if tile.own.all()]
+            for group in (in_place, others):
+                for states in pool.map(work, [(tile, chunk) for chunk in chunks for tile in group]):
                     if progress is not None:
                         progress(states)
+            with x64():
+                again = [
+                    (tile, chunk)
+                    for chunk, like, columns in rough
+                    for tile in self._cut(columns, deep=like.deep, small_eccentricity=like.small_eccentricity)
+                ]
+            list(pool.map(work, again))
         finally:  # an interrupt does not wait for what has not begun
             pool.shutdown(cancel_futures=True)
-        self._latch(start, stop, out)
+        self._latch.close(start, stop, out, failing)
 
     def warm_up(self) -> None:
         """Compiles what `run` needs, each kind of tile in one thread: all threads of `run` would compile it for themselves."""
-        stop = min(CHUNK, len(self._grid.day))
-        shape = (stop, self.satellites)
+        chunk = cut(self._grid, 0, min(CHUNK, len(self._grid.day)), self._longest)[0]
+        shape = (chunk.last, self.satellites)
         out: Arrays = {name: np.empty(shape, self._request.dtype) for name in self._request.variables}
         out["status"] = np.empty(shape, np.int8)
-        attitude = self._attitude(0, stop)
 
         def compile_for(tile: _Tile) -> None:
             with x64():
-                self._fill(tile, 0, stop, attitude, out, 0)
+                self._fill(tile, chunk, out, 0)
 
-        kinds = {(tile.deep, tile.small_eccentricity): tile for tile in self._tiles}
+        kinds = {(tile.deep, tile.small_eccentricity, tile.order): tile for tile in self._tiles}
         with ThreadPoolExecutor(self._threads) as pool:
             list(pool.map(compile_for, kinds.values()))
 
-    def _make_tiles(self) -> Iterator[_Tile]:
-        e = self._elements
-        deep = np.asarray(is_deep_space(e, self._request.gravity, np))
+    @property
+    def method(self) -> str:
+        """How the states between are made, in words."""
+        interpolated = {tile.order: 0 for tile in self._tiles if tile.order}
+        for tile in self._tiles:
+            if tile.order:
+                interpolated[tile.order] += int(tile.own.sum())
+        if not interpolated:
+            return "evaluated at every instant"
+        parts = [f"{count} objects between {order} Chebyshev nodes" for order, count in sorted(interpolated.items())]
+        return (
+            f"interpolated ({' and '.join(parts)} in each {2 * self._half_span:.4g} minutes, added error below "
+            f"{1e3 * self._tolerance:g} m); other objects evaluated at every instant"
+        )
+
+    # --- preparation ---------------------------------------------------------------------------------------------------------
+
+    def _prepare(self) -> None:
+        e, gravity = self._elements, self._request.gravity
+        deep = np.asarray(is_deep_space(e, gravity, np))
         near = jax.tree.map(lambda v, safe: np.where(deep, safe, v), e, SAFE_NEAR_EARTH)
-        coefficients = self._initialise(sgp4_near.initialise, near, np.arange(self.satellites))
-        self._decayed_after = self._decay_time(coefficients, deep)
-        eccentric = ~deep & (self._largest_eccentricity(coefficients) >= kepler.SMALL_ECCENTRICITY)
-        plain = ~deep & ~eccentric
-        # The plain ones are nearly all of a usual catalogue. Then they run in place, among columns that the other groups write
-        # over, so that whole rows are copied instead of single columns.
-        columns = np.arange(self.satellites) if plain.sum() > 0.75 * self.satellites else np.flatnonzero(plain)
-        yield from self._cut(columns, plain, coefficients, deep=False, small_eccentricity=True)
-        yield from self._cut(np.flatnonzero(eccentric), eccentric, coefficients, deep=False, small_eccentricity=False)
+        c = self._initialise(sgp4_near.initialise, near, self.satellites)
+        ends = [self._grid.minutes_since(*self._epoch, i) for i in (0, -1)]
+        self._latch = Latch(self._grid, *self._epoch, decay_times(c.root_a, ends[1], ~deep))
+        # bound on the mean eccentricity over the grid
+        largest = np.maximum(*(np.abs(c.eccentricity[0] + c.eccentricity[1] * t) for t in ends)) + np.abs(c.bstar_cc5)
+        small = ~deep & (np.maximum(largest, np.abs(e.eccentricity)) < kepler.SMALL_ECCENTRICITY)
+        self._near = tiles.pack(c, *self._epoch)
+        self._deep = np.zeros((1, 0))
         members = np.flatnonzero(deep)
         if len(members):
-            own = self._initialise(sdp4.initialise, jax.tree.map(lambda v: v[members], e), members)
-            whole = jax.tree.map(lambda v: np.zeros(self.satellites), own)
-            for target, values in zip(jax.tree.leaves(whole), jax.tree.leaves(own), strict=True):
-                target[members] = values
-            yield from self._cut(members, deep, whole, deep=True, small_eccentricity=False)
+            own = self._initialise(sdp4.initialise, jax.tree.map(lambda v: v[members], e), len(members))
+            packed = tiles.pack(own, *(v[members] for v in self._epoch))
+            self._deep = np.zeros((len(packed), self.satellites))
+            self._deep[:, members] = packed
+        order = np.zeros(self.satellites, np.intp)
+        self._rough_from = np.zeros(self.satellites)
+        self._choose_span()
+        for group, is_deep in ((small, False), (deep, True)):
+            order[group] = self._choose_order(np.flatnonzero(group), deep=is_deep)
+        kinds = sorted({(bool(d), bool(s), int(o)) for d, s, o in zip(deep, small, order, strict=True)})
+        self._tiles: list[_Tile] = []
+        for is_deep, is_small, nodes in kinds:
+            own_columns = (deep == is_deep) & (small == is_small) & (order == nodes)
+            # What is nearly all of a usual catalogue runs in place, among columns that the other groups write over, so that whole
+            # rows are copied instead of single columns.
+            whole = not is_deep and own_columns.sum() > 0.75 * self.satellites
+            columns = np.arange(self.satellites) if whole else np.flatnonzero(own_columns)
+            self._tiles += self._cut(
+                columns, deep=is_deep, small_eccentricity=is_small, order=nodes, own=own_columns[columns]
+            )
 
-    def _initialise(self, function: Any, elements: Elements, members: NDArray[np.intp]) -> Any:
+    def _initialise(self, function: Any, elements: Elements, count: int) -> Any:
         """Coefficients as NumPy arrays, made tile by tile so that the shape compiled for does not depend on the catalogue."""
-        make = _jitted(function, self._request.gravity)
+        make, width = _initialiser(function, self._request.gravity), tiles.TILE["cpu"]
         parts = []
-        for first in range(0, len(members), self._width):
-            part = jax.tree.map(lambda v, i=first: _padded(v[i : i + self._width], self._width), elements)
+        for first in range(0, count, width):
+            part = jax.tree.map(lambda v, i=first: padded(v[i : i + width], width), elements)
             parts.append(jax.tree.map(np.asarray, make(part)))
-        return jax.tree.map(lambda *v: np.concatenate(v)[: len(members)], *parts)
+        return jax.tree.map(lambda *v: np.concatenate(v)[:count], *parts)
 
-    def _largest_eccentricity(self, c: Any) -> NDArray[np.float64]:
-        """Bound on the mean eccentricity over the grid. Shape (satellites,)."""
-        e0, e1 = (np.asarray(v) for v in c.eccentricity)
-        ends = [np.abs(e0 + e1 * self._since_epoch(i, slice(None))) for i in (0, -1)]
-        bound: NDArray[np.float64] = np.maximum(*ends) + np.abs(c.bstar_cc5)
-        return np.maximum(bound, np.abs(self._elements.eccentricity))
+    def _choose_span(self) -> None:
+        """The chunk that interpolation is laid out for; longer ones, of an irregular grid, are evaluated at each instant."""
+        request, steps = self._request, len(self._grid.day)
+        self._tolerance = request.tolerance_km or TOLERANCE_KM[request.precision]
+        firsts = sorted({0, steps // 2, max(0, steps - CHUNK)})
+        chunks = [cut(self._grid, i, min(i + CHUNK, steps), self._longest)[0] for i in firsts]
+        self._samples = [chunk for chunk in chunks if chunk.last - chunk.first > 8 and chunk.half_span > 0.0]
+        self._half_span = min((chunk.half_span for chunk in self._samples), default=0.0) * (1.0 + 1e-6)
 
-    def _decay_time(self, c: Any, deep: NDArray[np.bool_]) -> NDArray[np.float64]:
-        """Minutes after the epoch from which SGP4 gives states again after a decay; inf where it does not.
+    def _choose_order(self, columns: NDArray[np.intp], *, deep: bool) -> NDArray[np.intp]:
+        """Number of nodes for each satellite of a group, 0 where it is to be evaluated at each instant."""
+        turning = set(self._request.variables) & tiles.TURNING
+        if not self._request.dense or turning or not self._samples or not len(columns):
+            return np.zeros(len(columns), np.intp)
+        size = np.maximum.reduce([self._coefficient_sizes(columns, chunk, deep=deep) for chunk in self._samples])
+        left_out = np.cumsum(size[::-1], axis=0)[::-1]  # by a polynomial with k coefficients
+        enough = left_out <= 0.5 * self._tolerance
+        need = np.where(enough.any(axis=0), np.argmax(enough, axis=0), CHUNK)
+        # the cheapest: nodes that are evaluated, their interpolation, and what is left for evaluation at each instant
+        instants = max(chunk.last - chunk.first for chunk in self._samples)
+        orders = np.arange(4, MOST_NODES + 1, 2)
+        share = np.array([np.mean(need <= order) for order in orders])
+        cost = share * (orders / instants + NODE_COST * orders + CHECK_COST) + (1.0 - share)
+        best = int(np.argmin(cost))
+        order = int(orders[best])
+        if cost[best] >= 1.0:
+            return np.zeros(len(columns), np.intp)
+        # in a chunk where the last coefficients are larger than here, so is what is left out, in proportion
+        growth = np.minimum(self._tolerance / np.maximum(left_out[order], 1e-12), 10.0)
+        last = size[order - 2] + size[order - 1]
+        self._rough_from[columns] = np.where(need <= order, last, 0.0) * growth
+        return np.where(need <= order, order, 0)
 
-        Its drag is a polynomial in time: once that has brought the semi-major axis under one Earth radius it turns round, and a
-        grid that begins later would see nothing of the decay.
+    def _coefficient_sizes(self, columns: NDArray[np.intp], chunk: Chunk, *, deep: bool) -> NDArray[np.float64]:
+        """Size of each coefficient of the polynomial in a chunk, km, shape (CHUNK, columns); inf where a decay is near."""
+        to_coefficients = chebyshev.coefficients(CHUNK)
+        instants = self._instants(chunk, chunk.half_span * chebyshev.nodes(CHUNK), "float64")
+        sizes = []
+        for tile in self._cut(columns, deep=deep, small_eccentricity=not deep):
+            evaluate = self._loop(tile, "float64", self._at_nodes, chunk)
+            filled = evaluate(tile.coefficients, instants, self._take("nodes", len(self._at_nodes), "float64"))
+            size, lowest = self._check(to_coefficients, self._devices.fetch(filled.values)[..., : tile.count])
+            failed = self._devices.fetch(filled.status)[:, : tile.count].any(axis=0)
+            sizes.append(np.where((lowest < SAFE_RADIUS_KM) | failed, np.inf, size))
+            self._give("nodes", filled)
+        return np.concatenate(sizes, axis=1)
+
+    def _check(
+        self, matrix: NDArray[np.float64], nodes: NDArray[Any]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Sizes of the coefficients that a matrix makes of values at nodes, and the smallest distance from the Earth's centre.
+
+        Args:
+            matrix: shape (coefficients, nodes).
+            nodes: shape (variables, nodes, satellites).
+
+        Returns:
+            km, shapes (coefficients, satellites) and (satellites,).
         """
-        polynomial = tuple(np.asarray(a) for a in c.root_a)
-        span = np.maximum(self._since_epoch(-1, slice(None)), 0.0)
-        lower_bound = horner(span, (polynomial[0], *(-np.abs(a) for a in polynomial[1:])))
-        members = np.flatnonzero(
-            (lower_bound < 1.0) & ~deep
-        )  # few: drag takes a whole orbit down within months at most
-        result = np.full(self.satellites, np.inf)
-        for first in range(0, len(members), 1024):
-            part = members[first : first + 1024]
-            minutes = np.linspace(0.0, 1.0, 2049)[1:, None] * span[part]
-            root_a = np.abs(horner(minutes, tuple(a[part] for a in polynomial)))
-            risen = np.logical_or.accumulate(root_a < 1.0)[:-1] & (np.diff(root_a, axis=0) > 0.0)
-            row = np.argmax(risen, axis=0)
-            here = np.arange(len(part))
-            result[part] = np.where(risen[row, here], minutes[row, here], np.inf)
-        return result
+        size = np.sqrt(sum((matrix @ values) ** 2 for values in nodes[:3]))
+        if "altitude" in self._at_nodes:
+            size = size + np.abs(matrix @ nodes[self._at_nodes.index("altitude")])
+        return size, np.sqrt((nodes[0] ** 2 + nodes[1] ** 2 + nodes[2] ** 2).min(axis=0))
 
     def _cut(
         self,
         columns: NDArray[np.intp],
-        own: NDArray[np.bool_],
-        coefficients: Any,
         *,
         deep: bool,
-        small_eccentricity: bool,
+        small_eccentricity: bool = False,
+        order: int = 0,
+        own: NDArray[np.bool_] | None = None,
     ) -> Iterator[_Tile]:
-        for first in range(0, len(columns), self._width):
-            part = columns[first : first + self._width]
-            padded = _padded(part, self._width)
+        width, coefficients = self._devices.width, self._deep if deep else self._near
+        for first in range(0, len(columns), width):
+            part = columns[first : first + width]
+            full = padded(part, width)
             run = slice(int(part[0]), int(part[-1]) + 1)
             yield _Tile(
                 columns=run if run.stop - run.start == len(part) else part,
                 count=len(part),
-                members=int(np.count_nonzero(own[part])),
+                own=np.ones(len(part), np.bool_) if own is None else own[first : first + width],
                 deep=deep,
                 small_eccentricity=small_eccentricity,
-                coefficients=jax.tree.map(lambda v, padded=padded: jnp.asarray(v[padded]), coefficients),
-                epoch_day=np.asarray(self._elements.epoch_day)[padded],
-                epoch_fraction=np.asarray(self._elements.epoch_fraction)[padded],
+                order=order,
+                rough_from=self._rough_from[part],
+                coefficients=self._devices.put(coefficients[:, full]),
             )
 
-    def _attitude(self, first: int, last: int) -> Attitude:
-        grid = self._grid
-        angles = [_padded(v[first:last], CHUNK) for v in (grid.gmst, grid.polar_x, grid.polar_y)]
-        with x64():
-            return jax.tree.map(np.asarray, tiles.attitude(*map(jnp.asarray, angles)))
+    # --- one tile over one chunk ---------------------------------------------------------------------------------------------
 
-    def _fill(self, tile: _Tile, first: int, last: int, attitude: Attitude, out: Arrays, start: int) -> None:
-        grid, request = self._grid, self._request
-        minutes = (grid.day[first:last] - grid.day[first]) * MINUTES_PER_DAY
-        minutes = minutes + (grid.fraction[first:last] - grid.fraction[first]) * MINUTES_PER_DAY
-        offset = (grid.day[first] - tile.epoch_day) * MINUTES_PER_DAY
-        offset = offset + (grid.fraction[first] - tile.epoch_fraction) * MINUTES_PER_DAY
-        span = float(minutes[-1])
-        coefficients, dtype = tile.coefficients, "float64"
-        if request.precision == "float32" and not tile.deep and span <= FLOAT32_SPAN_MINUTES:
-            dtype = "float32"
-            coefficients = _anchored(coefficients, jnp.asarray(offset + 0.5 * span))
-            minutes, offset = minutes - 0.5 * span, np.zeros_like(offset)
-        instants = Instants(
-            jnp.asarray(_padded(minutes, CHUNK).astype(dtype)),
-            jax.tree.map(lambda v: jnp.asarray(v.astype(dtype)), attitude),
+    def _fill(self, tile: _Tile, chunk: Chunk, out: Arrays, start: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Writes a tile into the arrays. Returns which of its columns have failed and which need evaluation at each instant."""
+        count, rows = chunk.last - chunk.first, slice(chunk.first - start, chunk.last - start)
+        coefficients, dtype = tile.coefficients, "float64" if tile.deep else self._request.precision
+        if dtype == "float32" and not self._anchors_inside:
+            coefficients = self._devices.loop(tiles.anchored)(coefficients, self._middle(chunk))
+        if tile.order and tile.order < count and 0.0 < chunk.half_span <= self._half_span:
+            again = self._interpolate(tile, chunk, coefficients, dtype, out, rows)
+            out["status"][rows, tile.columns] = 0
+            return np.zeros(tile.count, np.bool_), again
+        variables = self._request.variables
+        filled = self._loop(tile, dtype, variables, chunk)(
+            coefficients, self._chunk_instants(chunk, dtype), self._take("out", len(variables), self._request.dtype)
         )
-        arguments = (coefficients, jnp.asarray(offset.astype(dtype)), instants, self._buffers())
-        static = {"gravity": request.gravity, "frame": request.frame}
-        if tile.deep:
-            steps = int(span / sdp4.STEP_MINUTES) + 2
-            filled = tiles.fill_deep(*arguments, table_length=1 << (steps - 1).bit_length(), **static)
+        for name, values in zip(variables, self._devices.fetch(filled.values), strict=True):
+            out[name][rows, tile.columns] = values[:count, : tile.count]
+        status = self._devices.fetch(filled.status)[:count, : tile.count]
+        out["status"][rows, tile.columns] = status
+        failed = np.asarray(status.any(axis=0))
+        self._give("out", filled)
+        return failed, np.zeros(tile.count, np.bool_)
+
+    def _interpolate(
+        self, tile: _Tile, chunk: Chunk, coefficients: Any, dtype: str, out: Arrays, rows: slice
+    ) -> NDArray[np.bool_]:
+        """Writes a tile by way of nodes. Returns which of its columns are too rough for that, or too low."""
+        order, variables = tile.order, self._at_nodes
+        filled = self._loop(tile, dtype, variables, chunk)(
+            coefficients, self._node_instants(chunk, order, dtype), self._take("nodes", len(variables), dtype)
+        )
+        matrix, tail = self._matrices(chunk, order, dtype)
+        if self._devices.platform == "cpu":
+            nodes = self._devices.fetch(filled.values)[:, :order, : tile.count]
+            for name, values in zip(variables, nodes, strict=True):
+                if name in out:  # NumPy's product writes where the results belong, without a copy between
+                    target = out[name][rows]
+                    if isinstance(tile.columns, slice) and target.dtype == values.dtype:
+                        np.matmul(matrix, values, out=target[:, tile.columns])
+                    else:
+                        target[:, tile.columns] = matrix @ values
         else:
-            filled = tiles.fill_near(*arguments, small_eccentricity=tile.small_eccentricity, **static)
-        rows, columns = slice(first - start, last - start), tile.columns
-        # the buffers are JAX's: they are copied out, then given back to the next call of this thread
-        for name, buffer in (*filled.variables.items(), ("status", filled.status)):
-            out[name][rows, columns] = np.asarray(buffer)[: last - first, : tile.count]
-        self._local.buffers = filled
+            nodes = self._devices.fetch(filled.values[:, :order])[..., : tile.count]
+            interpolated = self._devices.fetch(self._devices.loop(tiles.interpolate)(matrix, filled.values))
+            for name, values in zip(variables, interpolated, strict=True):
+                if name in out:
+                    out[name][rows, tile.columns] = values[: len(chunk.minutes), : tile.count]
+        size, lowest = self._check(tail, nodes)
+        limit = tile.rough_from + (FLOAT32_NOISE_KM if dtype == "float32" else 0.0)
+        failed = self._devices.fetch(filled.status)[:order, : tile.count].any(axis=0)
+        self._give("nodes", filled)
+        return ~(size.sum(axis=0) <= limit) | (lowest < SAFE_RADIUS_KM) | failed
 
-    def _buffers(self) -> Outputs:
-        if getattr(self._local, "buffers", None) is None:
-            shape = (CHUNK, self._width)
-            self._local.buffers = Outputs(
-                {name: jnp.zeros(shape, self._request.dtype) for name in self._request.variables},
-                jnp.zeros(shape, jnp.int8),
-            )
-        buffers: Outputs = self._local.buffers
-        self._local.buffers = None
-        return buffers
+    def _loop(self, tile: _Tile, dtype: str, variables: tuple[str, ...], chunk: Chunk) -> Any:
+        """The compiled loop that evaluates a tile."""
+        steps = int(2.0 * chunk.half_span / sdp4.STEP_MINUTES) + 2 if tile.deep else 0
+        key = (tile.deep, tile.small_eccentricity, dtype, variables, steps)
+        if key not in self._loops:
+            static: dict[str, Any] = {"variables": variables, "frame": self._request.frame}
+            static |= {"gravity": self._request.gravity, "block": self._devices.block(dtype)}
+            if tile.deep:
+                loop = self._devices.loop(tiles.fill_deep, table_length=1 << (steps - 1).bit_length(), **static)
+            else:
+                loop = self._devices.loop(tiles.fill_near, small_eccentricity=tile.small_eccentricity, **static)
+            self._loops[key] = loop
+        return self._loops[key]
 
-    def _since_epoch(self, instant: int, columns: Any) -> NDArray[np.float64]:
-        """Minutes from each epoch to one instant of the grid."""
-        day, fraction = (np.asarray(v)[columns] for v in (self._elements.epoch_day, self._elements.epoch_fraction))
-        minutes = (self._grid.day[instant] - day) * MINUTES_PER_DAY + (
-            self._grid.fraction[instant] - fraction
-        ) * MINUTES_PER_DAY
-        return np.asarray(minutes, np.float64)
+    def _chunk_instants(self, chunk: Chunk, dtype: str) -> Instants:
+        key = ("instants", chunk.first, chunk.last, dtype)
+        return self._kept(key, lambda: self._instants(chunk, chunk.minutes, dtype))
 
-    def _latch(self, start: int, stop: int, out: Arrays) -> None:
-        """A satellite that has failed at or after its epoch stays so: long after a decay SGP4 gives senseless numbers again."""
-        status = out["status"]
-        ended = self._decayed_after < self._since_epoch(stop - 1, slice(None))
-        columns = np.flatnonzero(status.any(axis=0) | (self._failed != 0) | ended)
-        if not len(columns):
-            return
-        minutes = np.stack([self._since_epoch(i, columns) for i in range(start, stop)])
-        part = status[:, columns]
-        part = np.where((part == 0) & (minutes > self._decayed_after[columns]), DECAYED, part).astype(np.int8)
-        after_epoch = minutes >= 0.0
-        first = np.argmax((part != 0) & after_epoch, axis=0)
-        here = np.arange(len(columns))
-        found = np.where(after_epoch[first, here], part[first, here], 0)
-        code = np.where(self._failed[columns] != 0, self._failed[columns], found)
-        begin = np.where(self._failed[columns] != 0, 0, first)
-        failed = (np.arange(stop - start)[:, None] >= begin) & (code != 0)
-        status[:, columns] = np.where(failed, code, part)
-        self._failed[columns] = code
-        bad = status[:, columns] != 0
-        for name in self._request.variables:
-            values = out[name][:, columns]
-            values[bad] = np.nan
-            out[name][:, columns] = values
+    def _node_instants(self, chunk: Chunk, order: int, dtype: str) -> Instants:
+        key = ("nodes", chunk.first, chunk.last, order, dtype)
+        return self._kept(key, lambda: self._instants(chunk, chunk.half_span * chebyshev.nodes(order), dtype))
+
+    def _instants(self, chunk: Chunk, minutes: NDArray[np.float64], dtype: str) -> Instants:
+        turn = spin = np.zeros((CHUNK, 3, 3))
+        if self._request.frame != "teme" or set(tiles.GEODETIC) & set(self._request.variables):
+            turn, spin = attitude(self._grid, chunk, minutes)
+        middle = np.array([chunk.day, chunk.fraction])
+        if dtype == "float32" and not self._anchors_inside:
+            middle = np.zeros(2, dtype)
+        arrays = (v.astype(dtype) for v in (padded(minutes, CHUNK), turn, spin))
+        return Instants(*(self._devices.put(v, replicated=True) for v in (np.int32(len(minutes)), middle, *arrays)))
+
+    def _middle(self, chunk: Chunk) -> Any:
+        key = ("middle", chunk.first, chunk.last)
+        return self._kept(key, lambda: self._devices.put(np.array([chunk.day, chunk.fraction]), replicated=True))
+
+    def _matrices(self, chunk: Chunk, order: int, dtype: str) -> tuple[Any, NDArray[Any]]:
+        """From nodes to the instants of a chunk, and to the last two coefficients."""
+
+        def make() -> tuple[Any, NDArray[Any]]:
+            matrix = chebyshev.interpolation(order, chunk.minutes / chunk.half_span).astype(dtype)
+            if self._devices.platform != "cpu":
+                matrix = self._devices.put(padded(matrix.T, CHUNK).T, replicated=True)
+            return matrix, chebyshev.coefficients(order)[-2:].astype(dtype)
+
+        return self._kept(("matrices", chunk.first, chunk.last, order, dtype), make)
+
+    def _kept(self, key: tuple[Any, ...], make: Callable[[], Any]) -> Any:
+        """Made once for the tiles of a chunk, by each thread for itself."""
+        kept = self._local.__dict__.setdefault("kept", {})
+        if key not in kept:
+            if len(kept) >= 8:
+                kept.clear()
+            kept[key] = make()
+        return kept[key]
+
+    def _take(self, name: str, variables: int, dtype: str) -> Outputs:
+        """Memory for results, out of what this thread has given back."""
+        held = self._local.__dict__.setdefault("buffers", {})
+        found = held.pop((name, variables, np.dtype(dtype)), None)
+        return self._devices.buffers(variables, dtype) if found is None else found
+
+    def _give(self, name: str, buffers: Outputs) -> None:
+        self._local.buffers[name, buffers.values.shape[0], np.dtype(buffers.values.dtype)] = buffers
 
 
-def _padded(values: NDArray[Any], length: int) -> NDArray[Any]:
-    """A one-dimensional array with its last value repeated up to a length."""
-    missing = length - len(values)
-    return np.concatenate([values, np.repeat(values[-1:], missing, axis=0)]) if missing else values
+_initialisers: dict[tuple[Any, GravityModel], Any] = {}
 
 
-_gmst82 = jax.jit(frames.gmst82)
-_compiled: dict[tuple[Any, GravityModel], Any] = {}
-
-
-def _jitted(function: Any, gravity: GravityModel) -> Any:
+def _initialiser(function: Any, gravity: GravityModel) -> Any:
     key = (function, gravity)
-    if key not in _compiled:
-        _compiled[key] = jax.jit(lambda elements: function(elements, gravity))
-    return _compiled[key]
-
-
-@jax.jit
-def _anchored(coefficients: Any, minutes: Any) -> Any:
-    return jax.tree.map(lambda v: v.astype(jnp.float32), sgp4_near.shift(coefficients, minutes))
+    if key not in _initialisers:
+        _initialisers[key] = jax.jit(lambda elements: function(elements, gravity))
+    return _initialisers[key]

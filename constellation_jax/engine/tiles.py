@@ -1,151 +1,245 @@
 """The compiled loops: one tile of satellites over one chunk of instants, written into buffers that are given back and used again.
 
-A tile is small enough that every intermediate stays in cache: XLA:CPU splits a large elementwise function into many loops with a
-full-size array between each two. Shapes are fixed, so another catalogue or time grid compiles nothing anew.
+On a CPU a tile is worked through in blocks of some hundred satellites, so that every intermediate result stays in the first-level
+cache: XLA:CPU splits a large elementwise function into dozens of loops with a full-size array between each two. Shapes are fixed,
+so another catalogue or time grid compiles nothing anew. Results of all variables lie in one array, each written by an update of
+its own: XLA:CPU updates in place what it does not fuse with another update.
 """
 
-from functools import partial
-from typing import NamedTuple
+from collections.abc import Callable
+from functools import cache
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from constellation_jax.physics import frames, sdp4, sgp4_near
-from constellation_jax.physics.constants import DEGREE, GravityModel
-from constellation_jax.physics.sdp4 import DeepSpace
-from constellation_jax.physics.sgp4_common import Orbit
-from constellation_jax.physics.sgp4_near import NearEarth
+from constellation_jax.physics.constants import DEGREE, MINUTES_PER_DAY, WGS72, GravityModel
+from constellation_jax.physics.elements import Elements
 
 TILE = {"cpu": 1024, "gpu": 32768, "tpu": 32768}
-"""Satellites in a tile, by platform. CPU: measured, 512 to 2048 are within 5 % of each other; 4096 leaves the cache."""
+"""Satellites of one device in a tile, by platform. CPU: measured; 512 to 2048 are within 5 % of each other."""
+BLOCK_BYTES = {"cpu": 1024}
+"""Bytes of one row of a block, by platform; elsewhere a block is the tile. CPU: measured; 512 to 2048 are within 10 %."""
 CHUNK = 64
-"""Instants in a chunk."""
+"""Largest number of instants in a chunk."""
 
 POSITION, VELOCITY, GEODETIC = ("x", "y", "z"), ("vx", "vy", "vz"), ("latitude", "longitude", "altitude")
 VARIABLES = (*POSITION, *VELOCITY, "altitude", "latitude", "longitude", "mean_altitude", "decay_rate")
-
-
-class Attitude(NamedTuple):
-    """Matrices from TEME to ITRS at each instant, shape (instants, 3, 3): r = turn r_teme, v = turn v_teme + spin r_teme."""
-
-    turn: Array
-    spin: Array
+TURNING = {"latitude", "longitude"}
+"""Variables that cannot be interpolated: at a pole, or at 180 degrees, they have a kink or a jump."""
 
 
 class Instants(NamedTuple):
-    """The instants of a chunk."""
+    """The instants of a chunk, in arrays of CHUNK rows of which the first ones are asked for."""
 
+    rows: Array
+    """How many."""
+    middle: Array
+    """Of the chunk: Modified Julian Date and fraction, shape (2,), in the type of the coefficients; zeros where those are anchored
+    there."""
     minutes: Array
-    """Since the chunk's reference, shape (CHUNK,)."""
-    attitude: Attitude
+    """Since the middle, ascending, shape (CHUNK,)."""
+    turn: Array
+    """Matrices from TEME to ITRS, shape (CHUNK, 3, 3): r = turn r_teme, v = turn v_teme + spin r_teme."""
+    spin: Array
 
 
 class Outputs(NamedTuple):
-    """What a tile writes: a buffer of shape (CHUNK, TILE) for each variable, and the status (int8)."""
+    """What a tile writes."""
 
-    variables: dict[str, Array]
+    values: Array
+    """Shape (variables, CHUNK, TILE)."""
     status: Array
+    """Shape (CHUNK, TILE), int8."""
 
 
-@partial(jax.jit, static_argnames=("gravity", "frame", "small_eccentricity"), donate_argnames="out")
+def pack(coefficients: Any, epoch_day: Any, epoch_fraction: Any) -> np.ndarray[Any, Any]:
+    """A pytree of arrays of shape (satellites,), and the anchors that it holds for, as one array with a row for each."""
+    return np.stack([np.asarray(v) for v in (*jax.tree.leaves(coefficients), epoch_day, epoch_fraction)])
+
+
 def fill_near(
-    coefficients: NearEarth,
-    offset: Array,
+    coefficients: Array,
     instants: Instants,
     out: Outputs,
     *,
-    gravity: GravityModel,
+    variables: tuple[str, ...],
     frame: str,
+    gravity: GravityModel,
     small_eccentricity: bool,
+    block: int,
 ) -> Outputs:
     """States of one tile of near-Earth satellites at each instant.
 
     Args:
-        coefficients: arrays of shape (TILE,).
-        offset: minutes from each anchor to the chunk's reference, shape (TILE,).
-        instants: of the chunk, ascending.
-        out: buffers; donated.
-        gravity, frame ("teme" or "itrs"), small_eccentricity: static.
+        coefficients: packed `sgp4_near.NearEarth`, shape (rows, TILE). In float64 with instants in float32 they are anchored here,
+            which on a CPU is quicker than `anchored` before; on a GPU that keeps float64 out of this kernel.
+        instants: of the chunk.
+        out: buffers that are written over.
+        variables: static; names out of `VARIABLES`, in the order of `out`.
+        frame: static; "teme" or "itrs".
+        small_eccentricity: static; as in `sgp4_near.evaluate`.
+        block: static; satellites that are worked on together.
     """
 
-    def instant(k: Array, out: Outputs) -> Outputs:
-        t = offset + instants.minutes[k]
-        orbit = sgp4_near.evaluate(coefficients, t, gravity, small_eccentricity)
-        return _write(out, k, orbit, instants.attitude, frame)
+    def orbit_of(first: Array) -> Callable[[Array], dict[str, Array]]:
+        own, middle = _columns(coefficients, first, block), instants.middle
+        if own.dtype != instants.minutes.dtype:
+            own, middle = anchored(own, middle), jnp.zeros(2, instants.minutes.dtype)
+        c, t0 = _unpack(sgp4_near.initialise, own, middle)
 
-    return jax.lax.fori_loop(0, instants.minutes.shape[0], instant, out)
+        def orbit_at(k: Array) -> dict[str, Array]:
+            return sgp4_near.evaluate(c, t0 + instants.minutes[k], gravity, small_eccentricity)._asdict()
+
+        return orbit_at
+
+    return _each(out, instants, orbit_of, variables, frame, block)
 
 
-@partial(jax.jit, static_argnames=("gravity", "frame", "table_length"), donate_argnames="out")
 def fill_deep(
-    coefficients: DeepSpace,
-    offset: Array,
+    coefficients: Array,
     instants: Instants,
     out: Outputs,
     *,
-    gravity: GravityModel,
+    variables: tuple[str, ...],
     frame: str,
+    gravity: GravityModel,
     table_length: int,
+    block: int,
 ) -> Outputs:
     """States of one tile of deep-space satellites at each instant.
 
     Args:
+        coefficients: packed `sdp4.DeepSpace`.
         table_length: static; steps of the resonance integrator (720 min) that the chunk can span, plus one.
         others: as in `fill_near`.
     """
-    first = jnp.trunc((offset + instants.minutes[0]) / sdp4.STEP_MINUTES)
-    at_steps = first[None] + jnp.arange(table_length, dtype=first.dtype)[:, None]
-    # the instant only has to lie in the step that it asks for: half a step beyond its start, away from the epoch
-    table = jax.lax.map(
-        lambda k: sdp4.resonance_at(coefficients, (k + 0.5 * jnp.sign(k)) * sdp4.STEP_MINUTES), at_steps
-    )
 
-    def instant(k: Array, out: Outputs) -> Outputs:
-        t = offset + instants.minutes[k]
-        entry = jnp.clip(jnp.trunc(t / sdp4.STEP_MINUTES) - first, 0, table_length - 1).astype(jnp.int32)
-        resonance = jax.tree.map(lambda v: jnp.take_along_axis(v, entry[None], axis=0)[0], table)
-        orbit = sdp4.evaluate(coefficients, t, resonance, t - resonance.atime, gravity)
-        return _write(out, k, orbit, instants.attitude, frame)
+    def orbit_of(first: Array) -> Callable[[Array], dict[str, Array]]:
+        c, t0 = _unpack(sdp4.initialise, _columns(coefficients, first, block), instants.middle)
+        step = jnp.trunc((t0 + instants.minutes[0]) / sdp4.STEP_MINUTES)
+        at_steps = step[None] + jnp.arange(table_length, dtype=step.dtype)[:, None]
+        # the instant only has to lie in the step that it asks for: half a step beyond its start, away from the epoch
+        table = jax.lax.map(lambda n: sdp4.resonance_at(c, (n + 0.5 * jnp.sign(n)) * sdp4.STEP_MINUTES), at_steps)
 
-    return jax.lax.fori_loop(0, instants.minutes.shape[0], instant, out)
+        def orbit_at(k: Array) -> dict[str, Array]:
+            t = t0 + instants.minutes[k]
+            entry = jnp.clip(jnp.trunc(t / sdp4.STEP_MINUTES) - step, 0, table_length - 1).astype(jnp.int32)
+            resonance = jax.tree.map(lambda v: jnp.take_along_axis(v, entry[None], axis=0)[0], table)
+            return sdp4.evaluate(c, t, resonance, t - resonance.atime, gravity)._asdict()
+
+        return orbit_at
+
+    return _each(out, instants, orbit_of, variables, frame, block)
 
 
-@jax.jit
-def attitude(gmst: Array, polar_x: Array, polar_y: Array) -> Attitude:
-    """Matrices from TEME to ITRS, from sidereal time and the pole (rad, shape (instants,))."""
+def interpolate(matrix: Array, nodes: Array) -> Array:
+    """Values at instants, shape (variables, CHUNK, TILE), from values at nodes.
+
+    Args:
+        matrix: from nodes to instants, shape (CHUNK, nodes).
+        nodes: shape (variables, CHUNK, TILE); the first rows of each variable are its values at the nodes.
+    """
+    return jnp.einsum("gn,vns->vgs", matrix, nodes[:, : matrix.shape[1]], precision=jax.lax.Precision.HIGHEST)
+
+
+def anchored(coefficients: Array, middle: Array) -> Array:
+    """Packed near-Earth coefficients anchored at the middle of a chunk, in float32; from float64."""
+    c, t0 = _unpack(sgp4_near.initialise, coefficients, middle)
+    nothing = jnp.zeros_like(t0)
+    rows = jnp.stack([*jax.tree.leaves(sgp4_near.shift(c, t0)), nothing, nothing])
+    # drag terms far below any effect would be subnormal numbers in float32, which processors are slow with
+    return jnp.where(jnp.abs(rows) < 1e-30, 0.0, rows).astype(jnp.float32)
+
+
+def attitude(gmst: Array, polar_x: Array, polar_y: Array) -> tuple[Array, Array]:
+    """Matrices from TEME to ITRS, `Instants.turn` and `.spin`, from sidereal time and the pole (rad, shape (instants,))."""
     basis = jnp.eye(3, dtype=gmst.dtype)
 
-    def at(gmst: Array, polar_x: Array, polar_y: Array) -> Attitude:
+    def at(gmst: Array, polar_x: Array, polar_y: Array) -> tuple[Array, Array]:
         turn, spin = jax.vmap(lambda e: frames.teme_to_itrs(e, jnp.zeros_like(e), gmst, polar_x, polar_y))(basis)
-        return Attitude(turn.T, spin.T)
+        return turn.T, spin.T
 
     return jax.vmap(at)(gmst, polar_x, polar_y)
 
 
-def _write(out: Outputs, k: Array, orbit: Orbit, attitude: Attitude, frame: str) -> Outputs:
-    values = orbit._asdict()
-    names = out.variables.keys()
-    if frame == "itrs" or names & set(GEODETIC):
-        r, v = (orbit.x, orbit.y, orbit.z), (orbit.vx, orbit.vy, orbit.vz)
-        turn, spin = attitude.turn[k], attitude.spin[k]
-        r_itrs = _rotate(turn, r)
-        v_itrs = tuple(a + b for a, b in zip(_rotate(turn, v), _rotate(spin, r), strict=True))
-        if frame == "itrs":
-            values |= dict(zip((*POSITION, *VELOCITY), (*r_itrs, *v_itrs), strict=True))
-        if names & {"latitude", "longitude"}:
-            latitude, longitude, altitude = frames.geodetic(*r_itrs)
-            values |= {"latitude": latitude / DEGREE, "longitude": longitude / DEGREE, "altitude": altitude}
-        elif "altitude" in names:
-            values["altitude"] = frames.geodetic_altitude(*r_itrs)
+def _each(
+    out: Outputs,
+    instants: Instants,
+    orbit_of: Callable[[Array], Callable[[Array], dict[str, Array]]],
+    variables: tuple[str, ...],
+    frame: str,
+    block: int,
+) -> Outputs:
+    def in_block(b: Array, out: Outputs) -> Outputs:
+        first = b * block
+        orbit_at = orbit_of(first)
 
-    def put(buffer: Array, row: Array) -> Array:
-        return jax.lax.dynamic_update_slice(buffer, row.astype(buffer.dtype)[None], (k, jnp.zeros_like(k)))
+        def instant(k: Array, out: Outputs) -> Outputs:
+            values = _in_frame(orbit_at(k), instants.turn[k], instants.spin[k], variables, frame)
+            return _write(out, k, first, values, variables)
 
-    return Outputs(
-        {name: put(buffer, values[name]) for name, buffer in out.variables.items()}, put(out.status, orbit.status)
-    )
+        return jax.lax.fori_loop(0, instants.rows, instant, out)
+
+    return jax.lax.fori_loop(0, out.status.shape[1] // block, in_block, out)
+
+
+def _in_frame(
+    values: dict[str, Array], turn: Array, spin: Array, variables: tuple[str, ...], frame: str
+) -> dict[str, Array]:
+    names = set(variables)
+    if frame == "teme" and not names & set(GEODETIC):
+        return values
+    r = tuple(values[name] for name in POSITION)
+    r_itrs = _rotate(turn, r)
+    if names & {"latitude", "longitude"}:
+        latitude, longitude, altitude = frames.geodetic(*r_itrs)
+        values = values | {"latitude": latitude / DEGREE, "longitude": longitude / DEGREE, "altitude": altitude}
+    elif "altitude" in names:
+        values = values | {"altitude": frames.geodetic_altitude(*r_itrs)}
+    if frame == "itrs":
+        values = values | dict(zip(POSITION, r_itrs, strict=True))
+        if names & set(VELOCITY):
+            v = _rotate(turn, tuple(values[name] for name in VELOCITY))
+            turning = _rotate(spin, r)
+            values = values | {name: v[i] + turning[i] for i, name in enumerate(VELOCITY)}
+    return values
+
+
+def _write(out: Outputs, k: Array, first: Array, values: dict[str, Array], variables: tuple[str, ...]) -> Outputs:
+    update = jax.lax.dynamic_update_slice
+    filled = out.values
+    for i, name in enumerate(variables):
+        filled = update(filled, values[name].astype(filled.dtype)[None, None], _index(i, k, first))
+    return Outputs(filled, update(out.status, values["status"].astype(jnp.int8)[None], _index(k, first)))
 
 
 def _rotate(matrix: Array, vector: tuple[Array, ...]) -> tuple[Array, ...]:
-    return tuple(sum(matrix[i, j] * vector[j] for j in range(3)) for i in range(3))  # type: ignore[misc]
+    return tuple(matrix[i, 0] * vector[0] + matrix[i, 1] * vector[1] + matrix[i, 2] * vector[2] for i in range(3))
+
+
+def _index(*indices: Array | int) -> tuple[Array, ...]:
+    """Of one type: loop counters have that of their bounds."""
+    return tuple(jnp.asarray(i, jnp.int32) for i in indices)
+
+
+def _columns(values: Array, first: Array, block: int) -> Array:
+    return jax.lax.dynamic_slice_in_dim(values, first, block, axis=values.ndim - 1)
+
+
+def _unpack(initialise: Callable[..., Any], rows: Array, middle: Array) -> tuple[Any, Array]:
+    """Coefficients, and minutes from their anchors to the middle of a chunk."""
+    *leaves, day, fraction = rows
+    since_anchor = (middle[0] - day) * MINUTES_PER_DAY + (middle[1] - fraction) * MINUTES_PER_DAY
+    return jax.tree.unflatten(_structure(initialise), leaves), since_anchor
+
+
+@cache
+def _structure(initialise: Callable[..., Any]) -> Any:
+    """Of what a function makes of an element set."""
+    scalar: Any = jax.ShapeDtypeStruct((), jnp.float32)
+    one = Elements(*[scalar] * 9)
+    return jax.tree.structure(jax.eval_shape(lambda e: initialise(e, WGS72), one))

@@ -75,7 +75,8 @@ class NetCDFWriter:
             to 0.25 m in low orbits and to 2 m at the height of geostationary ones.
         precision: how the numbers were computed; goes into the global attributes.
         overwrite: whether an existing file may be replaced; it stays until the new one is complete.
-        attributes: global attributes to add or to put in place of the default ones (`history`, `title` ...).
+        attributes: global attributes to add or to put in place of the default ones (`history`, `title` ...); the attribute of
+            that name may be changed until the file is begun.
         block_steps: how many steps most blocks will have; the file is laid out for it.
 
     Raises:
@@ -106,7 +107,7 @@ class NetCDFWriter:
         self._frame = check_frame(frame)
         self._precision = precision
         self._overwrite = overwrite
-        self._attributes = dict(attributes or {})
+        self.attributes = dict(attributes or {})
         if dtype not in DTYPES:
             raise InputError(f"dtype {dtype!r}: unknown; known are {', '.join(DTYPES)}")
         if block_steps < 1:
@@ -226,7 +227,7 @@ class NetCDFWriter:
         # Fill values stay on: they cost nothing for whole chunks, and what a killed run has not stored reads as NaN,
         # not as noise.
         header = header_attributes(self._catalog, self._times, frame=self._frame, precision=self._precision)
-        dataset.setncatts({**header, **self._attributes})
+        dataset.setncatts({**header, **self.attributes})
         dataset.createDimension(TIME, None)
         dataset.createDimension(SATELLITE, len(self._catalog))
 
@@ -291,7 +292,7 @@ class NetCDFWriter:
         try:
             self._space.reserve(_HEADER_BYTES)
             known = coverage_attributes(self._times, self._extremes)
-            self._dataset.setncatts({key: value for key, value in known.items() if key not in self._attributes})
+            self._dataset.setncatts({key: value for key, value in known.items() if key not in self.attributes})
             self._dataset.sync()
             self._dataset.close()
         except (OSError, RuntimeError) as error:

@@ -15,6 +15,8 @@ MEAN_MOTION_NOT_POSITIVE: Final = 2
 PERTURBED_ECCENTRICITY_OUT_OF_RANGE: Final = 3
 SEMILATUS_RECTUM_NEGATIVE: Final = 4
 DECAYED: Final = 6
+TOO_FAR: Final = 7
+"""Not one of SGP4's own."""
 
 
 class StatusEntry(NamedTuple):
@@ -37,5 +39,6 @@ STATUS: Final[dict[int, StatusEntry]] = {
     ),
     SEMILATUS_RECTUM_NEGATIVE: StatusEntry("semilatus_rectum_negative", "The semi-latus rectum is negative."),
     DECAYED: StatusEntry("decayed", "The radius is below one Earth radius: the object has decayed."),
+    TOO_FAR: StatusEntry("too_far_from_epoch", "The instant is more than 100 years from the epoch of the element set."),
 }
 """Every status number that occurs -> its name and meaning."""

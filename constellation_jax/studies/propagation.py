@@ -15,7 +15,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from constellation_jax.engine.propagate import Arrays, Engine, Grid, Request
+from constellation_jax.engine.chunks import Grid
+from constellation_jax.engine.propagate import Arrays, Engine, Request
 from constellation_jax.engine.tiles import CHUNK
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.catalog import Catalog
@@ -28,8 +29,10 @@ from constellation_jax.outputs.variables import STATUS_VARIABLE, check_frame, re
 from constellation_jax.physics.constants import SECONDS_PER_DAY
 
 PRECISIONS = ("float64", "float32")
+MEMORY_BYTES = 2**30
+"""Default bound on the arrays of a run to a file."""
 BLOCK_BYTES = 128 * 2**20
-"""Size of the arrays that one block of a file takes in memory; two are there at a time."""
+"""Largest size of the arrays of one block of a file, of which two are there at a time: larger ones are not quicker."""
 
 Progress = Callable[[int, int], None]
 """Called with the number of states done and of all states."""
@@ -67,6 +70,9 @@ def propagate(
     frame: str = "teme",
     precision: str = "float64",
     variables: str | Iterable[str] = ("position", "altitude", "decay"),
+    dense: bool = True,
+    tolerance_m: float | None = None,
+    device: str | None = None,
     progress: Progress | None = None,
 ) -> xr.Dataset:
     """States of every object of a catalogue at every instant, in memory.
@@ -78,10 +84,14 @@ def propagate(
         catalog: n objects.
         times: instants (UTC): datetime64, datetimes or ISO 8601 text, shape (m,), in any order; see `time_grid`.
         frame: of position and velocity: "teme", or "itrs" (turning with the Earth).
-        precision: "float64", or "float32": a float32 kernel about float64 anchors, within metres of float64. Deep-space orbits, and
-            grids so coarse that 64 instants span more than three hours, run in float64 all the same and are rounded.
+        precision: "float64", or "float32": a float32 kernel about float64 anchors, within metres of float64. Deep-space orbits run
+            in float64 all the same and are rounded.
         variables: groups: position (x y z), velocity (vx vy vz), altitude, geodetic (latitude, longitude), decay (mean_altitude,
             decay_rate). The status always comes along.
+        dense: whether states may be interpolated between Chebyshev nodes, which is done where it is quicker: at steps of some ten
+            seconds and less, and not for geodetic variables. The attribute `interpolation` says what was done.
+        tolerance_m: largest error in position that interpolation may add, m; None: 0.001 with float64, 0.1 with float32.
+        device: platform to compute on, such as "cpu" or "gpu", all of whose local devices are used; None: JAX's default.
         progress: called as work is done.
 
     Returns:
@@ -90,20 +100,22 @@ def propagate(
         semi-major axis drag has brought under one Earth radius by then counts as decayed, whether or not an instant shows it.
 
     Raises:
-        InputError: no object, no instant, or an unknown frame, precision or group.
+        InputError: no object, no instant, an unknown frame, precision, group or device, a tolerance that is not positive, or not
+            enough memory for the result.
     """
     instants = as_times(times)
-    names = _check(catalog, frame, precision, variables)
+    names = _check(catalog, frame, precision, variables, tolerance_m, device)
     order = np.argsort(instants, kind="stable")
-    engine = Engine(
-        catalog.elements, _grid(instants[order], frame, names), _request(names, frame, precision, precision)
-    )
     arrays = _allocate(len(instants), len(catalog), names, precision)
+    request = _request(names, frame, precision, precision, dense, tolerance_m, device)
+    engine = Engine(catalog.elements, _grid(instants[order], frame, names), request)
     engine.run(0, len(instants), arrays, _counted(progress, len(instants) * len(catalog)))
     if np.any(np.diff(order) != 1):
         back = np.argsort(order)
         arrays = {name: values[back] for name, values in arrays.items()}
-    return make_dataset(catalog, instants, arrays, frame=frame, dtype=precision, precision=precision)
+    dataset = make_dataset(catalog, instants, arrays, frame=frame, dtype=precision, precision=precision)
+    dataset.attrs["interpolation"] = engine.method
+    return dataset
 
 
 def propagate_to(
@@ -112,9 +124,13 @@ def propagate_to(
     times: ArrayLike,
     *,
     frame: str = "teme",
-    precision: str = "float64",
+    precision: str = "float32",
     variables: str | Iterable[str] = ("position", "altitude", "decay"),
     dtype: str = "float32",
+    dense: bool = True,
+    tolerance_m: float | None = None,
+    device: str | None = None,
+    memory_bytes: int = MEMORY_BYTES,
     overwrite: bool = False,
     progress: Progress | None = None,
     history: str | None = None,
@@ -127,7 +143,9 @@ def propagate_to(
     Args:
         path: the file to be made.
         times: as for `propagate`, but ascending.
+        precision: as for `propagate`, but "float32" unless asked otherwise, the file's numbers having no more digits.
         dtype: of the numbers in the file: "float32" (0.25 m in low orbits) or "float64".
+        memory_bytes: bound on the arrays of the run, whatever its length.
         overwrite: whether an existing file may be replaced.
         history: text for the attribute of that name, such as the command line.
         others: as for `propagate`.
@@ -138,13 +156,8 @@ def propagate_to(
     """
     begin = time.perf_counter()
     instants = as_times(times)
-    names = _check(catalog, frame, precision, variables)
-    attributes = {"history": f"{np.datetime64('now')}Z {history}"} if history else {}
-    block = _block_steps(len(catalog), names, dtype)
-    writer = NetCDFWriter(
-        path, catalog, instants, names, frame=frame, dtype=dtype, precision=precision, overwrite=overwrite,
-        attributes=attributes, block_steps=min(block, len(instants)),
-    )  # fmt: skip
+    names = _check(catalog, frame, precision, variables, tolerance_m, device)
+    block = _block_steps(len(catalog), names, dtype, memory_bytes)
     spent = {"compile": 0.0, "compute": 0.0, "write": 0.0}
 
     def timed(what: str, function: Callable[..., Any], *arguments: Any) -> Any:
@@ -154,11 +167,19 @@ def propagate_to(
         return result
 
     def make_engine() -> Engine:
-        engine = Engine(catalog.elements, _grid(instants, frame, names), _request(names, frame, precision, dtype))
+        request = _request(names, frame, precision, dtype, dense, tolerance_m, device)
+        engine = Engine(catalog.elements, _grid(instants, frame, names), request)
         engine.warm_up()
         return engine
 
+    # The file is begun before anything is computed, so that what is wrong with its place is told at once
+    attributes = {"history": f"{np.datetime64('now')}Z {history}"} if history else {}
+    writer = NetCDFWriter(
+        path, catalog, instants, names, frame=frame, dtype=dtype, precision=precision, overwrite=overwrite,
+        attributes=attributes, block_steps=min(block, len(instants)),
+    )  # fmt: skip
     engine = timed("compile", make_engine)
+    writer.attributes["interpolation"] = engine.method
     counted = _counted(progress, len(instants) * len(catalog))
     # Two sets of arrays: one is computed while the other is written, by the one thread that may use netCDF meanwhile
     buffers = [_allocate(min(block, len(instants)), len(catalog), names, dtype) for _ in range(2)]
@@ -189,19 +210,67 @@ def propagate_to(
     )
 
 
-def _check(catalog: Catalog, frame: str, precision: str, variables: str | Iterable[str]) -> tuple[str, ...]:
+def _check(
+    catalog: Catalog,
+    frame: str,
+    precision: str,
+    variables: str | Iterable[str],
+    tolerance_m: float | None,
+    device: str | None,
+) -> tuple[str, ...]:
     check_frame(frame)
     if precision not in PRECISIONS:
         raise InputError(
             f"precision {precision!r}: unknown; known are {', '.join(PRECISIONS)}{suggest(precision, PRECISIONS)}"
         )
+    if tolerance_m is not None and not tolerance_m > 0.0:
+        raise InputError(f"tolerance_m {tolerance_m!r}: expected a length above 0, in m")
+    if device is not None:
+        _check_device(device)
     if not len(catalog):
         raise InputError("catalogue: no objects; there is nothing to propagate")
     return resolve_groups(variables)
 
 
-def _request(names: tuple[str, ...], frame: str, precision: str, dtype: str) -> Request:
-    return Request(tuple(n for n in names if n != STATUS_VARIABLE), frame, precision, dtype)
+def _check_device(device: str) -> None:
+    import jax
+
+    try:
+        jax.local_devices(backend=device)
+    except RuntimeError:
+        known = [name for name in ("cpu", "gpu", "tpu") if _has_device(name)]
+        raise InputError(
+            f"device {device!r}: JAX finds none here; it finds {', '.join(known)}{suggest(device, known)}"
+        ) from None
+
+
+def _has_device(platform: str) -> bool:
+    import jax
+
+    try:
+        return bool(jax.local_devices(backend=platform))
+    except RuntimeError:
+        return False
+
+
+def _request(
+    names: tuple[str, ...],
+    frame: str,
+    precision: str,
+    dtype: str,
+    dense: bool,
+    tolerance_m: float | None,
+    device: str | None,
+) -> Request:
+    return Request(
+        tuple(n for n in names if n != STATUS_VARIABLE),
+        frame,
+        precision,
+        dtype,
+        dense=dense,
+        tolerance_km=None if tolerance_m is None else 1e-3 * tolerance_m,
+        platform=device,
+    )
 
 
 def _grid(instants: NDArray[np.datetime64], frame: str, names: tuple[str, ...]) -> Grid:
@@ -214,12 +283,28 @@ def _grid(instants: NDArray[np.datetime64], frame: str, names: tuple[str, ...]) 
 
 
 def _allocate(steps: int, satellites: int, names: tuple[str, ...], dtype: str) -> Arrays:
-    return {name: np.empty((steps, satellites), np.int8 if name == STATUS_VARIABLE else dtype) for name in names}
+    try:
+        return {name: np.empty((steps, satellites), np.int8 if name == STATUS_VARIABLE else dtype) for name in names}
+    except MemoryError:
+        size = steps * _step_bytes(satellites, names, dtype) / 2**30
+        raise InputError(
+            f"{satellites} objects at {steps} instants take {size:.1f} GiB of memory, which is not there; ask for fewer variables "
+            'or precision="float32", or write them to a file with propagate_to, whose memory does not grow'
+        ) from None
 
 
-def _block_steps(satellites: int, names: tuple[str, ...], dtype: str) -> int:
-    """Steps in a block of a file: as many as fit into `BLOCK_BYTES`, whole chunks where there is room for one."""
-    steps = BLOCK_BYTES // (satellites * len(names) * np.dtype(dtype).itemsize)
+def _step_bytes(satellites: int, names: tuple[str, ...], dtype: str) -> int:
+    return satellites * ((len(names) - 1) * np.dtype(dtype).itemsize + 1)
+
+
+def _block_steps(satellites: int, names: tuple[str, ...], dtype: str, memory_bytes: int) -> int:
+    """Steps in a block of a file, of which two are in memory: whole chunks where there is room for one."""
+    step = _step_bytes(satellites, names, dtype)
+    if memory_bytes < 2 * step:
+        raise InputError(
+            f"memory: {memory_bytes} bytes hold not even two instants of {satellites} objects; expected at least {2 * step}"
+        )
+    steps = min(memory_bytes // 2, BLOCK_BYTES) // step
     return max(1, steps - steps % CHUNK if steps > CHUNK else steps)
 
 
