@@ -93,7 +93,7 @@ def propagation(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[..., Any]
         module = types.ModuleType("propagation")
         module.propagate_to = propagate_to  # type: ignore[attr-defined]
         monkeypatch.setitem(sys.modules, "constellation_jax.studies.propagation", module)
-        monkeypatch.setattr(cli, "_prepare_jax", lambda: None)
+        monkeypatch.setattr(cli, "configure", lambda **_: None)
         return called
 
     return install
@@ -286,7 +286,7 @@ def test_a_failed_output_is_exit_code_1(folder: Path, propagation: Any) -> None:
 
 
 def test_an_existing_file_is_kept_unless_told_otherwise(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli, "_prepare_jax", lambda: None)
+    monkeypatch.setattr(cli, "configure", lambda **_: None)
     (folder / "x.nc").write_text("precious")
     result = run(
         "propagate", "--catalog", "iss.tle", "-o", "x.nc"

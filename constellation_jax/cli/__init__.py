@@ -7,7 +7,6 @@ any computation.
 
 from __future__ import annotations
 
-import os
 import shlex
 import sys
 from pathlib import Path
@@ -17,6 +16,7 @@ import typer
 
 from constellation_jax import __version__
 from constellation_jax.cli.reporting import Reporter, choose_reporter
+from constellation_jax.jax_settings import configure
 
 app = typer.Typer(
     name="constellation-jax",
@@ -141,7 +141,7 @@ def _propagate(run: Path | None, given: dict[str, Any], *, allow_stale: bool, re
     config = read_run(run, options=given)
     objects, times = load_objects(config, allow_stale=allow_stale)
     reporter.start(config, objects, times)
-    _prepare_jax()
+    configure(compile_cache=True)
     from constellation_jax.studies.propagation import propagate_to
 
     report = propagate_to(
@@ -258,22 +258,3 @@ def version() -> None:
 
     python = f"Python {platform.python_version()}"
     typer.echo(f"constellation-jax {__version__}, jax {version('jax')}, {python}, {platform.platform()}")
-
-
-def _prepare_jax() -> None:
-    """Settings of the whole process, which only the command line may make, before JAX starts.
-
-    Wide vectors, and loops with several results, which double the rate of the kernels on a CPU (XLA_FLAGS); and compiled
-    programs that are kept for the next run. What the user chose (XLA_FLAGS, JAX_COMPILATION_CACHE_DIR) stays.
-    """
-    flags = "--xla_backend_extra_options=xla_cpu_use_multi_output_fusion --xla_cpu_prefer_vector_width=512"
-    os.environ.setdefault("XLA_FLAGS", flags)
-    import jax
-
-    from constellation_jax.inputs.celestrak import cache_folder
-
-    settings: Any = jax.config
-    if settings.jax_compilation_cache_dir is None:
-        folder = cache_folder() / f"compiled-{__version__}-jax-{jax.__version__}"
-        settings.update("jax_compilation_cache_dir", str(folder))
-        settings.update("jax_persistent_cache_min_compile_time_secs", 0)
