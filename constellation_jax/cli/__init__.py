@@ -251,6 +251,49 @@ def fetch(
 
 
 @app.command()
+def bench(
+    ctx: typer.Context,
+    catalog: Annotated[
+        str, typer.Option(metavar="WHAT", help="'bundled', a CelesTrak group, or a file of element sets.")
+    ] = "bundled",
+    duration: Annotated[str, typer.Option(metavar="LENGTH", help="Length of the run.")] = "1d",
+    step: Annotated[str, typer.Option(metavar="LENGTH", help="Interval between instants.")] = "60s",
+    variables: Annotated[
+        str, typer.Option(metavar="GROUPS", help="Groups of variables, with commas.")
+    ] = "position,velocity",
+    precision: Annotated[
+        str | None, typer.Option(metavar="TYPE", help="Arithmetic: float64 or float32 [default: both].")
+    ] = None,
+    folder: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Where the file is written and removed again.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+    allow_stale: _AllowStale = False,
+) -> None:
+    """Measure how fast a propagation is on this machine.
+
+    Compilation, computing, copying and writing apart; each figure but the first is the median of five warm runs.
+    """
+    with Reporter().session(debug=ctx.obj["debug"]):
+        import json
+
+        from constellation_jax.errors import InputError
+        from constellation_jax.inputs.config import load_objects, read_run
+
+        options = {"catalog": [catalog], "duration": duration, "step": step, "variables": [variables]}
+        run = read_run(options=options | ({"precision": precision} if precision else {}))
+        if folder is not None and not folder.is_dir():
+            raise InputError(f"--folder: found {str(folder)!r}, expected a folder that exists")
+        objects, times = load_objects(run, allow_stale=allow_stale)
+        configure()  # without kept programs: the compilation is one of the figures
+        from constellation_jax.studies.speed import measure_speed
+
+        asked: dict[str, Any] = {"precisions": [precision]} if precision else {}
+        report = measure_speed(objects, times, variables=run.variables, folder=folder, **asked)
+        typer.echo(json.dumps(report.to_dict(), indent=2) if as_json else "\n".join(report.lines()))
+
+
+@app.command()
 def version() -> None:
     """Print the versions that matter for a report."""
     import platform
