@@ -404,6 +404,24 @@ def test_a_small_run_from_end_to_end(folder: Path) -> None:
     assert list((folder / "cache").glob("compiled-*"))
 
 
+def test_bench_prints_its_figures(folder: Path) -> None:
+    options = ["--catalog", "iss.tle", "--duration", "10min", "--precision", "float64", "--folder", ".", "--json"]
+    exit_code, out, err = run_process(folder, "bench", *options)
+    assert (exit_code, err) == (0, "")
+    figures = json.loads(out)
+    assert figures["states"] == 10
+    assert figures["machine"]["platform"] == "cpu"
+    assert all(case["states_per_s"]["given"] > 0 for case in figures["cases"])
+    assert not list((folder / "cache").glob("compiled-*"))  # or there would be no compilation to measure
+
+
+def test_bench_says_what_is_wrong(folder: Path) -> None:
+    result = run("bench", "--folder", "nowhere")
+    assert result.exit_code == 2
+    assert result.stderr == "constellation-jax: error: --folder: found 'nowhere', expected a folder that exists\n"
+    assert run("bench", "--step", "0s").exit_code == 2
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
 def test_ctrl_c_leaves_a_readable_part(folder: Path) -> None:
     code = f"""
