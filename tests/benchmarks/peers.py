@@ -198,7 +198,7 @@ def dsgp4(sky: Sky) -> Prepared:
 
     elements = [dsgp4.TLE(list(pair)) for pair in sky.lines]
     repeated = [element for element in elements for _ in sky.minutes]
-    _, batch = dsgp4.initialize_tle(repeated)
+    _, batch = dsgp4.initialize_tle(repeated, gravity_constant_name="wgs-72")
     minutes = torch.as_tensor((sky.since_epoch[:, None] + sky.minutes).ravel())
     result: dict[str, Any] = {}
 
