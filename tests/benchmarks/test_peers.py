@@ -29,9 +29,9 @@ from constellation_jax.studies.speed import HAS_DENSE
 from constellation_jax.timing import in_turn, machine
 
 STATE = ("x", "y", "z", "vx", "vy", "vz")
-AGREE_KM = {"float64": 2e-3, "float32": 1e-2}
-"""Float64 programs of the same model agree to a micrometre, but some hold an epoch as one Julian date, whose last digit is 40 us or
-0.4 m at the perigee of an eccentric orbit; rounding to float32 about exact anchors costs up to 6 m."""
+AGREE_KM = 1e-2
+"""Who computes something else is kilometres away. Of those who compute SGP4 in float64 most agree to micrometres; astroz holds
+an epoch as one Julian date, whose last digit is 40 us, and rounding to float32 about exact anchors costs up to 6 m."""
 INSTALLED = [peer for peer in PEERS if peer.installed]
 COMMAND = "python -m pytest -m benchmark -s tests/benchmarks/test_peers.py"
 
@@ -129,7 +129,7 @@ def compare(table: list[str], what: str, peer: Peer, sky: Sky, cases: list[Case]
         rates = [rate(sky, taken[str(case)]), rate(few, taken["theirs"])]
         add(table, f"{what}, {case}", f"{peer.name} {peer.installed}", (sky, few), rates, difference[both].max())
         assert both.mean() > 0.999
-        assert difference[both].max() < AGREE_KM[case.precision]
+        assert difference[both].max() < AGREE_KM
 
 
 def rate(sky: Sky, taken: list[float]) -> float:
@@ -186,7 +186,7 @@ def test_into_a_fresh_dataset(table: list[str], near_earth: Sky, precision: str)
     rates = [rate(near_earth, taken[name]) for name in ("ours", "theirs")]
     add(table, what, f"`astroz.propagate` {peer.installed}", (near_earth, near_earth), rates, worst)
     assert np.isfinite(difference).mean() > 0.999
-    assert worst < AGREE_KM[precision]
+    assert worst < AGREE_KM
 
 
 @pytest.mark.parametrize("precision", ["float64", "float32"])
@@ -200,7 +200,7 @@ def test_a_finished_file(table: list[str], everything: Sky, tmp_path: Path, prec
     ours()
     taken = in_turn({"ours": ours, "theirs": plain_writer(tmp_path / "ours.nc", tmp_path / "plain.nc")})
     sizes = [(tmp_path / name).stat().st_size for name in ("ours.nc", "plain.nc")]
-    assert abs(sizes[0] - sizes[1]) < 0.05 * sizes[1]  # status is compressed, and names are in one file alone
+    assert 0 <= sizes[0] - sizes[1] < 300 * len(catalog)  # bytes: names and elements are in one file alone
     what = f"`propagate_to`, a finished file of float32 with deep space, {precision}"
     rates = [rate(everything, taken[name]) for name in ("ours", "theirs")]
     add(table, what, f"netCDF4 {version('netCDF4')} alone, the same bytes", (everything, everything), rates)
