@@ -29,6 +29,7 @@ _PUBLIC = {
     "InputError": "errors",
     "OutputError": "errors",
     "known_shells": "inputs.shells",
+    "configure": "jax_settings",
 }
 __all__ = ["__version__", *_PUBLIC]
 

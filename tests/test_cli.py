@@ -93,7 +93,7 @@ def propagation(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[..., Any]
         module = types.ModuleType("propagation")
         module.propagate_to = propagate_to  # type: ignore[attr-defined]
         monkeypatch.setitem(sys.modules, "constellation_jax.studies.propagation", module)
-        monkeypatch.setattr(cli, "_prepare_jax", lambda: None)
+        monkeypatch.setattr(cli, "configure", lambda **_: None)
         return called
 
     return install
@@ -286,7 +286,7 @@ def test_a_failed_output_is_exit_code_1(folder: Path, propagation: Any) -> None:
 
 
 def test_an_existing_file_is_kept_unless_told_otherwise(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli, "_prepare_jax", lambda: None)
+    monkeypatch.setattr(cli, "configure", lambda **_: None)
     (folder / "x.nc").write_text("precious")
     result = run(
         "propagate", "--catalog", "iss.tle", "-o", "x.nc"
@@ -402,6 +402,24 @@ def test_a_small_run_from_end_to_end(folder: Path) -> None:
         assert "constellation-jax propagate --shells tiny.toml" in dataset.attrs["history"]
     assert not (folder / "small.nc.partial").exists()
     assert list((folder / "cache").glob("compiled-*"))
+
+
+def test_bench_prints_its_figures(folder: Path) -> None:
+    options = ["--catalog", "iss.tle", "--duration", "10min", "--precision", "float64", "--folder", ".", "--json"]
+    exit_code, out, err = run_process(folder, "bench", *options)
+    assert (exit_code, err) == (0, "")
+    figures = json.loads(out)
+    assert figures["states"] == 10
+    assert figures["machine"]["platform"] == "cpu"
+    assert all(case["states_per_s"]["given"] > 0 for case in figures["cases"])
+    assert not list((folder / "cache").glob("compiled-*"))  # or there would be no compilation to measure
+
+
+def test_bench_says_what_is_wrong(folder: Path) -> None:
+    result = run("bench", "--folder", "nowhere")
+    assert result.exit_code == 2
+    assert result.stderr == "constellation-jax: error: --folder: found 'nowhere', expected a folder that exists\n"
+    assert run("bench", "--step", "0s").exit_code == 2
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")

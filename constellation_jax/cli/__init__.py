@@ -7,7 +7,6 @@ any computation.
 
 from __future__ import annotations
 
-import os
 import shlex
 import sys
 from pathlib import Path
@@ -17,6 +16,7 @@ import typer
 
 from constellation_jax import __version__
 from constellation_jax.cli.reporting import Reporter, choose_reporter
+from constellation_jax.jax_settings import configure
 
 app = typer.Typer(
     name="constellation-jax",
@@ -141,7 +141,7 @@ def _propagate(run: Path | None, given: dict[str, Any], *, allow_stale: bool, re
     config = read_run(run, options=given)
     objects, times = load_objects(config, allow_stale=allow_stale)
     reporter.start(config, objects, times)
-    _prepare_jax()
+    configure(compile_cache=True)
     from constellation_jax.studies.propagation import propagate_to
 
     report = propagate_to(
@@ -251,6 +251,49 @@ def fetch(
 
 
 @app.command()
+def bench(
+    ctx: typer.Context,
+    catalog: Annotated[
+        str, typer.Option(metavar="WHAT", help="'bundled', a CelesTrak group, or a file of element sets.")
+    ] = "bundled",
+    duration: Annotated[str, typer.Option(metavar="LENGTH", help="Length of the run.")] = "1d",
+    step: Annotated[str, typer.Option(metavar="LENGTH", help="Interval between instants.")] = "60s",
+    variables: Annotated[
+        str, typer.Option(metavar="GROUPS", help="Groups of variables, with commas.")
+    ] = "position,velocity",
+    precision: Annotated[
+        str | None, typer.Option(metavar="TYPE", help="Arithmetic: float64 or float32 [default: both].")
+    ] = None,
+    folder: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Where the file is written and removed again.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+    allow_stale: _AllowStale = False,
+) -> None:
+    """Measure how fast a propagation is on this machine.
+
+    Compilation, computing, copying and writing apart; each figure but the first is the median of five warm runs.
+    """
+    with Reporter().session(debug=ctx.obj["debug"]):
+        import json
+
+        from constellation_jax.errors import InputError
+        from constellation_jax.inputs.config import load_objects, read_run
+
+        options = {"catalog": [catalog], "duration": duration, "step": step, "variables": [variables]}
+        run = read_run(options=options | ({"precision": precision} if precision else {}))
+        if folder is not None and not folder.is_dir():
+            raise InputError(f"--folder: found {str(folder)!r}, expected a folder that exists")
+        objects, times = load_objects(run, allow_stale=allow_stale)
+        configure()  # without kept programs: the compilation is one of the figures
+        from constellation_jax.studies.speed import measure_speed
+
+        asked: dict[str, Any] = {"precisions": [precision]} if precision else {}
+        report = measure_speed(objects, times, variables=run.variables, folder=folder, **asked)
+        typer.echo(json.dumps(report.to_dict(), indent=2) if as_json else "\n".join(report.lines()))
+
+
+@app.command()
 def version() -> None:
     """Print the versions that matter for a report."""
     import platform
@@ -258,22 +301,3 @@ def version() -> None:
 
     python = f"Python {platform.python_version()}"
     typer.echo(f"constellation-jax {__version__}, jax {version('jax')}, {python}, {platform.platform()}")
-
-
-def _prepare_jax() -> None:
-    """Settings of the whole process, which only the command line may make, before JAX starts.
-
-    Wide vectors, and loops with several results, which double the rate of the kernels on a CPU (XLA_FLAGS); and compiled
-    programs that are kept for the next run. What the user chose (XLA_FLAGS, JAX_COMPILATION_CACHE_DIR) stays.
-    """
-    flags = "--xla_backend_extra_options=xla_cpu_use_multi_output_fusion --xla_cpu_prefer_vector_width=512"
-    os.environ.setdefault("XLA_FLAGS", flags)
-    import jax
-
-    from constellation_jax.inputs.celestrak import cache_folder
-
-    settings: Any = jax.config
-    if settings.jax_compilation_cache_dir is None:
-        folder = cache_folder() / f"compiled-{__version__}-jax-{jax.__version__}"
-        settings.update("jax_compilation_cache_dir", str(folder))
-        settings.update("jax_persistent_cache_min_compile_time_secs", 0)

@@ -1,25 +1,14 @@
 """How many objects a second each reader takes, on texts of about 16,000 and 1,200 real objects; asserts nothing."""
 
 import gzip
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from constellation_jax.inputs.reading import read_catalog
+from constellation_jax.timing import in_turn
 
 pytestmark = pytest.mark.benchmark
-
-
-def objects_a_second(read: Callable[[], int], repeats: int = 7) -> float:
-    """Best of several runs: others may be using the machine."""
-    best, n = float("inf"), 0
-    for _ in range(repeats):
-        start = time.perf_counter()
-        n = read()
-        best = min(best, time.perf_counter() - start)
-    return n / best
 
 
 @pytest.mark.parametrize(
@@ -34,4 +23,6 @@ def objects_a_second(read: Callable[[], int], repeats: int = 7) -> float:
 def test_objects_a_second(shared_data: Path, name: str):
     data = (shared_data / name).read_bytes()
     data = gzip.decompress(data) if name.endswith(".gz") else data
-    print(f"\n{name}: {objects_a_second(lambda: len(read_catalog(data))):,.0f} objects/s")
+    objects = len(read_catalog(data))
+    best = min(in_turn({"read": lambda: read_catalog(data)}, repeats=7)["read"])  # others may be using the machine
+    print(f"\n{name}: {objects / best:,.0f} objects/s")

@@ -3,15 +3,16 @@
 Files lie in the page cache: what is compared is the work of the library, not the disk.
 """
 
-import time
-
 import netCDF4
 import numpy as np
 import pytest
 
 from constellation_jax.inputs.catalog import Catalog
 from constellation_jax.outputs.netcdf import NetCDFWriter
+from constellation_jax.outputs.plain_writer import plain_writer
 from constellation_jax.outputs.variables import resolve_groups
+from constellation_jax.timing import in_turn
+from constellation_jax.timing import seconds as seconds_of
 
 OBJECTS, BLOCK, BLOCKS, REPEATS = 20_000, 60, 24, 3
 
@@ -33,28 +34,17 @@ def test_writing_and_reading(tmp_path, groups):
             for start in range(0, len(times), BLOCK):
                 writer.write(start, block)
 
-    def plain():
-        with netCDF4.Dataset(tmp_path / "b.nc", "w") as file:
-            file.createDimension("time", None)
-            file.createDimension("satellite", OBJECTS)
-            for name, values in block.items():
-                file.createVariable(name, values.dtype, ("time", "satellite"), chunksizes=(BLOCK, 1000))
-            for start in range(0, len(times), BLOCK):
-                for name, values in block.items():
-                    file[name][start : start + BLOCK] = values
-
-    seconds = {"NetCDFWriter": [], "netCDF4 alone": []}
-    for _ in range(REPEATS):  # in turn, so that both see the same load of the machine
-        seconds["NetCDFWriter"].append(timed(ours))
-        seconds["netCDF4 alone"].append(timed(plain))
+    ours()
+    plain = plain_writer(tmp_path / "a.nc", tmp_path / "b.nc")
+    seconds = in_turn({"NetCDFWriter": ours, "netCDF4 alone": plain}, repeats=REPEATS)
     print(f"\n{', '.join(groups)}: {OBJECTS} objects, {BLOCKS} blocks of {BLOCK} steps, {megabytes:.0f} MB")
     for what, found in seconds.items():
         print(f"  {what:14} best {megabytes / min(found):5.0f} MB/s, median {megabytes / np.median(found):5.0f} MB/s")
     size = (tmp_path / "a.nc").stat().st_size / 1e6
     with netCDF4.Dataset(tmp_path / "a.nc") as file:
         x = file["x"]
-        history = min(timed(lambda i=i: x[:, i]) for i in (5, 9_000, 19_990))
-        instant = min(timed(lambda i=i: x[i]) for i in (5, 700, 1_430))
+        history = min(seconds_of(lambda i=i: x[:, i]) for i in (5, 9_000, 19_990))
+        instant = min(seconds_of(lambda i=i: x[i]) for i in (5, 700, 1_430))
     print(f"  file of {size:.0f} MB; one object's history {history * 1e3:.1f} ms, one instant {instant * 1e3:.1f} ms")
     # The status check, the extremes and the flush after each block may cost something, but not a multiple.
     assert min(seconds["NetCDFWriter"]) < 3 * min(seconds["netCDF4 alone"])
@@ -74,9 +64,3 @@ def planned(objects):
             "mean_anomaly_deg": 0.0,
         }
     )
-
-
-def timed(work):
-    begin = time.perf_counter()
-    work()
-    return time.perf_counter() - begin

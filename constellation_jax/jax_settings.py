@@ -1,0 +1,97 @@
+"""Settings of the whole process that make JAX fast here. They hold from before JAX starts, so only a program or the command
+line may make them, by calling `configure`; importing the package makes none.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from constellation_jax import __version__
+from constellation_jax.errors import InputError
+
+VECTOR_WIDTH = "--xla_cpu_prefer_vector_width=512"
+"""AVX-512 where the processor has it; LLVM takes 256 bits by itself."""
+BACKEND_OPTIONS = "--xla_backend_extra_options="
+BACKEND_OPTION_VALUES = (
+    "xla_cpu_use_multi_output_fusion",  # what has several results is one loop instead of one for each
+    # a whole nest of loops becomes one function, instead of a dispatch for each small loop inside
+    "xla_cpu_small_while_loop_byte_threshold=1000000000000000",
+)
+"""An option here that XLA does not know is ignored, if its name begins with xla_; so these need no check."""
+
+
+def configure(*, cpu_flags: bool = True, compile_cache: bool | str | os.PathLike[str] = False) -> None:
+    """Makes JAX fast on a CPU, and keeps compiled programs for later runs, if asked. To be called before JAX computes anything.
+
+    The command line does both. What is set already stays: an option that `XLA_FLAGS` holds, and a compile cache that
+    `JAX_COMPILATION_CACHE_DIR` or `jax.config` names. A second call changes nothing.
+
+    Args:
+        cpu_flags: add to the environment variable `XLA_FLAGS` what doubles the rate of the kernels on a CPU: wide vectors, and
+            loops that are compiled as a whole. Other programs of the process are compiled with it too; GPUs ignore it.
+        compile_cache: keep compiled programs in a folder: True for one in the user's cache folder that is named after the versions
+            of this package and of JAX, or a path.
+
+    Raises:
+        InputError: JAX has started already, so that something asked for would have no effect.
+    """
+    if cpu_flags:
+        flags = _with_cpu_flags(os.environ.get("XLA_FLAGS", ""))
+        if flags != os.environ.get("XLA_FLAGS", ""):
+            _check_not_started("XLA_FLAGS")
+            os.environ["XLA_FLAGS"] = flags
+    if compile_cache:
+        _keep_compiled(None if compile_cache is True else Path(compile_cache))
+
+
+def _with_cpu_flags(given: str) -> str:
+    """A value of XLA_FLAGS with what it lacks of the flags put before it."""
+    if given.strip() and not given.lstrip().startswith("-"):
+        return given  # the name of a file of flags, which cannot be added to
+    missing = [option for option in BACKEND_OPTION_VALUES if option.partition("=")[0] not in given]
+    # XLA puts the lists of several --xla_backend_extra_options together, so the user's own stays as it is
+    flags = [BACKEND_OPTIONS + ",".join(missing)] if missing else []
+    if VECTOR_WIDTH.partition("=")[0] not in given and _known_to_jaxlib(VECTOR_WIDTH):
+        flags.append(VECTOR_WIDTH)
+    return " ".join([*flags, *given.split()])
+
+
+def _known_to_jaxlib(flag: str) -> bool:
+    """Whether the installed jaxlib has a flag: XLA ends the process over one that it does not know."""
+    spec = find_spec("jaxlib")
+    name = flag.strip("-").partition("=")[0].encode()
+    for folder in (spec.submodule_search_locations or []) if spec else []:
+        for library in Path(folder).glob("*jax_common.*"):
+            with library.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+                if content.find(name) >= 0:
+                    return True
+    return False
+
+
+def _keep_compiled(folder: Path | None) -> None:
+    import jax
+
+    from constellation_jax.inputs.celestrak import cache_folder
+
+    settings: Any = jax.config
+    if settings.jax_compilation_cache_dir is not None:
+        return
+    _check_not_started("the compile cache")
+    folder = folder or cache_folder() / f"compiled-{__version__}-jax-{jax.__version__}"
+    settings.update("jax_compilation_cache_dir", str(folder.expanduser().absolute()))
+    settings.update("jax_persistent_cache_min_compile_time_secs", 0)  # a second by default: ours are shorter
+
+
+def _check_not_started(what: str) -> None:
+    # JAX has no public question for this that does not start it
+    bridge = sys.modules.get("jax._src.xla_bridge")
+    if bridge is not None and bridge.backends_are_initialized():
+        raise InputError(
+            f"configure: JAX has started already, so {what} can no longer be set; call configure before anything that computes "
+            "with JAX, such as jnp.zeros, jax.devices or cj.propagate"
+        )
