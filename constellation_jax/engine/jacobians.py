@@ -90,6 +90,7 @@ class JacobianEngine:
         self._day, self._fraction = day, fraction
         self._precision, self._gravity = precision, gravity
         self._local = threading.local()
+        self._compiled = False
         with x64():
             kinds = [list(tiles) for tiles in self._tiles()]
         chunks = [(k, min(k + CHUNK, len(day))) for k in range(0, len(day), CHUNK)]
@@ -120,8 +121,10 @@ class JacobianEngine:
 
         pool = ThreadPoolExecutor(self._threads)
         try:
-            # one task of each kind goes ahead: threads that meet a kernel at the same time would all compile it
-            list(pool.map(work, [group[0] for group in self._passes]))
+            if not self._compiled:
+                # one task of each kind goes ahead: threads that meet a kernel at the same time would all compile it
+                list(pool.map(work, [group[0] for group in self._passes]))
+                self._compiled = True
             for group in self._passes:  # the later ones write over columns of the first
                 for states in pool.map(work, group):
                     if progress is not None:
