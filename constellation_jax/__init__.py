@@ -26,6 +26,7 @@ _PUBLIC = {
     "STATUS": "physics.status",
     "propagate": "studies.propagation",
     "propagate_to": "studies.propagation",
+    "jacobians": "studies.jacobians",
     "InputError": "errors",
     "OutputError": "errors",
     "known_shells": "inputs.shells",

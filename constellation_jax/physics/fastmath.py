@@ -48,7 +48,8 @@ def sincos(x: Array) -> tuple[Array, Array]:
 @sincos.defjvp
 def _sincos_jvp(primals, tangents):  # type: ignore[no-untyped-def]
     (x,), (dx,) = primals, tangents
-    s, c = sincos(x)
+    # the barrier: where many tangents go through at once, XLA would compute the polynomials again for each of them
+    s, c = jax.lax.optimization_barrier(sincos(x))
     return (s, c), (c * dx, -s * dx)
 
 

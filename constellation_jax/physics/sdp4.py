@@ -244,10 +244,13 @@ def evaluate(
     return Orbit(x, y, z, vx, vy, vz, mean_altitude, decay_rate, status.astype(jnp.int32))
 
 
-def resonance_at(c: DeepSpace, t: Array) -> Resonance:
+def resonance_at(c: DeepSpace, t: Array, *, forward_only: bool = False) -> Resonance:
     """The integrator, run from the epoch to the last step before t minutes since the epoch. Coefficients anchored at the epoch.
 
     The number of steps depends on t; forward and reverse derivatives both work, since the rule carries the Jacobian along.
+
+    Args:
+        forward_only: static; True derives the loop itself, which costs less than the rule and has no reverse mode.
     """
     t = jnp.asarray(t)
     steps = jax.lax.stop_gradient(jnp.floor(jnp.abs(t) * (1.0 / STEP_MINUTES)))
@@ -257,7 +260,8 @@ def resonance_at(c: DeepSpace, t: Array) -> Resonance:
     dtype = jnp.result_type(c.lambda_epoch)
     stacked = jnp.stack([jnp.broadcast_to(p, shape).astype(dtype) for p in parameters])
     steps, direction = (jnp.broadcast_to(v, shape).astype(dtype) for v in (steps, direction))
-    xli, xni = _integrate(stacked, steps, direction)
+    integrate = _integrate_steps if forward_only else _integrate
+    xli, xni = integrate(stacked, steps, direction)
     return Resonance(xli, xni, steps * direction * STEP_MINUTES)
 
 

@@ -1,0 +1,168 @@
+"""The compiled loops of `jacobians`: one tile of satellites over one chunk of instants, seven tangents together.
+
+As in tiles.py, shapes are fixed and buffers are given back and used again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from constellation_jax.physics import sdp4, sgp4_near
+from constellation_jax.physics.constants import GravityModel
+from constellation_jax.physics.elements import Elements
+from constellation_jax.physics.sgp4_common import Orbit
+
+STATE = ("x", "y", "z", "vx", "vy", "vz")
+ELEMENTS = tuple(field.name for field in dataclasses.fields(Elements))[:7]
+"""What the derivative is taken with respect to."""
+TILE = {"cpu": 256, "gpu": 8192, "tpu": 8192}
+"""Satellites in a tile, by platform. CPU: measured; the seven tangents of each intermediate share the cache with it."""
+CHUNK = 64
+"""Instants in a chunk."""
+
+
+class Buffers(NamedTuple):
+    """What a tile writes, for each component of the state: shapes (CHUNK, TILE) and (CHUNK, 7, TILE); and the status (int8)."""
+
+    state: tuple[Array, ...]
+    jacobian: tuple[Array, ...]
+    status: Array
+
+
+def buffers(width: int, dtype: str) -> Buffers:
+    """Fresh ones for tiles of a width."""
+    return Buffers(
+        tuple(jnp.zeros((CHUNK, width), dtype) for _ in STATE),
+        tuple(jnp.zeros((CHUNK, len(ELEMENTS), width), dtype) for _ in STATE),
+        jnp.zeros((CHUNK, width), jnp.int8),
+    )
+
+
+@partial(jax.jit, static_argnames=("gravity", "deep"))
+def coefficients_and_changes(elements: Elements, *, gravity: GravityModel, deep: bool) -> tuple[Any, Any]:
+    """Coefficients of a tile, and their derivatives by the seven elements along a leading axis."""
+    initialise = sdp4.initialise if deep else sgp4_near.initialise
+    zero, one = jnp.zeros_like(elements.mean_motion), jnp.ones_like(elements.mean_motion)
+
+    def along(element: Array) -> Any:
+        seven = {name: jnp.where(element == k, one, zero) for k, name in enumerate(ELEMENTS)}
+        return jax.jvp(
+            lambda e: initialise(e, gravity), (elements,), (Elements(**seven, epoch_day=zero, epoch_fraction=zero),)
+        )[1]
+
+    # one tangent after the other: once for each satellite, so that compiling counts for more than the rate
+    return initialise(elements, gravity), jax.lax.map(along, jnp.arange(len(ELEMENTS)))
+
+
+@jax.jit
+def anchored(coefficients: Any, changes: Any, minutes: Array) -> Any:
+    """Near-Earth coefficients and their derivatives about an anchor some minutes later, in float32. To be run in float64."""
+
+    def along(change: Any) -> Any:
+        return jax.jvp(lambda c: sgp4_near.shift(c, minutes), (coefficients,), (change,))
+
+    moved = jax.vmap(along, out_axes=(None, 0))(changes)
+    return jax.tree.map(lambda v: v.astype(jnp.float32), moved)
+
+
+@partial(jax.jit, static_argnames=("gravity", "small_eccentricity"), donate_argnames="out")
+def fill_near(
+    coefficients: Any,
+    changes: Any,
+    offset: Array,
+    minutes: Array,
+    out: Buffers,
+    *,
+    gravity: GravityModel,
+    small_eccentricity: bool,
+) -> Buffers:
+    """States and derivatives of one tile of near-Earth satellites at each instant.
+
+    Args:
+        coefficients: arrays of shape (TILE,).
+        changes: their derivatives, shape (7, TILE).
+        offset: minutes from each anchor to the chunk's reference, shape (TILE,).
+        minutes: from there to the instants, ascending, shape (CHUNK,).
+        out: donated.
+        gravity, small_eccentricity: static.
+    """
+
+    def instant(k: Array, out: Buffers) -> Buffers:
+        t = offset + minutes[k]
+
+        def along(change: Any) -> tuple[Orbit, Orbit]:
+            return jax.jvp(lambda c: sgp4_near.evaluate(c, t, gravity, small_eccentricity), (coefficients,), (change,))
+
+        return _write(out, k, *jax.vmap(along, out_axes=(None, 0))(changes))
+
+    return jax.lax.fori_loop(0, minutes.shape[0], instant, out)
+
+
+@partial(jax.jit, static_argnames=("gravity", "table_length"), donate_argnames="out")
+def fill_deep(
+    coefficients: Any,
+    changes: Any,
+    offset: Array,
+    minutes: Array,
+    out: Buffers,
+    *,
+    gravity: GravityModel,
+    table_length: int,
+) -> Buffers:
+    """States and derivatives of one tile of deep-space satellites at each instant.
+
+    Args:
+        table_length: static; steps of the resonance integrator (720 min) that the chunk can span, plus one.
+        others: as in `fill_near`.
+    """
+    first = jnp.trunc((offset + minutes[0]) / sdp4.STEP_MINUTES)
+    at_steps = first[None] + jnp.arange(table_length, dtype=first.dtype)[:, None]
+
+    def integrate(k: Array) -> tuple[sdp4.Resonance, sdp4.Resonance]:
+        # the instant only has to lie in the step that it asks for: half a step beyond its start, away from the epoch
+        t = (k + 0.5 * jnp.sign(k)) * sdp4.STEP_MINUTES
+
+        def along(change: Any) -> Any:
+            return jax.jvp(lambda c: sdp4.resonance_at(c, t, forward_only=True), (coefficients,), (change,))
+
+        return jax.vmap(along, out_axes=(None, 0))(changes)
+
+    table, table_changes = jax.lax.map(integrate, at_steps)
+
+    def instant(k: Array, out: Buffers) -> Buffers:
+        t = offset + minutes[k]
+        entry = jnp.clip(jnp.trunc(t / sdp4.STEP_MINUTES) - first, 0, table_length - 1).astype(jnp.int32)
+
+        def look_up(v: Array) -> Array:
+            index = jnp.broadcast_to(entry, (1, *v.shape[1:]))
+            return jnp.take_along_axis(v, index, axis=0)[0]
+
+        resonance, resonance_changes = jax.tree.map(look_up, (table, table_changes))
+
+        def orbit(c: Any, resonance: sdp4.Resonance) -> Orbit:
+            return sdp4.evaluate(c, t, resonance, t - resonance.atime, gravity)
+
+        def along(change: Any, resonance_change: Any) -> tuple[Orbit, Orbit]:
+            return jax.jvp(orbit, (coefficients, resonance), (change, resonance_change))
+
+        return _write(out, k, *jax.vmap(along, out_axes=(None, 0))(changes, resonance_changes))
+
+    return jax.lax.fori_loop(0, minutes.shape[0], instant, out)
+
+
+def _write(out: Buffers, k: Array, orbit: Orbit, changes: Orbit) -> Buffers:
+    def put(buffer: Array, row: Array) -> Array:
+        start = (k, *[jnp.zeros_like(k)] * (buffer.ndim - 1))
+        return jax.lax.dynamic_update_slice(buffer, row.astype(buffer.dtype)[None], start)
+
+    return Buffers(
+        tuple(put(buffer, row) for buffer, row in zip(out.state, orbit[:6], strict=True)),
+        tuple(put(buffer, row) for buffer, row in zip(out.jacobian, changes[:6], strict=True)),
+        put(out.status, orbit.status),
+    )

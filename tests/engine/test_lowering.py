@@ -1,0 +1,174 @@
+"""Every compiled function lowers for CUDA and TPU too, keeps to its precision, and never calls back to the host.
+
+Lowering needs no such device: it shows what a compiler there would be given. It does not show that it runs, or how fast.
+To add a function, add a line to `KERNELS`.
+"""
+
+from collections.abc import Callable, Iterator
+from functools import cache, partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax import export
+
+import constellation_jax as cj
+from constellation_jax.engine import jacobian_tiles, tiles
+from constellation_jax.physics import sdp4, sgp4_near
+from constellation_jax.physics.constants import WGS72
+from constellation_jax.physics.fastmath import sincos
+from constellation_jax.physics.sgp4 import orbit_at
+
+WIDTH = 8
+PLATFORMS = ("cuda", "tpu")
+
+
+class Kernel(NamedTuple):
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...]
+    static: dict[str, Any] = {}  # noqa: RUF012  # never changed
+    dtype: str = "float64"
+
+
+def _column(*shape: int) -> Any:
+    return jax.ShapeDtypeStruct(shape or (WIDTH,), jnp.float64)
+
+
+ELEMENTS = cj.Elements(*[_column()] * 9)
+STATES = (*tiles.POSITION, *tiles.VELOCITY)
+GEODETIC = (*tiles.POSITION, "altitude", "latitude", "longitude", "mean_altitude", "decay_rate")
+
+
+@cache
+def _coefficients(deep: bool) -> Any:
+    initialise = sdp4.initialise if deep else sgp4_near.initialise
+    return jax.eval_shape(lambda e: initialise(e, WGS72), ELEMENTS)
+
+
+def _cast(tree: Any, dtype: str) -> Any:
+    floating = partial(jnp.issubdtype, arg2=jnp.floating)
+    return jax.tree.map(lambda v: jax.ShapeDtypeStruct(v.shape, dtype if floating(v.dtype) else v.dtype), tree)
+
+
+def _fill(frame: str, variables: tuple[str, ...], dtype: str = "float64", deep: bool = False, **static: Any) -> Kernel:
+    attitude = _column(tiles.CHUNK, 3, 3)
+    instants = tiles.Instants(_column(tiles.CHUNK), tiles.Attitude(attitude, attitude))
+    shape = (tiles.CHUNK, WIDTH)
+    out = tiles.Outputs(dict.fromkeys(variables, _column(*shape)), jax.ShapeDtypeStruct(shape, jnp.int8))
+    arguments = _cast((_coefficients(deep), _column(), instants, out), dtype)
+    function = tiles.fill_deep if deep else tiles.fill_near
+    return Kernel(function, arguments, {"gravity": WGS72, "frame": frame, **static}, dtype)
+
+
+def _changes(coefficients: Any) -> Any:
+    return jax.tree.map(lambda v: _column(7, *v.shape), coefficients)
+
+
+def _jacobian(dtype: str = "float64", deep: bool = False, **static: Any) -> Kernel:
+    coefficients = _coefficients(deep)
+    out = jax.eval_shape(lambda: jacobian_tiles.buffers(WIDTH, dtype))
+    arguments = (*_cast((coefficients, _changes(coefficients), _column(), _column(tiles.CHUNK)), dtype), out)
+    function = jacobian_tiles.fill_deep if deep else jacobian_tiles.fill_near
+    return Kernel(function, arguments, {"gravity": WGS72, **static}, dtype)
+
+
+def _state_at(regime: str | None) -> Kernel:
+    coefficients = jax.eval_shape(partial(cj.sgp4.initialise, regime=regime), ELEMENTS)
+    return Kernel(jax.jit(lambda c, t: cj.sgp4.state_at(c, t)), (coefficients, _column()))
+
+
+def _gradient(elements: Any, minutes: Any) -> Any:
+    return jax.grad(lambda e: orbit_at(cj.sgp4.initialise(e, regime="near_earth"), minutes).x.sum())(elements)
+
+
+KERNELS: dict[str, Callable[[], Kernel]] = {
+    **{
+        f"fill_near {dtype} {frame} {what} {'plain' if small else 'eccentric'}": partial(
+            _fill, frame, variables, dtype, small_eccentricity=small
+        )
+        for dtype in ("float64", "float32")
+        for frame, what, variables in (
+            ("teme", "state", STATES),
+            ("itrs", "state", STATES),
+            ("itrs", "geodetic", GEODETIC),
+        )
+        for small in (True, False)
+    },
+    "fill_deep teme state": partial(_fill, "teme", STATES, deep=True, table_length=4),
+    "fill_deep itrs geodetic": partial(_fill, "itrs", GEODETIC, deep=True, table_length=4),
+    "attitude": lambda: Kernel(tiles.attitude, (_column(tiles.CHUNK),) * 3),
+    **{
+        f"jacobians near {dtype} {'plain' if small else 'eccentric'}": partial(
+            _jacobian, dtype, small_eccentricity=small
+        )
+        for dtype in ("float64", "float32")
+        for small in (True, False)
+    },
+    "jacobians deep": partial(_jacobian, deep=True, table_length=4),
+    **{
+        f"coefficients_and_changes, deep {deep}": lambda deep=deep: Kernel(
+            jacobian_tiles.coefficients_and_changes, (ELEMENTS,), {"gravity": WGS72, "deep": deep}
+        )
+        for deep in (False, True)
+    },
+    "anchored": lambda: Kernel(
+        jacobian_tiles.anchored, (_coefficients(False), _changes(_coefficients(False)), _column()), dtype="mixed"
+    ),
+    **{
+        f"sgp4.initialise {regime}": lambda regime=regime: Kernel(
+            jax.jit(partial(cj.sgp4.initialise, regime=regime)), (ELEMENTS,)
+        )
+        for regime in ("near_earth", "deep_space", None)
+    },
+    **{f"sgp4.state_at {regime}": partial(_state_at, regime) for regime in ("near_earth", "deep_space", None)},
+    "gradient of a near-Earth orbit": lambda: Kernel(jax.jit(_gradient), (ELEMENTS, _column())),
+}
+
+
+@pytest.mark.parametrize("name", KERNELS)
+def test_lowers_for_every_accelerator_in_its_own_precision(name: str) -> None:
+    kernel = KERNELS[name]()
+    traced = kernel.function.trace(*kernel.arguments, **kernel.static)
+    kinds = {variable.aval.dtype for equation in _equations(traced.jaxpr.jaxpr) for variable in equation.outvars}
+    for dtype, other in (("float32", "float64"), ("float64", "float32")):
+        assert kernel.dtype != dtype or jnp.dtype(other) not in kinds
+    names = {equation.primitive.name for equation in _equations(traced.jaxpr.jaxpr)}
+    assert not {name for name in names if "callback" in name or name in ("infeed", "outfeed")}
+    # 64-bit arithmetic is lowered for TPU as well; the compiler there emulates it
+    exported = export.export(kernel.function, platforms=PLATFORMS)(*kernel.arguments, **kernel.static)
+    assert exported.platforms == PLATFORMS
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_sine_and_cosine_are_the_platforms_own_but_on_a_cpu(dtype: str) -> None:
+    angle = jax.ShapeDtypeStruct((WIDTH,), jnp.dtype(dtype))
+    for platform, own in (("cpu", False), ("cuda", True), ("tpu", True)):
+        text = export.export(jax.jit(sincos), platforms=(platform,))(angle).mlir_module()
+        assert ("stablehlo.sine" in text) is own, platform
+        assert ("stablehlo.cosine" in text) is own, platform
+
+
+def test_the_walk_sees_inside_loops_and_branches() -> None:
+    """What the checks above rest on."""
+
+    def hidden(x: jax.Array) -> jax.Array:
+        def body(_: jax.Array, x: jax.Array) -> jax.Array:
+            return jax.lax.cond(x[0] > 0, lambda x: x.astype(jnp.float64).astype(jnp.float32), lambda x: x, x)
+
+        return jax.lax.fori_loop(0, 3, body, x)
+
+    traced = jax.jit(hidden).trace(np.ones(3, np.float32))
+    assert jnp.dtype("float64") in {v.aval.dtype for e in _equations(traced.jaxpr.jaxpr) for v in e.outvars}
+
+
+def _equations(jaxpr: Any) -> Iterator[Any]:
+    """Those of a jaxpr and of every jaxpr inside it."""
+    for equation in jaxpr.eqns:
+        yield equation
+        for parameter in equation.params.values():
+            for inner in parameter if isinstance(parameter, (tuple, list)) else (parameter,):
+                inner = getattr(inner, "jaxpr", inner)
+                if hasattr(inner, "eqns"):
+                    yield from _equations(inner)
