@@ -201,17 +201,15 @@ def catalog(
 def shells(ctx: typer.Context, help: _GroupHelp = False) -> None:
     """List the bundled planned constellations.
 
-    With their numbers of satellites and shells.
+    With their variants, as filed and as flown, and the numbers of satellites and shells.
     """
     if ctx.invoked_subcommand is not None:
         return
     with Reporter().session(debug=ctx.obj["debug"]):
-        from constellation_jax.inputs.shells import known_shells, load_shells
+        from constellation_jax.cli.shell_tables import list_shells
 
-        for name in known_shells():
-            known = load_shells(name)
-            total = sum(shell.total for shell in known)
-            typer.echo(f"{name:<16} {total:>7,} satellites in {len(known)} shells  {known[0].system}")
+        for line in list_shells():
+            typer.echo(line)
 
 
 @shells_app.command()
@@ -219,19 +217,12 @@ def show(
     ctx: typer.Context,
     name: Annotated[str, typer.Argument(help="A name that 'shells' lists, or a shell file.")],
 ) -> None:
-    """Print the shells of one planned constellation."""
+    """Print the shells of one planned constellation, with status and source of every number."""
     with Reporter().session(debug=ctx.obj["debug"]):
-        from constellation_jax.inputs.shells import load_shells
+        from constellation_jax.cli.shell_tables import show_shells
 
-        known = load_shells(name)
-        width = max(len(shell.name) for shell in known)
-        for shell in known:
-            lattice = f"{shell.planes} planes x {shell.satellites_per_plane}"
-            typer.echo(
-                f"{shell.name:<{width}} {shell.altitude_km:>9.1f} km {shell.inclination_deg:>7.2f} deg"
-                f"  {shell.walker:<5} {lattice:<18} {shell.total:>7,} satellites"
-            )
-        typer.echo(f"{'total':<{width}} {sum(shell.total for shell in known):>7,} satellites")
+        for line in show_shells(name):
+            typer.echo(line)
 
 
 @app.command()
