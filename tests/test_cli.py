@@ -23,6 +23,7 @@ from constellation_jax import cli
 from constellation_jax.cli.reporting import TerminalReporter
 from constellation_jax.errors import OutputError
 from constellation_jax.inputs.config import load_objects, read_run
+from constellation_jax.inputs.shells import known_shells
 
 ISS = """ISS (ZARYA)
 1 25544U 98067A   25175.50000000  .00010000  00000-0  18000-3 0  9998
@@ -175,7 +176,16 @@ def test_catalog_of_a_real_download(shared_data: Path) -> None:
 
 
 def test_shells_lists_and_shows(folder: Path) -> None:
-    assert {"guowang", "kuiper", "qianfan"} <= {line.split()[0] for line in run("shells").stdout.splitlines()}
+    listed = {line.split()[0]: line for line in run("shells").stdout.splitlines()}
+    assert list(listed) == sorted(known_shells(variants=True), key=lambda name: name.split(":")[0])
+    assert " 12,992 satellites in 7 shells " in listed["guowang"]
+    assert " 30,324 satellites in 10 shells " in listed["starlink:gen2-2024"]
+    guowang = run("shells", "show", "guowang").stdout.splitlines()
+    assert guowang[0] == "Guowang (China SatNet): as filed with the ITU (2020)"
+    assert guowang[8].split() == ["total", "12,992", "satellites"]
+    assert "    filed [JSR]: altitude_km 590, inclination_deg 85, planes 16, satellites_per_plane 30" in guowang
+    assert "    unknown [nowhere]: min_elevation_deg, design_life_years" in guowang
+    assert any(line.startswith("  JSR: J. McDowell, constellation tables") for line in guowang)
     shown = run("shells", "show", "tiny.toml").stdout
     assert "T1" in shown
     assert "4 planes x 5" in shown
