@@ -29,6 +29,7 @@ _PUBLIC = {
     "InputError": "errors",
     "OutputError": "errors",
     "known_shells": "inputs.shells",
+    "match_shells": "studies.matching",
 }
 __all__ = ["__version__", *_PUBLIC]
 

@@ -168,6 +168,51 @@ def test_catalog_of_a_wrong_file(folder: Path) -> None:
     assert result.stderr.count("\n") == 1
 
 
+def test_catalog_matched_to_shells(folder: Path) -> None:
+    result = run("catalog", "bundled", "--match", "--shells", "guowang:flown")
+    assert (result.exit_code, result.stderr) == (0, "")
+    heading, columns, *rows, total, others = result.stdout.splitlines()
+    assert heading == "Objects at shells on 2025-06-24 00:00 UTC"
+    assert columns.split()[:5] == ["system", "shell", "altitude", "km", "expected"]
+    assert [row.split()[:8] for row in rows] == [
+        ["Guowang", "D-50", "1,150.0", "108", "9", "0", "0", "3"],
+        ["Guowang", "D-86", "1,165.0", "60", "20", "0", "0", "7"],
+    ]
+    assert rows[0].endswith("1 of 12 planes, 30.00 deg apart, 18 slots")
+    assert total.split() == ["total", "29", "0", "0", "10"]
+    assert others == "10,961 objects belong to none of these systems."
+
+
+def test_catalog_matched_to_shells_for_programs(folder: Path) -> None:
+    said = json.loads(run("catalog", "bundled", "--match", "--shells", "guowang:flown", "--json").stdout)
+    assert said["epoch"] == "2025-06-24T00:00:00.000Z"
+    assert (said["other"], len(said["objects"])) == (10_961, 39)
+    assert [row["on_station"] for row in said["shells"]] == [9, 20]
+    assert said["shells"][0]["lattice"]["planes"] == 12
+    stray = next(item for item in said["objects"] if item["state"] == "stray")
+    assert (stray["plane"], stray["raan_residual_deg"]) == (-1, None)
+
+
+def test_nothing_to_match(folder: Path) -> None:
+    result = run("catalog", "iss.tle", "--match")
+    assert (result.exit_code, result.stdout) == (0, "None of the 1 objects bears the name of a known system.\n")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--shells", "kuiper"], "--shells kuiper: found without --match, expected both or neither"),
+        (["--match", "--shells", "kuipr"], "did you mean 'kuiper'?"),
+        (["--match", "--shells", "kuiper:flewn"], "no variant 'flewn', did you mean 'flown'?"),
+    ],
+)
+def test_matching_the_wrong_things(options: list[str], said: str, folder: Path) -> None:
+    result = run("catalog", "iss.tle", *options)
+    assert result.exit_code == 2
+    assert said in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
 def test_catalog_of_a_real_download(shared_data: Path) -> None:
     result = run("catalog", str(shared_data / "catalogs" / "active_2026-08-22.omm.csv.gz"), "--json")
     summary = json.loads(result.stdout)
