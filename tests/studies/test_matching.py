@@ -205,6 +205,7 @@ def test_tagged_satellites_are_under_way_to_shells_of_their_tag_alone() -> None:
     shells = [named("starlink:gen2-flown", name) for name in ("DTC-43", "V2M-43")]
     tagged, plain = (cj.shells_to_catalog(shell, epoch=EPOCH) for shell in shells)
     tagged = tagged.replace(name=np.strings.add(tagged.name, " [DTC]"))
+    tagged += tagged[:1].replace(name="STARLINK-1234")  # one that passes by
     rising = altered(plain[:1], 300.0, international_designator="2026-180A")
     rising += altered(tagged[:1], 300.0, international_designator="2026-180A")
     match = cj.match_shells(cj.Catalog.concatenate([tagged, plain, rising]), shells)
