@@ -20,7 +20,8 @@ from constellation_jax.inputs.walker import Shell
 from constellation_jax.physics.constants import DEGREE, MINUTES_PER_DAY, TWO_PI, WGS72
 
 COHERENT = 0.7
-"""Least coherence of a pattern: angles off by a normal error of 0.13 of the period, which seldom takes one to the next place."""
+"""Least coherence of a pattern: angles off by a normal error of 0.13 of the period, which seldom takes one to the next place.
+Starlink's least regular shells of August 2026 reach 0.74 and 0.78 in their nodes."""
 ONE_PLANE = 0.99
 """Least coherence of the nodes of a single plane: they lie within some 8 degrees."""
 CHANCE = 2.0
