@@ -16,8 +16,8 @@ _PUBLIC = {
     "read_catalog": "inputs.reading",
     "bundled_population": "inputs.population",
     "load_shells": "inputs.shells",
-    "Shell": "inputs.shells",
-    "shells_to_catalog": "inputs.shells",
+    "Shell": "inputs.walker",
+    "shells_to_catalog": "inputs.lattice",
     "fetch": "inputs.celestrak",
     "time_grid": "inputs.times",
     "Elements": "physics.elements",
@@ -31,6 +31,7 @@ _PUBLIC = {
     "OutputError": "errors",
     "known_shells": "inputs.shells",
     "configure": "jax_settings",
+    "match_shells": "studies.matching",
 }
 __all__ = ["__version__", *_PUBLIC]
 

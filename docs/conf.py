@@ -17,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import constellation_jax
 from constellation_jax.inputs.celestrak import GROUPS as CELESTRAK_GROUPS
+from constellation_jax.inputs.shells import known_shells, load_constellation, load_shells
 from constellation_jax.inputs.toml_tables import STATUSES
 from constellation_jax.outputs.variables import FRAMES, STATUS_VARIABLE, VARIABLES
 from constellation_jax.physics.status import STATUS
@@ -62,7 +63,18 @@ def _variables_table() -> str:
     return _table(("variable", "group", "units", "meaning"), rows)
 
 
+def _constellations_table() -> str:
+    rows = []
+    for name in known_shells(variants=True):
+        shells, system = load_shells(name), load_constellation(name)
+        words = [system.title, system.variants.get(shells[0].variant, "")]
+        total = sum(shell.total for shell in shells)
+        rows.append((f"`{name}`", f"{total:,}", str(len(shells)), ": ".join(filter(None, words))))
+    return _table(("name", "satellites", "shells", "what it is"), rows)
+
+
 myst_substitutions = {
+    "constellations_table": _constellations_table(),
     "variables_table": _variables_table(),
     "status_table": _table(
         ("code", "name in `flag_meanings`", "meaning"),

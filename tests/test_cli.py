@@ -23,6 +23,7 @@ from constellation_jax import cli
 from constellation_jax.cli.reporting import TerminalReporter
 from constellation_jax.errors import OutputError
 from constellation_jax.inputs.config import load_objects, read_run
+from constellation_jax.inputs.shells import known_shells
 
 ISS = """ISS (ZARYA)
 1 25544U 98067A   25175.50000000  .00010000  00000-0  18000-3 0  9998
@@ -167,6 +168,51 @@ def test_catalog_of_a_wrong_file(folder: Path) -> None:
     assert result.stderr.count("\n") == 1
 
 
+def test_catalog_matched_to_shells(folder: Path) -> None:
+    result = run("catalog", "bundled", "--match", "--shells", "guowang:flown")
+    assert (result.exit_code, result.stderr) == (0, "")
+    heading, columns, *rows, total, others = result.stdout.splitlines()
+    assert heading == "Objects at shells on 2025-06-24 00:00 UTC"
+    assert columns.split()[:5] == ["system", "shell", "altitude", "km", "expected"]
+    assert [row.split()[:8] for row in rows] == [
+        ["Guowang", "D-50", "1,150.0", "108", "9", "0", "0", "3"],
+        ["Guowang", "D-86", "1,165.0", "60", "20", "0", "0", "7"],
+    ]
+    assert rows[0].endswith("1 of 12 planes, 30.00 deg apart, 18 slots")
+    assert total.split() == ["total", "29", "0", "0", "10"]
+    assert others == "10,961 objects belong to none of these systems."
+
+
+def test_catalog_matched_to_shells_for_programs(folder: Path) -> None:
+    said = json.loads(run("catalog", "bundled", "--match", "--shells", "guowang:flown", "--json").stdout)
+    assert said["epoch"] == "2025-06-24T00:00:00.000Z"
+    assert (said["other"], len(said["objects"])) == (10_961, 39)
+    assert [row["on_station"] for row in said["shells"]] == [9, 20]
+    assert said["shells"][0]["lattice"]["planes"] == 12
+    stray = next(item for item in said["objects"] if item["state"] == "stray")
+    assert (stray["plane"], stray["raan_residual_deg"]) == (-1, None)
+
+
+def test_nothing_to_match(folder: Path) -> None:
+    result = run("catalog", "iss.tle", "--match")
+    assert (result.exit_code, result.stdout) == (0, "None of the 1 objects bears the name of a known system.\n")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--shells", "kuiper"], "--shells kuiper: found without --match, expected both or neither"),
+        (["--match", "--shells", "kuipr"], "did you mean 'kuiper'?"),
+        (["--match", "--shells", "kuiper:flewn"], "no variant 'flewn', did you mean 'flown'?"),
+    ],
+)
+def test_matching_the_wrong_things(options: list[str], said: str, folder: Path) -> None:
+    result = run("catalog", "iss.tle", *options)
+    assert result.exit_code == 2
+    assert said in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
 def test_catalog_of_a_real_download(shared_data: Path) -> None:
     result = run("catalog", str(shared_data / "catalogs" / "active_2026-08-22.omm.csv.gz"), "--json")
     summary = json.loads(result.stdout)
@@ -175,7 +221,16 @@ def test_catalog_of_a_real_download(shared_data: Path) -> None:
 
 
 def test_shells_lists_and_shows(folder: Path) -> None:
-    assert {"guowang", "kuiper", "qianfan"} <= {line.split()[0] for line in run("shells").stdout.splitlines()}
+    listed = {line.split()[0]: line for line in run("shells").stdout.splitlines()}
+    assert list(listed) == sorted(known_shells(variants=True), key=lambda name: name.split(":")[0])
+    assert " 12,992 satellites in 7 shells " in listed["guowang"]
+    assert " 30,324 satellites in 10 shells " in listed["starlink:gen2-2024"]
+    guowang = run("shells", "show", "guowang").stdout.splitlines()
+    assert guowang[0] == "Guowang (China SatNet): as filed with the ITU (2020)"
+    assert guowang[8].split() == ["total", "12,992", "satellites"]
+    assert "    filed [JSR]: altitude_km 590, inclination_deg 85, planes 16, satellites_per_plane 30" in guowang
+    assert "    unknown [nowhere]: min_elevation_deg, design_life_years" in guowang
+    assert any(line.startswith("  JSR: J. McDowell, constellation tables") for line in guowang)
     shown = run("shells", "show", "tiny.toml").stdout
     assert "T1" in shown
     assert "4 planes x 5" in shown

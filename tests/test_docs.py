@@ -14,7 +14,8 @@ import pytest
 
 import constellation_jax as cj
 from constellation_jax.inputs.config import RunConfig, read_run
-from constellation_jax.inputs.shells import _RULES, load_shells
+from constellation_jax.inputs.shells import load_shells
+from constellation_jax.inputs.walker import RULES
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*(ROOT / "docs").glob("*.md"), *ROOT.glob("README.md")])
@@ -86,7 +87,7 @@ def test_every_key_and_option_is_described() -> None:
 
 
 def test_every_key_of_a_shell_is_described() -> None:
-    for key in [*_RULES, "total"]:
+    for key in [*RULES, "total"]:
         assert f"`{key}`" in text("shells.md"), key
 
 

@@ -10,13 +10,16 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from constellation_jax import __version__
 from constellation_jax.cli.reporting import Reporter, choose_reporter
 from constellation_jax.jax_settings import configure
+
+if TYPE_CHECKING:
+    from constellation_jax.inputs.catalog import Catalog
 
 app = typer.Typer(
     name="constellation-jax",
@@ -165,12 +168,23 @@ def catalog(
     source: Annotated[
         str, typer.Argument(metavar="FILE", help="Element sets: a file, 'bundled' or a CelesTrak group.")
     ],
+    match: Annotated[
+        bool, typer.Option("--match", help="Print which objects are in which shell of a constellation instead.")
+    ] = False,
+    shells: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="With --match: a constellation by name, or a shell file; may be repeated [default: all as flown].",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
     allow_stale: _AllowStale = False,
 ) -> None:
     """Print what is in a catalogue.
 
-    Objects by family and altitude, and every record that could not be taken.
+    Objects by family and altitude, and every record that could not be taken; or, with --match, the objects on station, raising,
+    lowering and stray of every shell.
     """
     with Reporter().session(debug=ctx.obj["debug"]):
         import json
@@ -179,11 +193,16 @@ def catalog(
         from constellation_jax.inputs.config import find_source, read_source
         from constellation_jax.inputs.summary import summarise
 
+        if shells and not match:
+            raise InputError(f"--shells {shells[0]}: found without --match, expected both or neither")
         try:
             found = find_source(source)
         except InputError as error:
             raise InputError(f"FILE: {error}") from None
         objects = read_source(found, allow_stale=allow_stale)
+        if match:
+            _print_match(objects, shells or [], as_json=as_json)
+            return
         summary = summarise(objects, rejects=0)
         if as_json:
             rejects = [reject._asdict() for reject in objects.rejects]
@@ -197,21 +216,32 @@ def catalog(
             typer.echo(f"  {reject}")
 
 
+def _print_match(objects: Catalog, shells: list[str], *, as_json: bool) -> None:
+    import json
+
+    from constellation_jax.cli.match_table import match_as_dict, match_lines
+    from constellation_jax.inputs.shells import load_shells
+    from constellation_jax.studies.matching import match_shells
+
+    match = match_shells(objects, [shell for name in shells for shell in load_shells(name)] or None)
+    lines = [json.dumps(match_as_dict(match, objects), indent=2)] if as_json else match_lines(match)
+    for line in lines:
+        typer.echo(line)
+
+
 @shells_app.callback(add_help_option=False, invoke_without_command=True)
 def shells(ctx: typer.Context, help: _GroupHelp = False) -> None:
     """List the bundled planned constellations.
 
-    With their numbers of satellites and shells.
+    With their variants, as filed and as flown, and the numbers of satellites and shells.
     """
     if ctx.invoked_subcommand is not None:
         return
     with Reporter().session(debug=ctx.obj["debug"]):
-        from constellation_jax.inputs.shells import known_shells, load_shells
+        from constellation_jax.cli.shell_tables import list_shells
 
-        for name in known_shells():
-            known = load_shells(name)
-            total = sum(shell.total for shell in known)
-            typer.echo(f"{name:<16} {total:>7,} satellites in {len(known)} shells  {known[0].system}")
+        for line in list_shells():
+            typer.echo(line)
 
 
 @shells_app.command()
@@ -219,19 +249,12 @@ def show(
     ctx: typer.Context,
     name: Annotated[str, typer.Argument(help="A name that 'shells' lists, or a shell file.")],
 ) -> None:
-    """Print the shells of one planned constellation."""
+    """Print the shells of one planned constellation, with status and source of every number."""
     with Reporter().session(debug=ctx.obj["debug"]):
-        from constellation_jax.inputs.shells import load_shells
+        from constellation_jax.cli.shell_tables import show_shells
 
-        known = load_shells(name)
-        width = max(len(shell.name) for shell in known)
-        for shell in known:
-            lattice = f"{shell.planes} planes x {shell.satellites_per_plane}"
-            typer.echo(
-                f"{shell.name:<{width}} {shell.altitude_km:>9.1f} km {shell.inclination_deg:>7.2f} deg"
-                f"  {shell.walker:<5} {lattice:<18} {shell.total:>7,} satellites"
-            )
-        typer.echo(f"{'total':<{width}} {sum(shell.total for shell in known):>7,} satellites")
+        for line in show_shells(name):
+            typer.echo(line)
 
 
 @app.command()

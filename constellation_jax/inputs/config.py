@@ -21,10 +21,11 @@ from constellation_jax.errors import InputError, InputErrors
 from constellation_jax.inputs.catalog import Catalog
 from constellation_jax.inputs.celestrak import GROUPS, fetch
 from constellation_jax.inputs.configs import configs_folder
+from constellation_jax.inputs.lattice import shells_to_catalog
 from constellation_jax.inputs.population import bundled_population
 from constellation_jax.inputs.reading import read_catalog
 from constellation_jax.inputs.selection import parse_condition, select
-from constellation_jax.inputs.shells import known_shells, load_shells, shells_to_catalog
+from constellation_jax.inputs.shells import known_shells, load_shells
 from constellation_jax.inputs.times import parse_duration, parse_time, time_grid
 from constellation_jax.inputs.toml_lines import load_toml, suggest
 

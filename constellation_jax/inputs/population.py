@@ -11,30 +11,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.catalog import Catalog
 from constellation_jax.inputs.configs import configs_folder
-from constellation_jax.inputs.shells import (
+from constellation_jax.inputs.lattice import shells_to_catalog, uniform_numbers
+from constellation_jax.inputs.mean_orbits import (
     kozai_mean_motion_rev_per_day,
-    read_shells,
-    shells_to_catalog,
-    uniform_numbers,
+    raan_of_local_time_deg,
+    sun_synchronous_inclination_deg,
 )
+from constellation_jax.inputs.shells import read_shells
 from constellation_jax.inputs.times import parse_time, to_day_fraction
 from constellation_jax.inputs.toml_tables import Rule, TomlTables, is_number, is_whole, number, numbers, text, whole
-from constellation_jax.physics.constants import (
-    DEGREE,
-    MINUTES_PER_DAY,
-    MJD_J2000,
-    TWO_PI,
-    WGS72,
-    WGS84_EQUATORIAL_RADIUS_KM,
-)
-
-TROPICAL_YEAR_DAYS = 365.2421897
-"""Mean tropical year at J2000 (Simon et al. 1994, A&A 282, 663): one turn of the node of a sun-synchronous orbit."""
+from constellation_jax.physics.constants import MJD_J2000, WGS84_EQUATORIAL_RADIUS_KM
 
 _RANGE = Rule(
     "a list of two ascending numbers",
@@ -144,32 +135,6 @@ def read_population(path: str | Path) -> Catalog:
     return catalog
 
 
-def sun_synchronous_inclination_deg(altitude_km: ArrayLike, eccentricity: ArrayLike) -> NDArray[np.float64]:
-    """Inclination at which J2 turns the node once a tropical year, deg, any shape.
-
-    Args:
-        altitude_km: mean semi-major axis (Brouwer) minus 6378.137 km; below about 5,970 km, beyond which there is none.
-        eccentricity: of the same shape.
-
-    Reference:
-        Vallado (2013), Fundamentals of Astrodynamics and Applications, 4th ed., section 11.4.1.
-    """
-    a = (np.asarray(altitude_km, np.float64) + WGS84_EQUATORIAL_RADIUS_KM) / WGS72.equatorial_radius_km
-    mean_motion = WGS72.xke / a**1.5  # rad/min
-    node_rate = TWO_PI / (TROPICAL_YEAR_DAYS * MINUTES_PER_DAY)  # rad/min
-    semilatus_rectum = a * (1.0 - np.square(eccentricity))
-    cos_inclination = -node_rate / (1.5 * WGS72.j2 * mean_motion) * semilatus_rectum**2
-    return np.asarray(np.arccos(cos_inclination) / DEGREE)
-
-
-def mean_sun_right_ascension_deg(days_since_j2000: float) -> float:
-    """Right ascension of the fictitious mean Sun, which local mean time counts from, deg.
-
-    It equals the mean longitude of the Sun: Vallado (2013), 4th ed., algorithm 29.
-    """
-    return (280.460 + 36000.771 * days_since_j2000 / 36525.0) % 360.0
-
-
 def _check_lengths(file: TomlTables, other: dict[str, Any], classes: list[dict[str, Any]]) -> None:
     bins = len(other["altitude_edges_km"]) - 1
     pairs = [
@@ -247,7 +212,7 @@ def _other_columns(
             scatter = other["sun_synchronous_scatter_deg"] * (2.0 * draws[3] - 1.0)
             inclination = sun_synchronous_inclination_deg(altitude, eccentricity) + scatter
             local_time_h = np.interp(_even(draws[2]) * hours[-1], hours, np.arange(25.0))
-            raan = np.mod(mean_sun_right_ascension_deg(days_since_j2000) + 15.0 * (local_time_h - 12.0), 360.0)
+            raan = raan_of_local_time_deg(local_time_h, days_since_j2000)
         columns.append(
             {
                 "name": _numbered(group["name"], n),

@@ -37,6 +37,9 @@ class Provenance(NamedTuple):
     """Key of the file's [sources] table, or text."""
 
 
+_NOT_SAID = Provenance()
+
+
 class Rule(NamedTuple):
     """What one key may hold."""
 
@@ -124,7 +127,12 @@ class TomlTables:
         return tables
 
     def read(
-        self, table: Mapping[str, Any], way: KeyPath, label: str, rules: Mapping[str, Rule]
+        self,
+        table: Mapping[str, Any],
+        way: KeyPath,
+        label: str,
+        rules: Mapping[str, Rule],
+        inherited: Provenance = _NOT_SAID,
     ) -> tuple[dict[str, Any], dict[str, Provenance]]:
         """The values of a table that keep its rules, and where each comes from; what breaks them is reported.
 
@@ -134,10 +142,11 @@ class TomlTables:
             way: the way to it in the file.
             label: how a message names it, as in "shell 'GW-A59-1'".
             rules: what each key may hold.
+            inherited: provenance of the numbers where neither they nor the table say.
         """
         values: dict[str, Any] = {}
         provenance: dict[str, Provenance] = {}
-        common = self._provenance(table, way, label, Provenance())
+        common = self._provenance(table, way, label, inherited)
         for key, entry in table.items():
             if key in ("status", "source", "note"):
                 continue

@@ -11,12 +11,8 @@ from sgp4.api import WGS72, Satrec, SatrecArray
 from constellation_jax.errors import InputErrors
 from constellation_jax.inputs.catalog import Catalog
 from constellation_jax.inputs.configs import configs_folder
-from constellation_jax.inputs.population import (
-    bundled_population,
-    mean_sun_right_ascension_deg,
-    read_population,
-    sun_synchronous_inclination_deg,
-)
+from constellation_jax.inputs.mean_orbits import mean_sun_right_ascension_deg
+from constellation_jax.inputs.population import bundled_population, read_population
 
 CONFIG = configs_folder() / "population" / "leo-2025-06-24.toml"
 
@@ -125,19 +121,6 @@ def test_eccentricities_of_the_others(population: Catalog) -> None:
     assert abs(ninety_nine / 3.5e-2 - 1) < 0.15  # the lowest orbits take no large eccentricity
 
 
-def test_sun_synchronous_inclination() -> None:
-    # Landsat 8: 705 km, 98.2 degrees; Envisat: 800 km, 98.55 degrees (nominal orbits).
-    inclination = sun_synchronous_inclination_deg(np.array([705.0, 800.0]), np.array([1e-4, 1e-4]))
-    assert np.abs(inclination - [98.2, 98.55]).max() < 0.1
-
-
-def test_mean_sun_against_sidereal_time() -> None:
-    # Meeus (1998), Astronomical Algorithms, example 12.a: at 1987-04-10 0h UT the mean sidereal time at Greenwich is
-    # 13h 10m 46.3668s = 197.693195 degrees; at 0h it is the right ascension of the mean Sun and 12 hours.
-    # That Sun is shifted by aberration, 0.006 degrees.
-    assert abs(mean_sun_right_ascension_deg(46895.0 - 51544.5) - (197.693195 - 180.0)) < 0.01
-
-
 def test_lattices_are_coherent(population: Catalog) -> None:
     """The measure that lattices are found with: |mean exp i(S u - F node)| over the satellites, 1 for a perfect one."""
     for shell, slots, phasing in (
@@ -171,7 +154,7 @@ def test_all_survive_a_week_of_sgp4(satellites: SatrecArray) -> None:
 
 
 def test_the_same_on_every_run(population: Catalog) -> None:
-    assert digest(population) == digest(bundled_population()) == "b90c3df502927572"
+    assert digest(population) == digest(bundled_population()) == "56ebe29dd004aa43"
 
 
 def digest(catalog: Catalog) -> str:
