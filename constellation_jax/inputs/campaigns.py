@@ -144,7 +144,9 @@ def conflicts(values: Mapping[str, Any], shells: tuple[Shell, ...]) -> list[tupl
     found = []
     ways = [key for key in ("launch_dates", "launches_per_month", "launches_per_year") if key in values]
     if len(ways) != 1:
-        what = f"found {' and '.join(ways) or 'none'}, expected one of launch_dates, launches_per_month, launches_per_year"
+        what = (
+            f"found {' and '.join(ways) or 'none'}, expected one of launch_dates, launches_per_month, launches_per_year"
+        )
         found.append((ways[-1] if ways else "launches_per_month", what))
     elif ways[0] != "launch_dates" and is_number(values[ways[0]]) and "start" not in values:
         found.append(("start", f"missing, expected the date from which {ways[0]} holds"))

@@ -123,9 +123,7 @@ def load_deployment(name_or_path: str | Path) -> Deployment:
     file.finish()
     title = outer[chosen][0].values.get("title", "") if chosen in outer else ""
     called = path.stem if chosen in ("", default) else f"{path.stem}:{chosen}"
-    return Deployment(
-        called, ": ".join(part for part in (file.data.get("title", ""), title) if part), tuple(campaigns)
-    )
+    return Deployment(called, ": ".join(part for part in (file.data.get("title", ""), title) if part), tuple(campaigns))
 
 
 class _Reader:
@@ -141,7 +139,9 @@ class _Reader:
         """The campaign; None, with mistakes reported, where it cannot be one."""
         before = len(self.file.mistakes)
         given = outer.values.keys() - self.table.keys()
-        rules = {key: rule._replace(required=rule.required and key not in given) for key, rule in CAMPAIGN_RULES.items()}
+        rules = {
+            key: rule._replace(required=rule.required and key not in given) for key, rule in CAMPAIGN_RULES.items()
+        }
         own = Values(*self.file.read(self.table, ("campaigns", self.i), self.label, rules, inherited))
         values, provenance = own.within(outer)
         if len(self.file.mistakes) > before:
@@ -186,7 +186,9 @@ class _Reader:
 
     def _shells(self, values: Mapping[str, Any]) -> tuple[Shell, ...]:
         given = values["shells"]
-        beside = self.file.path.parent / given.rpartition(":")[0] if ".toml:" in given else self.file.path.parent / given
+        beside = (
+            self.file.path.parent / given.rpartition(":")[0] if ".toml:" in given else self.file.path.parent / given
+        )
         try:
             shells = load_shells(str(self.file.path.parent / given) if beside.is_file() else given)
         except InputError as error:
@@ -216,9 +218,7 @@ class _Reader:
             return 0
         return load.satellites
 
-    def _check_dates(
-        self, values: Mapping[str, Any], first: np.datetime64, dates: Mapping[str, np.datetime64]
-    ) -> None:
+    def _check_dates(self, values: Mapping[str, Any], first: np.datetime64, dates: Mapping[str, np.datetime64]) -> None:
         flight = self.vehicles[values["vehicle"]].first_flight
         if flight is not None and first < flight:
             key = next(k for k in ("launch_dates", "start", "launches_per_month", "launches_per_year") if k in values)

@@ -57,7 +57,8 @@ def is_date(value: Any) -> bool:
 
 def as_day(value: Any) -> np.datetime64:
     """A date as datetime64[D]."""
-    return np.datetime64(parse_time(value), "D")
+    day: np.datetime64 = parse_time(value).astype("datetime64[D]")
+    return day
 
 
 DATE = Rule("a date such as 2026-01-31", is_date)

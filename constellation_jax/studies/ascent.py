@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from constellation_jax.inputs.campaigns import DISPOSAL_ALTITUDE_KM, Campaign
 from constellation_jax.inputs.mean_orbits import latitude_rate_deg_per_day, node_rate_deg_per_day
@@ -33,7 +33,7 @@ class Track:
     latitude_gain_deg: NDArray[np.float64]
     """Likewise the mean argument of latitude."""
 
-    def at(self, days: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    def at(self, days: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
         """Altitude (km) and the gains of node and argument of latitude (deg) some days after the start."""
         return (
             np.interp(days, self.days, self.altitude_km),

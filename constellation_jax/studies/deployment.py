@@ -9,7 +9,8 @@ import xarray as xr
 
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.deployments import Deployment, load_deployment
-from constellation_jax.inputs.times import Time, parse_time
+from constellation_jax.inputs.times import Time
+from constellation_jax.inputs.vehicles import as_day
 from constellation_jax.outputs.counts import QUANTILES, STATE_WORDS, make_counts_dataset
 from constellation_jax.studies.draws import certain_counts, day_numbers, draw_counts
 from constellation_jax.studies.launches import history
@@ -49,8 +50,8 @@ def deploy(
         raise InputError(f"draws {draws}: expected 1 to {MOST_DRAWS:,}")
     if seed < 0:
         raise InputError(f"seed {seed}: expected a whole number of at least 0")
-    first = deployment.start if start is None else np.datetime64(parse_time(start), "D")
-    last = deployment.until if until is None else np.datetime64(parse_time(until), "D")
+    first = deployment.start if start is None else as_day(start)
+    last = deployment.until if until is None else as_day(until)
     if last < first:
         raise InputError(f"until {last}: expected {first} or later, the first day")
     whole = history(deployment)

@@ -7,6 +7,8 @@ draw). Which shell a launch goes to is taken from the history without chance.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -29,7 +31,7 @@ BLOCK = 500
 
 def draw_counts(
     history: History, system: str, days: NDArray[np.int64], draws: int, seed: int
-) -> dict[str, NDArray[np.integer]]:
+) -> dict[str, NDArray[np.integer[Any]]]:
     """Satellites of a system in each state at the beginning of each day, in each draw.
 
     Args:
@@ -45,7 +47,7 @@ def draw_counts(
     blocks = -(-draws // BLOCK)
     streams = np.random.SeedSequence([seed, *system.encode()]).spawn(blocks)
     kind: type = np.int32 if sum(plan.most_satellites for plan in plans) > np.iinfo(np.int16).max else np.int16
-    counts = {state: np.empty((len(days), draws), kind) for state in STATES}
+    counts: dict[str, NDArray[np.integer[Any]]] = {state: np.empty((len(days), draws), kind) for state in STATES}
     for block, stream in enumerate(streams):
         here = slice(block * BLOCK, min((block + 1) * BLOCK, draws))
         for state, values in _block(plans, days, here.stop - here.start, np.random.default_rng(stream)).items():

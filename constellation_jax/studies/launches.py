@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import heapq
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -142,10 +143,9 @@ class _Launcher:
             if campaign.target is None or self.working[campaign.system] < campaign.target:
                 self._launch(day, c, k)
         columns = {name: np.array(v, np.float64) for name, v in self.columns.items()}
-        whole = ("campaign", "launch", "shell", "row", "extra", "waited")
-        return History(
-            self.campaigns, self.shells, **{n: v.astype(np.int64) if n in whole else v for n, v in columns.items()}
-        )
+        numbers = ("campaign", "launch", "shell", "row", "extra", "waited")
+        arrays: dict[str, Any] = {n: v.astype(np.int64) if n in numbers else v for n, v in columns.items()}
+        return History(self.campaigns, self.shells, **arrays)
 
     def _free(self, day: float) -> None:
         """Slots of satellites that have retired by a day are open again."""
@@ -170,16 +170,16 @@ class _Launcher:
         for i, (shell, row, waited, extra) in enumerate(places):
             ready = day + self._climb(c, shell, waited).days[-1]
             retired = max(ready, day + lives[(i + k) % len(lives)])
-            self._add(
-                c, k, shell, row, extra, waited, day, ready, np.inf, retired, retired + self._descent(c, shell)
-            )
+            self._add(c, k, shell, row, extra, waited, day, ready, np.inf, retired, retired + self._descent(c, shell))
             self.working[campaign.system] += 1
             if np.isfinite(retired):
                 heapq.heappush(self.retiring, (retired, campaign.system, shell, -1 if extra else row))
         shell, row = (places[0][0], places[0][1]) if places else (self.number[campaign.shells[0]], 0)
         stopped = day + self._stops_after(c, shell)
         for _ in range(failed):
-            self._add(c, k, shell, row, 0, 0, day, np.inf, stopped, np.inf, stopped + (campaign.failed_decay_days or np.inf))
+            self._add(
+                c, k, shell, row, 0, 0, day, np.inf, stopped, np.inf, stopped + (campaign.failed_decay_days or np.inf)
+            )
 
     def _places(self, campaign: Campaign, n: int) -> list[tuple[int, int, int, int]]:
         """Shell, row, planes waited for and sharers of each working satellite of a launch."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +25,7 @@ def expected_launches(campaign: Campaign) -> float:
     return float(len(campaign.launch_dates) or _cumulative(campaign)[1][-1])
 
 
-def launch_days(campaign: Campaign, count: NDArray[np.float64]) -> NDArray[np.float64]:
+def launch_days(campaign: Campaign, count: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
     """Days on which the expected number of launches so far reaches some counts; infinite beyond the last. Any shape."""
     days, launches = _cumulative(campaign)
     return np.asarray(np.interp(count, launches, days, right=np.inf))
