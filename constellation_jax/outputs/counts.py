@@ -107,6 +107,8 @@ def make_counts_dataset(
         attrs={**header, **coverage_attributes(times, Extremes()), **(attributes or {})},
     )
     dataset[TIME].encoding = {"units": encode_times(times).units, "calendar": CALENDAR, "dtype": np.dtype(np.int64)}
+    if bands is not None:
+        dataset[QUANTILE].encoding = {"_FillValue": None}
     for name in variables:
         dataset[name].encoding = {"zlib": True, "complevel": 1, "shuffle": True, "_FillValue": None}
     return dataset

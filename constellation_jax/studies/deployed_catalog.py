@@ -42,7 +42,7 @@ def deployed_catalog(scenario: str | Path | Deployment, date: Time) -> Catalog:
     Returns:
         A Catalog with synthetic = True and norad_id -1. `source` ends in what a satellite is doing, as in
         "deployment:qianfan:raising": raising, on_station, failed or deorbiting. `shell` is the one that it is meant for;
-        `plane` and `slot` are -1 for those that have none (failed, deorbiting, or beyond the slots of the shell).
+        `plane` and `slot` are -1 for those that have none (failed or about to, deorbiting, or beyond the slots of the shell).
 
     Raises:
         InputError: no such deployment, mistakes in its file, a date out of range, or one with nothing in orbit.
@@ -95,7 +95,7 @@ def _columns(
         keeps = mine[phase[mine] == 1]
         eccentricity[keeps], arg_perigee[keeps] = shell.eccentricity, shell.arg_perigee_deg
         bstar[mine] = shell.bstar
-        placed = (phase[mine] <= 1) & (extra == 0)
+        placed = (phase[mine] <= 1) & (extra == 0) & np.isfinite(whole.ready_day[here[mine]])
         plane[mine[placed]], slot[mine[placed]] = lattice.plane[row[placed]], lattice.slot[row[placed]]
         for c in np.unique(whole.campaign[here[mine]]):
             for waited in np.unique(whole.waited[here[mine]]):

@@ -57,7 +57,9 @@ def test_every_vehicle_says_where_its_numbers_come_from() -> None:
 
 
 def test_a_campaign_takes_what_it_does_not_say_from_its_vehicle_and_its_variant(write) -> None:
-    text = SMALL.replace('"Example"\n', '"Example"\ndefault_variant = "a"\n[common]\nlife_years = 5\ndeorbit_days = 9\n')
+    text = SMALL.replace(
+        '"Example"\n', '"Example"\ndefault_variant = "a"\n[common]\nlife_years = 5\ndeorbit_days = 9\n'
+    )
     text += "[variants.a]\n[variants.b]\nlife_years = 7\n"
     first, second = (load_deployment(f"{write(text)}{variant}").campaigns[0] for variant in ("", ":b"))
     assert (first.life_years, second.life_years) == (5, 7)
@@ -70,7 +72,12 @@ def test_a_campaign_takes_what_it_does_not_say_from_its_vehicle_and_its_variant(
     [
         ('"long-march-6a"', '"long-march-6"', 5, "found 'long-march-6', expected a launch vehicle, did you mean"),
         ("= 2\n", "= -2\n", 7, "launches_per_month: found -2, expected launches, at least 0"),
-        ("2026-01-01", "2020-01-01", 8, "found 2020-01-01, expected 2022-03-29 or later, the first flight of long-march"),
+        (
+            "2026-01-01",
+            "2020-01-01",
+            8,
+            "found 2020-01-01, expected 2022-03-29 or later, the first flight of long-march",
+        ),
         ('"qianfan"', '"qianfna"', 4, "no constellation of this name and no such file, did you mean 'qianfan'?"),
         ('cargo = "Qianfan"\n', "", 2, "satellites_per_launch: missing, and how many 'Example' satellites"),
         ("until = 2027", "until = 2025", 9, "until: found 2025-01-01, expected 2026-01-01 or later"),

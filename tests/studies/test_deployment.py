@@ -228,7 +228,9 @@ def test_derivatives_of_the_needed_cadence_match_differences() -> None:
 
 
 def test_a_target_without_time_is_refused() -> None:
-    with pytest.raises(InputError, match="by 2025-08-01: no time; from 2025-07-01 on, .* on 2025-11-02 at the earliest"):
+    with pytest.raises(
+        InputError, match=r"by 2025-08-01: no time; from 2025-07-01 on, .* on 2025-11-02 at the earliest"
+    ):
         cj.cadence_needed("qianfan", 1296, by="2025-08-01")
     with pytest.raises(InputError, match="no campaign of Qianfan has a cadence"):
         cj.cadence_needed("qianfan:launched", 1296, by="2027-01-01")
