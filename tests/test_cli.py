@@ -451,7 +451,7 @@ def test_deploy_writes_a_file_and_prints_the_states(folder: Path) -> None:
     assert re.search(r"2025-01-01 +54 ", done.stdout)
     with xr.open_dataset(folder / "deploy.nc") as dataset:
         assert dataset.attrs["draws"] == 20
-        assert dataset.on_station.sizes == {"time": 561, "system": 1}
+        assert dataset.on_station.sizes == {"system": 1, "time": 561}
     again = run("deploy", "qianfan:launched", "--output", "deploy.nc")
     assert again.exit_code == 2
     assert "exists already" in again.stderr

@@ -105,15 +105,15 @@ def _summary_lines(dataset: xr.Dataset, title: str) -> Iterator[str]:
     for s, system in enumerate(dataset.system.values):
         yield f"\n{system:<12}" + "".join(f"{state:>12}" for state in STATE_WORDS)
         for i in shown:
-            yield f"{days[i]!s:<12}" + "".join(f"{int(dataset[state][i, s]):>12,}" for state in STATE_WORDS)
+            yield f"{days[i]!s:<12}" + "".join(f"{int(dataset[state][s, i]):>12,}" for state in STATE_WORDS)
         target = int(dataset.target[s])
         if target < 0:
             continue
-        reached = np.flatnonzero(dataset.on_station[:, s].values >= target)
+        reached = np.flatnonzero(dataset.on_station[s].values >= target)
         when = f"on station on {days[reached[0]]}" if len(reached) else f"not on station by {days[-1]}"
         yield f"target of {target:,}: {when}"
         if "on_station_quantiles" in dataset:
-            low, _, high = dataset.on_station_quantiles[:, -1, s].values
+            low, _, high = dataset.on_station_quantiles[:, s, -1].values
             yield f"on station at the end, 5 to 95 % of {dataset.attrs['draws']:,} draws: {low:,.0f} to {high:,.0f}"
 
 

@@ -5,7 +5,9 @@ Deliberately absent: writing in blocks (netcdf.py): a deployment is a few megaby
 
 from __future__ import annotations
 
+import hashlib
 import os
+import uuid
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -50,19 +52,19 @@ def make_counts_dataset(
     Args:
         days: shape (t,).
         systems: names of the s systems.
-        counts: state -> shape (t, s).
+        counts: state -> shape (s, t). CF wants the time last, right of what is no place.
         targets: number of working satellites that each system goes for; None where it has none.
-        bands: state -> shape (3, t, s), the quantiles of `QUANTILES`.
+        bands: state -> shape (3, s, t), the quantiles of `QUANTILES`.
         attributes: global attributes to add or to put in place of the default ones.
     """
     times = days.astype("datetime64[ns]")
     variables: dict[str, Any] = {}
     for state, words in STATE_WORDS.items():
         said = {"long_name": words, "units": "1", "coverage_content_type": "modelResult"}
-        variables[state] = ((TIME, SYSTEM), np.asarray(counts[state]).astype(np.int32), said)
+        variables[state] = ((SYSTEM, TIME), np.asarray(counts[state]).astype(np.int32), said)
         if bands is not None:
             said = said | {"long_name": f"{words}, quantiles over the draws"}
-            variables[f"{state}_quantiles"] = ((QUANTILE, TIME, SYSTEM), bands[state].astype(np.float32), said)
+            variables[f"{state}_quantiles"] = ((QUANTILE, SYSTEM, TIME), bands[state].astype(np.float32), said)
     variables["target"] = (
         SYSTEM,
         np.array([-1 if target is None else target for target in targets], np.int32),
@@ -97,6 +99,7 @@ def make_counts_dataset(
         "product_version": __version__,
         "history": f"{now} constellation_jax {__version__} deployed {named}",
         "date_created": now,
+        "id": _identifier(times, systems, counts),
         "naming_authority": "constellation_jax",
         "processing_level": "model result",
         "standard_name_vocabulary": "CF Standard Name Table v93",
@@ -135,3 +138,11 @@ def write_counts(dataset: xr.Dataset, path: str | os.PathLike[str], *, overwrite
     except KeyboardInterrupt:
         partial.unlink(missing_ok=True)
         raise
+
+
+def _identifier(times: NDArray[Any], systems: Sequence[str], counts: Mapping[str, NDArray[Any]]) -> str:
+    """A UUID made of the days, the systems and the counts without chance: the same history has the same id."""
+    digest = hashlib.sha256("/".join(systems).encode())
+    for part in (times.astype(np.int64), *(np.asarray(counts[state]).astype(np.int64) for state in STATE_WORDS)):
+        digest.update(np.ascontiguousarray(part).tobytes())
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"constellation_jax/{__version__}/deployment/{digest.hexdigest()}"))

@@ -39,7 +39,7 @@ def deploy(
         until: last day; where absent, that of the file. Nothing is launched after that of the file.
 
     Returns:
-        Dataset with dims (time, system) and, with draws, `..._quantiles` with dims (quantile, time, system), 5, 50 and 95 %.
+        Dataset with dims (system, time) and, with draws, `..._quantiles` with dims (quantile, system, time), 5, 50 and 95 %.
         Counts hold at 00 UTC. `launched` is the sum of the other states.
 
     Raises:
@@ -58,11 +58,11 @@ def deploy(
     days = day_numbers(first, last)
     systems = deployment.systems
     certain = [certain_counts(whole, system, days) for system in systems]
-    counts = {state: np.stack([c[state] for c in certain], axis=1) for state in STATE_WORDS}
+    counts = {state: np.stack([c[state] for c in certain]) for state in STATE_WORDS}
     bands = None
     if draws > 1:
         parts = [_bands(draw_counts(whole, system, days, draws, seed)) for system in systems]
-        bands = {state: np.stack([part[state] for part in parts], axis=2) for state in STATE_WORDS}
+        bands = {state: np.stack([part[state] for part in parts], axis=1) for state in STATE_WORDS}
     targets = [next(c.target for c in deployment.campaigns if c.system == system) for system in systems]
     drawn = {"draws": np.int32(draws), "seed": np.int64(seed)} if draws > 1 else {}
     return make_counts_dataset(
