@@ -17,8 +17,10 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import constellation_jax
 from constellation_jax.inputs.celestrak import GROUPS as CELESTRAK_GROUPS
+from constellation_jax.inputs.deployments import known_deployments, load_deployment
 from constellation_jax.inputs.shells import known_shells, load_constellation, load_shells
 from constellation_jax.inputs.toml_tables import STATUSES
+from constellation_jax.inputs.vehicles import load_vehicles
 from constellation_jax.outputs.variables import FRAMES, STATUS_VARIABLE, VARIABLES
 from constellation_jax.physics.status import STATUS
 
@@ -73,7 +75,26 @@ def _constellations_table() -> str:
     return _table(("name", "satellites", "shells", "what it is"), rows)
 
 
+def _deployments_table() -> str:
+    rows = []
+    for name in known_deployments(variants=True):
+        deployment = load_deployment(name)
+        rows.append((f"`{name}`", str(deployment.start), str(deployment.until), deployment.title))
+    return _table(("name", "first launch", "until", "what it is"), rows)
+
+
+def _vehicles_table() -> str:
+    rows = []
+    for name, vehicle in load_vehicles().items():
+        payload = "" if vehicle.payload_kg is None else f"{vehicle.payload_kg:,}"
+        loads = ", ".join(f"{load.satellites} {kind}" for kind, load in vehicle.loads.items() if load.satellites)
+        rows.append((f"`{name}`", payload, str(vehicle.first_flight or ""), "yes" if vehicle.reusable else "no", loads))
+    return _table(("vehicle", "payload, kg", "first flight", "reusable", "satellites on a launch"), rows)
+
+
 myst_substitutions = {
+    "deployments_table": _deployments_table(),
+    "vehicles_table": _vehicles_table(),
     "constellations_table": _constellations_table(),
     "variables_table": _variables_table(),
     "status_table": _table(

@@ -4,6 +4,7 @@ import io
 import json
 import logging
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from constellation_jax import cli
 from constellation_jax.cli.reporting import TerminalReporter
 from constellation_jax.errors import OutputError
 from constellation_jax.inputs.config import load_objects, read_run
+from constellation_jax.inputs.deployments import known_deployments
 from constellation_jax.inputs.shells import known_shells
 
 ISS = """ISS (ZARYA)
@@ -503,3 +505,45 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
     assert not (folder / "long.nc").exists()
     with xr.open_dataset(folder / "long.nc.partial") as dataset:
         assert 0 < dataset.sizes["time"] < 365 * 1440
+
+
+def test_deploy_writes_a_file_and_prints_the_states(folder: Path) -> None:
+    done = run("deploy", "qianfan:launched", "--output", "deploy.nc", "--draws", "20", "--seed", "1")
+    assert done.exit_code == 0, done.output
+    assert "deploy.nc: 561 days" in done.stdout
+    assert re.search(r"2025-01-01 +54 ", done.stdout)
+    with xr.open_dataset(folder / "deploy.nc") as dataset:
+        assert dataset.attrs["draws"] == 20
+        assert dataset.on_station.sizes == {"system": 1, "time": 561}
+    again = run("deploy", "qianfan:launched", "--output", "deploy.nc")
+    assert again.exit_code == 2
+    assert "exists already" in again.stderr
+    assert run("deploy", "qianfan:launched", "--output", "deploy.nc", "--overwrite", "--quiet").stdout == ""
+
+
+def test_deploy_lists_and_answers_what_a_target_needs(folder: Path) -> None:
+    listed = run("deploy")
+    assert listed.exit_code == 0
+    assert {line.split()[0] for line in listed.stdout.splitlines()} == set(known_deployments(variants=True))
+    needed = run("deploy", "qianfan", "--need", "1296", "--by", "2030-01-01")
+    assert needed.exit_code == 0
+    assert "1,296 satellites on station by 2030-01-01 need 1.62 launches a month from 2025-07-01 on" in needed.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["qianfn"], "no deployment of this name and no such file, did you mean 'qianfan'?"),
+        (["qianfan", "--need", "5"], "--need: found alone, expected --need and --by together"),
+        (["qianfan", "--since", "2026-01-01"], "--since: found without --need"),
+        (["qianfan", "--need", "5", "--by", "2030-13-01"], "time '2030-13-01': no such date"),
+        (["qianfan", "--draws", "-1"], "draws -1: expected 1 to 100,000"),
+        (["qianfan", "--output", "nowhere/a.nc"], "there is no folder nowhere"),
+        (["qianfan", "--need", "5", "--by", "2030-01-01", "--system", "Qianfn"], "did you mean 'Qianfan'"),
+    ],
+)
+def test_deploy_tells_mistakes_in_a_line(folder: Path, arguments: list[str], words: str) -> None:
+    done = run("deploy", *arguments)
+    assert done.exit_code == 2
+    assert words in done.stderr
+    assert len(done.stderr.splitlines()) == 1

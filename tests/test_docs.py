@@ -13,8 +13,11 @@ from pathlib import Path
 import pytest
 
 import constellation_jax as cj
+from constellation_jax.inputs.campaigns import CAMPAIGN_RULES
 from constellation_jax.inputs.config import RunConfig, read_run
+from constellation_jax.inputs.deployments import load_deployment
 from constellation_jax.inputs.shells import load_shells
+from constellation_jax.inputs.vehicles import LOAD_RULES, VEHICLE_RULES
 from constellation_jax.inputs.walker import RULES
 
 ROOT = Path(__file__).parents[1]
@@ -68,6 +71,19 @@ def test_shell_file_examples_are_accepted(tmp_path: Path) -> None:
     for example in examples:
         (tmp_path / "shells.toml").write_text(example, encoding="utf-8")
         load_shells(tmp_path / "shells.toml")
+
+
+def test_deployment_file_examples_are_accepted(tmp_path: Path) -> None:
+    examples = blocks(ROOT / "docs" / "deployments.md", "toml")
+    assert examples
+    for example in examples:
+        (tmp_path / "deployment.toml").write_text(example, encoding="utf-8")
+        load_deployment(tmp_path / "deployment.toml")
+
+
+def test_every_key_of_a_deployment_is_described() -> None:
+    for key in [*CAMPAIGN_RULES, *VEHICLE_RULES, *LOAD_RULES]:
+        assert f"`{key}`" in text("deployments.md"), key
 
 
 def test_every_key_and_option_is_described() -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from constellation_jax import __version__
+from constellation_jax.cli.deploy import deploy
 from constellation_jax.cli.reporting import Reporter, choose_reporter
 from constellation_jax.jax_settings import configure
 
@@ -32,6 +33,7 @@ app = typer.Typer(
 )
 shells_app = typer.Typer(rich_markup_mode=None)
 app.add_typer(shells_app, name="shells")
+app.command()(deploy)
 
 _STALE_HELP = "Use an old copy, with a warning, where CelesTrak gives no new one."
 _AllowStale = Annotated[bool, typer.Option("--allow-stale", help=_STALE_HELP)]

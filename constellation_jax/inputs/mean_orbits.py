@@ -43,19 +43,36 @@ def sun_synchronous_inclination_deg(altitude_km: ArrayLike, eccentricity: ArrayL
         the first it is Vallado (2013), Fundamentals of Astrodynamics and Applications, 4th ed., section 11.4.1, which
         leaves a drift of 4.5 minutes of local time a year at 560 km.
     """
-    a = _semi_major_axis(altitude_km)
-    mean_motion = WGS72.xke / a**1.5  # rad/min
     node_rate = TWO_PI / (TROPICAL_YEAR_DAYS * MINUTES_PER_DAY)  # rad/min
-    semilatus_rectum = a * (1.0 - np.square(eccentricity))
-    first = 1.5 * WGS72.j2 * mean_motion / semilatus_rectum**2
-    second = 0.25 * first * WGS72.j2 / semilatus_rectum**2
-    fourth = -0.9375 * WGS72.j4 * mean_motion / semilatus_rectum**4
+    first, second, fourth = _node_rate_terms(altitude_km, eccentricity)
     cos_inclination = np.zeros_like(first)
     for _ in range(8):  # the second order is a few thousandths of the first: each pass gains two digits
         cos2 = np.square(cos_inclination)
         cos_inclination = node_rate / (-first + second * (4.0 - 19.0 * cos2) + fourth * (3.0 - 7.0 * cos2))
     with np.errstate(invalid="ignore"):
         return np.asarray(np.arccos(cos_inclination) / DEGREE)
+
+
+def node_rate_deg_per_day(
+    altitude_km: ArrayLike, eccentricity: ArrayLike, inclination_deg: ArrayLike
+) -> NDArray[np.float64]:
+    """How fast SGP4 turns the node, without drag, deg/day eastwards. Any shape. Reference as above."""
+    first, second, fourth = _node_rate_terms(altitude_km, eccentricity)
+    cosine = np.cos(np.asarray(inclination_deg) * DEGREE)
+    rate = cosine * (-first + second * (4.0 - 19.0 * cosine**2) + fourth * (3.0 - 7.0 * cosine**2))
+    return np.asarray(rate * MINUTES_PER_DAY / DEGREE)
+
+
+def latitude_rate_deg_per_day(altitude_km: ArrayLike, inclination_deg: ArrayLike) -> NDArray[np.float64]:
+    """How fast the mean argument of latitude of a circular orbit grows, deg/day, to the first order in J2. Any shape.
+
+    Reference:
+        Vallado (2013), 4th ed., equations 9-39 and 9-41, at eccentricity 0.
+    """
+    a = _semi_major_axis(altitude_km)
+    cosine = np.cos(np.asarray(inclination_deg) * DEGREE)
+    rate = WGS72.xke / a**1.5 * (1.0 + 1.5 * WGS72.j2 / a**2 * (4.0 * cosine**2 - 1.0))
+    return np.asarray(rate * MINUTES_PER_DAY / DEGREE)
 
 
 def raan_of_local_time_deg(local_time_h: ArrayLike, days_since_j2000: float) -> NDArray[np.float64]:
@@ -88,6 +105,19 @@ def frozen_eccentricity(altitude_km: ArrayLike, inclination_deg: ArrayLike) -> N
     """
     sin_inclination = np.sin(np.asarray(inclination_deg) * DEGREE)
     return np.asarray(-0.5 * WGS72.j3_over_j2 * sin_inclination / _semi_major_axis(altitude_km))
+
+
+def _node_rate_terms(
+    altitude_km: ArrayLike, eccentricity: ArrayLike
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Terms of the rate of the node in J2, J2 squared and J4, rad/min, before the powers of cos i."""
+    a = _semi_major_axis(altitude_km)
+    mean_motion = WGS72.xke / a**1.5  # rad/min
+    semilatus_rectum = a * (1.0 - np.square(eccentricity))
+    first = 1.5 * WGS72.j2 * mean_motion / semilatus_rectum**2
+    second = 0.25 * first * WGS72.j2 / semilatus_rectum**2
+    fourth = -0.9375 * WGS72.j4 * mean_motion / semilatus_rectum**4
+    return first, second, fourth
 
 
 def _semi_major_axis(altitude_km: ArrayLike) -> NDArray[np.float64]:

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from constellation_jax.errors import InputError
-from constellation_jax.inputs.configs import configs_folder
+from constellation_jax.inputs.configs import find_config, known_configs
 from constellation_jax.inputs.lattice import shells_to_catalog
 from constellation_jax.inputs.toml_lines import suggest
-from constellation_jax.inputs.toml_tables import Provenance, TomlTables, text, whole
+from constellation_jax.inputs.toml_tables import Provenance, TomlTables, Values, text, whole
 from constellation_jax.inputs.walker import RULES, Shell, conflicts
 
 __all__ = ["Constellation", "Shell", "known_shells", "load_constellation", "load_shells", "shells_to_catalog"]
@@ -48,7 +48,7 @@ def known_shells(*, variants: bool = False) -> list[str]:
     Args:
         variants: True for every variant too, as in "kuiper:filed"; the plain name stands for the default one.
     """
-    names = sorted(path.stem for path in (configs_folder() / "shells").glob("*.toml"))
+    names = known_configs("shells")
     if not variants:
         return names
     listed = []
@@ -69,7 +69,7 @@ def load_shells(name_or_path: str | Path) -> list[Shell]:
         InputError: no such constellation, file or variant.
         InputErrors: mistakes in the file, all at once, each with its line.
     """
-    path, variant = _find(name_or_path)
+    path, variant = find_config("shells", "constellation", name_or_path)
     system = _read(path)
     if variant and variant not in system.variants:
         known = [v for v in system.variants if v]
@@ -80,7 +80,7 @@ def load_shells(name_or_path: str | Path) -> list[Shell]:
 
 def load_constellation(name_or_path: str | Path) -> Constellation:
     """Everything that a shell file holds; a variant after a colon is left aside. Raises as `load_shells`."""
-    return _read(_find(name_or_path)[0])
+    return _read(find_config("shells", "constellation", name_or_path)[0])
 
 
 def _read(path: Path) -> Constellation:
@@ -101,28 +101,9 @@ def _read(path: Path) -> Constellation:
     return Constellation(file.data.get("title", ""), variants, default, shells)
 
 
-class _Values(NamedTuple):
-    """Values of a table and where they come from; what an inner table says goes before what an outer one says."""
-
-    values: dict[str, Any]
-    provenance: dict[str, Provenance]
-
-    def within(self, outer: _Values) -> _Values:
-        # A key that the inner table calls unknown has a provenance and no value: the outer value must not return.
-        kept = {key: value for key, value in outer.values.items() if key not in self.provenance}
-        return _Values(kept | self.values, outer.provenance | self.provenance)
-
-
 def read_shells(file: TomlTables) -> list[Shell]:
     """The [[shells]] tables of a file as shells; mistakes are reported to the file, which the caller finishes."""
-    common, common_source = _read_outer(file, ("common",), _COMMON_RULES, _Values({}, {}), Provenance())
-    outer = {}
-    names = file.data.get("variants", {})
-    if not isinstance(names, dict):
-        file.report(("variants",), "variants: expected tables such as [variants.filed]")
-        names = {}
-    for name in names:
-        outer[name] = _read_outer(file, ("variants", name), _VARIANT_RULES, common, common_source)
+    common, outer = file.read_variants(_COMMON_RULES, _VARIANT_RULES)
     shells: list[Shell] = []
     seen: dict[tuple[str, str], int] = {}
     for i, table in enumerate(file.tables("shells")):
@@ -137,7 +118,7 @@ def read_shells(file: TomlTables) -> list[Shell]:
             line = file.line_of(("shells", seen[key], "name"))
             said = f"shell {key[0]!r}, name: already the name of the shell on line {line}"
             file.report(("shells", i, "name"), said)
-        shell = _read_shell(file, i, table, *outer.get(variant, (common, common_source)))
+        shell = _read_shell(file, i, table, *outer.get(variant, common))
         shells += [shell] if shell else []
     for name, (known, _) in outer.items():
         total = sum(s.total for s in shells if s.variant == name)
@@ -147,24 +128,8 @@ def read_shells(file: TomlTables) -> list[Shell]:
     return shells
 
 
-def _read_outer(
-    file: TomlTables, way: tuple[str, ...], rules: Mapping[str, Any], outer: _Values, inherited: Provenance
-) -> tuple[_Values, Provenance]:
-    """Values that [common] or a [variants.NAME] table gives to shells, and the provenance that their numbers inherit."""
-    table: Any = file.data
-    for key in way:
-        table = table.get(key, {})
-    label = "common" if way == ("common",) else f"variant {way[-1]!r}"
-    if not isinstance(table, dict):
-        file.report(way, f"{label}: found {table!r}, expected a table")
-        return outer, inherited
-    said = _Values(*file.read(table, way, label, rules, inherited))
-    source = Provenance(str(table.get("status", inherited.status)), str(table.get("source", inherited.source)))
-    return said.within(outer), source
-
-
 def _read_shell(
-    file: TomlTables, i: int, table: Mapping[str, Any], outer: _Values, inherited: Provenance
+    file: TomlTables, i: int, table: Mapping[str, Any], outer: Values, inherited: Provenance
 ) -> Shell | None:
     """One [[shells]] table as a Shell; None, with mistakes reported, where it cannot be one."""
     way = ("shells", i)
@@ -178,7 +143,7 @@ def _read_shell(
         given = given | {"inclination_deg"}
     rules = {key: rule._replace(required=rule.required and key not in given) for key, rule in RULES.items()}
     before = len(file.mistakes)
-    own = _Values(*file.read(table, way, label, rules | {"total": whole(1)}, inherited))
+    own = Values(*file.read(table, way, label, rules | {"total": whole(1)}, inherited))
     values, provenance = own.within(outer)
     if len(file.mistakes) > before:
         return None
@@ -204,22 +169,3 @@ def _read_shell(
             how = f"{shell.filled} filled slots and {shell.spares} spares = {shell.total}"
         file.report((*way, "total"), f"{label}, total: found {stated}, expected {how}")
     return shell
-
-
-def _find(name_or_path: str | Path) -> tuple[Path, str]:
-    """File and variant that a name or path means."""
-    path = Path(name_or_path)
-    if isinstance(name_or_path, Path) or path.is_file():
-        return path, ""
-    name, colon, variant = name_or_path.rpartition(":")
-    if not colon:
-        name, variant = name_or_path, ""
-    known = known_shells()
-    if name.lower() in known:
-        return configs_folder() / "shells" / f"{name.lower()}.toml", variant
-    if Path(name).is_file():
-        return Path(name), variant
-    if name.endswith(".toml"):
-        raise InputError(f"shells {name_or_path!r}: no such file")
-    hint = suggest(name.lower(), known) or f"; known are {', '.join(known)}"
-    raise InputError(f"shells {name_or_path!r}: no constellation of this name and no such file{hint}")

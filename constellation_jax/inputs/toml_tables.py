@@ -86,6 +86,19 @@ def numbers(expected: str, accepts: Callable[[float], bool] = is_number, *, requ
     return Rule(expected, lambda v: isinstance(v, list) and all(is_number(x) and accepts(x) for x in v), required)
 
 
+class Values(NamedTuple):
+    """Values of a table and where they come from; what an inner table says goes before what an outer one says."""
+
+    values: dict[str, Any]
+    provenance: dict[str, Provenance]
+
+    def within(self, outer: Values) -> Values:
+        """These values, with those of the outer table for what this one does not mention."""
+        # A key that the inner table calls unknown has a provenance and no value: the outer value must not return.
+        kept = {key: value for key, value in outer.values.items() if key not in self.provenance}
+        return Values(kept | self.values, outer.provenance | self.provenance)
+
+
 class TomlTables:
     """A TOML file whose tables are read by rules. `mistakes` grows; `finish()` raises them together."""
 
@@ -177,6 +190,39 @@ class TomlTables:
             if rule.required and key not in table:
                 self.report(way, f"{label}, {key}: missing, expected {rule.expected}")
         return values, provenance
+
+    def read_outer(
+        self, way: tuple[str, ...], rules: Mapping[str, Rule], outer: Values, inherited: Provenance
+    ) -> tuple[Values, Provenance]:
+        """Values that [common] or a [variants.NAME] table gives to others, and the provenance that these inherit.
+
+        Args:
+            way: ("common",) or ("variants", NAME).
+            rules: what each key may hold.
+            outer: values of the table around it, [common] for a variant.
+            inherited: provenance of the numbers where neither they nor the table say.
+        """
+        table: Any = self.data
+        for key in way:
+            table = table.get(key, {})
+        label = "common" if way == ("common",) else f"variant {way[-1]!r}"
+        if not isinstance(table, dict):
+            self.report(way, f"{label}: found {table!r}, expected a table")
+            return outer, inherited
+        said = Values(*self.read(table, way, label, rules, inherited))
+        source = Provenance(str(table.get("status", inherited.status)), str(table.get("source", inherited.source)))
+        return said.within(outer), source
+
+    def read_variants(
+        self, common_rules: Mapping[str, Rule], variant_rules: Mapping[str, Rule]
+    ) -> tuple[tuple[Values, Provenance], dict[str, tuple[Values, Provenance]]]:
+        """What [common] says, and what each [variants.NAME] says within it; empty values where a table is absent."""
+        common = self.read_outer(("common",), common_rules, Values({}, {}), Provenance())
+        names = self.data.get("variants", {})
+        if not isinstance(names, dict):
+            self.report(("variants",), "variants: expected tables such as [variants.filed]")
+            names = {}
+        return common, {name: self.read_outer(("variants", name), variant_rules, *common) for name in names}
 
     def _provenance(self, entry: Mapping[str, Any], way: KeyPath, label: str, common: Provenance) -> Provenance:
         status, source = entry.get("status", common.status), entry.get("source", common.source)

@@ -120,7 +120,7 @@ class NetCDFWriter:
         self._written = 0
         self._dataset: netCDF4.Dataset | None = None
         self._space: DiskSpace | None = None
-        self._check_target()
+        check_target(self.path, overwrite=self._overwrite)
 
     @property
     def steps_written(self) -> int:
@@ -128,7 +128,7 @@ class NetCDFWriter:
         return self._written
 
     def __enter__(self) -> NetCDFWriter:
-        self._check_target()
+        check_target(self.path, overwrite=self._overwrite)
         try:
             self._space = DiskSpace(self.partial)
         except OSError as error:
@@ -152,7 +152,7 @@ class NetCDFWriter:
             self._space.close(trim=False)
             self.partial.unlink(missing_ok=True)  # nothing of use is in it yet
             if isinstance(error, (OSError, RuntimeError)) and not isinstance(error, OutputError):
-                raise OutputError(f"{self.path}: {_cause(error)}; nothing was written") from error
+                raise OutputError(f"{self.path}: {cause_of(error)}; nothing was written") from error
             raise
         return self
 
@@ -181,7 +181,7 @@ class NetCDFWriter:
             self._space.reserve(self._block_bytes(start, start + steps))
         except OSError as error:
             self._shut()
-            raise OutputError(f"{self.path}: {_cause(error)}; {self._rest()}") from error
+            raise OutputError(f"{self.path}: {cause_of(error)}; {self._rest()}") from error
         try:
             try:
                 self._put(start, block)
@@ -191,7 +191,7 @@ class NetCDFWriter:
         except (OSError, RuntimeError) as error:
             self._shut()
             raise OutputError(
-                f"{self.path}: {_cause(error)}; {self.partial.name} was sound up to step {start} of {len(self._times)} "
+                f"{self.path}: {cause_of(error)}; {self.partial.name} was sound up to step {start} of {len(self._times)} "
                 "but the failed write may have damaged it"
             ) from error
         self._extremes.update(block)
@@ -209,17 +209,6 @@ class NetCDFWriter:
             self._shut()
             raise OutputError(f"{self.path}: not finished, steps are missing; {self._rest()}")
         self._finish()
-
-    def _check_target(self) -> None:
-        folder = self.path.parent
-        if not folder.is_dir():
-            raise InputError(f"{self.path}: there is no folder {folder}; create it first")
-        if self.path.is_dir():
-            raise InputError(f"{self.path}: is a folder; expected the name of a file")
-        if self.path.exists() and not self._overwrite:
-            raise InputError(f"{self.path}: exists already; choose another name or allow overwriting")
-        if not os.access(folder, os.W_OK):
-            raise InputError(f"{self.path}: the folder {folder} cannot be written to; choose another")
 
     def _create(self) -> netCDF4.Dataset:
         """The file with its header and everything that does not depend on time."""
@@ -297,7 +286,7 @@ class NetCDFWriter:
             self._dataset.close()
         except (OSError, RuntimeError) as error:
             self._shut()
-            raise OutputError(f"{self.path}: {_cause(error)}; {self._rest()}") from error
+            raise OutputError(f"{self.path}: {cause_of(error)}; {self._rest()}") from error
         self._dataset = None
         self._space.close()
         if self.path.exists() and not self._overwrite:
@@ -307,7 +296,9 @@ class NetCDFWriter:
         try:
             os.replace(self.partial, self.path)
         except OSError as error:
-            raise OutputError(f"{self.path}: {_cause(error)}; the result is complete in {self.partial.name}") from error
+            raise OutputError(
+                f"{self.path}: {cause_of(error)}; the result is complete in {self.partial.name}"
+            ) from error
 
     def _shut(self) -> None:
         """Closes the file as it is. All finished blocks are on disk already, so that a failure to close is no news."""
@@ -332,6 +323,19 @@ class NetCDFWriter:
         chunks = step_chunks * satellite_chunks
         per_chunk = rows * columns * bytes_per_value + len(self._names) * _CHUNK_INDEX_BYTES
         return chunks * per_chunk + (stop - start) * 8 + _HEADER_BYTES
+
+
+def check_target(path: Path, *, overwrite: bool) -> None:
+    """Raises InputError where a file cannot be made: it exists, or its folder does not or cannot be written to."""
+    folder = path.parent
+    if not folder.is_dir():
+        raise InputError(f"{path}: there is no folder {folder}; create it first")
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder; expected the name of a file")
+    if path.exists() and not overwrite:
+        raise InputError(f"{path}: exists already; choose another name or allow overwriting")
+    if not os.access(folder, os.W_OK):
+        raise InputError(f"{path}: the folder {folder} cannot be written to; choose another")
 
 
 _CHUNK_BYTES: Final = 240_000
@@ -361,7 +365,8 @@ def _chunk_shape(steps: int, satellites: int, block_steps: int) -> tuple[int, in
     return rows, -(-satellites // -(-satellites // columns))
 
 
-def _cause(error: BaseException) -> str:
+def cause_of(error: BaseException) -> str:
+    """What kept a file from being written, in words."""
     code = getattr(error, "errno", None)
     words = getattr(error, "strerror", None) or str(error)
     if code in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):

@@ -8,8 +8,10 @@ import warnings
 
 import pytest
 
+from constellation_jax.outputs.counts import write_counts
 from constellation_jax.outputs.netcdf import NetCDFWriter
 from constellation_jax.outputs.variables import GROUPS, VARIABLES, resolve_groups
+from constellation_jax.studies.deployment import deploy
 
 ONLY_THE_USER_KNOWS = {
     f"{word} not present"
@@ -93,3 +95,12 @@ def failed(groups):
 
 def findings(groups):
     return {message for group in failed(groups) for message in group["msgs"]}
+
+
+def test_findings_on_a_deployment_are_the_known_ones(tmp_path):
+    write_counts(deploy("casic", draws=5), tmp_path / "a.nc")
+    report = check(tmp_path / "a.nc", tmp_path / "report.json")
+    for severity in ("high_priorities", "medium_priorities", "low_priorities"):
+        assert findings(report["cf:1.11"][severity]) == set()
+    assert findings(report["acdd:1.3"]["medium_priorities"]) - ONLY_THE_USER_KNOWS - NO_MAP - NOT_COMPUTED == set()
+    assert findings(report["acdd:1.3"]["high_priorities"]) == {"standard_name"}  # CF has none for these counts

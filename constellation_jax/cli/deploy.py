@@ -1,0 +1,133 @@
+"""The command `deploy`: how a constellation gets launched, and what cadence a target needs. Only glue and text."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from constellation_jax.cli.reporting import Reporter
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from constellation_jax.studies.cadence import CadenceNeeded
+
+
+def deploy(
+    ctx: typer.Context,
+    scenario: Annotated[
+        str | None, typer.Argument(metavar="SCENARIO", help="Deployment by name, such as qianfan:648, or a file.")
+    ] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="NetCDF file to write.")] = None,
+    start: Annotated[str | None, typer.Option(metavar="DATE", help="First day [default: the first launch].")] = None,
+    until: Annotated[str | None, typer.Option(metavar="DATE", help="Last day [default: that of the file].")] = None,
+    draws: Annotated[int, typer.Option(metavar="N", help="Random histories, for 5, 50 and 95 % bands.")] = 1,
+    seed: Annotated[int, typer.Option(metavar="S", help="Chooses the random histories.")] = 0,
+    need: Annotated[int | None, typer.Option(metavar="N", help="Print the cadence that N satellites need.")] = None,
+    by: Annotated[str | None, typer.Option(metavar="DATE", help="Date by which --need is on station.")] = None,
+    since: Annotated[
+        str | None, typer.Option(metavar="DATE", help="Date from which that cadence holds [default: that of the file].")
+    ] = None,
+    system: Annotated[
+        str | None, typer.Option(metavar="NAME", help="System that --need is about, where there are several.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only warnings and errors.")] = False,
+) -> None:
+    """Launch a constellation.
+
+    Prints its satellites in each state at the turn of each year, and writes them day by day to a NetCDF file. With --need
+    and --by, prints the launches a month that a target takes. Without SCENARIO, lists the bundled deployments.
+    """
+    with Reporter().session(debug=ctx.obj["debug"]):
+        from constellation_jax.errors import InputError
+
+        if scenario is None:
+            for line in _known():
+                typer.echo(line)
+            return
+        if (need is None) != (by is None):
+            raise InputError(f"{'--by' if need is None else '--need'}: found alone, expected --need and --by together")
+        for option, value in (("--since", since), ("--system", system)):
+            if value is not None and need is None:
+                raise InputError(f"{option}: found without --need, which it belongs to")
+        from constellation_jax.inputs.deployments import load_deployment
+
+        deployment = load_deployment(scenario)
+        if need is not None and by is not None:
+            from constellation_jax.studies.cadence import cadence_needed
+
+            for line in _need_lines(cadence_needed(deployment, need, by, since=since, system=system)):
+                typer.echo(line)
+            if output is None:
+                return
+        if output is not None:
+            from constellation_jax.outputs.netcdf import check_target
+
+            check_target(output, overwrite=overwrite)
+        from constellation_jax.studies.deployment import deploy as launch
+
+        dataset = launch(deployment, draws=draws, seed=seed, start=start, until=until)
+        if output is not None:
+            from constellation_jax.outputs.counts import write_counts
+
+            command = shlex.join(["constellation-jax", *sys.argv[1:]])
+            dataset.attrs["history"] = f"{dataset.attrs['date_created']} {command}"
+            write_counts(dataset, output, overwrite=overwrite)
+        if not quiet:
+            for line in _summary_lines(dataset, deployment.title):
+                typer.echo(line)
+            if output is not None:
+                typer.echo(f"{output}: {dataset.sizes['time']:,} days, {output.stat().st_size / 1e6:,.1f} MB")
+
+
+def _known() -> Iterator[str]:
+    from constellation_jax.inputs.deployments import known_deployments, load_deployment
+
+    for name in known_deployments(variants=True):
+        yield f"{name:<22} {load_deployment(name).title}"
+
+
+def _summary_lines(dataset: xr.Dataset, title: str) -> Iterator[str]:
+    """The states of each system at the turn of each year and at the end."""
+    import numpy as np
+
+    from constellation_jax.outputs.counts import STATE_WORDS
+
+    yield title
+    days = dataset.time.values.astype("datetime64[D]")
+    shown = sorted({*np.flatnonzero(days == days.astype("datetime64[Y]").astype("datetime64[D]")), len(days) - 1})
+    for s, system in enumerate(dataset.system.values):
+        yield f"\n{system:<12}" + "".join(f"{state:>12}" for state in STATE_WORDS)
+        for i in shown:
+            yield f"{days[i]!s:<12}" + "".join(f"{int(dataset[state][s, i]):>12,}" for state in STATE_WORDS)
+        target = int(dataset.target[s])
+        if target < 0:
+            continue
+        reached = np.flatnonzero(dataset.on_station[s].values >= target)
+        when = f"on station on {days[reached[0]]}" if len(reached) else f"not on station by {days[-1]}"
+        yield f"target of {target:,}: {when}"
+        if "on_station_quantiles" in dataset:
+            low, _, high = dataset.on_station_quantiles[:, s, -1].values
+            yield f"on station at the end, 5 to 95 % of {dataset.attrs['draws']:,} draws: {low:,.0f} to {high:,.0f}"
+
+
+def _need_lines(found: CadenceNeeded) -> Iterator[str]:
+    yield (
+        f"{found.system}: {found.satellites:,} satellites on station by {found.by} need "
+        f"{found.launches_per_month:.2f} launches a month from {found.since} on"
+    )
+    yield (
+        f"  {found.satellites_per_launch:g} satellites a launch, {found.launch_failure:.1%} of launches and "
+        f"{found.satellite_failure:.1%} of satellites fail, {found.raising_days:.0f} days to climb; "
+        f"{found.already:,.0f} satellites of earlier launches work then"
+    )
+    yield f"  one satellite more on each launch: {found.per_satellite_on_launch:+.3f} launches a month"
+    yield f"  1 % of satellites more that fail:  {0.01 * found.per_satellite_failure:+.3f}"
+    yield f"  1 % of launches more that fail:    {0.01 * found.per_launch_failure:+.3f}"
+    yield f"  a month more time:                 {found.per_month:+.3f}"

@@ -1,0 +1,113 @@
+"""Deployment files: what comes with the package can be read, variants and defaults hold, and every mistake has its line."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from constellation_jax.errors import InputError, InputErrors
+from constellation_jax.inputs.deployments import known_deployments, load_deployment
+from constellation_jax.inputs.vehicles import load_vehicles
+
+SMALL = """system = "Example"
+[[campaigns]]
+name = "all"
+shells = "qianfan"
+vehicle = "long-march-6a"
+cargo = "Qianfan"
+launches_per_month = 2
+start = 2026-01-01
+until = 2027-01-01
+"""
+
+
+@pytest.fixture
+def write(tmp_path: Path):
+    def to_file(text: str) -> Path:
+        path = tmp_path / "small.toml"
+        path.write_text(text)
+        return path
+
+    return to_file
+
+
+@pytest.mark.parametrize("name", known_deployments(variants=True))
+def test_every_bundled_deployment_can_be_read(name: str) -> None:
+    deployment = load_deployment(name)
+    assert deployment.title
+    assert deployment.start < deployment.until
+    for campaign in deployment.campaigns:
+        for key, (status, source) in campaign.provenance.items():
+            assert not source or source in campaign.sources, key
+            assert status != "unknown" or getattr(campaign, key) in (None, 0.0), key
+
+
+def test_every_vehicle_says_where_its_numbers_come_from() -> None:
+    vehicles = load_vehicles()
+    wanted = "falcon-9 starship long-march-5b long-march-6a long-march-8 long-march-8a long-march-8r long-march-10"
+    wanted += " long-march-12 zhuque-3 tianlong-3 new-glenn ariane-64"
+    assert set(wanted.split()) <= vehicles.keys()
+    for vehicle in vehicles.values():
+        for key in ("payload_kg", "reusable", "first_flight"):
+            said = vehicle.provenance[key]
+            assert said.status, (vehicle.name, key)
+            assert (said.status == "unknown") == (getattr(vehicle, key) is None), (vehicle.name, key)
+        for load in vehicle.loads.values():
+            assert (load.provenance.status == "unknown") == (load.satellites is None)
+
+
+def test_a_campaign_takes_what_it_does_not_say_from_its_vehicle_and_its_variant(write) -> None:
+    text = SMALL.replace(
+        '"Example"\n', '"Example"\ndefault_variant = "a"\n[common]\nlife_years = 5\ndeorbit_days = 9\n'
+    )
+    text += "[variants.a]\n[variants.b]\nlife_years = 7\n"
+    first, second = (load_deployment(f"{write(text)}{variant}").campaigns[0] for variant in ("", ":b"))
+    assert (first.life_years, second.life_years) == (5, 7)
+    assert first.satellites_per_launch == 18
+    assert first.rates == ((np.datetime64("2026-01-01"), 2 / (365.25 / 12)),)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "words"),
+    [
+        ('"long-march-6a"', '"long-march-6"', 5, "found 'long-march-6', expected a launch vehicle, did you mean"),
+        ("= 2\n", "= -2\n", 7, "launches_per_month: found -2, expected launches, at least 0"),
+        (
+            "2026-01-01",
+            "2020-01-01",
+            8,
+            "found 2020-01-01, expected 2022-03-29 or later, the first flight of long-march",
+        ),
+        ('"qianfan"', '"qianfna"', 4, "no constellation of this name and no such file, did you mean 'qianfan'?"),
+        ('cargo = "Qianfan"\n', "", 2, "satellites_per_launch: missing, and how many 'Example' satellites"),
+        ("until = 2027", "until = 2025", 9, "until: found 2025-01-01, expected 2026-01-01 or later"),
+        ("until = 2027-01-01", "", 2, "until: missing"),
+        ("until", "vntil", 9, "vntil: unknown key, did you mean 'until'?"),
+        ("start", "launches_per_year = 3\nstart", 8, "found launches_per_month and launches_per_year, expected one"),
+        ("start", "satellite_failure = 1.0\nstart", 8, "expected a probability from 0 to below 1"),
+        ("start", "injection_altitude_km = 800\nstart", 2, "raising_km_per_day: missing beside injection_altitude_km"),
+        ("start", "planes_per_launch = 3\nstart", 8, "found 3 without parking_altitude_km"),
+        ("start", "life_years = 5\nstart", 2, "deorbit_days: missing beside life_years"),
+        ("start", 'layers = ["SAILSPACE"]\nstart', 8, "expected a shell of qianfan, did you mean 'SAILSPACE-1'?"),
+    ],
+)
+def test_a_mistake_is_told_with_its_line(write, old: str, new: str, line: int, words: str) -> None:
+    path = write(SMALL.replace(old, new))
+    with pytest.raises(InputErrors) as caught:
+        load_deployment(path)
+    assert len(caught.value.messages) == 1
+    assert caught.value.messages[0].startswith(f"{path}, line {line}, ")
+    assert words in caught.value.messages[0]
+
+
+def test_campaigns_of_a_system_need_one_target(write) -> None:
+    both = SMALL + SMALL.split("\n", 1)[1].replace('"all"', '"more"') + "target = 5\n"
+    with pytest.raises(InputErrors, match="campaign 'more', target: found 5, expected None as in campaign 'all'"):
+        load_deployment(write(both))
+
+
+def test_unknown_names() -> None:
+    with pytest.raises(InputError, match="no deployment of this name and no such file, did you mean 'starlink'"):
+        load_deployment("starlnk")
+    with pytest.raises(InputError, match="no variant '13001', did you mean '13000'"):
+        load_deployment("guowang:13001")
