@@ -26,6 +26,8 @@ _PUBLIC = {
     "STATUS": "physics.status",
     "propagate": "studies.propagation",
     "propagate_to": "studies.propagation",
+    "ephemeris_to": "studies.ephemeris",
+    "open_ephemeris": "studies.ephemeris_reader",
     "InputError": "errors",
     "OutputError": "errors",
     "known_shells": "inputs.shells",

@@ -24,8 +24,7 @@ from constellation_jax.errors import InputError
 from constellation_jax.inputs.catalog import Catalog
 from constellation_jax.inputs.times import Duration, Time, minutes_since, parse_duration, parse_time, to_day_fraction
 from constellation_jax.outputs.ephemeris_file import AXES, EphemerisWriter
-from constellation_jax.physics.constants import WGS72
-from constellation_jax.studies.ephemeris_fit import Design, Fitter, design_for
+from constellation_jax.studies.ephemeris_fit import Design, Fitter, design_for, semi_major_axis_km
 from constellation_jax.studies.propagation import Progress, _counted, _peak_memory_bytes
 
 BLOCK_BYTES = 192 * 2**20
@@ -191,10 +190,9 @@ def _pilot(catalog: Catalog, start: np.datetime64, ends: NDArray[np.int64], tole
     values = _allocate(PILOT_NODES, len(some))
     Engine(some.elements, _grid(start, at), Request(AXES)).run(0, PILOT_NODES, values)
     sizes = [np.abs(chebyshev.coefficients(PILOT_NODES) @ values[axis]) for axis in AXES]
-    tail = np.sqrt(sum(np.cumsum(size[::-1], axis=0)[::-1] ** 2 for size in sizes))
-    elements = catalog.elements
-    semi_major_axis_km = WGS72.equatorial_radius_km * (WGS72.xke / elements.mean_motion) ** (2.0 / 3.0)
-    return design_for(tail, semi_major_axis_km * (1.0 + elements.eccentricity), tolerance_m * 1e-3)
+    tail = np.sqrt(np.sum([np.cumsum(size[::-1], axis=0)[::-1] ** 2 for size in sizes], axis=0))
+    apogee_km = semi_major_axis_km(catalog.elements) * (1.0 + catalog.eccentricity)
+    return design_for(tail, apogee_km, tolerance_m * 1e-3)
 
 
 def _allocate(instants: int, satellites: int) -> Arrays:

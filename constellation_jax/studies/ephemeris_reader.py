@@ -11,18 +11,15 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 
 import netCDF4
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from constellation_jax.engine import chebyshev
-from constellation_jax.engine.precision import x64
 from constellation_jax.errors import InputError
-from constellation_jax.inputs.earth_orientation import load_earth_orientation
-from constellation_jax.inputs.times import as_times, to_day_fraction
+from constellation_jax.inputs.times import as_times
 from constellation_jax.outputs.dataset import time_attributes
 from constellation_jax.outputs.ephemeris_file import AXES, IN_PIECES, NOT_STORED, PRODUCT, SPAN, VELOCITY
 from constellation_jax.outputs.variables import (
@@ -34,12 +31,10 @@ from constellation_jax.outputs.variables import (
     VARIABLES,
     check_frame,
 )
-from constellation_jax.physics import frames
-from constellation_jax.physics.constants import SECONDS_PER_DAY
+from constellation_jax.studies.ephemeris_evaluation import VELOCITIES, Instants
 
 READ_BYTES: Final = 64 * 2**20
 """Coefficients that are read at a time."""
-VELOCITIES: Final = ("vx", "vy", "vz")
 
 
 def open_ephemeris(path: str | os.PathLike[str]) -> Ephemeris:
@@ -113,7 +108,7 @@ class Ephemeris:
         if not self._file.isopen():
             raise InputError(f"{self.path}: closed; open it anew with open_ephemeris")
         check_frame(frame)
-        instants = as_times(np.atleast_1d(times) if np.ndim(times) == 0 else times)  # type: ignore[arg-type]
+        instants = as_times(np.atleast_1d(times) if np.ndim(times) == 0 else times)
         outside = np.flatnonzero((instants < self.start) | (instants > self.stop))
         if len(outside):
             raise InputError(
@@ -126,9 +121,9 @@ class Ephemeris:
         shape = (len(instants), len(chosen))
         out = {name: np.empty(shape) for name in (*AXES, *VELOCITIES)}
         status = np.empty(shape, np.int8)
-        rows = _Rows(ascending, self._starts, self._stops, self._degrees, frame)
-        for spans, columns in self._tasks(np.unique(rows.span), chosen):
-            self._fill(rows, spans, columns, chosen[columns], out, status)
+        ordered = Instants(ascending, self._starts, self._stops, self._degrees, frame)
+        for task in self._tasks(np.unique(ordered.span), chosen):
+            self._fill(ordered, task, out, status)
         if np.any(np.diff(order) != 1):
             back = np.argsort(order)
             out, status = {name: values[back] for name, values in out.items()}, status[back]
@@ -193,8 +188,8 @@ class Ephemeris:
             )
         return int(found[0])
 
-    def _tasks(self, spans: NDArray[np.intp], chosen: NDArray[np.intp]) -> Iterator[tuple[range, NDArray[np.intp]]]:
-        """What is read at a time: a range of spans, and which entries of `chosen` (near each other in the file)."""
+    def _tasks(self, spans: NDArray[np.intp], chosen: NDArray[np.intp]) -> Iterator[_Task]:
+        """What is read at a time: neighbouring spans of satellites that are near each other in the file."""
         order = np.argsort(chosen, kind="stable")
         if len(chosen) > 0.25 * (np.ptp(chosen) + 1 if len(chosen) else 1):
             groups = [order] if len(chosen) else []
@@ -202,78 +197,46 @@ class Ephemeris:
             groups = np.split(order, np.flatnonzero(np.diff(chosen[order] // self._chunk_columns)) + 1)
         for columns in groups:
             width = int(np.ptp(chosen[columns])) + 1
-            rows = max(1, READ_BYTES // (3 * self._degrees * width * 4))
-            rows = max(rows - rows % self._chunk_rows, 1)
-            first = 0
-            while first < len(spans):
-                last = first + 1
-                while (
-                    last < len(spans)
-                    and spans[last] - spans[last - 1] <= self._chunk_rows
-                    and spans[last] - spans[first] < rows
-                ):
-                    last += 1
-                yield range(int(spans[first]), int(spans[last - 1]) + 1), columns
-                first = last
+            most = max(1, READ_BYTES // (3 * self._degrees * width * 4))
+            most = max(most - most % self._chunk_rows, 1)
+            # A gap of more than a chunk is not read over
+            groups_of_spans = np.split(spans, np.flatnonzero(np.diff(spans) > self._chunk_rows) + 1)
+            for run in groups_of_spans:
+                for first in range(int(run[0]), int(run[-1]) + 1, most):
+                    yield _Task(range(first, min(first + most, int(run[-1]) + 1)), columns, chosen[columns])
 
-    def _fill(
-        self, rows: _Rows, spans: range, columns: NDArray[np.intp], chosen: NDArray[np.intp], out: dict[str, Any],
-        status: NDArray[np.int8],
-    ) -> None:  # fmt: skip
+    def _fill(self, instants: Instants, task: _Task, out: dict[str, Any], status: NDArray[np.int8]) -> None:
+        spans, columns, chosen = task
         low, high = int(chosen.min()), int(chosen.max()) + 1
+        take = slice(None) if np.array_equal(chosen, np.arange(low, high)) else chosen - low
         raw = [self._file[axis][spans.start : spans.stop, :, low:high] for axis in AXES]
-        flags = self._file[STATUS_VARIABLE][spans.start : spans.stop, low:high]
-        whole = np.array_equal(chosen, np.arange(low, high))
-        straight = whole and len(columns) == status.shape[1]
+        flags = self._file[STATUS_VARIABLE][spans.start : spans.stop, low:high][:, take]
+        pieces = _PieceRows(self, spans) if (flags == IN_PIECES).any() else None
+        in_place = len(columns) == status.shape[1] and np.array_equal(columns, np.arange(len(columns)))
+        series = np.empty((3, self._degrees, len(chosen)))
         for k, span in enumerate(spans):
-            part = rows.of(span)
+            part = instants.of(span)
             if part.start == part.stop:
                 continue
-            flag = flags[k] if whole else flags[k][chosen - low]
-            series = np.empty((3, self._degrees, len(chosen)))
             for axis in range(3):
-                series[axis] = raw[axis][k] if whole else raw[axis][k][:, chosen - low]
-            matrices = rows.matrices(part, self._scale)
-            failed = np.flatnonzero(flag)
-            codes = np.broadcast_to(flag, (part.stop - part.start, len(flag)))
-            for name, value in matrices.apply(series):
-                if straight:
-                    target = out[name][part]
-                    value(target)
-                    target[:, failed] = np.nan
+                series[axis] = raw[axis][k][:, take]
+            failed = np.flatnonzero(flags[k])
+            for name, rows, coefficients in instants.products(part, series, self._scale):
+                if in_place:
+                    found = np.matmul(rows, coefficients, out=out[name][part])
+                    found[:, failed] = np.nan
                 else:
-                    found = np.empty((part.stop - part.start, len(chosen)))
-                    value(found)
+                    found = rows @ coefficients
                     found[:, failed] = np.nan
                     out[name][part, columns] = found
-            status[part, columns] = codes
-            for i in np.flatnonzero(flag == IN_PIECES):
-                self._fill_pieces(rows, span, part, int(columns[i]), int(chosen[i]), out, status)
-
-    def _fill_pieces(
-        self, rows: _Rows, span: int, part: slice, column: int, satellite: int, out: dict[str, Any],
-        status: NDArray[np.int8],
-    ) -> None:  # fmt: skip
-        """States of one satellite in a span that its pieces share."""
-        own = self._piece_order[self._piece_edges[span] : self._piece_edges[span + 1]]
-        first, last = np.searchsorted(self._piece_satellite[own], [satellite, satellite + 1])
-        own = own[first:last]
-        at = rows.times[part]
-        which = own[np.clip(np.searchsorted(self._piece_start[own], at, side="right") - 1, 0, None)]
-        status[part, column] = self._piece_status[which]
-        used, row = np.unique(which, return_inverse=True)
-        low, high = int(used[0]), int(used[-1]) + 1
-        series = np.stack([self._file[f"piece_{axis}"][low:high][used - low][row] for axis in AXES])
-        pieces = _Rows.within(at, self._piece_start[which], self._piece_stop[which], self._degrees)
-        position = np.einsum("td,atd->at", pieces[0], series)
-        velocity = np.einsum("td,atd->at", pieces[1], series)
-        if rows.turn is not None:
-            turn, drift = (m[part] for m in rows.turn)
-            velocity = np.einsum("tij,jt->it", turn, velocity) + np.einsum("tij,jt->it", drift, position)
-            position = np.einsum("tij,jt->it", turn, position)
-        for axis in range(3):
-            out[AXES[axis]][part, column] = position[axis]
-            out[VELOCITIES[axis]][part, column] = velocity[axis]
+            status[part, columns] = flags[k]
+            shared = np.flatnonzero(flags[k] == IN_PIECES)
+            if pieces is not None and len(shared):
+                which = pieces.at(span, chosen[shared], instants.times[part])
+                status[part, columns[shared]] = self._piece_status[which]
+                own = instants.in_pieces(part, self._piece_start[which], self._piece_stop[which], pieces.series(which))
+                for name, values in own.items():
+                    out[name][part, columns[shared]] = values
 
     def _dataset(
         self, instants: NDArray[Any], chosen: NDArray[np.intp], out: dict[str, Any], status: Any, frame: str
@@ -299,67 +262,34 @@ class Ephemeris:
         )
 
 
-class _Rows:
-    """Ascending instants, the span of each, and the rows that turn coefficients into states at them."""
-
-    def __init__(
-        self, times: NDArray[Any], starts: NDArray[Any], stops: NDArray[Any], degrees: int, frame: str
-    ) -> None:
-        self.times = times
-        self.span = np.minimum(np.searchsorted(starts, times, side="right") - 1, len(starts) - 1)
-        self._starts, self._stops, self._degrees = starts, stops, degrees
-        self.turn = _turn(times) if frame == "itrs" else None
-        """Matrices (time, 3, 3) that give the position from that in TEME, and the velocity from velocity and position; or None."""
-
-    def of(self, span: int) -> slice:
-        """The instants in a span."""
-        return slice(*np.searchsorted(self.span, [span, span + 1]).tolist())
-
-    def matrices(self, part: slice, scale: float) -> _Matrices:
-        span = self.span[part.start]
-        value, slope = self.within(self.times[part], self._starts[span], self._stops[span], self._degrees)
-        return _Matrices(value * scale, slope * scale, None if self.turn is None else tuple(m[part] for m in self.turn))
-
-    @staticmethod
-    def within(times: NDArray[Any], start: Any, stop: Any, degrees: int) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Rows (time, degree) of the values and of the derivatives by time in seconds."""
-        length = np.asarray(stop - start).astype(np.int64)
-        x = 2.0 * ((times - start).astype(np.int64) / length) - 1.0
-        slope = chebyshev.derivative_basis(degrees, x) * (2e9 / np.broadcast_to(length, x.shape))[:, None]
-        return chebyshev.basis(degrees, x), slope
+class _Task(NamedTuple):
+    spans: range
+    columns: NDArray[np.intp]
+    """Columns of the result ..."""
+    chosen: NDArray[np.intp]
+    """... and the positions in the file of the satellites that belong there."""
 
 
-class _Matrices:
-    """Applies rows to coefficients: one matrix product for each component."""
+class _PieceRows:
+    """The pieces of neighbouring spans. They are stored block after block, so that one stretch of the file has them."""
 
-    def __init__(self, value: NDArray[Any], slope: NDArray[Any], turn: Any) -> None:
-        self._value, self._slope, self._turn = value, slope, turn
+    def __init__(self, file: Ephemeris, spans: range) -> None:
+        self._file = file
+        self._own = {s: file._piece_order[file._piece_edges[s] : file._piece_edges[s + 1]] for s in spans}
+        rows = np.concatenate(list(self._own.values()))
+        self._low, high = int(rows.min()), int(rows.max()) + 1
+        self._series = np.stack([np.asarray(file._file[f"piece_{axis}"][self._low : high]) for axis in AXES])
 
-    def apply(self, series: NDArray[np.float64]) -> Iterator[tuple[str, Any]]:
-        """Name of each component, and a function that fills an array (time, satellite) with it."""
-        for i in range(3):
-            if self._turn is None:
-                yield AXES[i], lambda out, i=i: np.matmul(self._value, series[i], out=out)
-                yield VELOCITIES[i], lambda out, i=i: np.matmul(self._slope, series[i], out=out)
-            else:
-                # Turning the rows instead of the states: one product with the coefficients of all three axes
-                turn, drift = self._turn
-                flat = series.reshape(-1, series.shape[2])
-                value = np.concatenate([turn[:, i, j, None] * self._value for j in range(3)], axis=1)
-                slope = np.concatenate(
-                    [turn[:, i, j, None] * self._slope + drift[:, i, j, None] * self._value for j in range(3)], axis=1
-                )
-                yield AXES[i], lambda out, value=value, flat=flat: np.matmul(value, flat, out=out)
-                yield VELOCITIES[i], lambda out, slope=slope, flat=flat: np.matmul(slope, flat, out=out)
+    def at(self, span: int, satellites: NDArray[np.intp], times: NDArray[Any]) -> NDArray[np.intp]:
+        """Row of the piece of each instant and satellite, shape (times, satellites)."""
+        own = self._own[span]
+        ends = np.searchsorted(self._file._piece_satellite[own], np.stack([satellites, satellites + 1]))
+        which = np.empty((len(times), len(satellites)), np.intp)
+        for k, (first, last) in enumerate(ends.T):
+            mine = own[first:last]
+            which[:, k] = mine[np.searchsorted(self._file._piece_start[mine], times, side="right") - 1]
+        return which
 
-
-def _turn(times: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """From TEME to ITRS: what `frames.teme_to_itrs` does to the unit vectors."""
-    ut1_utc_s, polar_x, polar_y = (v[:, None] for v in load_earth_orientation().at(times))
-    day, fraction = (v[:, None] for v in to_day_fraction(times))
-    with x64():
-        gmst = frames.gmst82(day.astype(np.float64), fraction + ut1_utc_s / SECONDS_PER_DAY)
-        unit = np.broadcast_to(np.eye(3), (len(times), 3, 3))
-        turned, drift = frames.teme_to_itrs(unit, 0.0 * unit, gmst, polar_x, polar_y)
-        # row j is what becomes of unit vector j
-        return np.asarray(turned).transpose(0, 2, 1), np.asarray(drift).transpose(0, 2, 1)
+    def series(self, which: NDArray[np.intp]) -> NDArray[np.float64]:
+        """Coefficients of rows, shape (3, ..., degrees)."""
+        return self._series[:, which - self._low]
