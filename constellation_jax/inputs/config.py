@@ -7,7 +7,6 @@ Deliberately absent: running it (the command line does) and the shell files them
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -113,16 +112,21 @@ def _positive(duration: np.timedelta64) -> np.timedelta64:
     return duration
 
 
-def _metres(value: Any) -> float:
-    """A length such as 1, 0.25, "1m" or "10 cm", in metres."""
-    text = str(value).strip()
-    for unit, size in (("mm", 1e-3), ("cm", 1e-2), ("km", 1e3), ("m", 1.0), ("", 1.0)):
-        with contextlib.suppress(ValueError):
-            if text.endswith(unit) and not isinstance(value, bool):
-                metres = float(text.removesuffix(unit)) * size
-                if 0.001 <= metres <= 1e6:
-                    return metres
-    raise InputError(f"found {value!r}, expected metres from 0.001 on, such as 1 or '0.25m'")
+_LENGTH_UNITS_M = {"mm": 1e-3, "cm": 1e-2, "km": 1e3, "m": 1.0}
+
+
+def _metres(text: Any) -> float:
+    """A length such as "1m" or "25 cm", in metres."""
+    unit = next((unit for unit in _LENGTH_UNITS_M if isinstance(text, str) and text.strip().endswith(unit)), None)
+    try:
+        metres = float(text.strip().removesuffix(unit)) * _LENGTH_UNITS_M[unit or ""]
+    except (AttributeError, KeyError, TypeError, ValueError):
+        metres = 0.0
+    if not 0.001 <= metres < float("inf"):
+        raise InputError(
+            f"found {text!r}, expected a length of 1mm or more with its unit (mm, cm, m, km), such as '1m'"
+        )
+    return metres
 
 
 _Duration = Annotated[np.timedelta64, BeforeValidator(parse_duration), AfterValidator(_positive)]

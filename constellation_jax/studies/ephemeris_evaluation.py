@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
@@ -94,13 +95,25 @@ class Instants:
         return chebyshev.basis(self._degrees, x), chebyshev.derivative_basis(self._degrees, x) * per_second[..., None]
 
 
+_INSTANTS = 1024
+"""Fixed shape of the call that turns frames, so that it compiles once."""
+
+
 def _turn(times: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """TEME to ITRS as matrices (time, 3, 3): what the position is turned by, and what it adds to the turned velocity."""
-    ut1_utc_s, polar_x, polar_y = (v[:, None] for v in load_earth_orientation().at(times))
-    day, fraction = (v[:, None] for v in to_day_fraction(times))
+    ut1_utc_s, polar_x, polar_y = load_earth_orientation().at(times)
+    day, fraction = to_day_fraction(times)
+    columns = np.stack([day.astype(np.float64), fraction + ut1_utc_s / SECONDS_PER_DAY, polar_x, polar_y])
+    padded = np.pad(columns, ((0, 0), (0, -len(times) % _INSTANTS)), mode="edge")
     with x64():
-        unit = jnp.broadcast_to(jnp.eye(3), (len(times), 3, 3))
-        gmst = frames.gmst82(day.astype(np.float64), fraction + ut1_utc_s / SECONDS_PER_DAY)
-        turned, drift = frames.teme_to_itrs(unit, 0.0 * unit, gmst, polar_x, polar_y)
+        parts = [_turn_of(padded[:, i : i + _INSTANTS]) for i in range(0, padded.shape[1], _INSTANTS)]
+        turned, drift = (np.concatenate([np.asarray(part[k]) for part in parts])[: len(times)] for k in range(2))
     # row j is what becomes of unit vector j
-    return np.asarray(turned).transpose(0, 2, 1), np.asarray(drift).transpose(0, 2, 1)
+    return turned.transpose(0, 2, 1), drift.transpose(0, 2, 1)
+
+
+@jax.jit
+def _turn_of(columns: Any) -> Any:
+    day, fraction, polar_x, polar_y = (column[:, None] for column in columns)
+    unit = jnp.broadcast_to(jnp.eye(3), (_INSTANTS, 3, 3))
+    return frames.teme_to_itrs(unit, 0.0 * unit, frames.gmst82(day, fraction), polar_x, polar_y)

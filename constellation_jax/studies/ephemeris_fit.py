@@ -1,13 +1,14 @@
 """Chebyshev series from SGP4: one for each satellite and span, and shorter pieces where one is not enough.
 
-The engine evaluates more nodes than degrees are kept, so that the first coefficients which are left out are known; the sum of a
-geometric series that goes on as they do, and the rounding of the kept ones, bound the error. A satellite whose bound exceeds the tolerance, that fails within the span or
-that is out of the range of the packing is cut into halves, again and again, until each part meets it. A failure is thus known to
-`SHORTEST_NS`.
+The engine evaluates more nodes than degrees are kept, so that the first coefficients which are left out are known; a geometric
+series that goes on as they do, and the rounding of the kept ones, bound the error. A satellite whose bound exceeds the tolerance,
+that fails within the span or that is out of the range of the packing is cut into halves, again and again, until each part meets
+it. A failure is thus known to `SHORTEST_NS`.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any, Final, NamedTuple
 
 import jax
@@ -21,6 +22,7 @@ from constellation_jax.physics import sgp4
 from constellation_jax.physics.constants import WGS72
 from constellation_jax.physics.elements import Elements
 from constellation_jax.physics.sgp4 import is_deep_space
+from constellation_jax.physics.sgp4_common import ECCENTRICITY_FLOOR
 from constellation_jax.physics.status import DECAYED
 
 EXTRA: Final = 4
@@ -40,6 +42,8 @@ REGULAR_SHARE: Final = 0.985
 _ECCENTRIC: Final = 0.05
 _DENSE: Final = 65
 """Points of a span at which low satellites are looked at."""
+_TESTS: Final = 49
+"""Points at which pieces are compared with SGP4: 2.5 minutes apart in a piece of two hours."""
 _LANES: Final = 4096
 _OBJECTS: Final = 256
 """Fixed shapes of the calls of the kernels, so that they compile once."""
@@ -60,7 +64,7 @@ class Design(NamedTuple):
     @property
     def truncation_km(self) -> float:
         """What is left of the tolerance for truncation when every kept coefficient of the three axes is rounded the worst way."""
-        return self.tolerance_km - 3.0**0.5 * self.degrees * 0.5 * (self.quantum_km or 0.0)
+        return self.tolerance_km - math.sqrt(3.0) * self.degrees * 0.5 * (self.quantum_km or 0.0)
 
 
 def semi_major_axis_km(elements: Elements) -> NDArray[np.float64]:
@@ -105,12 +109,16 @@ class Fitter:
         at_end = np.ones((1, n)) @ matrix[:n]
         self._matrix = np.concatenate([matrix, at_end])
         """Values at nodes -> all coefficients, and the value of the kept ones at the end of the span."""
-        self._x = np.concatenate([[-1.0], chebyshev.nodes(m), [1.0]])
+        between = np.linspace(-1.0, 1.0, _TESTS)
+        self._x = np.concatenate([chebyshev.nodes(m), between])
+        """Where pieces are evaluated: at nodes, and to test them from end to end."""
+        self._test = chebyshev.basis(n, between)
         self._dense = chebyshev.basis(n, np.linspace(-1.0, 1.0, _DENSE))
         count = len(since_epoch)
         eccentricity = np.asarray(elements.eccentricity)
         perigee_km = semi_major_axis_km(elements) * (1.0 - eccentricity) - WGS72.equatorial_radius_km
         self._watched = (eccentricity > _ECCENTRIC) & (perigee_km < LOW_PERIGEE_KM)
+        self._mean_eccentricity = self._near_eccentricity()
         self.failure = np.zeros(count, np.int8)
         """Status that each satellite keeps from now on; 0 where it has not failed."""
         self._alive_before = np.zeros(count, bool)
@@ -126,6 +134,7 @@ class Fitter:
             status: the same for the status.
         """
         series, rejected = self._regular(values)
+        rejected |= self._kinked(edges)
         failed = status != 0
         ended = failed.all(axis=1)
         # Failed at every node of this span and at the end of the one before: the whole span is gone
@@ -142,6 +151,27 @@ class Fitter:
         span, satellite = np.nonzero(flags)
         series[:, span, :, satellite] = FILL if self.design.quantum_km else np.nan
         return Block(series, flags, pieces)
+
+    def _near_eccentricity(self) -> tuple[NDArray[np.float64], ...]:
+        """Mean eccentricity of SGP4: value at the epoch, rate per minute, amplitude. Deep-space orbits: 1, 0, 0."""
+        near = np.flatnonzero(~self._deep)
+        parts = np.ones(len(self._deep)), np.zeros(len(self._deep)), np.zeros(len(self._deep))
+        if len(near):
+            own = _initialise(jax.tree.map(lambda v: np.asarray(v)[near], self._elements), "near_earth").near
+            for part, values in zip(parts, (*own.eccentricity, own.bstar_cc5), strict=True):
+                part[near] = values[: len(near)]
+        return parts
+
+    def _kinked(self, edges: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Where drag takes the mean eccentricity through the least one that SGP4 allows, shape (spans, satellites).
+
+        The orbit has kinks there, some metres deep and perhaps shorter than the distance between two nodes.
+        """
+        start, rate, amplitude = self._mean_eccentricity
+        at_edges = start + rate * (self._since_epoch + edges[:, None] / 60e9)
+        low = np.minimum(at_edges[:-1], at_edges[1:]) - np.abs(amplitude)
+        high = np.maximum(at_edges[:-1], at_edges[1:]) + np.abs(amplitude)
+        return np.asarray((low < ECCENTRICITY_FLOOR) & (high > ECCENTRICITY_FLOOR) & (self.failure == 0))
 
     def _regular(self, values: tuple[NDArray[np.float64], ...]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """Coefficients (3, spans, degrees, satellites), and where they do not do (spans, satellites)."""
@@ -187,12 +217,12 @@ class Fitter:
         while len(satellite):
             at = 0.5 * (start + stop)[:, None] + 0.5 * (stop - start)[:, None] * self._x
             values, status = evaluate(satellite, at)
-            found = np.einsum("dm,apm->apd", self._matrix, values[..., 1:-1])
+            found = values[..., :m] @ self._matrix[:m].T
             series = found[..., :n]
             size = np.abs(found[..., n:m]).reshape(3, -1, 2, EXTRA // 2).sum(axis=-1)
             first_pair, second_pair = np.sqrt(np.sum(size**2, axis=0)).T
-            at_end = np.sqrt(np.sum((found[..., m] - values[..., -1]) ** 2, axis=0))
-            error = np.maximum(left_out(first_pair, second_pair), at_end)
+            tested = np.sqrt(np.sum((series @ self._test.T - values[..., m:]) ** 2, axis=0)).max(axis=-1)
+            error = np.maximum(left_out(first_pair, second_pair), tested)
             short = stop - start <= SHORTEST_NS
             failed = status != 0
             good = ~failed.any(axis=1) & self._stays_up(series)
