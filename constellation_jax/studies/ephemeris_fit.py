@@ -44,6 +44,8 @@ _DENSE: Final = 65
 """Points of a span at which low satellites are looked at."""
 _TESTS: Final = 49
 """Points at which pieces are compared with SGP4: 2.5 minutes apart in a piece of two hours."""
+_PIECE_SHARE: Final = 0.8
+"""Share of the tolerance that a piece may take at those points; between them it can be a little worse."""
 _LANES: Final = 4096
 _OBJECTS: Final = 256
 """Fixed shapes of the calls of the kernels, so that they compile once."""
@@ -226,7 +228,7 @@ class Fitter:
             short = stop - start <= SHORTEST_NS
             failed = status != 0
             good = ~failed.any(axis=1) & self._stays_up(series)
-            good &= (error <= self.design.tolerance_km) | short
+            good &= (error <= _PIECE_SHARE * self.design.tolerance_km) | short
             gone = failed.all(axis=1) | (short & ~good)
             code = np.where(gone, status.max(axis=1), 0)
             code = np.where(gone & (code == 0), DECAYED, code).astype(

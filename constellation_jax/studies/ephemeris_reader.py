@@ -1,7 +1,7 @@
 """States at any instant from a file of `ephemeris_to`.
 
 Instants are grouped by span; for each, the rows of Chebyshev polynomials times the coefficients of all wanted satellites are one
-matrix product, which NumPy's BLAS spreads over the cores. Only the spans and chunks of satellites that are asked for are read.
+matrix product; a thread for each core takes span after span. Only the spans and chunks of satellites that are asked for are read.
 Deliberately absent: netCDF from several threads, which netCDF-C does not survive; use one Ephemeris in one thread at a time.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
@@ -31,7 +32,7 @@ from constellation_jax.outputs.variables import (
     VARIABLES,
     check_frame,
 )
-from constellation_jax.studies.ephemeris_evaluation import VELOCITIES, Instants
+from constellation_jax.studies.ephemeris_evaluation import VELOCITIES, Instants, multiply
 
 READ_BYTES: Final = 64 * 2**20
 """Coefficients that are read at a time."""
@@ -122,8 +123,9 @@ class Ephemeris:
         out = {name: np.empty(shape) for name in (*AXES, *VELOCITIES)}
         status = np.empty(shape, np.int8)
         ordered = Instants(ascending, self._starts, self._stops, self._degrees, frame)
-        for task in self._tasks(np.unique(ordered.span), chosen):
-            self._fill(ordered, task, out, status)
+        with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+            for task in self._tasks(np.unique(ordered.span), chosen):
+                self._fill(ordered, task, out, status, pool)
         if np.any(np.diff(order) != 1):
             back = np.argsort(order)
             out, status = {name: values[back] for name, values in out.items()}, status[back]
@@ -205,7 +207,10 @@ class Ephemeris:
                 for first in range(int(run[0]), int(run[-1]) + 1, most):
                     yield _Task(range(first, min(first + most, int(run[-1]) + 1)), columns, chosen[columns])
 
-    def _fill(self, instants: Instants, task: _Task, out: dict[str, Any], status: NDArray[np.int8]) -> None:
+    def _fill(
+        self, instants: Instants, task: _Task, out: dict[str, Any], status: NDArray[np.int8], pool: ThreadPoolExecutor
+    ) -> None:
+        """States of a task: it is read here, as netCDF wants one thread, and evaluated span by span in the pool."""
         spans, columns, chosen = task
         low, high = int(chosen.min()), int(chosen.max()) + 1
         take = slice(None) if np.array_equal(chosen, np.arange(low, high)) else chosen - low
@@ -213,21 +218,20 @@ class Ephemeris:
         flags = self._file[STATUS_VARIABLE][spans.start : spans.stop, low:high][:, take]
         pieces = _PieceRows(self, spans) if (flags == IN_PIECES).any() else None
         in_place = len(columns) == status.shape[1] and np.array_equal(columns, np.arange(len(columns)))
-        series = np.empty((3, self._degrees, len(chosen)))
-        for k, span in enumerate(spans):
-            part = instants.of(span)
+
+        def evaluate(k: int) -> None:
+            span, part = spans[k], instants.of(spans[k])
             if part.start == part.stop:
-                continue
+                return
+            series = np.empty((3, self._degrees, len(chosen)))
             for axis in range(3):
                 series[axis] = raw[axis][k][:, take]
             failed = np.flatnonzero(flags[k])
             for name, rows, coefficients in instants.products(part, series, self._scale):
-                if in_place:
-                    found = np.matmul(rows, coefficients, out=out[name][part])
-                    found[:, failed] = np.nan
-                else:
-                    found = rows @ coefficients
-                    found[:, failed] = np.nan
+                found = out[name][part] if in_place else np.empty((part.stop - part.start, len(chosen)))
+                multiply(rows, coefficients, found)
+                found[:, failed] = np.nan
+                if not in_place:
                     out[name][part, columns] = found
             status[part, columns] = flags[k]
             shared = np.flatnonzero(flags[k] == IN_PIECES)
@@ -237,6 +241,8 @@ class Ephemeris:
                 own = instants.in_pieces(part, self._piece_start[which], self._piece_stop[which], pieces.series(which))
                 for name, values in own.items():
                     out[name][part, columns[shared]] = values
+
+        list(pool.map(evaluate, range(len(spans))))
 
     def _dataset(
         self, instants: NDArray[Any], chosen: NDArray[np.intp], out: dict[str, Any], status: Any, frame: str
