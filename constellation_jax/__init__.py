@@ -33,6 +33,8 @@ _PUBLIC = {
     "load_deployment": "inputs.deployments",
     "known_deployments": "inputs.deployments",
     "Deployment": "inputs.deployments",
+    "ephemeris_to": "studies.ephemeris",
+    "open_ephemeris": "studies.ephemeris_reader",
     "InputError": "errors",
     "OutputError": "errors",
     "known_shells": "inputs.shells",

@@ -479,6 +479,33 @@ def test_bench_says_what_is_wrong(folder: Path) -> None:
     assert run("bench", "--step", "0s").exit_code == 2
 
 
+def test_a_small_ephemeris_from_end_to_end(folder: Path) -> None:
+    options = ["--shells", "tiny.toml", "--start", "2025-06-24", "--duration", "3h", "-o", "small.nc"]
+    exit_code, out, err = run_process(folder, "propagate", *options, "--store", "ephemeris", "--tolerance", "50cm")
+    assert (exit_code, err) == (0, "")
+    assert out.startswith("small.nc: 20 objects at 2 spans in ")
+    with constellation_jax.open_ephemeris(folder / "small.nc") as ephemeris:
+        assert ephemeris.tolerance_m == 0.5
+        assert ephemeris.stop == np.datetime64("2025-06-24T03:00")
+        assert "--store ephemeris" in ephemeris.at(["2025-06-24T02:59:59.5"]).attrs["history"]
+
+
+def test_an_ephemeris_has_no_steps_and_samples_no_tolerance(folder: Path) -> None:
+    result = run("propagate", "--catalog", "iss.tle", "--store", "ephemeris", "--step", "30s", "--frame", "itrs")
+    assert result.exit_code == 2
+    said = result.stderr.splitlines()
+    assert said[0].startswith(
+        "constellation-jax: error: --step: an ephemeris, which is continuous and in TEME, has no step"
+    )
+    assert said[1].startswith("constellation-jax: error: --frame: ")
+    result = run("propagate", "--catalog", "iss.tle", "--tolerance", "2m")
+    assert result.stderr.startswith(
+        "constellation-jax: error: --tolerance: a file of samples has no tolerance to choose"
+    )
+    result = run("propagate", "--catalog", "iss.tle", "--store", "ephemeris", "--tolerance", "1")
+    assert "found '1', expected a length of 1mm or more with its unit" in result.stderr
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
 def test_ctrl_c_leaves_a_readable_part(folder: Path) -> None:
     code = f"""

@@ -35,6 +35,8 @@ shells_app = typer.Typer(rich_markup_mode=None)
 app.add_typer(shells_app, name="shells")
 app.command()(deploy)
 
+EPHEMERIS_SPAN = "2h"
+"""Length of a span of an ephemeris."""
 _STALE_HELP = "Use an old copy, with a warning, where CelesTrak gives no new one."
 _AllowStale = Annotated[bool, typer.Option("--allow-stale", help=_STALE_HELP)]
 
@@ -118,6 +120,15 @@ def propagate(
     dtype: Annotated[
         str | None, typer.Option(metavar="TYPE", help="Type of the numbers in the file: float32 or float64.")
     ] = None,
+    store: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KIND", help="samples (states at each step), or ephemeris (continuous: Chebyshev series)."
+        ),
+    ] = None,
+    tolerance: Annotated[
+        str | None, typer.Option(metavar="LENGTH", help="Largest error of a position of an ephemeris, such as 1m.")
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
     allow_stale: _AllowStale = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only warnings and errors.")] = False,
@@ -145,6 +156,26 @@ def _propagate(run: Path | None, given: dict[str, Any], *, allow_stale: bool, re
 
     config = read_run(run, options=given)
     objects, times = load_objects(config, allow_stale=allow_stale)
+    history = shlex.join(["constellation-jax", *sys.argv[1:]])
+    common: dict[str, Any] = {"overwrite": config.overwrite, "progress": reporter.progress, "history": history}
+    if config.store == "ephemeris":
+        from constellation_jax.inputs.times import time_grid
+
+        reporter.start(config, objects, time_grid(times[0], config.duration, EPHEMERIS_SPAN))
+        _prepare_jax()
+        from constellation_jax.studies.ephemeris import ephemeris_to
+
+        made = ephemeris_to(
+            config.output,
+            objects,
+            times[0],
+            config.duration,
+            tolerance_m=config.tolerance,
+            span=EPHEMERIS_SPAN,
+            **common,
+        )
+        reporter.done(made, counted="spans")
+        return
     reporter.start(config, objects, times)
     configure(compile_cache=True)
     from constellation_jax.studies.propagation import propagate_to
@@ -157,11 +188,9 @@ def _propagate(run: Path | None, given: dict[str, Any], *, allow_stale: bool, re
         precision=config.precision,
         variables=config.variables,
         dtype=config.dtype,
-        overwrite=config.overwrite,
-        progress=reporter.progress,
-        history=shlex.join(["constellation-jax", *sys.argv[1:]]),
+        **common,
     )
-    reporter.done(report)
+    reporter.done(report, counted="steps")
 
 
 @app.command()

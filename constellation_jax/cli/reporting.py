@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from constellation_jax.inputs.catalog import Catalog
     from constellation_jax.inputs.config import RunConfig
+    from constellation_jax.studies.ephemeris import EphemerisReport
     from constellation_jax.studies.propagation import PropagationReport
 
 EXIT_OUTPUT, EXIT_INPUT, EXIT_DEFECT, EXIT_INTERRUPTED = 1, 2, 70, 130
@@ -66,8 +67,8 @@ class Reporter:
         since, before = self._first_progress
         return (done_states - before) / max(1e-9, now - since)
 
-    def done(self, report: PropagationReport) -> None:
-        """The file is complete."""
+    def done(self, report: PropagationReport | EphemerisReport, *, counted: str) -> None:
+        """The file is complete; `counted` names the field that says how long it is: steps or spans."""
 
     def close(self) -> None:
         """Nothing more is said about progress."""
@@ -160,11 +161,11 @@ class TerminalReporter(Reporter):
                 rate=f"{_in_words(rate)} states/s" if rate else "",
             )
 
-    def done(self, report: PropagationReport) -> None:
+    def done(self, report: PropagationReport | EphemerisReport, *, counted: str) -> None:
         self.close()
         rate = _in_words(report.states / max(1e-9, report.wall_s))
         typer.echo(
-            f"{report.path}: {report.satellites:,} objects at {report.steps:,} steps in {report.wall_s:.1f} s "
+            f"{report.path}: {report.satellites:,} objects at {getattr(report, counted):,} {counted} in {report.wall_s:.1f} s "
             f"({rate} states/s), {report.failed:,} failed (variable status), {report.bytes / 1e6:,.1f} MB"
         )
 
@@ -199,6 +200,7 @@ class JsonReporter(Reporter):
             frame=run.frame,
             variables=run.variables,
             precision=run.precision,
+            store=run.store,
             output=str(run.output),
         )
         rejected = [str(reject) for reject in objects.rejects if not reject.kept]
@@ -212,9 +214,9 @@ class JsonReporter(Reporter):
         self._last_progress = time.monotonic()
         _event("progress", done_states=done_states, total_states=total_states, states_per_s=round(rate))
 
-    def done(self, report: PropagationReport) -> None:
+    def done(self, report: PropagationReport | EphemerisReport, *, counted: str) -> None:
         figures = (
-            *("satellites", "steps", "states", "failed", "compile_s", "compute_s", "write_s", "wall_s"),
+            *("satellites", counted, "states", "failed", "compile_s", "compute_s", "write_s", "wall_s"),
             *("peak_memory_bytes", "bytes"),
         )
         _event("done", path=str(report.path), **{name: getattr(report, name) for name in figures})

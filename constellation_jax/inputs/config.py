@@ -8,7 +8,7 @@ Deliberately absent: running it (the command line does) and the shell files them
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -113,6 +113,23 @@ def _positive(duration: np.timedelta64) -> np.timedelta64:
     return duration
 
 
+_LENGTH_UNITS_M = {"mm": 1e-3, "cm": 1e-2, "km": 1e3, "m": 1.0}
+
+
+def _metres(text: Any) -> float:
+    """A length such as "1m" or "25 cm", in metres."""
+    unit = next((unit for unit in _LENGTH_UNITS_M if isinstance(text, str) and text.strip().endswith(unit)), None)
+    try:
+        metres = float(text.strip().removesuffix(unit)) * _LENGTH_UNITS_M[unit or ""]
+    except (AttributeError, KeyError, TypeError, ValueError):
+        metres = 0.0
+    if not 0.001 <= metres < float("inf"):
+        raise InputError(
+            f"found {text!r}, expected a length of 1mm or more with its unit (mm, cm, m, km), such as '1m'"
+        )
+    return metres
+
+
 _Duration = Annotated[np.timedelta64, BeforeValidator(parse_duration), AfterValidator(_positive)]
 _Texts = BeforeValidator(_one_or_more)
 
@@ -142,6 +159,10 @@ class RunConfig(BaseModel):
     """Arithmetic of the propagation."""
     dtype: Literal["float32", "float64"] = "float32"
     """Floating-point type of the variables in the file."""
+    store: Literal["samples", "ephemeris"] = "samples"
+    """States at each step, or a continuous ephemeris, for which step, frame, variables, precision and dtype mean nothing."""
+    tolerance: Annotated[float, BeforeValidator(_metres)] = 1.0
+    """Bound on the error of a position of an ephemeris, m."""
 
 
 def read_run(path: str | os.PathLike[str] | None = None, *, options: Mapping[str, Any] | None = None) -> RunConfig:
@@ -177,6 +198,7 @@ def read_run(path: str | os.PathLike[str] | None = None, *, options: Mapping[str
             place = f"{file}, line {line}, {key}" if line else f"--{key}"
             mistakes.append((line, f"{place}: {_explained(found)}"))
         raise InputErrors([message for _, message in sorted(mistakes, key=lambda mistake: mistake[0])]) from None
+    _check_store(run, file, line_of, options)
     if not run.catalog and not run.shells:
         raise InputErrors([f"{file}: found no catalog and no shells, expected at least one of them"])
     return run
@@ -223,6 +245,25 @@ def load_objects(run: RunConfig, *, allow_stale: bool = False) -> tuple[Catalog,
     catalog = Catalog.concatenate(parts)
     times = time_grid(catalog.epoch[0] if start is None else start, run.duration, run.step)
     return select(catalog, run.select), times
+
+
+_OF_SAMPLES = ("step", "frame", "variables", "precision", "dtype")
+
+
+def _check_store(
+    run: RunConfig, file: Path, line_of: Callable[[tuple[Any, ...]], int], options: Mapping[str, Any]
+) -> None:
+    """An ephemeris has no steps, variables or types to choose; a key that chooses one is a mistake, a default is not."""
+    mistakes = []
+    wrong = _OF_SAMPLES if run.store == "ephemeris" else ("tolerance",)
+    for key in wrong:
+        if getattr(run, key) != RunConfig.model_fields[key].default:
+            line = 0 if key in options else line_of((key,))
+            place = f"{file}, line {line}, {key}" if line else f"--{key}"
+            what = "an ephemeris, which is continuous and in TEME," if run.store == "ephemeris" else "a file of samples"
+            mistakes.append(f"{place}: {what} has no {key} to choose; leave it out, or change store")
+    if mistakes:
+        raise InputErrors(mistakes)
 
 
 def _listed(names: Iterable[str]) -> str:

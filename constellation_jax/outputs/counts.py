@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from constellation_jax import __version__
 from constellation_jax.errors import InputError, OutputError
 from constellation_jax.outputs.dataset import CALENDAR, Extremes, coverage_attributes, encode_times, time_attributes
-from constellation_jax.outputs.netcdf import cause_of, check_target
+from constellation_jax.outputs.partial_file import cause_of, check_target
 from constellation_jax.outputs.variables import TIME
 
 SYSTEM: Final = "system"

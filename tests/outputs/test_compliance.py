@@ -6,9 +6,11 @@ For CF there is no finding at all. What ACDD misses is listed below, each with i
 import json
 import warnings
 
+import numpy as np
 import pytest
 
 from constellation_jax.outputs.counts import write_counts
+from constellation_jax.outputs.ephemeris_file import IN_PIECES, Block, EphemerisWriter, Pieces
 from constellation_jax.outputs.netcdf import NetCDFWriter
 from constellation_jax.outputs.variables import GROUPS, VARIABLES, resolve_groups
 from constellation_jax.studies.deployment import deploy
@@ -48,6 +50,12 @@ VERTICAL_AXIS = {
 }
 """The checker looks for an axis Z; altitude is a result here, of every satellite at every time, and no axis."""
 
+NO_RESOLUTION = {"time_coverage_resolution not present"}
+"""An ephemeris is continuous."""
+
+LAST_START = "Date time mismatch between time_coverage_end and actual time values "
+"""The checker compares the end of the coverage with the start of the last span and does not look at its bounds."""
+
 NO_STANDARD_NAME = {name for name in VARIABLES if "standard_name" not in VARIABLES[name].attributes} - {"status"}
 """CF has no standard names for these quantities. (The checker does not ask for one where there are flags.)"""
 
@@ -73,6 +81,25 @@ def test_findings_are_the_known_ones(run, tmp_path, groups, expected):
     }
     assert findings(report["acdd:1.3"]["high_priorities"]) == {"standard_name"}
     assert named == NO_STANDARD_NAME.intersection(names)
+
+
+def test_findings_of_an_ephemeris_are_the_known_ones(run, tmp_path):
+    edges = run.times[0] + np.arange(4) * np.timedelta64(2, "h")
+    series = np.ones((3, 3, 5, len(run.catalog)), np.int32)
+    status = np.zeros((3, len(run.catalog)), np.int8)
+    status[1, 2] = IN_PIECES
+    day = np.arange(2, dtype=np.int64)
+    pieces = Pieces(day.astype(np.int32), day, day + 1, day.astype(np.int8), np.ones((3, 2, 5)))
+    with EphemerisWriter(tmp_path / "a.nc", run.catalog, edges, degrees=5, quantum_km=2e-5, tolerance_m=1.0) as writer:
+        writer.write(Block(series, status, pieces))
+    report = check(tmp_path / "a.nc", tmp_path / "report.json")
+    for severity in ("high_priorities", "medium_priorities", "low_priorities"):
+        assert findings(report["cf:1.11"][severity]) == set()
+    found = findings(report["acdd:1.3"]["medium_priorities"])
+    assert {f for f in found if not f.startswith(LAST_START)} == (
+        (ONLY_THE_USER_KNOWS - {"comment not present"}) | NO_MAP | NOT_COMPUTED | NO_RESOLUTION
+    )
+    assert findings(report["acdd:1.3"]["high_priorities"]) == {"standard_name"}
 
 
 def check(path, report):

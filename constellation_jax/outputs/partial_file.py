@@ -1,0 +1,243 @@
+"""A netCDF-4 file that grows as NAME.partial beside the target and gets its name when it is whole.
+
+Shared by the writers of samples (netcdf.py) and of ephemerides (ephemeris_file.py). After each block the file is consistent on
+disk. HDF5 cannot undo a write that fails half way, so no byte is handed to HDF5 before the operating system has set aside the
+space for it; where that fails, the file is as the last block left it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+import netCDF4
+
+from constellation_jax.errors import InputError, OutputError
+from constellation_jax.inputs.catalog import Catalog
+from constellation_jax.outputs.dataset import CALENDAR, encode_times, satellite_coordinates
+from constellation_jax.outputs.disk_space import DiskSpace
+from constellation_jax.outputs.variables import SATELLITE
+
+HEADER_BYTES: Final = 1 << 20
+"""Room for attributes and bookkeeping, several times what they take."""
+CHUNK_INDEX_BYTES: Final = 256
+"""Room for the entry of one chunk in the index of its variable: 32 bytes in tree nodes that can be half empty."""
+CHUNK_CACHE_BYTES: Final = 1 << 20
+"""Per variable. Whole chunks need no cache, and the 64 MB that netCDF would take for each variable made writing 10 %
+slower."""
+
+
+class PartialFile:
+    """What writers have in common. Use a subclass in a `with` statement.
+
+    Args:
+        path: the file to be made.
+        catalog: the n objects.
+        total: number of steps (or other units) that the whole file has.
+        unit: what is counted, in the plural, for messages.
+        overwrite: whether an existing file may be replaced; it stays until the new one is complete.
+
+    Raises:
+        InputError: no object, the file exists, or its folder does not or cannot be written to.
+    """
+
+    def __init__(
+        self, path: str | os.PathLike[str], catalog: Catalog, total: int, unit: str, *, overwrite: bool
+    ) -> None:
+        self.path = Path(path)
+        self.partial = self.path.with_name(self.path.name + ".partial")
+        self._catalog = catalog
+        self._total = total
+        self._unit = unit
+        self._overwrite = overwrite
+        self._written = 0
+        self._dataset: netCDF4.Dataset | None = None
+        self._space: DiskSpace | None = None
+        if not len(catalog):
+            raise InputError("catalogue: no objects; an output needs at least one")
+        check_target(self.path, overwrite=self._overwrite)
+
+    def _create(self, dataset: netCDF4.Dataset) -> None:
+        """Writes the header and everything that is known before the first block."""
+        raise NotImplementedError
+
+    def _block_bytes(self, start: int, stop: int) -> int:
+        """Upper bound of what start...stop add to the file."""
+        raise NotImplementedError
+
+    def _final_attributes(self) -> Mapping[str, Any]:
+        """Global attributes that are known after the last block."""
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        check_target(self.path, overwrite=self._overwrite)
+        try:
+            self._space = DiskSpace(self.partial)
+        except OSError as error:
+            raise InputError(f"{self.partial}: cannot be written ({error.strerror}); choose another place") from None
+        header = HEADER_BYTES + sum(
+            c.values.size * 32 + len("".join(c.values.tolist()).encode())
+            if c.values.dtype.kind == "U"
+            else c.values.nbytes
+            for c in satellite_coordinates(self._catalog)
+        )
+        try:
+            needed = header + self._block_bytes(0, self._total)
+            free = shutil.disk_usage(self.partial.parent).free
+            if free < needed:
+                raise OutputError(
+                    f"{self.path}: needs {_size(needed)} and the disk has {_size(free)} free; nothing was written"
+                )
+            self._space.reserve(header)  # a check only: creating the file cuts it to nothing
+            dataset = netCDF4.Dataset(self.partial, "w", format="NETCDF4")
+            self._create(dataset)
+            for variable in dataset.variables.values():
+                variable.set_auto_maskandscale(False)  # the values are as they are to be stored
+            dataset.sync()
+        except BaseException as error:
+            self._space.close(trim=False)
+            self.partial.unlink(missing_ok=True)  # nothing of use is in it yet
+            if isinstance(error, (OSError, RuntimeError)) and not isinstance(error, OutputError):
+                raise OutputError(f"{self.path}: {cause_of(error)}; nothing was written") from error
+            raise
+        self._dataset = dataset
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._dataset is None:
+            return  # a failed write has closed it and told
+        if error is not None:
+            self._shut()
+            error.add_note(f"{self.path}: not finished; {self._rest()}")
+            return
+        if self._written < self._total:
+            self._shut()
+            raise OutputError(f"{self.path}: not finished, {self._unit} are missing; {self._rest()}")
+        self._finish()
+
+    def _put_satellites(self, dataset: netCDF4.Dataset) -> list[str]:
+        """Writes the dimension of satellites and what is known of each; gives the names of the coordinates."""
+        dataset.createDimension(SATELLITE, len(self._catalog))
+        coordinates = satellite_coordinates(self._catalog)
+        for name, values, attributes in coordinates:
+            if values.dtype.kind == "M":
+                values, units = encode_times(values)
+                attributes = {**attributes, "units": units, "calendar": CALENDAR}
+            if values.dtype.kind == "U":
+                # netCDF strings: 20,000 names take 20 ms, against 180 ms as character arrays, and need no further
+                # dimension.
+                variable = dataset.createVariable(name, str, (SATELLITE,))
+                values = values.astype(object)
+            else:
+                variable = dataset.createVariable(
+                    name, values.dtype, (SATELLITE,), zlib=True, complevel=1, shuffle=True
+                )
+            variable.setncatts(attributes)
+            variable[:] = values
+        return [c.name for c in coordinates]
+
+    def _opened(self) -> netCDF4.Dataset:
+        if self._dataset is None:
+            raise InputError(f"{self.path}: not open; use {type(self).__name__} in a `with` statement")
+        return self._dataset
+
+    def _append(self, stop: int, size: int, put: Callable[[], None]) -> None:
+        """Sets `size` bytes aside, lets `put` hand a block to netCDF that ends before `stop`, and puts it on disk."""
+        dataset = self._opened()
+        assert self._space is not None
+        try:
+            self._space.reserve(size)
+        except OSError as error:
+            self._shut()
+            raise OutputError(f"{self.path}: {cause_of(error)}; {self._rest()}") from error
+
+        def put_and_sync() -> None:
+            put()
+            dataset.sync()
+            self._written = stop
+
+        try:
+            try:
+                put_and_sync()
+            except KeyboardInterrupt:
+                put_and_sync()  # an interrupt between two variables must not leave a block with half of them
+                raise
+        except (OSError, RuntimeError) as error:
+            self._shut()
+            raise OutputError(
+                f"{self.path}: {cause_of(error)}; {self.partial.name} was sound up to {self._unit.removesuffix('s')} "
+                f"{self._written} of {self._total} but the failed write may have damaged it"
+            ) from error
+
+    def _finish(self) -> None:
+        """Adds what is known at the end, closes and renames."""
+        assert self._dataset is not None
+        assert self._space is not None
+        try:
+            self._space.reserve(HEADER_BYTES)
+            self._dataset.setncatts(self._final_attributes())
+            self._dataset.sync()
+            self._dataset.close()
+        except (OSError, RuntimeError) as error:
+            self._shut()
+            raise OutputError(f"{self.path}: {cause_of(error)}; {self._rest()}") from error
+        self._dataset = None
+        self._space.close()
+        if self.path.exists() and not self._overwrite:
+            raise InputError(
+                f"{self.path}: has appeared during the run and is kept; the result is complete in {self.partial.name}"
+            )
+        try:
+            os.replace(self.partial, self.path)
+        except OSError as error:
+            raise OutputError(f"{self.path}: {cause_of(error)}; the result is complete in {self.partial.name}") from error
+
+    def _shut(self) -> None:
+        """Closes the file as it is. All finished blocks are on disk already, so that a failure to close is no news."""
+        dataset, self._dataset = self._dataset, None
+        closed = False
+        if dataset is not None:
+            with contextlib.suppress(OSError, RuntimeError):
+                dataset.close()
+                closed = True
+        if self._space is not None:
+            self._space.close(trim=closed)
+
+    def _rest(self) -> str:
+        return f"{self.partial.name} holds the first {self._written} of {self._total} {self._unit} and can be read"
+
+
+def check_target(path: Path, *, overwrite: bool) -> None:
+    """Raises InputError where a file cannot be made: it exists, or its folder does not or cannot be written to."""
+    folder = path.parent
+    if not folder.is_dir():
+        raise InputError(f"{path}: there is no folder {folder}; create it first")
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder; expected the name of a file")
+    if path.exists() and not overwrite:
+        raise InputError(f"{path}: exists already; choose another name or allow overwriting")
+    if not os.access(folder, os.W_OK):
+        raise InputError(f"{path}: the folder {folder} cannot be written to; choose another")
+
+
+def cause_of(error: BaseException) -> str:
+    """What kept a file from being written, in words."""
+    code = getattr(error, "errno", None)
+    words = getattr(error, "strerror", None) or str(error)
+    if code in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
+        return f"the disk is full ({words})"
+    if code == errno.EFBIG:
+        return f"the largest allowed file size is reached ({words})"
+    return f"cannot be written ({words})"
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"

@@ -1,0 +1,136 @@
+"""Rows of Chebyshev polynomials that turn coefficients into states, in TEME or ITRS."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+
+from constellation_jax.engine import chebyshev
+from constellation_jax.engine.precision import x64
+from constellation_jax.inputs.earth_orientation import load_earth_orientation
+from constellation_jax.inputs.times import to_day_fraction
+from constellation_jax.outputs.ephemeris_file import AXES
+from constellation_jax.physics import frames
+from constellation_jax.physics.constants import SECONDS_PER_DAY
+
+VELOCITIES = ("vx", "vy", "vz")
+Product = tuple[str, NDArray[np.float64], NDArray[np.float64]]
+"""Name of a component, and the two matrices whose product it is."""
+
+
+class Instants:
+    """Ascending instants within spans, and how to turn coefficients into states at them.
+
+    Args:
+        times: datetime64[ns] of shape (m,), ascending.
+        starts, stops: of the spans, ascending.
+        degrees: number of coefficients of a series.
+        frame: "teme" or "itrs".
+    """
+
+    def __init__(
+        self, times: NDArray[Any], starts: NDArray[Any], stops: NDArray[Any], degrees: int, frame: str
+    ) -> None:
+        self.times = times
+        self.span = np.minimum(np.searchsorted(starts, times, side="right") - 1, len(starts) - 1)
+        """Index of the span of each instant; the very end belongs to the last one."""
+        self._starts, self._stops, self._degrees = starts, stops, degrees
+        self._turn = _turn(times) if frame == "itrs" else None
+
+    def of(self, span: int) -> slice:
+        """The instants in a span."""
+        return slice(*np.searchsorted(self.span, [span, span + 1]).tolist())
+
+    def products(self, part: slice, series: NDArray[np.float64], scale: float) -> Iterator[Product]:
+        """The six components at instants of one span as products of rows (time, ...) and coefficients (..., satellite).
+
+        Args:
+            part: instants of one span.
+            series: coefficients, shape (3, degrees, satellites).
+            scale: what one of them means in km.
+        """
+        span = self.span[part.start]
+        value, slope = self._rows(self.times[part], self._starts[span], self._stops[span])
+        value, slope = value * scale, slope * scale
+        if self._turn is None:
+            for i in range(3):
+                yield AXES[i], value, series[i]
+                yield VELOCITIES[i], slope, series[i]
+            return
+        # Turning the rows instead of the states: each component is one product with the coefficients of all three axes
+        turn, drift = (matrix[part, :, :, None] for matrix in self._turn)
+        flat = series.reshape(-1, series.shape[2])
+        value, slope = turn * value[:, None, None], turn * slope[:, None, None] + drift * value[:, None, None]
+        for i in range(3):
+            yield AXES[i], value[:, i].reshape(len(value), -1), flat
+            yield VELOCITIES[i], slope[:, i].reshape(len(slope), -1), flat
+
+    def in_pieces(self, part: slice, start: Any, stop: Any, series: NDArray[np.float64]) -> dict[str, NDArray[Any]]:
+        """The six components, each (time, satellite), where every state has a series of its own.
+
+        Args:
+            part: m instants.
+            start, stop: of the piece of each state, shape (m, satellites).
+            series: coefficients in km, shape (3, m, satellites, degrees).
+        """
+        value, slope = self._rows(self.times[part, None], start, stop)
+        position = np.einsum("tsd,atsd->ats", value, series)
+        velocity = np.einsum("tsd,atsd->ats", slope, series)
+        if self._turn is not None:
+            turn, drift = (matrix[part] for matrix in self._turn)
+            velocity = np.einsum("tij,jts->its", turn, velocity) + np.einsum("tij,jts->its", drift, position)
+            position = np.einsum("tij,jts->its", turn, position)
+        return {**dict(zip(AXES, position, strict=True)), **dict(zip(VELOCITIES, velocity, strict=True))}
+
+    def _rows(self, times: NDArray[Any], start: Any, stop: Any) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Rows (..., degree) of the values and of the derivatives by time in seconds."""
+        length = np.asarray(stop - start).astype(np.int64)
+        x = 2.0 * ((times - start).astype(np.int64) / length) - 1.0
+        per_second = np.broadcast_to(2e9 / length, x.shape)
+        return chebyshev.basis(self._degrees, x), chebyshev.derivative_basis(self._degrees, x) * per_second[..., None]
+
+
+def multiply(rows: NDArray[np.float64], coefficients: NDArray[np.float64], out: NDArray[np.float64]) -> None:
+    """out = rows @ coefficients, in tiles that stay in cache and that BLAS takes on the calling thread.
+
+    The products are slim: threads that BLAS starts for them wait for each other most of the time, which cost five to ten times
+    the processor time of one thread.
+    """
+    count, inner = rows.shape
+    high = min(count, 128)
+    wide = max(16, _TILE_PRODUCTS // (high * inner))
+    for top in range(0, count, high):
+        part = rows[top : top + high]
+        for left in range(0, out.shape[1], wide):
+            np.matmul(part, coefficients[:, left : left + wide], out=out[top : top + high, left : left + wide])
+
+
+_TILE_PRODUCTS = 200_000
+"""OpenBLAS starts threads above 262,144 products of a matrix multiplication (GEMM_MULTITHREAD_THRESHOLD 4)."""
+_INSTANTS = 1024
+"""Fixed shape of the call that turns frames, so that it compiles once."""
+
+
+def _turn(times: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """TEME to ITRS as matrices (time, 3, 3): what the position is turned by, and what it adds to the turned velocity."""
+    ut1_utc_s, polar_x, polar_y = load_earth_orientation().at(times)
+    day, fraction = to_day_fraction(times)
+    columns = np.stack([day.astype(np.float64), fraction + ut1_utc_s / SECONDS_PER_DAY, polar_x, polar_y])
+    padded = np.pad(columns, ((0, 0), (0, -len(times) % _INSTANTS)), mode="edge")
+    with x64():
+        parts = [_turn_of(padded[:, i : i + _INSTANTS]) for i in range(0, padded.shape[1], _INSTANTS)]
+        turned, drift = (np.concatenate([np.asarray(part[k]) for part in parts])[: len(times)] for k in range(2))
+    # row j is what becomes of unit vector j
+    return turned.transpose(0, 2, 1), drift.transpose(0, 2, 1)
+
+
+@jax.jit
+def _turn_of(columns: Any) -> Any:
+    day, fraction, polar_x, polar_y = (column[:, None] for column in columns)
+    unit = jnp.broadcast_to(jnp.eye(3), (_INSTANTS, 3, 3))
+    return frames.teme_to_itrs(unit, 0.0 * unit, frames.gmst82(day, fraction), polar_x, polar_y)

@@ -1,0 +1,342 @@
+"""Chebyshev series from SGP4: one for each satellite and span, and shorter pieces where one is not enough.
+
+The engine evaluates more nodes than degrees are kept, so that the first coefficients which are left out are known; a geometric
+series that goes on as they do, and the rounding of the kept ones, bound the error. A satellite whose bound exceeds the tolerance,
+that fails within the span or that is out of the range of the packing is cut into halves, again and again, until each part meets
+it. A failure is thus known to `SHORTEST_NS`.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Final, NamedTuple
+
+import jax
+import numpy as np
+from numpy.typing import NDArray
+
+from constellation_jax.engine import chebyshev
+from constellation_jax.engine.precision import x64
+from constellation_jax.outputs.ephemeris_file import FILL, IN_PIECES, Block, Pieces
+from constellation_jax.physics import sgp4
+from constellation_jax.physics.constants import WGS72
+from constellation_jax.physics.elements import Elements
+from constellation_jax.physics.sgp4 import is_deep_space
+from constellation_jax.physics.sgp4_common import ECCENTRICITY_FLOOR
+from constellation_jax.physics.status import DECAYED
+
+EXTRA: Final = 4
+"""Nodes above the number of kept degrees: two of each parity, as near-circular motion has small series of one parity."""
+SHORTEST_NS: Final = 1_000_000
+"""Pieces are not cut shorter than this. Only a failure, or a jump of SDP4, needs pieces so short."""
+LOW_KM: Final = 250.0
+"""Satellites below this height at a node are looked at between the nodes too, whether they dip under one Earth radius there."""
+LOW_PERIGEE_KM: Final = 600.0
+"""As `LOW_KM`, for the perigee by the elements of eccentric orbits, which nodes may miss."""
+QUANTA_IN_TOLERANCE: Final = 50.0
+"""int32 coefficients are whole multiples of a fiftieth of the tolerance: with 22 of them, rounding takes 0.4 of it at the very
+worst, and 1 m reaches out to 42,949 km."""
+PACKED_SHARE: Final = 0.9
+REGULAR_SHARE: Final = 0.985
+"""Share of satellites that a whole span has to serve; the others are in pieces, which cost more."""
+_ECCENTRIC: Final = 0.05
+_DENSE: Final = 65
+"""Points of a span at which low satellites are looked at."""
+_TESTS: Final = 49
+"""Points at which pieces are compared with SGP4: 2.5 minutes apart in a piece of two hours."""
+_PIECE_SHARE: Final = 0.8
+"""Share of the tolerance that a piece may take at those points; between them it can be a little worse."""
+_LANES: Final = 4096
+_OBJECTS: Final = 256
+"""Fixed shapes of the calls of the kernels, so that they compile once."""
+
+
+class Design(NamedTuple):
+    """How series are made."""
+
+    degrees: int
+    tolerance_km: float
+    quantum_km: float | None
+    """Unit of int32 coefficients; None for float64."""
+
+    @property
+    def nodes(self) -> int:
+        return self.degrees + EXTRA
+
+    @property
+    def truncation_km(self) -> float:
+        """What is left of the tolerance for truncation when every kept coefficient of the three axes is rounded the worst way."""
+        return self.tolerance_km - math.sqrt(3.0) * self.degrees * 0.5 * (self.quantum_km or 0.0)
+
+
+def semi_major_axis_km(elements: Elements) -> NDArray[np.float64]:
+    """Of Kepler's law and the mean motion as it stands in the element set: right to some kilometres. Shape (satellites,)."""
+    return np.asarray(WGS72.equatorial_radius_km * (WGS72.xke / np.asarray(elements.mean_motion)) ** (2.0 / 3.0))
+
+
+def design_for(tail: NDArray[np.float64], apogee_km: NDArray[np.float64], tolerance_km: float) -> Design:
+    """The packing and the fewest degrees that serve nearly all satellites.
+
+    Args:
+        tail: length of the vector of the sums of |coefficients| from each degree on, km, shape (degrees, satellites).
+        apogee_km: distance of each satellite of the catalogue at most.
+        tolerance_km: bound on the error.
+    """
+    quantum = tolerance_km / QUANTA_IN_TOLERANCE
+    packed = np.mean(1.01 * apogee_km < quantum * 2.0**31) >= PACKED_SHARE
+    for degrees in range(4, len(tail) - EXTRA):
+        design = Design(degrees, tolerance_km, quantum if packed else None)
+        known = tail[degrees][np.isfinite(tail[degrees])]
+        if not len(known) or np.mean(known <= design.truncation_km) >= REGULAR_SHARE:
+            return design
+    return Design(len(tail) - EXTRA, tolerance_km, quantum if packed else None)
+
+
+class Fitter:
+    """Makes blocks of series in ascending order of time.
+
+    Args:
+        elements: float64 arrays of shape (satellites,).
+        since_epoch: minutes from each epoch to the start of the first span.
+        design: how.
+    """
+
+    def __init__(self, elements: Elements, since_epoch: NDArray[np.float64], design: Design) -> None:
+        self.design = design
+        self._elements = elements
+        self._since_epoch = since_epoch
+        self._deep = np.asarray(is_deep_space(elements, WGS72, np), bool)
+        n, m = design.degrees, design.nodes
+        matrix = chebyshev.coefficients(m)
+        at_end = np.ones((1, n)) @ matrix[:n]
+        self._matrix = np.concatenate([matrix, at_end])
+        """Values at nodes -> all coefficients, and the value of the kept ones at the end of the span."""
+        between = np.linspace(-1.0, 1.0, _TESTS)
+        self._x = np.concatenate([chebyshev.nodes(m), between])
+        """Where pieces are evaluated: at nodes, and to test them from end to end."""
+        self._test = chebyshev.basis(n, between)
+        self._dense = chebyshev.basis(n, np.linspace(-1.0, 1.0, _DENSE))
+        count = len(since_epoch)
+        eccentricity = np.asarray(elements.eccentricity)
+        perigee_km = semi_major_axis_km(elements) * (1.0 - eccentricity) - WGS72.equatorial_radius_km
+        self._watched = (eccentricity > _ECCENTRIC) & (perigee_km < LOW_PERIGEE_KM)
+        self._mean_eccentricity = self._near_eccentricity()
+        self.failure = np.zeros(count, np.int8)
+        """Status that each satellite keeps from now on; 0 where it has not failed."""
+        self._alive_before = np.zeros(count, bool)
+        """Whether each satellite was well at the end of the span before; nothing is known of the first."""
+        self._known = False
+
+    def fit(self, edges: NDArray[np.int64], values: tuple[NDArray[np.float64], ...], status: NDArray[np.int8]) -> Block:
+        """The block of the spans between edges.
+
+        Args:
+            edges: nanoseconds since the start of the first span of the run, shape (spans + 1,).
+            values: x, y, z in km at the nodes and the end of each span, each of shape (spans, nodes + 1, satellites).
+            status: the same for the status.
+        """
+        series, rejected = self._regular(values)
+        rejected |= self._kinked(edges)
+        failed = status != 0
+        ended = failed.all(axis=1)
+        # Failed at every node of this span and at the end of the one before: the whole span is gone
+        before = np.concatenate([np.zeros((1, status.shape[2]), bool), failed[:-1, -1]])
+        before[0] = (self.failure != 0) | (failed[0].all(axis=0) & self._known & ~self._alive_before)
+        gone = ended & before
+        self._alive_before, self._known = ~failed[-1, -1], True
+        flags = np.where(gone, status[:, 0], 0).astype(np.int8)
+        flags = np.where(self.failure != 0, self.failure, flags)
+        span, satellite = np.nonzero((rejected | failed.any(axis=1)) & (flags == 0))
+        flags[span, satellite] = IN_PIECES
+        pieces = self._cut(satellite, edges[span], edges[span + 1])
+        pieces = self._latch(pieces, edges, flags)
+        span, satellite = np.nonzero(flags)
+        series[:, span, :, satellite] = FILL if self.design.quantum_km else np.nan
+        return Block(series, flags, pieces)
+
+    def _near_eccentricity(self) -> tuple[NDArray[np.float64], ...]:
+        """Mean eccentricity of SGP4: value at the epoch, rate per minute, amplitude. Deep-space orbits: 1, 0, 0."""
+        near = np.flatnonzero(~self._deep)
+        parts = np.ones(len(self._deep)), np.zeros(len(self._deep)), np.zeros(len(self._deep))
+        if len(near):
+            own = _initialise(jax.tree.map(lambda v: np.asarray(v)[near], self._elements), "near_earth").near
+            for part, values in zip(parts, (*own.eccentricity, own.bstar_cc5), strict=True):
+                part[near] = values[: len(near)]
+        return parts
+
+    def _kinked(self, edges: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Where drag takes the mean eccentricity through the least one that SGP4 allows, shape (spans, satellites).
+
+        The orbit has kinks there, some metres deep and perhaps shorter than the distance between two nodes.
+        """
+        start, rate, amplitude = self._mean_eccentricity
+        at_edges = start + rate * (self._since_epoch + edges[:, None] / 60e9)
+        low = np.minimum(at_edges[:-1], at_edges[1:]) - np.abs(amplitude)
+        high = np.maximum(at_edges[:-1], at_edges[1:]) + np.abs(amplitude)
+        return np.asarray((low < ECCENTRICITY_FLOOR) & (high > ECCENTRICITY_FLOOR) & (self.failure == 0))
+
+    def _regular(self, values: tuple[NDArray[np.float64], ...]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        """Coefficients (3, spans, degrees, satellites), and where they do not do (spans, satellites)."""
+        n, m, quantum = self.design.degrees, self.design.nodes, self.design.quantum_km
+        spans, _, satellites = values[0].shape
+        series = np.empty((3, spans, n, satellites), np.int32 if quantum else np.float64)
+        first_pair, second_pair = np.zeros((spans, satellites)), np.zeros((spans, satellites))
+        at_end = np.zeros((spans, satellites))
+        lowest = np.zeros((spans, satellites))
+        in_range = np.ones((spans, satellites), bool)
+        with np.errstate(invalid="ignore", over="ignore"):  # failed satellites are NaN
+            for k, axis in enumerate(values):
+                found = self._matrix @ axis[:, :m]
+                first_pair += np.abs(found[:, n : n + 2]).sum(axis=1) ** 2
+                second_pair += np.abs(found[:, n + 2 : m]).sum(axis=1) ** 2
+                at_end += (found[:, m] - axis[:, m]) ** 2
+                if quantum:
+                    found[:, :n] *= 1.0 / quantum
+                    np.rint(found[:, :n], out=found[:, :n])
+                    in_range &= np.abs(found[:, :n]).max(axis=1) < 2.0**31 - 1
+                    series[k] = found[:, :n]
+                else:
+                    series[k] = found[:, :n]
+            lowest = np.sqrt(np.min(values[0] ** 2 + values[1] ** 2 + values[2] ** 2, axis=1))
+            error = np.maximum(left_out(np.sqrt(first_pair), np.sqrt(second_pair)), np.sqrt(at_end))
+            good = (error <= self.design.truncation_km) & in_range
+            low = self._watched | (lowest < WGS72.equatorial_radius_km + LOW_KM)
+        span, satellite = np.nonzero(good & low)
+        own = np.moveaxis(series[:, span, :, satellite], 0, 1) * (quantum or 1.0)
+        good[span, satellite] = self._stays_up(own)
+        return series, ~good
+
+    def _stays_up(self, series: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Whether series (3, pieces, degrees) keep above one Earth radius, where SGP4 says that a satellite has decayed."""
+        radius = np.sqrt(np.sum((series @ self._dense.T) ** 2, axis=0))
+        return np.asarray(radius.min(axis=-1) >= WGS72.equatorial_radius_km)
+
+    def _cut(self, satellite: NDArray[np.intp], start: NDArray[np.int64], stop: NDArray[np.int64]) -> Pieces:
+        """Pieces that share the given intervals of satellites, sorted by satellite and time."""
+        n, m = self.design.degrees, self.design.nodes
+        done = [_pieces(satellite[:0], start[:0], stop[:0], np.zeros(0, np.int8), np.zeros((3, 0, n)))]
+        evaluate = self._kernels(np.unique(satellite))
+        while len(satellite):
+            at = 0.5 * (start + stop)[:, None] + 0.5 * (stop - start)[:, None] * self._x
+            values, status = evaluate(satellite, at)
+            found = values[..., :m] @ self._matrix[:m].T
+            series = found[..., :n]
+            size = np.abs(found[..., n:m]).reshape(3, -1, 2, EXTRA // 2).sum(axis=-1)
+            first_pair, second_pair = np.sqrt(np.sum(size**2, axis=0)).T
+            tested = np.sqrt(np.sum((series @ self._test.T - values[..., m:]) ** 2, axis=0)).max(axis=-1)
+            error = np.maximum(left_out(first_pair, second_pair), tested)
+            short = stop - start <= SHORTEST_NS
+            failed = status != 0
+            good = ~failed.any(axis=1) & self._stays_up(series)
+            good &= (error <= _PIECE_SHARE * self.design.tolerance_km) | short
+            gone = failed.all(axis=1) | (short & ~good)
+            code = np.where(gone, status.max(axis=1), 0)
+            code = np.where(gone & (code == 0), DECAYED, code).astype(
+                np.int8
+            )  # under one Earth radius between the nodes
+            keep = good | gone
+            done.append(_pieces(satellite[keep], start[keep], stop[keep], code[keep], series[:, keep]))
+            rest = ~keep
+            middle = (start[rest] + stop[rest]) // 2
+            satellite = np.concatenate([satellite[rest], satellite[rest]])
+            start, stop = np.concatenate([start[rest], middle]), np.concatenate([middle, stop[rest]])
+        whole = _pieces(
+            np.concatenate([p.satellite for p in done]),
+            np.concatenate([p.start for p in done]),
+            np.concatenate([p.stop for p in done]),
+            np.concatenate([p.status for p in done]),
+            np.concatenate([p.coefficients for p in done], axis=1),
+        )
+        return _take(whole, np.lexsort((whole.start, whole.satellite)))
+
+    def _latch(self, pieces: Pieces, edges: NDArray[np.int64], flags: NDArray[np.int8]) -> Pieces:
+        """A satellite that fails at or after its epoch stays failed: its later pieces, its later spans (in `flags`) and blocks."""
+        epoch = -60e9 * self._since_epoch
+        status = pieces.status.copy()
+        failing = (status != 0) & (pieces.stop > epoch[pieces.satellite])
+        for satellite in np.unique(pieces.satellite[failing]):
+            row = np.flatnonzero(failing & (pieces.satellite == satellite))[0]
+            own = (pieces.satellite == satellite) & (pieces.start >= pieces.start[row])
+            status[own] = status[row]
+            flags[edges[:-1] > pieces.start[row], satellite] = status[row]
+            self.failure[satellite] = status[row]
+        rows = flags[-1]
+        after_epoch = edges[-1] > epoch
+        self.failure = np.where((self.failure == 0) & (rows > 0) & after_epoch, rows, self.failure).astype(np.int8)
+        span = np.searchsorted(edges, pieces.start, side="right") - 1
+        kept = _take(pieces._replace(status=status), flags[span, pieces.satellite] == IN_PIECES)
+        kept.coefficients[:, kept.status != 0] = np.nan
+        return kept
+
+    def _kernels(self, members: NDArray[np.intp]) -> Any:
+        """A function of satellites (p,) among the members and instants (p, k) in ns: positions (3, p, k) and status (p, k)."""
+        made = {
+            regime: (own, _initialise(jax.tree.map(lambda v, own=own: np.asarray(v)[own], self._elements), regime))
+            for regime, own in (
+                ("near_earth", members[~self._deep[members]]),
+                ("deep_space", members[self._deep[members]]),
+            )
+            if len(own)
+        }
+
+        def evaluate(satellite: NDArray[np.intp], at: NDArray[np.float64]) -> tuple[NDArray[Any], NDArray[Any]]:
+            values, status = np.empty((3, *at.shape)), np.empty(at.shape, np.int8)
+            minutes = self._since_epoch[satellite][:, None] + at / 60e9
+            for regime, (own, coefficients) in made.items():
+                rows = np.flatnonzero(self._deep[satellite] == (regime == "deep_space"))
+                lane = np.repeat(np.searchsorted(own, satellite[rows]), at.shape[1])
+                flat = minutes[rows].ravel()
+                found = [
+                    _states(coefficients, lane[i : i + _LANES], flat[i : i + _LANES])
+                    for i in range(0, len(flat), _LANES)
+                ]
+                if found:
+                    joined = np.concatenate(found, axis=1).reshape(4, len(rows), -1)
+                    values[:, rows], status[rows] = joined[:3], joined[3]
+            return values, status
+
+        return evaluate
+
+
+def left_out(first_pair: NDArray[np.float64], second_pair: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Bound on all coefficients that are left out, from the sums of the sizes of the first two and the next two.
+
+    Pair by pair they fall by a factor of tens where the motion is smooth. Where SGP4 has a kink, as where drag takes the mean
+    eccentricity through the least one that it allows, they fall like 1/k^2 and the many beyond the known ones count: there the
+    ratio is near 1 and the series long.
+    """
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ratio = np.minimum(second_pair / first_pair, 0.95)
+        return np.asarray((first_pair + second_pair) / (1.0 - np.where(first_pair > 0.0, ratio, 0.0)))
+
+
+def _initialise(elements: Elements, regime: Any) -> Any:
+    parts = []
+    with x64():
+        for first in range(0, len(np.asarray(elements.mean_motion)), _OBJECTS):
+            part = jax.tree.map(lambda v, i=first: _filled(v[i : i + _OBJECTS], _OBJECTS), elements)
+            parts.append(jax.tree.map(np.asarray, sgp4.initialise(part, regime=regime)))
+    return jax.tree.map(lambda *v: np.concatenate(v), *parts)
+
+
+def _states(coefficients: Any, lane: NDArray[np.intp], minutes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """x, y, z and status as rows, shape (4, lanes)."""
+    count = len(lane)
+    lane = _filled(lane, _LANES)
+    with x64():
+        orbit = sgp4.orbit_at(jax.tree.map(lambda v: v[lane], coefficients), _filled(minutes, _LANES))
+        return np.stack([np.asarray(v)[:count] for v in (orbit.x, orbit.y, orbit.z, orbit.status)])
+
+
+def _filled(values: NDArray[Any], length: int) -> NDArray[Any]:
+    missing = length - len(values)
+    return np.concatenate([values, np.repeat(values[-1:], missing, axis=0)]) if missing else values
+
+
+def _pieces(satellite: Any, start: Any, stop: Any, status: Any, series: Any) -> Pieces:
+    return Pieces(satellite.astype(np.int32), start, stop, status, series)
+
+
+def _take(pieces: Pieces, rows: NDArray[Any]) -> Pieces:
+    satellite, start, stop, status, series = pieces
+    return Pieces(satellite[rows], start[rows], stop[rows], status[rows], series[:, rows])
