@@ -129,6 +129,14 @@ def propagate(
     tolerance: Annotated[
         str | None, typer.Option(metavar="LENGTH", help="Largest error of a position of an ephemeris, such as 1m.")
     ] = None,
+    dense: Annotated[
+        bool | None,
+        typer.Option("--dense/--no-dense", help="Whether states may be interpolated where steps are short."),
+    ] = None,
+    device: Annotated[str | None, typer.Option(metavar="KIND", help="Where to compute: cpu, gpu or tpu.")] = None,
+    memory: Annotated[
+        str | None, typer.Option(metavar="SIZE", help="Bound on the arrays of the run, such as 512MiB or 1GiB.")
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
     allow_stale: _AllowStale = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only warnings and errors.")] = False,
@@ -144,7 +152,9 @@ def propagate(
     given = {
         key: value
         for key, value in ctx.params.items()
-        if key not in ("run", "allow_stale", "quiet", "log_json") and value not in (None, [], (), False)
+        if key not in ("run", "allow_stale", "quiet", "log_json")
+        and value not in (None, [], ())
+        and (key, value) != ("overwrite", False)
     }
     reporter = choose_reporter(quiet=quiet, log_json=log_json)
     with reporter.session(debug=ctx.obj["debug"]):
@@ -162,7 +172,7 @@ def _propagate(run: Path | None, given: dict[str, Any], *, allow_stale: bool, re
         from constellation_jax.inputs.times import time_grid
 
         reporter.start(config, objects, time_grid(times[0], config.duration, EPHEMERIS_SPAN))
-        _prepare_jax()
+        configure(compile_cache=True)
         from constellation_jax.studies.ephemeris import ephemeris_to
 
         made = ephemeris_to(
@@ -188,6 +198,9 @@ def _propagate(run: Path | None, given: dict[str, Any], *, allow_stale: bool, re
         precision=config.precision,
         variables=config.variables,
         dtype=config.dtype,
+        dense=config.dense,
+        device=config.device,
+        memory_bytes=config.memory,
         **common,
     )
     reporter.done(report, counted="steps")

@@ -67,7 +67,7 @@ def deploy(
             if output is None:
                 return
         if output is not None:
-            from constellation_jax.outputs.netcdf import check_target
+            from constellation_jax.outputs.partial_file import check_target
 
             check_target(output, overwrite=overwrite)
         from constellation_jax.studies.deployment import deploy as launch

@@ -22,6 +22,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
+from constellation_jax.engine.chunks import Grid
 from constellation_jax.engine.jacobian_tiles import (
     CHUNK,
     TILE,
@@ -33,7 +34,7 @@ from constellation_jax.engine.jacobian_tiles import (
     fill_near,
 )
 from constellation_jax.engine.precision import x64
-from constellation_jax.engine.propagate import FLOAT32_SPAN_MINUTES, Engine, Grid, Request
+from constellation_jax.engine.propagate import FLOAT32_SPAN_MINUTES, Engine, Request
 from constellation_jax.physics import kepler, sdp4
 from constellation_jax.physics.constants import MINUTES_PER_DAY, WGS72, GravityModel
 from constellation_jax.physics.elements import Elements

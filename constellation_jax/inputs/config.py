@@ -8,6 +8,7 @@ Deliberately absent: running it (the command line does) and the shell files them
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -130,6 +131,17 @@ def _metres(text: Any) -> float:
     return metres
 
 
+_SIZES = {"MB": 10**6, "GB": 10**9, "MiB": 2**20, "GiB": 2**30}
+
+
+def _bytes(text: Any) -> int:
+    """A size with its unit, in bytes."""
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]+)\s*", text) if isinstance(text, str) else None
+    if found is None or found[2] not in _SIZES or float(found[1]) <= 0.0:
+        raise InputError(f"found {text!r}, expected a size with its unit, one of {', '.join(_SIZES)}, such as '1GiB'")
+    return int(float(found[1]) * _SIZES[found[2]])
+
+
 _Duration = Annotated[np.timedelta64, BeforeValidator(parse_duration), AfterValidator(_positive)]
 _Texts = BeforeValidator(_one_or_more)
 
@@ -155,10 +167,16 @@ class RunConfig(BaseModel):
     """Conditions such as "mean_altitude_km=300..600", all of which an object meets; see selection.py."""
     output: Annotated[Path, BeforeValidator(_output)] = Path("constellation.nc")
     overwrite: StrictBool = False
-    precision: Literal["float64", "float32"] = "float64"
+    precision: Literal["float64", "float32"] = "float32"
     """Arithmetic of the propagation."""
     dtype: Literal["float32", "float64"] = "float32"
     """Floating-point type of the variables in the file."""
+    dense: StrictBool = True
+    """Whether states may be interpolated where steps are short."""
+    device: Literal["cpu", "gpu", "tpu"] | None = None
+    """Platform to compute on; None is JAX's default."""
+    memory: Annotated[int, BeforeValidator(_bytes)] = 2**30
+    """Bound on the arrays of a run, bytes."""
     store: Literal["samples", "ephemeris"] = "samples"
     """States at each step, or a continuous ephemeris, for which step, frame, variables, precision and dtype mean nothing."""
     tolerance: Annotated[float, BeforeValidator(_metres)] = 1.0

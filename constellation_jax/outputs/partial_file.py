@@ -198,7 +198,9 @@ class PartialFile:
         try:
             os.replace(self.partial, self.path)
         except OSError as error:
-            raise OutputError(f"{self.path}: {cause_of(error)}; the result is complete in {self.partial.name}") from error
+            raise OutputError(
+                f"{self.path}: {cause_of(error)}; the result is complete in {self.partial.name}"
+            ) from error
 
     def _shut(self) -> None:
         """Closes the file as it is. All finished blocks are on disk already, so that a failure to close is no news."""

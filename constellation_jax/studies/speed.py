@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from constellation_jax.engine import tiles
+from constellation_jax.engine.chunks import Grid
 from constellation_jax.engine.precision import x64
-from constellation_jax.engine.propagate import Arrays, Engine, Grid, Request
+from constellation_jax.engine.propagate import Arrays, Engine, Request
 from constellation_jax.inputs.catalog import Catalog
 from constellation_jax.inputs.times import to_day_fraction
 from constellation_jax.outputs.plain_writer import plain_writer
@@ -26,8 +27,7 @@ from constellation_jax.outputs.variables import STATUS_VARIABLE, resolve_groups
 from constellation_jax.studies.propagation import PRECISIONS, propagate, propagate_to
 from constellation_jax.timing import Machine, Work, in_turn, machine, medians, seconds
 
-HAS_DENSE = "dense" in {field.name for field in dataclasses.fields(Request)}
-MODES = ("dense", "direct") if HAS_DENSE else ("direct",)
+MODES = ("dense", "direct")
 """Interpolated between few evaluations of each orbit, or evaluated at every instant."""
 
 
@@ -182,7 +182,7 @@ def _time_outputs(
 
 
 def _dense(mode: str) -> dict[str, Any]:
-    return {"dense": mode == "dense"} if HAS_DENSE else {}
+    return {"dense": mode == "dense"}
 
 
 class _Transfer:

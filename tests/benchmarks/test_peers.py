@@ -22,10 +22,10 @@ import pytest
 from peers import PEERS, Peer, Prepared, Sky, astroz_fresh
 
 import constellation_jax as cj
-from constellation_jax.engine.propagate import Engine, Grid, Request
+from constellation_jax.engine.chunks import Grid
+from constellation_jax.engine.propagate import Engine, Request
 from constellation_jax.inputs.times import to_day_fraction
 from constellation_jax.outputs.plain_writer import plain_writer
-from constellation_jax.studies.speed import HAS_DENSE
 from constellation_jax.timing import in_turn, machine
 
 STATE = ("x", "y", "z", "vx", "vy", "vz")
@@ -89,7 +89,7 @@ def own(sky: Sky, case: "Case") -> Prepared:
     catalog, times = cj.read_catalog(sky.text.encode()), times_of(sky)
     assert len(catalog) == len(sky.lines)
     nothing = np.zeros(len(times))
-    settings: dict[str, Any] = {"dense": case.dense} if HAS_DENSE else {}
+    settings: dict[str, Any] = {"dense": case.dense}
     request = Request(STATE, precision=case.precision, dtype=case.precision, **settings)
     engine = Engine(catalog.elements, Grid(*to_day_fraction(times), nothing, nothing, nothing), request)
     engine.warm_up()
@@ -115,7 +115,7 @@ def compare(table: list[str], what: str, peer: Peer, sky: Sky, cases: list[Case]
     """A row of the table for each case; fails where the two do not compute the same thing."""
     few = sky.first(peer.satellites)
     theirs = peer.prepare(few)
-    ours = {str(case): own(sky, case) for case in cases if HAS_DENSE or not case.dense}
+    ours = {str(case): own(sky, case) for case in cases}
     taken = in_turn({"theirs": theirs.run} | {name: each.run for name, each in ours.items()})
     instants = np.arange(0, len(sky.minutes), max(1, len(sky.minutes) // 12))
     place = {pair: i for i, pair in enumerate(sky.lines)}
