@@ -112,7 +112,7 @@ def density(at: Conditions, altitude: ArrayLike, latitude: ArrayLike, local_time
     """
     sin_latitude, cos_latitude = sincos(jnp.asarray(latitude))
     s, c = sincos(jnp.asarray(local_time))
-    column = at.coefficients @ _weights(jnp.asarray(altitude))[0]
+    column = _scalars(at.coefficients @ _weights(jnp.asarray(altitude))[0])
     return jnp.exp(_sum(column, -cos_latitude * c, -cos_latitude * s, sin_latitude))
 
 
@@ -140,18 +140,24 @@ def orbit_densities(
     s, c = sincos(jnp.asarray(node_local_time))
     s, c = -s, -c  # the x axis of the polynomials looks at the Sun: noon
     orders = 1 if height_differences is None else 3
-    columns = [at.coefficients @ weights for weights in _weights(jnp.asarray(altitude))[:orders]]
-    # Node by node on scalars: under vmap every operation then runs along the satellites, which a CPU vectorises
-    logarithms = []
-    for k in range(nodes):
-        cos_u, sin_u = math.cos(TWO_PI * k / nodes), math.sin(TWO_PI * k / nodes)
+    columns = [_scalars(at.coefficients @ weights) for weights in _weights(jnp.asarray(altitude))[:orders]]
+    dtype = jnp.result_type(columns[0][0], s)
+    u = [TWO_PI * k / nodes for k in range(nodes)]
+    steps = (jnp.array([math.cos(v) for v in u], dtype), jnp.array([math.sin(v) for v in u], dtype))
+    if height_differences is not None:
+        steps = (*steps, jnp.asarray(height_differences))
+
+    # Node by node on scalars: under vmap every operation then runs along the satellites, which a CPU vectorises. As a loop, since
+    # a dozen copies of the polynomials would take the compiler half a minute to differentiate.
+    def at_node(_: None, step: tuple[Array, ...]) -> tuple[None, Array]:
+        cos_u, sin_u = step[:2]
         place = c * cos_u - (s * cos_i) * sin_u, s * cos_u + (c * cos_i) * sin_u, sin_i * sin_u
         value = _sum(columns[0], *place)
-        if height_differences is not None:
-            dh = height_differences[k]
-            value = value + dh * (_sum(columns[1], *place) + 0.5 * dh * _sum(columns[2], *place))
-        logarithms.append(value)
-    return jnp.exp(jnp.stack(logarithms))
+        if len(step) > 2:
+            value = value + step[2] * (_sum(columns[1], *place) + 0.5 * step[2] * _sum(columns[2], *place))
+        return None, jnp.exp(value)
+
+    return jax.lax.scan(at_node, None, steps)[1]
 
 
 def orbit_mean_density(
@@ -262,16 +268,21 @@ def _weights(altitude: Array) -> tuple[Array, Array, Array]:
     return value + beyond * slope, slope, curvature
 
 
-def _sum(coefficients: Array, x: Array, y: Array, z: Array) -> Array:
+def _scalars(column: Array) -> list[Array]:
+    """The entries of a vector. Split at once: its transpose is one concatenation, that of 43 indexings 43 padded vectors."""
+    return [entry[0] for entry in jax.lax.split(column, (1,) * column.shape[0])]
+
+
+def _sum(coefficients: list[Array], x: Array, y: Array, z: Array) -> Array:
     """sum_k coefficients[k] polynomials[k], by Horner's rule in z."""
     width = _DEGREE + 1
-    total: Array = horner(z, [coefficients[k] for k in range(width)])
+    total: Array = horner(z, coefficients[:width])
     first = width
     c, s = x, y
     for m in range(1, _ORDER + 1):
         c, s = (x * c - y * s, x * s + y * c) if m > 1 else (x, y)
         width = _DEGREE + 1 - m
         for part in (c, s):
-            total = total + part * horner(z, [coefficients[first + k] for k in range(width)])
+            total = total + part * horner(z, coefficients[first : first + width])
             first += width
     return total
