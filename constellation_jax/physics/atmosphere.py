@@ -143,7 +143,7 @@ def orbit_densities(
     columns = [_scalars(at.coefficients @ weights) for weights in _weights(jnp.asarray(altitude))[:orders]]
     dtype = jnp.result_type(columns[0][0], s)
     u = [TWO_PI * k / nodes for k in range(nodes)]
-    steps = (jnp.array([math.cos(v) for v in u], dtype), jnp.array([math.sin(v) for v in u], dtype))
+    steps: tuple[Array, ...] = (jnp.array([math.cos(v) for v in u], dtype), jnp.array([math.sin(v) for v in u], dtype))
     if height_differences is not None:
         steps = (*steps, jnp.asarray(height_differences))
 
