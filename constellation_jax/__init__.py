@@ -20,6 +20,8 @@ _PUBLIC = {
     "shells_to_catalog": "inputs.lattice",
     "fetch": "inputs.celestrak",
     "time_grid": "inputs.times",
+    "space_weather": "inputs.space_weather",
+    "SpaceWeather": "inputs.space_weather_series",
     "Elements": "physics.elements",
     "sgp4": "physics.sgp4",
     "frames": "physics.frames",

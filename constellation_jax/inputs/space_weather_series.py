@@ -1,0 +1,247 @@
+"""SpaceWeather: F10.7, its 81-day mean and Ap for every day, with what each value is.
+
+Values at instants, means over steps, scenarios, ensembles, and the solar cycle that repeats beyond the forecast.
+Deliberately absent: files (space_weather.py builds one of these from them) and the three-hourly ap of storms.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from statistics import NormalDist
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from constellation_jax.errors import InputError
+from constellation_jax.inputs.times import MJD_1970
+
+FORECAST: Final = 1
+"""Flag: not observed but predicted."""
+REPEATED: Final = 2
+"""Flag: beyond the forecast; the value of the same day one or more solar cycles before."""
+DESPIKED: Final = 4
+"""Flag: a flare stood in F10.7; the median of its neighbours is given."""
+CONSTANT: Final = 8
+"""Flag: a constant that the user gave."""
+FLAGS: Final = {FORECAST: "forecast", REPEATED: "repeated_cycle", DESPIKED: "despiked", CONSTANT: "constant"}
+"""Every bit of a flag -> its name, as `flag_meanings` needs it."""
+
+CYCLE_DAYS: Final = 4018
+"""11 years: mean length of the solar cycles 1 to 24 (Hathaway, Living Rev. Sol. Phys. 12, 4, 2015: 131.7 months)."""
+SCENARIOS: Final = ("low", "median", "high")
+_PERCENTILE_Z = NormalDist().inv_cdf(0.95)
+
+
+class Indices(NamedTuple):
+    """What the atmosphere is driven by at given times. Shapes (times,), or (members, times) for an ensemble."""
+
+    mjd: NDArray[np.float64]
+    f107: NDArray[np.float64]
+    f107a: NDArray[np.float64]
+    ap: NDArray[np.float64]
+    flags: NDArray[np.uint8]
+    """Sum of FLAGS; shape (times,)."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class SpaceWeather:
+    """F10.7 and Ap, one value a day. Build one with `space_weather`.
+
+    Arrays have shape (days,); of an ensemble f107, f107a and ap have (members, days).
+    """
+
+    source: str
+    first_mjd: float
+    """Modified Julian Date (UTC) of the first day's midnight."""
+    f107: NDArray[np.float64]
+    """Observed 10.7 cm solar flux of each day (not adjusted to 1 au), solar flux units, without flares."""
+    f107a: NDArray[np.float64]
+    """Its centred 81-day mean; equal to f107 where only monthly means are known."""
+    ap: NDArray[np.float64]
+    """Planetary daily Ap."""
+    flags: NDArray[np.uint8]
+    """What each day's value is: sum of FLAGS; 0 for an observed one."""
+    percentiles: Mapping[str, NDArray[np.float64]]
+    """5th (low) and 95th (high) percentile of each day where the source has them, else empty."""
+
+    @property
+    def last_mjd(self) -> float:
+        """Midnight that ends the last day."""
+        return self.first_mjd + len(self.flags)
+
+    @property
+    def last_observed_mjd(self) -> float:
+        """Midnight that ends the last observed day; first_mjd if there is none."""
+        observed = np.flatnonzero((self.flags & (FORECAST | REPEATED | CONSTANT)) == 0)
+        return self.first_mjd + (float(observed[-1]) + 1.0 if len(observed) else 0.0)
+
+    @property
+    def members(self) -> int | None:
+        """Size of the ensemble; None if it is none."""
+        return len(self.f107) if self.f107.ndim == 2 else None
+
+    def __repr__(self) -> str:
+        if self.flags[0] & CONSTANT:
+            return f"<SpaceWeather constant: F10.7 {self.f107[0]:g}, 81-day mean {self.f107a[0]:g}, Ap {self.ap[0]:g}>"
+        first, observed, last = (date_text(m) for m in (self.first_mjd, self.last_observed_mjd - 1, self.last_mjd - 1))
+        members = f", {self.members} members" if self.members else ""
+        return f"<SpaceWeather {self.source}: {first} to {last}, observed to {observed}{members}>"
+
+    def at(self, mjd: ArrayLike) -> Indices:
+        """The indices at given times: linear between the middles of the days.
+
+        F10.7 is that of the day before, as NRLMSISE-00 takes it; the 81-day mean and Ap are those of the time itself.
+
+        Args:
+            mjd: Modified Julian Dates (UTC), shape (times,), any order.
+
+        Raises:
+            InputError: a time before the first day, or beyond the last of a source that is shorter than a solar cycle.
+        """
+        times = np.atleast_1d(np.asarray(mjd, dtype=np.float64))
+        lag = 0.0 if self.flags[0] & CONSTANT else 1.0
+        self._days_to(times.min(), times.max())
+        return Indices(
+            times,
+            self._interpolated(self.f107, times - lag),
+            self._interpolated(self.f107a, times),
+            self._interpolated(self.ap, times),
+            self._flags(np.floor(times - self.first_mjd).astype(np.int64)),
+        )
+
+    def sampled(self, start: float, stop: float, step: float) -> Indices:
+        """The indices of the steps start, start + step, ... before stop: the mean of the days that each step spans.
+
+        Args:
+            start, stop: Modified Julian Dates (UTC).
+            step: days.
+
+        Returns:
+            Indices whose mjd are the beginnings of the steps; flags are those of all days of a step together.
+
+        Raises:
+            InputError: as `at`; or a step or a span that is not positive.
+        """
+        if not (step > 0 and stop > start):
+            raise InputError(f"space weather from {start} to {stop} by {step} days: expected start < stop and step > 0")
+        begin = start + step * np.arange(int(np.ceil((stop - start) / step - 1e-9)))
+        edges = np.append(begin, begin[-1] + step) - self.first_mjd
+        days = self._days_to(start, begin[-1] + step)
+        flags = self._flags(np.arange(days))
+        first, last = np.floor(edges[:-1]).astype(np.int64), np.ceil(edges[1:] - 1e-9).astype(np.int64)
+        bits = [np.append(0, np.cumsum((flags & bit) != 0)) for bit in FLAGS]
+        held = sum(bit * (c[last] > c[first]) for bit, c in zip(FLAGS, bits, strict=True))
+        means = [self._means(values, edges, days) for values in (self.f107, self.f107a, self.ap)]
+        return Indices(np.asarray(begin), means[0], means[1], means[2], np.asarray(held, dtype=np.uint8))
+
+    def scenario(self, name: str) -> SpaceWeather:
+        """The same with another forecast: "low", "median" or "high", the 5th, 50th and 95th percentile of every day.
+
+        All days low together, or all high, is less likely than the percentile says: it brackets, it is no sample.
+
+        Raises:
+            InputError: an unknown name, or a source without percentiles.
+        """
+        if name not in SCENARIOS:
+            raise InputError(f"scenario {name!r} of space weather: expected one of {', '.join(SCENARIOS)}")
+        return self if name == "median" else self._quantile(np.array(-1.0 if name == "low" else 1.0))
+
+    def ensemble(self, n: int, seed: int = 0) -> SpaceWeather:
+        """n equally likely futures. Each keeps one level of activity for a solar cycle, drawn from the percentiles.
+
+        The levels are n equal slices of a normal distribution, one draw from each, in random order: the mean and the spread
+        are right for few members too. What was observed is the same in all. In the cycles repeated beyond the forecast every
+        member goes on with another member's, so that no activity lasts for ever.
+
+        Args:
+            n: members.
+            seed: equal seeds give equal ensembles.
+
+        Raises:
+            InputError: n below 1, or a source without percentiles.
+        """
+        if n < 1:
+            raise InputError(f"ensemble of {n} members: expected at least one")
+        random = np.random.default_rng(seed)
+        slices = (random.permutation(n) + random.random(n)) / n
+        normal = NormalDist()
+        z = np.array([normal.inv_cdf(min(max(p, 1e-9), 1 - 1e-9)) for p in slices.tolist()])
+        return self._quantile(z[:, None] / _PERCENTILE_Z)
+
+    def _quantile(self, level: NDArray[np.float64]) -> SpaceWeather:
+        """Indices at a level: -1 the 5th, 0 the 50th, 1 the 95th percentile, in between and beyond linear in the logarithm."""
+        if not self.percentiles:
+            raise InputError(
+                f"space weather {self.source}: it has no percentiles; give forecast='bundled' or an MSAFE file, or "
+                "take scenario='median'"
+            )
+        if self.members:
+            raise InputError("space weather: this is an ensemble already; build it from space_weather(...)")
+
+        def moved(middle: NDArray[np.float64], key: str) -> NDArray[np.float64]:
+            side = np.where(level < 0, self.percentiles[f"{key}_low"], self.percentiles[f"{key}_high"])
+            # an observed day keeps its value; its Ap may be 0
+            ratio = np.where(predicted, side, 1.0) / np.where(predicted, middle, 1.0)
+            return np.asarray(middle * ratio ** np.abs(level))
+
+        predicted = (self.flags & FORECAST) != 0
+        f107 = moved(self.f107, "f107")
+        # Forecast days hold smoothed means, whose 81-day mean is their own.
+        f107a = np.where(predicted, self.f107a * (f107 / self.f107), self.f107a)
+        return dataclasses.replace(self, f107=f107, f107a=f107a, ap=moved(self.ap, "ap"), percentiles={})
+
+    def _days_to(self, start: float, stop: float) -> int:
+        """Days from the first to stop, checked."""
+        if not (np.isfinite(start) and np.isfinite(stop)):
+            raise InputError("space weather: found a time that is not a number")
+        if not self.flags[0] & CONSTANT:
+            if start < self.first_mjd:
+                raise InputError(
+                    f"space weather {self.source}: begins on {date_text(self.first_mjd)}, found {date_text(start)}"
+                )
+            if stop > self.last_mjd and len(self.flags) < CYCLE_DAYS:
+                raise InputError(
+                    f"space weather {self.source}: ends on {date_text(self.last_mjd - 1)}, found {date_text(stop)}; it is shorter "
+                    "than the solar cycle that would be repeated: give forecast='bundled'"
+                )
+        return max(int(np.ceil(stop - self.first_mjd)), 1)
+
+    def _source_day(self, day: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Which day of the series stands for a day, and how many cycles that is before it."""
+        count = len(self.flags)
+        if count < CYCLE_DAYS:  # a constant, or a short series, which ends with its last day
+            return np.clip(day, 0, count - 1), np.zeros_like(day)
+        cycles = np.where(day >= count, (day - count) // CYCLE_DAYS + 1, 0)
+        return np.maximum(day - cycles * CYCLE_DAYS, 0), cycles
+
+    def _values(self, values: NDArray[np.float64], day: NDArray[np.int64]) -> NDArray[np.float64]:
+        source, cycles = self._source_day(day)
+        if values.ndim == 1:
+            return values[source]
+        member = (np.arange(len(values))[:, None] + cycles) % len(values)
+        return np.asarray(values[member, source])
+
+    def _flags(self, day: NDArray[np.int64]) -> NDArray[np.uint8]:
+        source, cycles = self._source_day(day)
+        return np.where(cycles > 0, self.flags[source] | REPEATED | FORECAST, self.flags[source]).astype(np.uint8)
+
+    def _interpolated(self, values: NDArray[np.float64], times: NDArray[np.float64]) -> NDArray[np.float64]:
+        place = np.maximum(times - self.first_mjd - 0.5, 0.0)
+        left = np.floor(place).astype(np.int64)
+        weight = place - left
+        return np.asarray((1.0 - weight) * self._values(values, left) + weight * self._values(values, left + 1))
+
+    def _means(self, values: NDArray[np.float64], edges: NDArray[np.float64], days: int) -> NDArray[np.float64]:
+        """Means of daily values, each held for its day, between neighbouring edges (days since the first)."""
+        series = self._values(values, np.arange(days))
+        total = np.concatenate([np.zeros((*series.shape[:-1], 1)), np.cumsum(series, axis=-1)], axis=-1)
+        whole = np.minimum(np.floor(edges).astype(np.int64), days - 1)
+        at_edges = total[..., whole] + (edges - whole) * series[..., whole]
+        return np.asarray(np.diff(at_edges, axis=-1) / np.diff(edges))
+
+
+def date_text(mjd: float) -> str:
+    """The calendar date of a Modified Julian Date."""
+    return str(np.datetime64(int(np.floor(mjd)) - MJD_1970, "D"))

@@ -1,0 +1,288 @@
+"""Density of the upper atmosphere: NRLMSISE-00 (or NRLMSIS 2.1), averaged over a day, from one table.
+
+    table --F10.7, its mean, Ap, season--> Conditions, shared by all satellites --altitude, place--> density
+
+The table holds the logarithm of the total mass density at a latitude and a local solar time, averaged over longitude, that is over
+the day in which the Earth turns below the orbit. Its basis: cubic B-splines in ln(altitude - 60 km); spherical harmonics of
+latitude and local time, written as polynomials of the direction, which know no pole; Fourier terms of the season; Chebyshev
+polynomials of the three indices. All of it is smooth, so value and gradient are finite everywhere. What depends on time alone
+is contracted once (`conditions`); a density then costs 50 multiply-adds and one exponential. docs/atmosphere.md gives the errors.
+
+Deliberately absent: winds, composition, longitude and storms within a day (three-hourly ap), and the reading of files.
+
+Reference: Picone, Hedin, Drob & Aikin, J. Geophys. Res. 107 (A12), 1468 (2002), doi:10.1029/2002JA009430 (NRLMSISE-00);
+Emmert et al., J. Geophys. Res. Space Phys. 127, e2022JA030896 (2022), doi:10.1029/2022JA030896 (NRLMSIS 2.1).
+"""
+
+import dataclasses
+import math
+from typing import Final
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jax.typing import ArrayLike
+
+from constellation_jax.physics.constants import DEGREE, MJD_J2000, TWO_PI
+from constellation_jax.physics.fastmath import horner, sincos
+
+ALTITUDE_RANGE: Final = (100.0, 2000.0)
+"""km above the ellipsoid. Outside, ln(density) goes on with the slope of the edge; below 0 km it stays."""
+F107A_RANGE: Final = (60.0, 290.0)
+"""Solar flux units. Outside the ranges of the indices the value of the edge is taken."""
+F107_RATIO_RANGE: Final = (0.65, 1.5)
+"""Daily F10.7 over its 81-day mean."""
+AP_RANGE: Final = (0.0, 300.0)
+
+ALTITUDE_OUTSIDE: Final = 1
+F107A_OUTSIDE: Final = 2
+F107_OUTSIDE: Final = 4
+AP_OUTSIDE: Final = 8
+
+# The basis. Another choice needs another table (scripts/build_atmosphere.py), and the loader refuses one of another basis.
+_ALTITUDE_OFFSET = (
+    60.0  # ln(h - 60) makes knots of equal steps 3 km apart at 100 km, 30 km at 400 km, 180 km at 2000 km
+)
+_INTERVALS = 40
+_DEGREE, _ORDER = 6, 4
+_SEASON_HARMONICS = 3
+_CHEBYSHEV = (6, 4, 6)  # terms in f107a, f107 / f107a and ap
+_AP_SCALE = 20.0
+DAYS_IN_YEAR: Final = 365.25
+BASIS: Final = (
+    *(_ALTITUDE_OFFSET, _INTERVALS, _DEGREE, _ORDER, _SEASON_HARMONICS, *_CHEBYSHEV, _AP_SCALE),
+    *(*ALTITUDE_RANGE, *F107A_RANGE, *F107_RATIO_RANGE, *AP_RANGE),
+)
+"""All that a table and this code must agree upon."""
+
+_BOTTOM, _TOP = (math.log(h - _ALTITUDE_OFFSET) for h in ALTITUDE_RANGE)
+_STEP = (_TOP - _BOTTOM) / _INTERVALS
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class AtmosphereTable:
+    """A model of the atmosphere. Build one with `inputs.atmosphere_table.load_atmosphere`."""
+
+    states: ArrayLike
+    """What time decides: shape (6, 4, 6, 7, rank), by the terms of f107a, f107 / f107a, ap and season."""
+    profiles: ArrayLike
+    """What the place decides: shape (rank, 43, 43), by `polynomials` and splines in altitude. ln(kg/m3)."""
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Conditions:
+    """The whole atmosphere at one instant. Build one with `conditions`."""
+
+    coefficients: Array
+    """ln(kg/m3) by `polynomials` and splines in altitude, shape (43, 43)."""
+
+
+def conditions(
+    table: AtmosphereTable, f107: ArrayLike, f107a: ArrayLike, ap: ArrayLike, day_of_year: ArrayLike
+) -> Conditions:
+    """The atmosphere at one instant, for every satellite.
+
+    Args:
+        f107: observed 10.7 cm solar flux of the day before, solar flux units.
+        f107a: its 81-day mean about the day.
+        ap: daily planetary Ap.
+        day_of_year: 1 at the beginning of January 1, with its fraction.
+    """
+    f107, f107a, ap, day = (jnp.asarray(v) for v in (f107, f107a, ap, day_of_year))
+    dtype = jnp.result_type(f107, f107a, ap, day)
+    weights = [w.astype(dtype) for w in activity_terms(f107, f107a, ap)]
+    # one contraction after the other, as products of a vector and a matrix
+    state = jnp.asarray(table.states).astype(dtype)
+    for w in (*weights, season_terms(day).astype(dtype)):
+        state = (w @ state.reshape(w.shape[0], -1)).reshape(state.shape[1:])
+    profiles = jnp.asarray(table.profiles).astype(dtype)
+    return Conditions((state @ profiles.reshape(profiles.shape[0], -1)).reshape(profiles.shape[1:]))
+
+
+def density(at: Conditions, altitude: ArrayLike, latitude: ArrayLike, local_time: ArrayLike) -> Array:
+    """Total mass density at a place, kg/m3, averaged over longitude.
+
+    Args:
+        at: the atmosphere of the instant.
+        altitude: above the ellipsoid, km.
+        latitude: rad.
+        local_time: mean solar time, rad: 0 at midnight, pi at noon.
+    """
+    sin_latitude, cos_latitude = sincos(jnp.asarray(latitude))
+    s, c = sincos(jnp.asarray(local_time))
+    column = _scalars(at.coefficients @ _weights(jnp.asarray(altitude))[0])
+    return jnp.exp(_sum(column, -cos_latitude * c, -cos_latitude * s, sin_latitude))
+
+
+def orbit_densities(
+    at: Conditions,
+    altitude: ArrayLike,
+    inclination: ArrayLike,
+    node_local_time: ArrayLike,
+    height_differences: Array | None = None,
+    *,
+    nodes: int = 12,
+) -> Array:
+    """Total mass density, kg/m3, at `nodes` points of a near-circular orbit, equally spaced in argument of latitude from zero.
+
+    Args:
+        at: the atmosphere of the instant.
+        altitude: of the orbit above the ellipsoid, km.
+        inclination: rad.
+        node_local_time: mean solar time of the ascending node, rad (`node_local_time`).
+        height_differences: how much higher than `altitude` each point lies, km, shape (nodes,): eccentricity, the oblate Earth, J2.
+            ln(density) is taken to second order in it.
+        nodes: static.
+    """
+    sin_i, cos_i = sincos(jnp.asarray(inclination))
+    s, c = sincos(jnp.asarray(node_local_time))
+    s, c = -s, -c  # the x axis of the polynomials looks at the Sun: noon
+    orders = 1 if height_differences is None else 3
+    columns = [_scalars(at.coefficients @ weights) for weights in _weights(jnp.asarray(altitude))[:orders]]
+    dtype = jnp.result_type(columns[0][0], s)
+    u = [TWO_PI * k / nodes for k in range(nodes)]
+    steps: tuple[Array, ...] = (jnp.array([math.cos(v) for v in u], dtype), jnp.array([math.sin(v) for v in u], dtype))
+    if height_differences is not None:
+        steps = (*steps, jnp.asarray(height_differences))
+
+    # Node by node on scalars: under vmap every operation then runs along the satellites, which a CPU vectorises. As a loop, since
+    # a dozen copies of the polynomials would take the compiler half a minute to differentiate.
+    def at_node(_: None, step: tuple[Array, ...]) -> tuple[None, Array]:
+        cos_u, sin_u = step[:2]
+        place = c * cos_u - (s * cos_i) * sin_u, s * cos_u + (c * cos_i) * sin_u, sin_i * sin_u
+        value = _sum(columns[0], *place)
+        if len(step) > 2:
+            value = value + step[2] * (_sum(columns[1], *place) + 0.5 * step[2] * _sum(columns[2], *place))
+        return None, jnp.exp(value)
+
+    return jax.lax.scan(at_node, None, steps)[1]
+
+
+def orbit_mean_density(
+    at: Conditions, altitude: ArrayLike, inclination: ArrayLike, node_local_time: ArrayLike, *, nodes: int = 12
+) -> Array:
+    """Total mass density, kg/m3, averaged over a revolution of a circular orbit and over a day; arguments as `orbit_densities`."""
+    return jnp.mean(orbit_densities(at, altitude, inclination, node_local_time, nodes=nodes))
+
+
+def node_local_time(raan: ArrayLike, mjd: ArrayLike) -> Array:
+    """Mean solar time of the ascending node, rad (0 at midnight, pi at noon; any number of turns).
+
+    Args:
+        raan: right ascension of the ascending node, rad.
+        mjd: Modified Julian Date (UT1; UTC will do).
+    """
+    # right ascension of the mean Sun: GMST82 at 12 h UT (Aoki et al. 1982) without its quadratic term, 0.01 degree in a century
+    mean_sun = DEGREE * 280.46061837 + (DEGREE * 0.98564736629) * (jnp.asarray(mjd) - MJD_J2000)
+    return jnp.asarray(raan) - mean_sun + math.pi
+
+
+def outside_range(altitude: ArrayLike, f107: ArrayLike, f107a: ArrayLike, ap: ArrayLike) -> Array:
+    """Which arguments lie outside the range of the table: a sum of ALTITUDE_OUTSIDE, F107A_OUTSIDE, F107_OUTSIDE and AP_OUTSIDE."""
+    ratio = jnp.asarray(f107) / jnp.maximum(jnp.asarray(f107a), 1.0)
+    checks = (
+        (altitude, ALTITUDE_RANGE, ALTITUDE_OUTSIDE),
+        (f107a, F107A_RANGE, F107A_OUTSIDE),
+        (ratio, F107_RATIO_RANGE, F107_OUTSIDE),
+        (ap, AP_RANGE, AP_OUTSIDE),
+    )
+    bits = jnp.zeros((), jnp.int32)
+    for value, (low, high), bit in checks:
+        value = jnp.asarray(value)
+        bits = bits + jnp.where((value < low) | (value > high), bit, 0).astype(jnp.int32)
+    return bits
+
+
+def activity_terms(f107: Array, f107a: Array, ap: Array) -> tuple[Array, Array, Array]:
+    """Chebyshev polynomials of ln(f107a), f107 / f107a and ln(1 + ap / 20), each over its range; shapes (6,), (4,), (6,)."""
+    f107a = jnp.clip(f107a, *F107A_RANGE)  # clipped before the logarithm and the division, so that neither meets zero
+    ratio = jnp.clip(f107 / f107a, *F107_RATIO_RANGE)
+    ap = jnp.log1p(jnp.clip(ap, *AP_RANGE) * (1.0 / _AP_SCALE))
+    low, high = (math.log(f) for f in F107A_RANGE)
+    top = math.log1p(AP_RANGE[1] / _AP_SCALE)
+    return (
+        _chebyshev(jnp.log(f107a), low, high, _CHEBYSHEV[0]),
+        _chebyshev(ratio, *F107_RATIO_RANGE, _CHEBYSHEV[1]),
+        _chebyshev(ap, 0.0, top, _CHEBYSHEV[2]),
+    )
+
+
+def season_terms(day_of_year: Array) -> Array:
+    """1, cos and sin of the season and of its multiples; shape (7,)."""
+    s1, c1 = sincos((day_of_year - 1.0) * (TWO_PI / DAYS_IN_YEAR))
+    terms, s, c = [jnp.ones_like(s1)], s1, c1
+    for _ in range(_SEASON_HARMONICS):
+        terms += [c, s]
+        s, c = s * c1 + c * s1, c * c1 - s * s1
+    return jnp.stack(terms)
+
+
+def spline_weights(altitude: Array) -> tuple[Array, Array, Array]:
+    """Cubic B-splines at an altitude within the range, and their first and second derivatives by it (1/km, 1/km2); shapes (43,)."""
+    place = (jnp.log(altitude - _ALTITUDE_OFFSET) - _BOTTOM) * (1.0 / _STEP)
+    t = place - jnp.arange(-1, _INTERVALS + 2, dtype=place.dtype)
+    size, sign = (
+        jnp.abs(t),
+        jnp.sign(t),
+    )  # the spline is even with a flat top: the corner of |t| has no effect on its slope
+    outer, inner = jnp.maximum(2.0 - size, 0.0), jnp.maximum(1.0 - size, 0.0)
+    weight = (outer * outer * outer - 4.0 * inner * inner * inner) * (1.0 / 6.0)
+    first = sign * (2.0 * inner * inner - 0.5 * outer * outer)
+    second = outer - 4.0 * inner
+    rate = 1.0 / (_STEP * (altitude - _ALTITUDE_OFFSET))  # d place / d altitude; its own derivative is -STEP rate^2
+    return weight, first * rate, (second - _STEP * first) * (rate * rate)
+
+
+def polynomials(x, y, z):  # type: ignore[no-untyped-def]
+    """The basis over the sphere, of a unit vector: Re and Im of (x + i y)^m, m = 0 to 4, each times 1, z, .. z^(6 - m).
+
+    A list of 43, which span the spherical harmonics of degree 6 and order 4: by m, then real before imaginary part, then by power.
+    Only operators: also serves NumPy.
+    """
+    one = 1.0 + 0.0 * (x + y + z)
+    powers = [one]
+    for _ in range(_DEGREE):
+        powers.append(powers[-1] * z)
+    terms, c, s = list(powers), one, 0.0 * one
+    for m in range(1, _ORDER + 1):
+        c, s = x * c - y * s, x * s + y * c
+        terms += [part * power for part in (c, s) for power in powers[: _DEGREE + 1 - m]]
+    return terms
+
+
+def _chebyshev(value: Array, low: float, high: float, terms: int) -> Array:
+    x = (value - low) * (2.0 / (high - low)) - 1.0
+    polynomials = [jnp.ones_like(x), x]
+    while len(polynomials) < terms:
+        polynomials.append(2.0 * x * polynomials[-1] - polynomials[-2])
+    return jnp.stack(polynomials[:terms])
+
+
+def _weights(altitude: Array) -> tuple[Array, Array, Array]:
+    """`spline_weights` at any altitude: beyond the range ln(density) goes on with the slope of the edge."""
+    inside = jnp.clip(altitude, *ALTITUDE_RANGE)  # also keeps the logarithm of the splines away from zero
+    beyond = jnp.maximum(altitude, 0.0) - inside
+    value, slope, curvature = spline_weights(inside)
+    return value + beyond * slope, slope, curvature
+
+
+def _scalars(column: Array) -> list[Array]:
+    """The entries of a vector. Split at once: its transpose is one concatenation, that of 43 indexings 43 padded vectors."""
+    return [entry[0] for entry in jax.lax.split(column, (1,) * column.shape[0])]
+
+
+def _sum(coefficients: list[Array], x: Array, y: Array, z: Array) -> Array:
+    """sum_k coefficients[k] polynomials[k], by Horner's rule in z."""
+    width = _DEGREE + 1
+    total: Array = horner(z, coefficients[:width])
+    first = width
+    c, s = x, y
+    for m in range(1, _ORDER + 1):
+        c, s = (x * c - y * s, x * s + y * c) if m > 1 else (x, y)
+        width = _DEGREE + 1 - m
+        for part in (c, s):
+            total = total + part * horner(z, coefficients[first : first + width])
+            first += width
+    return total

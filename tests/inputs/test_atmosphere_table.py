@@ -1,0 +1,38 @@
+"""The tables of the atmosphere: what they say of themselves, and that a damaged one is refused."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from constellation_jax.errors import InputError
+from constellation_jax.inputs import atmosphere_table
+from constellation_jax.inputs.atmosphere_table import MODELS, atmosphere_provenance, load_atmosphere
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_table_names_its_origin(model: str) -> None:
+    table, said = load_atmosphere(model), atmosphere_provenance(model)
+    assert table.states.shape == (6, 4, 6, 7, 80)
+    assert table.profiles.shape == (80, 43, 43)
+    assert {"model", "pymsis_version", "date", "script", "sha256"} <= set(said)
+    assert said["model"] == {"nrlmsise00": "NRLMSISE-00", "nrlmsis21": "NRLMSIS 2.1"}[model]
+
+
+def test_all_tables_together_stay_small() -> None:
+    assert sum(path.stat().st_size for path in atmosphere_table._FOLDER.glob("*.npz")) < 3_000_000
+
+
+def test_unknown_and_damaged_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InputError, match="unknown model; known are nrlmsise00, nrlmsis21"):
+        load_atmosphere("jb2008")
+    original = np.load(atmosphere_table._FOLDER / "nrlmsise00.npz")
+    changed = {key: original[key] for key in original.files}
+    changed["states"] = changed["states"] * np.float32(1.001)
+    np.savez(tmp_path / "nrlmsise00.npz", **changed)
+    monkeypatch.setattr(atmosphere_table, "_FOLDER", tmp_path)
+    with pytest.raises(InputError, match="checksum; install the package again"):
+        atmosphere_table._read.__wrapped__("nrlmsise00")
+    (tmp_path / "nrlmsise00.npz").write_bytes(b"cut off")
+    with pytest.raises(InputError, match="cannot be read"):
+        atmosphere_table._read.__wrapped__("nrlmsise00")

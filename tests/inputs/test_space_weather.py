@@ -1,0 +1,262 @@
+"""Space weather: the readers, flares, means over steps, scenarios, ensembles and the repeated cycle."""
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import constellation_jax as cj
+from constellation_jax.errors import InputError
+from constellation_jax.inputs.space_weather import despiked
+from constellation_jax.inputs.space_weather_series import CONSTANT, CYCLE_DAYS, DESPIKED, FORECAST, REPEATED
+from constellation_jax.inputs.times import MJD_1970
+
+FIXED = """DATATYPE CssiSpaceWeather
+VERSION 1.2
+BEGIN OBSERVED
+1957 10 01 1700 19 43 40 30 20 37 23 43 37 273  32  27  15   7  22   9  32  22  21 1.1 5 334 269.8 0 266.8 235.5 269.3 266.6 230.9
+1957 10 02 1700 20 37 37 17 17 27 23 17 30 203  22  22   6   6  12   9   6  15  12 0.7 3 331 253.6 0 267.5 236.2 253.3 267.4 231.7
+END OBSERVED
+BEGIN MONTHLY_PREDICTED
+1957 11 01 2635 25                                                                        75 116.5   110.6 107.4 119.8 113.5 108.4
+END MONTHLY_PREDICTED
+"""
+HEADER = (
+    "DATE,BSRN,ND,KP1,KP2,KP3,KP4,KP5,KP6,KP7,KP8,KP_SUM,AP1,AP2,AP3,AP4,AP5,AP6,AP7,AP8,AP_AVG,CP,C9,ISN,F10.7_OBS,"
+    "F10.7_ADJ,F10.7_DATA_TYPE,F10.7_OBS_CENTER81,F10.7_OBS_LAST81,F10.7_ADJ_CENTER81,F10.7_ADJ_LAST81\n"
+)
+CSV = HEADER + (
+    "1957-10-01,1700,19,43,40,30,20,37,23,43,37,273,32,27,15,7,22,9,32,22,21,1.1,5,334,269.3,269.8,OBS,266.6,230.9,266.8,235.5\n"
+    "1957-10-02,1700,20,37,37,17,17,27,23,17,30,203,22,22,6,6,12,9,6,15,12,0.7,3,331,253.3,253.6,OBS,267.4,231.7,267.5,236.2\n"
+    "1957-11-01,2635,25,,,,,,,,,,,,,,,,,,,,,75,119.8,116.5,PRM,113.5,108.4,110.6,107.4\n"
+)
+MSAFE = """  TABLE 3 ESTIMATES OF 13-MONTH SMOOTH SOLAR ACTIVITY FOR
+    TIME         10.7 CM SOLAR FLUX   (F10.7)      GEOMAGNETIC INDEX   (Ap)
+                         PERCENTILE                    PERCENTILE
+                  95.0%       50%      5.0%     95.0%       50%      5.0%
+
+ 2026.0837   FEB   142.2     138.6     135.8      14.1      13.4      12.3
+ 2026.1670   MAR   143.7     136.9     132.8      14.9      13.7      12.0
+"""
+FLARES = {"2001-04-06": 563.5, "2001-12-28": 655.6, "2003-11-04": 560.9, "2005-09-09": 707.6, "2006-12-06": 573.4}
+FLARES |= {"2011-03-07": 938.6, "2024-07-30": 400.7}
+
+
+def mjd(date: str) -> float:
+    return float(np.datetime64(date, "D").astype(int) + MJD_1970)
+
+
+@pytest.fixture(scope="module")
+def bundled() -> cj.SpaceWeather:
+    return cj.space_weather()
+
+
+@pytest.fixture
+def write(tmp_path: Path):
+    def to_file(text: str, name: str = "indices.txt") -> Path:
+        (tmp_path / name).write_text(text, encoding="utf-8")
+        return tmp_path / name
+
+    return to_file
+
+
+@pytest.mark.parametrize("text", [FIXED, CSV], ids=["fixed columns", "csv"])
+def test_both_files_of_celestrak_give_the_observed_columns(write, text: str) -> None:
+    weather = cj.space_weather(write(text))
+    assert weather.first_mjd == mjd("1957-10-01")
+    np.testing.assert_allclose(weather.f107[:2], [269.3, 253.3])  # observed, not the adjusted 269.8 and 253.6
+    np.testing.assert_allclose(weather.ap[:2], [21.0, 12.0])
+    assert weather.flags[:2].tolist() == [0, 0]
+    assert (weather.flags[2:] == FORECAST).all()
+    # 1957-10-17 noon is 15 days from the last day's noon; the month's value stands on 1957-11-01, 0h, 29.5 days from it
+    np.testing.assert_allclose(weather.f107[16], 253.3 + (119.8 - 253.3) * 15.0 / 29.5)
+
+
+def test_msafe_percentiles_and_scenarios(write) -> None:
+    weather = cj.space_weather(write(MSAFE))
+    middle = int(
+        mjd("2026-02-15") - weather.first_mjd
+    )  # the month is from the 1st to the 28th: its middle is the 15th, 0h
+    weight = 0.5 / 29.5  # noon, on the way to the middle of March
+    for name, first, second in (("low", 135.8, 132.8), ("median", 138.6, 136.9), ("high", 142.2, 143.7)):
+        value = weather.scenario(name).f107[middle]
+        np.testing.assert_allclose(value, first + weight * (second - first), rtol=1e-6)
+    np.testing.assert_allclose(weather.scenario("high").ap[middle], 14.1 + weight * 0.8, rtol=1e-4)
+    np.testing.assert_allclose(weather.scenario("low").f107a[middle], weather.scenario("low").f107[middle], rtol=1e-12)
+
+
+def test_own_csv_daily_and_monthly(write) -> None:
+    daily = cj.space_weather(write("date,f107,f107a,ap\n2026-01-01,150,140,7\n2026-01-02,160,141,8\n"))
+    assert (daily.f107.tolist(), daily.f107a.tolist(), daily.ap.tolist()) == ([150, 160], [140, 141], [7, 8])
+    monthly = cj.space_weather(write("# own\ndate,f107,ap\n2026-01,150,7\n2026-03,90,7\n"))
+    between = int(mjd("2026-02-15") - monthly.first_mjd)  # middles: 01-16.5 and 03-16.5, 59 days apart
+    np.testing.assert_allclose(monthly.f107[between], 150.0 - 60.0 * 30.0 / 59.0)
+    np.testing.assert_array_equal(monthly.f107a, monthly.f107)
+
+
+def test_flares_of_the_real_record_are_taken_out(shared_data: Path) -> None:
+    path = shared_data / "space_weather" / "sw19571001_2026-10-16.txt.gz"
+    weather = cj.space_weather(path)
+    for date, flare in FLARES.items():
+        day = int(mjd(date) - weather.first_mjd)
+        assert weather.flags[day] == DESPIKED, date
+        assert weather.f107[day] < 0.62 * flare, date
+    assert 15 <= ((weather.flags & DESPIKED) != 0).sum() <= 25
+    assert weather.f107.max() < 400.0
+    # the 81-day mean about the flare of 2005-09-09 is 92; the file's own column, with the flare, 101.7
+    with gzip.open(path, "rt") as file:
+        theirs = next(float(line[118:124]) for line in file if line.startswith("2005 09 09"))
+    ours = float(weather.f107a[int(mjd("2005-09-09") - weather.first_mjd)])
+    assert 6.0 < theirs - ours < 15.0
+
+
+def test_the_81_day_mean_of_days_without_flares_is_the_file_s_own(shared_data: Path) -> None:
+    path = shared_data / "space_weather" / "SW-All_2026-02-23.csv.gz"
+    weather = cj.space_weather(path)
+    with gzip.open(path, "rt") as file:
+        column = [line.split(",")[27] for line in file][1:]
+    theirs = np.array([float(value) for value in column[3000:9000]])
+    assert np.abs(weather.f107a[3000:9000] - theirs).max() < 0.06  # printed to 0.1
+
+
+def test_despiking_leaves_a_quick_rise_alone() -> None:
+    rise = np.concatenate([np.full(20, 120.0), np.linspace(120.0, 200.0, 14), np.full(20, 200.0)])
+    clean, spike = despiked(rise)
+    assert not spike.any()
+    rise[25] = 600.0
+    clean, spike = despiked(rise)
+    assert spike.sum() == 1
+    assert 120.0 < clean[25] < 200.0
+
+
+def test_values_at_instants(write) -> None:
+    rows = "".join(f"2026-01-{day:02d},{100 + day},{day}\n" for day in range(1, 11))
+    weather = cj.space_weather(write("date,f107,ap\n" + rows))
+    at = weather.at([mjd("2026-01-05") + 0.5, mjd("2026-01-06")])
+    np.testing.assert_allclose(at.f107, [104.0, 104.5])  # the day before's
+    np.testing.assert_allclose(at.ap, [5.0, 5.5])
+    with pytest.raises(InputError, match="begins on 2026-01-01, found 2025-12-31"):
+        weather.at(mjd("2025-12-31"))
+    with pytest.raises(InputError, match="ends on 2026-01-10, found 2026-01-20; it is shorter than the solar cycle"):
+        weather.at(mjd("2026-01-20"))
+
+
+def test_means_over_steps(write) -> None:
+    rows = "".join(f"2026-01-{day:02d},{100 + day},{day}\n" for day in range(1, 11))
+    weather = cj.space_weather(write("date,f107,ap\n" + rows))
+    start = mjd("2026-01-01")
+    steps = weather.sampled(start, start + 9.0, 3.0)
+    np.testing.assert_allclose(steps.mjd, start + np.array([0.0, 3.0, 6.0]))
+    np.testing.assert_allclose(steps.ap, [2.0, 5.0, 8.0])
+    half = weather.sampled(start + 0.5, start + 2.0, 1.5)
+    np.testing.assert_allclose(half.f107, [(0.5 * 101.0 + 102.0) / 1.5])
+    with pytest.raises(InputError, match="expected start < stop and step > 0"):
+        weather.sampled(start, start, 1.0)
+
+
+def test_the_cycle_repeats_beyond_the_forecast(bundled: cj.SpaceWeather) -> None:
+    later = bundled.last_mjd + 100.5
+    for cycles in (0, 1, 7):
+        beyond = bundled.at(later + cycles * CYCLE_DAYS)
+        np.testing.assert_allclose(beyond.f107, bundled.at(later - CYCLE_DAYS).f107)
+        assert beyond.flags[0] == REPEATED | FORECAST
+    step = bundled.sampled(bundled.last_mjd - 5.0, bundled.last_mjd + 5.0, 10.0)
+    assert step.flags[0] == REPEATED | FORECAST
+
+
+def test_the_bundled_table(bundled: cj.SpaceWeather) -> None:
+    assert bundled.last_observed_mjd > mjd("2026-08-01")
+    assert bundled.last_mjd > mjd("2041-09-01")
+    # smoothed maxima and minima of cycles 19 and 24 (SILSO, NOAA): 1957-58 above 220, 2008-09 below 72
+    assert bundled.at(mjd("1958-04-01")).f107a[0] > 220.0
+    assert bundled.at(mjd("2008-12-01")).f107a[0] < 72.0
+    high, low = bundled.scenario("high"), bundled.scenario("low")
+    forecast = (bundled.flags & FORECAST) != 0
+    assert (high.f107[forecast] > bundled.f107[forecast]).all()
+    assert (low.ap[forecast] < bundled.ap[forecast]).all()
+    np.testing.assert_array_equal(high.f107[~forecast], bundled.f107[~forecast])
+    assert np.isfinite(bundled.ensemble(5).ap).all()
+
+
+def test_an_ensemble_has_the_spread_of_the_percentiles_and_its_seed(bundled: cj.SpaceWeather) -> None:
+    ensemble = bundled.ensemble(400, seed=3)
+    day = int(mjd("2034-06-15") - bundled.first_mjd)
+    low, middle, high = np.quantile(ensemble.f107[:, day], [0.05, 0.5, 0.95])
+    np.testing.assert_allclose(low, bundled.percentiles["f107_low"][day], rtol=0.02)
+    np.testing.assert_allclose(middle, bundled.f107[day], rtol=0.02)
+    np.testing.assert_allclose(high, bundled.percentiles["f107_high"][day], rtol=0.02)
+    np.testing.assert_array_equal(ensemble.f107, bundled.ensemble(400, seed=3).f107)
+    assert not np.array_equal(ensemble.f107, bundled.ensemble(400, seed=4).f107)
+    steps = ensemble.sampled(mjd("2026-01-01"), mjd("2060-01-01"), 10.0)
+    assert steps.f107.shape == (400, len(steps.mjd))
+    assert np.ptp(steps.f107[:, 0]) == 0.0  # observed
+    # a member's activity is another one's in the next cycle
+    first = ensemble.at(mjd("2034-06-15")).f107[:, 0]
+    second = ensemble.at(mjd("2034-06-15") + CYCLE_DAYS).f107[:, 0]
+    assert abs(np.corrcoef(first, second)[0, 1]) < 0.2
+
+
+def test_a_forecast_takes_over_after_the_observed_days(shared_data: Path, bundled: cj.SpaceWeather) -> None:
+    path = shared_data / "space_weather" / "SW-All_2026-02-23.csv.gz"
+    daily, joined = cj.space_weather(path), cj.space_weather(path, forecast="bundled", scenario="high")
+    assert joined.last_observed_mjd == daily.last_observed_mjd == mjd("2026-02-24")
+    later = [mjd("2033-01-01")]
+    np.testing.assert_allclose(joined.at(later).f107, bundled.scenario("high").at(later).f107)
+    before = [mjd("2020-01-01")]
+    np.testing.assert_allclose(joined.at(before), daily.at(before))
+    with pytest.raises(InputError, match="has no percentiles; give forecast='bundled'"):
+        daily.ensemble(3)
+
+
+def test_constants() -> None:
+    weather = cj.space_weather((140, 15))
+    at = weather.at([0.0, 60000.0, 1e6])
+    assert at.f107.tolist() == at.f107a.tolist() == [140.0] * 3
+    assert at.ap.tolist() == [15.0] * 3
+    assert at.flags.tolist() == [CONSTANT] * 3
+    steps = cj.space_weather({"f107": 150.0, "f107a": 140.0, "ap": 4}).sampled(60000.0, 60030.0, 10.0)
+    assert (steps.f107.tolist(), steps.f107a.tolist()) == ([150.0] * 3, [140.0] * 3)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (FIXED.replace("253.3", "2x3.3"), "line 5: observed F10.7 in columns 113 to 118: found '2x3.3', expected a number from 40"),
+        (FIXED.replace("1957 10 02", "1957 13 02"), "line 5: date: found '1957-13-02', expected a date such as"),
+        (FIXED[: FIXED.index("END OBSERVED")], "the file ends inside OBSERVED, expected END OBSERVED; cut off"),
+        (CSV.replace(",OBS,267", ",XXX,267"), "line 3: F10.7_DATA_TYPE 'XXX', expected OBS, INT, PRD or PRM"),
+        (CSV.replace("1957-10-02,1700,", "1957-10-02,"), "line 3: found 30 fields, expected 31; cut off"),
+        (CSV.replace(",12,0.7", ",-1,0.7"), "line 3: AP_AVG: found '-1', expected a number from 0 to 400"),
+        (CSV.replace("1957-10-02", "1957-10-01"), "line 3: a date not after the one before; expected ascending dates"),
+        (MSAFE.replace("132.8", "132.8.1"), "line 7: F10.7: found '132.8.1', expected a number"),
+        (MSAFE.replace("   MAR   143.7", "   143.7"), "line 7: found '2026.1670 .*', expected a year, a month and six numbers"),
+        ("date,f107\n2026-01-01,100\n", "line 1: no column ap; found 'date,f107'"),
+        ("date,f107,ap\n2026-01-01,nan,4\n", "line 2: f107: found 'nan', expected a number from 40 to 1500"),
+        ("date,f107,ap\n2026-01-01,100,4\n", "1 records in it; expected at least two"),
+        ("hello\n", "found 'hello', expected CelesTrak's SW-All.csv"),
+        ("", "found '', expected CelesTrak's SW-All.csv"),
+    ],
+)  # fmt: skip
+def test_a_malformed_file_is_told_in_one_line(write, text: str, message: str) -> None:
+    with pytest.raises(InputError, match=f"^indices.txt.*{message}") as caught:
+        cj.space_weather(write(text))
+    assert "\n" not in str(caught.value)
+
+
+def test_wrong_sources(tmp_path: Path, bundled: cj.SpaceWeather) -> None:
+    for source, message in (
+        (tmp_path / "absent.csv", "cannot be read \\(No such file or directory\\)"),
+        ((140.0,), "expected \\(f107, ap\\)"),
+        ((140.0, 900.0), "ap = 900.0, expected a number from 0 to 400"),
+        ({"f107": 140.0}, "expected \\(f107, ap\\), or a mapping"),
+        (7, "expected 'bundled', a path"),
+    ):
+        with pytest.raises(InputError, match=message):
+            cj.space_weather(source)
+    with pytest.raises(InputError, match="scenario 'extreme' of space weather: expected one of low, median, high"):
+        bundled.scenario("extreme")
+    with pytest.raises(InputError, match="ensemble of 0 members"):
+        bundled.ensemble(0)
+    with pytest.raises(InputError, match="a constant can neither be continued"):
+        cj.space_weather((140.0, 15.0), forecast="bundled")
