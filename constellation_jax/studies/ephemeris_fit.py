@@ -16,13 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from constellation_jax.engine import chebyshev
+from constellation_jax.engine.kinks import Kinks
 from constellation_jax.engine.precision import x64
 from constellation_jax.outputs.ephemeris_file import FILL, IN_PIECES, Block, Pieces
 from constellation_jax.physics import sgp4
 from constellation_jax.physics.constants import WGS72
 from constellation_jax.physics.elements import Elements
 from constellation_jax.physics.sgp4 import is_deep_space
-from constellation_jax.physics.sgp4_common import ECCENTRICITY_FLOOR
 from constellation_jax.physics.status import DECAYED
 
 EXTRA: Final = 4
@@ -36,7 +36,8 @@ LOW_PERIGEE_KM: Final = 600.0
 QUANTA_IN_TOLERANCE: Final = 50.0
 """int32 coefficients are whole multiples of a fiftieth of the tolerance: with 22 of them, rounding takes 0.4 of it at the very
 worst, and 1 m reaches out to 42,949 km."""
-PACKED_SHARE: Final = 0.9
+PACKED_SHARE: Final = 0.7
+"""Share of satellites within the range of int32; the others are in pieces, at twice the size and more work."""
 REGULAR_SHARE: Final = 0.985
 """Share of satellites that a whole span has to serve; the others are in pieces, which cost more."""
 _ECCENTRIC: Final = 0.05
@@ -120,7 +121,12 @@ class Fitter:
         eccentricity = np.asarray(elements.eccentricity)
         perigee_km = semi_major_axis_km(elements) * (1.0 - eccentricity) - WGS72.equatorial_radius_km
         self._watched = (eccentricity > _ECCENTRIC) & (perigee_km < LOW_PERIGEE_KM)
-        self._mean_eccentricity = self._near_eccentricity()
+        near = np.flatnonzero(~self._deep)
+        coefficients = None
+        if len(near):
+            own = jax.tree.map(lambda v: np.asarray(v)[near], elements)
+            coefficients = jax.tree.map(lambda v: v[: len(near)], _initialise(own, "near_earth").near)
+        self._kinks = Kinks(coefficients, near, since_epoch[near])
         self.failure = np.zeros(count, np.int8)
         """Status that each satellite keeps from now on; 0 where it has not failed."""
         self._alive_before = np.zeros(count, bool)
@@ -136,7 +142,8 @@ class Fitter:
             status: the same for the status.
         """
         series, rejected = self._regular(values)
-        rejected |= self._kinked(edges)
+        kinks = self._kinks.between(edges)
+        rejected[kinks[:2]] = True
         failed = status != 0
         ended = failed.all(axis=1)
         # Failed at every node of this span and at the end of the one before: the whole span is gone
@@ -148,32 +155,11 @@ class Fitter:
         flags = np.where(self.failure != 0, self.failure, flags)
         span, satellite = np.nonzero((rejected | failed.any(axis=1)) & (flags == 0))
         flags[span, satellite] = IN_PIECES
-        pieces = self._cut(satellite, edges[span], edges[span + 1])
+        pieces = self._cut(*_intervals(edges, span, satellite, *(k[flags[kinks[:2]] == IN_PIECES] for k in kinks)))
         pieces = self._latch(pieces, edges, flags)
         span, satellite = np.nonzero(flags)
         series[:, span, :, satellite] = FILL if self.design.quantum_km else np.nan
         return Block(series, flags, pieces)
-
-    def _near_eccentricity(self) -> tuple[NDArray[np.float64], ...]:
-        """Mean eccentricity of SGP4: value at the epoch, rate per minute, amplitude. Deep-space orbits: 1, 0, 0."""
-        near = np.flatnonzero(~self._deep)
-        parts = np.ones(len(self._deep)), np.zeros(len(self._deep)), np.zeros(len(self._deep))
-        if len(near):
-            own = _initialise(jax.tree.map(lambda v: np.asarray(v)[near], self._elements), "near_earth").near
-            for part, values in zip(parts, (*own.eccentricity, own.bstar_cc5), strict=True):
-                part[near] = values[: len(near)]
-        return parts
-
-    def _kinked(self, edges: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Where drag takes the mean eccentricity through the least one that SGP4 allows, shape (spans, satellites).
-
-        The orbit has kinks there, some metres deep and perhaps shorter than the distance between two nodes.
-        """
-        start, rate, amplitude = self._mean_eccentricity
-        at_edges = start + rate * (self._since_epoch + edges[:, None] / 60e9)
-        low = np.minimum(at_edges[:-1], at_edges[1:]) - np.abs(amplitude)
-        high = np.maximum(at_edges[:-1], at_edges[1:]) + np.abs(amplitude)
-        return np.asarray((low < ECCENTRICITY_FLOOR) & (high > ECCENTRICITY_FLOOR) & (self.failure == 0))
 
     def _regular(self, values: tuple[NDArray[np.float64], ...]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """Coefficients (3, spans, degrees, satellites), and where they do not do (spans, satellites)."""
@@ -296,6 +282,26 @@ class Fitter:
             return values, status
 
         return evaluate
+
+
+def _intervals(
+    edges: NDArray[np.int64],
+    span: NDArray[np.intp],
+    satellite: NDArray[np.intp],
+    kink_span: NDArray[np.intp],
+    kink_satellite: NDArray[np.intp],
+    kink: NDArray[np.int64],
+) -> tuple[NDArray[np.intp], NDArray[np.int64], NDArray[np.int64]]:
+    """Satellite, start and stop of the parts of spans between kinks."""
+    owner = np.concatenate([satellite, kink_satellite])
+    start = np.concatenate([edges[span], kink])
+    stop = edges[np.concatenate([span, kink_span]) + 1]
+    order = np.lexsort((start, owner))
+    owner, start, stop = owner[order], start[order], stop[order]
+    follows = owner[1:] == owner[:-1]
+    stop[:-1] = np.where(follows, np.minimum(stop[:-1], start[1:]), stop[:-1])
+    long = stop > start
+    return owner[long], start[long], stop[long]
 
 
 def left_out(first_pair: NDArray[np.float64], second_pair: NDArray[np.float64]) -> NDArray[np.float64]:

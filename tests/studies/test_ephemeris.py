@@ -126,6 +126,30 @@ def test_velocity_is_the_derivative_of_the_position(made: Path) -> None:
         np.testing.assert_allclose(here[velocity].values[inside], slope[inside], rtol=0, atol=2e-7)  # km/s
 
 
+def test_kinks_of_sgp4_end_pieces(tmp_path: Path) -> None:
+    # drag takes the mean eccentricity through the least one, with a swing about it in each revolution
+    catalog = cj.Catalog.from_columns(
+        {
+            "epoch_day": 61275,
+            "epoch_fraction": 0.25,
+            "mean_motion_rev_per_day": 15.6,
+            "eccentricity": [5e-6, 1.5e-5],
+            "inclination_deg": 53.0,
+            "raan_deg": 10.0,
+            "arg_perigee_deg": [20.0, 200.0],
+            "mean_anomaly_deg": 30.0,
+            "bstar": 0.03,
+        }
+    )
+    cj.ephemeris_to(tmp_path / "kinks.nc", catalog, START, "12h")
+    times = np.sort(random_times(20_000, hours=12.0))
+    with cj.open_ephemeris(tmp_path / "kinks.nc") as file:
+        found = file.at(times)
+    with xr.open_dataset(tmp_path / "kinks.nc") as plain:
+        assert plain.sizes["piece"] > 20
+    assert difference(found, cj.propagate(catalog, times, variables="position"), "x y z").max() < 1.0
+
+
 def test_failure_is_at_the_right_instant(fleet: cj.Catalog, made: Path) -> None:
     hours = START + np.arange(28) * HOUR
     with cj.open_ephemeris(made) as file:
@@ -212,7 +236,9 @@ def test_what_is_known_of_each_object_comes_back(fleet: cj.Catalog, made: Path) 
         assert set(found.coords) == set(expected.coords)
         for name in expected.coords:
             np.testing.assert_array_equal(found[name].values, expected[name].values)
-            assert found[name].attrs == expected[name].attrs, name
+            assert found[name].attrs.keys() == expected[name].attrs.keys() - {"units", "calendar"}, name
+            for key, value in found[name].attrs.items():
+                np.testing.assert_array_equal(value, expected[name].attrs[key])
         assert (file.start, file.stop) == (START, START + 27 * HOUR)
         assert repr(file).startswith("<Ephemeris of 14 objects, 2026-08-23T06:00:00")
     with xr.open_dataset(made) as plain:  # without this package
@@ -300,6 +326,7 @@ def test_a_process_killed_within_a_block_leaves_the_blocks_before(tmp_path: Path
 
 
 def test_real_catalogue(shared_data: Path, tmp_path: Path) -> None:
+    # Odd ones and a sample of the others, enough of them that the packing is that of a usual catalogue
     whole = cj.read_catalog(shared_data / "catalogs" / "active_2026-08-22.omm.csv.gz")
     apogee = (whole.mean_altitude_km + 6378.0) * (1.0 + whole.eccentricity)
     odd = (
@@ -308,10 +335,10 @@ def test_real_catalogue(shared_data: Path, tmp_path: Path) -> None:
         | (apogee > 43_000.0)
         | (np.abs(whole.bstar) > 0.02)
     )
-    some = whole[odd | (np.arange(len(whole)) % 100 == 0)]
+    some = whole[odd | (np.arange(len(whole)) % 20 == 0)]
     start = np.datetime64("2026-08-30", "ns")
     cj.ephemeris_to(tmp_path / "real.nc", some, start, "1d")
-    times = np.sort(start + np.random.default_rng(2).integers(0, 86_400 * 10**9, 2000).astype("timedelta64[ns]"))
+    times = np.sort(start + np.random.default_rng(2).integers(0, 86_400 * 10**9, 1000).astype("timedelta64[ns]"))
     with cj.open_ephemeris(tmp_path / "real.nc") as file:
         found = file.at(times)
     expected = cj.propagate(some, times, variables="position")

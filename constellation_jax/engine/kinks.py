@@ -1,0 +1,68 @@
+"""Kinks of SGP4: where the mean eccentricity goes through the least one that it allows.
+
+Drag carries it there, or makes it swing about that value once a revolution. The orbit is continuous, its derivative is not, and a
+polynomial across misses by metres. On the host, in NumPy.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import jax
+import numpy as np
+from numpy.typing import NDArray
+
+from constellation_jax.physics.fastmath import horner
+from constellation_jax.physics.sgp4_common import ECCENTRICITY_FLOOR
+from constellation_jax.physics.sgp4_near import NearEarth
+
+_GRID: Final = 121
+"""Points of an interval between which a change of sign is looked for: a minute apart in two hours."""
+
+
+class Kinks:
+    """Finds the kinks of near-Earth satellites.
+
+    Args:
+        coefficients: NumPy arrays of shape (n,); None where n is 0.
+        members: what the satellites are called in the results, shape (n,).
+        since_epoch: minutes from each epoch to the instant that nanoseconds are counted from.
+    """
+
+    def __init__(
+        self, coefficients: NearEarth | None, members: NDArray[np.intp], since_epoch: NDArray[np.float64]
+    ) -> None:
+        self._coefficients = coefficients
+        self._members = members
+        self._since_epoch = since_epoch
+
+    def between(self, edges: NDArray[np.int64]) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.int64]]:
+        """Every kink between edges (nanoseconds, ascending): number of the interval, member, and nanoseconds."""
+        near: Any = self._coefficients
+        if near is None:
+            return np.zeros(0, np.intp), np.zeros(0, np.intp), np.zeros(0, np.int64)
+        at_edges = horner(self._since_epoch + edges[:, None] / 60e9, near.eccentricity)
+        low = np.minimum(at_edges[:-1], at_edges[1:]) - np.abs(near.bstar_cc5)
+        high = np.maximum(at_edges[:-1], at_edges[1:]) + np.abs(near.bstar_cc5)
+        interval, row = np.nonzero((low < ECCENTRICITY_FLOOR) & (high > ECCENTRICITY_FLOOR))
+        own = jax.tree.map(lambda v: v[row][:, None], near)
+        offset = self._since_epoch[row][:, None]
+        start, stop = edges[interval, None], edges[interval + 1, None]
+        grid = start + (stop - start) * np.linspace(0.0, 1.0, _GRID)
+        side = _above(own, grid / 60e9 + offset)
+        pair, step = np.nonzero(side[:, 1:] != side[:, :-1])
+        left, right, before = (v[pair, k][:, None] for v, k in ((grid, step), (grid, step + 1), (side, step)))
+        own, offset = jax.tree.map(lambda v: v[pair], own), offset[pair]
+        while len(pair) and np.max(right - left) > 1.0:
+            middle = 0.5 * (left + right)
+            same = _above(own, middle / 60e9 + offset) == before
+            left, right = np.where(same, middle, left), np.where(same, right, middle)
+        return interval[pair], self._members[row[pair]], np.rint(right[:, 0]).astype(np.int64)
+
+
+def _above(c: Any, minutes: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Whether the mean eccentricity, as `sgp4_near.evaluate` has it, is above the least one."""
+    mean_anomaly = horner(minutes, c.mean_anomaly)
+    moved = c.xmcof * ((1.0 + c.eta * np.cos(mean_anomaly)) ** 3 - c.delmo) + horner(minutes, c.turn)
+    eccentricity = horner(minutes, c.eccentricity) - c.bstar_cc5 * np.sin(mean_anomaly + moved)
+    return np.asarray(eccentricity > ECCENTRICITY_FLOOR)
