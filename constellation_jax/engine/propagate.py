@@ -300,10 +300,11 @@ class Engine:
         Returns:
             km, shapes (coefficients, satellites) and (satellites,).
         """
-        size = np.sqrt(sum((matrix @ values) ** 2 for values in nodes[:3]))
-        if "altitude" in self._at_nodes:
-            size = size + np.abs(matrix @ nodes[self._at_nodes.index("altitude")])
-        return size, np.sqrt((nodes[0] ** 2 + nodes[1] ** 2 + nodes[2] ** 2).min(axis=0))
+        with np.errstate(over="ignore", invalid="ignore"):  # what has failed may have any value
+            size = np.sqrt(sum((matrix @ values) ** 2 for values in nodes[:3]))
+            if "altitude" in self._at_nodes:
+                size = size + np.abs(matrix @ nodes[self._at_nodes.index("altitude")])
+            return size, np.sqrt((nodes[0] ** 2 + nodes[1] ** 2 + nodes[2] ** 2).min(axis=0))
 
     def _cut(
         self,
@@ -365,13 +366,14 @@ class Engine:
         matrix, tail = self._matrices(chunk, order, dtype)
         if self._devices.platform == "cpu":
             nodes = self._devices.fetch(filled.values)[:, :order, : tile.count]
-            for name, values in zip(variables, nodes, strict=True):
-                if name in out:  # NumPy's product writes where the results belong, without a copy between
-                    target = out[name][rows]
-                    if isinstance(tile.columns, slice) and target.dtype == values.dtype:
-                        np.matmul(matrix, values, out=target[:, tile.columns])
-                    else:
-                        target[:, tile.columns] = matrix @ values
+            with np.errstate(over="ignore", invalid="ignore"):
+                for name, values in zip(variables, nodes, strict=True):
+                    if name in out:  # NumPy's product writes where the results belong, without a copy between
+                        target = out[name][rows]
+                        if isinstance(tile.columns, slice) and target.dtype == values.dtype:
+                            np.matmul(matrix, values, out=target[:, tile.columns])
+                        else:
+                            target[:, tile.columns] = matrix @ values
         else:
             nodes = self._devices.fetch(filled.values[:, :order])[..., : tile.count]
             interpolated = self._devices.fetch(self._devices.loop(tiles.interpolate)(matrix, filled.values))

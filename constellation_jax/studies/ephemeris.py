@@ -116,7 +116,7 @@ def ephemeris_to(
     )  # fmt: skip
     x = np.append(chebyshev.nodes(design.nodes), 1.0)
     at = 0.5 * (offsets[:-1] + offsets[1:])[:, None] + 0.5 * np.diff(offsets)[:, None] * x
-    engine = Engine(catalog.elements, _grid(edges[0], at.ravel()), Request(AXES))
+    engine = Engine(catalog.elements, _grid(edges[0], at.ravel()), Request(AXES, dense=False))
     engine.warm_up()
     since_epoch = minutes_since(edges[:1], catalog.epoch_day, catalog.epoch_fraction)[0]
     fitter = Fitter(catalog.elements, since_epoch, design)
@@ -189,7 +189,7 @@ def _pilot(catalog: Catalog, start: np.datetime64, ends: NDArray[np.int64], tole
     some = catalog[np.unique(np.linspace(0, len(catalog) - 1, PILOT_OBJECTS).astype(np.intp))]
     at = 0.5 * ends.sum() + 0.5 * (ends[1] - ends[0]) * chebyshev.nodes(PILOT_NODES)
     values = _allocate(PILOT_NODES, len(some))
-    Engine(some.elements, _grid(start, at), Request(AXES)).run(0, PILOT_NODES, values)
+    Engine(some.elements, _grid(start, at), Request(AXES, dense=False)).run(0, PILOT_NODES, values)
     sizes = [np.abs(chebyshev.coefficients(PILOT_NODES) @ values[axis]) for axis in AXES]
     tail = np.sqrt(np.sum([np.cumsum(size[::-1], axis=0)[::-1] ** 2 for size in sizes], axis=0))
     apogee_km = semi_major_axis_km(catalog.elements) * (1.0 + catalog.eccentricity)

@@ -53,13 +53,25 @@ def _cast(tree: Any, dtype: str) -> Any:
 
 
 def _fill(frame: str, variables: tuple[str, ...], dtype: str = "float64", deep: bool = False, **static: Any) -> Kernel:
-    attitude = _column(tiles.CHUNK, 3, 3)
-    instants = tiles.Instants(_column(tiles.CHUNK), tiles.Attitude(attitude, attitude))
+    matrices = _column(tiles.CHUNK, 3, 3)
+    rows = jax.ShapeDtypeStruct((), jnp.int32)
+    instants = tiles.Instants(rows, _column(2), _column(tiles.CHUNK), matrices, matrices)
     shape = (tiles.CHUNK, WIDTH)
-    out = tiles.Outputs(dict.fromkeys(variables, _column(*shape)), jax.ShapeDtypeStruct(shape, jnp.int8))
-    arguments = _cast((_coefficients(deep), _column(), instants, out), dtype)
-    function = tiles.fill_deep if deep else tiles.fill_near
-    return Kernel(function, arguments, {"gravity": WGS72, "frame": frame, **static}, dtype)
+    out = tiles.Outputs(_column(len(variables), *shape), jax.ShapeDtypeStruct(shape, jnp.int8))
+    packed = _column(len(jax.tree.leaves(_coefficients(deep))) + 2, WIDTH)
+    static |= {"gravity": WGS72, "frame": frame, "variables": variables, "block": WIDTH}
+    function = partial(tiles.fill_deep if deep else tiles.fill_near, **static)
+    return Kernel(jax.jit(function), _cast((packed, instants, out), dtype), {}, dtype)
+
+
+def _anchored() -> Kernel:
+    packed = _column(len(jax.tree.leaves(_coefficients(deep=False))) + 2, WIDTH)
+    return Kernel(jax.jit(tiles.anchored), (packed, _column(2)))
+
+
+def _interpolate() -> Kernel:
+    arguments = _cast((_column(tiles.CHUNK, 12), _column(6, tiles.CHUNK, WIDTH)), "float32")
+    return Kernel(jax.jit(tiles.interpolate), arguments, {}, "float32")
 
 
 def _changes(coefficients: Any) -> Any:
@@ -98,7 +110,9 @@ KERNELS: dict[str, Callable[[], Kernel]] = {
     },
     "fill_deep teme state": partial(_fill, "teme", STATES, deep=True, table_length=4),
     "fill_deep itrs geodetic": partial(_fill, "itrs", GEODETIC, deep=True, table_length=4),
-    "attitude": lambda: Kernel(tiles.attitude, (_column(tiles.CHUNK),) * 3),
+    "attitude": lambda: Kernel(jax.jit(tiles.attitude), (_column(tiles.CHUNK),) * 3),
+    "anchored, packed": _anchored,
+    "interpolate": _interpolate,
     **{
         f"jacobians near {dtype} {'plain' if small else 'eccentric'}": partial(
             _jacobian, dtype, small_eccentricity=small

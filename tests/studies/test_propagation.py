@@ -70,7 +70,7 @@ def test_blocks_of_a_file_join_without_a_seam(
     some: cj.Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(propagation, "BLOCK_BYTES", 7 * len(some) * 7 * 4)  # seven steps at a time
-    cj.propagate_to(tmp_path / "parts.nc", some, TIMES)
+    cj.propagate_to(tmp_path / "parts.nc", some, TIMES, precision="float64")
     memory = cj.propagate(some, TIMES)
     with xr.open_dataset(tmp_path / "parts.nc") as file:
         np.testing.assert_allclose(file["x"], memory["x"], rtol=1e-7)
