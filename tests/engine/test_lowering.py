@@ -66,7 +66,7 @@ def _fill(frame: str, variables: tuple[str, ...], dtype: str = "float64", deep: 
 
 def _anchored() -> Kernel:
     packed = _column(len(jax.tree.leaves(_coefficients(deep=False))) + 2, WIDTH)
-    return Kernel(jax.jit(tiles.anchored), (packed, _column(2)))
+    return Kernel(jax.jit(tiles.anchored), (packed, _column(2)), {}, "mixed")
 
 
 def _interpolate() -> Kernel:

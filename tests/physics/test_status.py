@@ -15,6 +15,7 @@ def test_numbers_are_those_of_the_published_code():
         3: "perturbed_eccentricity_out_of_range",
         4: "semilatus_rectum_negative",
         6: "decayed",
+        7: "too_far_from_epoch",  # ours
     }
     assert (status.OK, status.DECAYED) == (0, 6)
 
