@@ -203,7 +203,7 @@ class EphemerisWriter(PartialFile):
         make(STATUS_VARIABLE, "i1", (SPAN, SATELLITE), status, chunksizes=(rows, len(self._catalog)), **compressed)
         along = {"chunksizes": (_PIECES_PER_CHUNK,), **compressed}
         auxiliary = {"coverage_content_type": "auxiliaryInformation"}
-        words = {"long_name": "index of the satellite that the piece belongs to, from 0", **auxiliary}
+        words = {"long_name": "index of the satellite that the piece belongs to, from 0", "units": "1", **auxiliary}
         make("piece_satellite", "i4", (PIECE,), words, **along)
         for end in ("start", "stop"):
             words = {"long_name": f"{end} of the piece, UTC", "units_metadata": "leap_seconds: utc", **auxiliary}

@@ -36,6 +36,8 @@ from constellation_jax.studies.ephemeris_evaluation import VELOCITIES, Instants,
 
 READ_BYTES: Final = 64 * 2**20
 """Coefficients that are read at a time."""
+_INSTANTS_AT_ONCE: Final = 1024
+"""Instants of a span that a thread takes at a time."""
 
 
 def open_ephemeris(path: str | os.PathLike[str]) -> Ephemeris:
@@ -219,10 +221,8 @@ class Ephemeris:
         pieces = _PieceRows(self, spans) if (flags == IN_PIECES).any() else None
         in_place = len(columns) == status.shape[1] and np.array_equal(columns, np.arange(len(columns)))
 
-        def evaluate(k: int) -> None:
-            span, part = spans[k], instants.of(spans[k])
-            if part.start == part.stop:
-                return
+        def evaluate(k: int, part: slice) -> None:
+            span = spans[k]
             series = np.empty((3, self._degrees, len(chosen)))
             for axis in range(3):
                 series[axis] = raw[axis][k][:, take]
@@ -242,7 +242,14 @@ class Ephemeris:
                 for name, values in own.items():
                     out[name][part, columns[shared]] = values
 
-        list(pool.map(evaluate, range(len(spans))))
+        parts = [(k, instants.of(span)) for k, span in enumerate(spans)]
+        tasks = [
+            pool.submit(evaluate, k, slice(first, min(first + _INSTANTS_AT_ONCE, part.stop)))
+            for k, part in parts
+            for first in range(part.start, part.stop, _INSTANTS_AT_ONCE)
+        ]
+        for one in tasks:
+            one.result()
 
     def _dataset(
         self, instants: NDArray[Any], chosen: NDArray[np.intp], out: dict[str, Any], status: Any, frame: str
