@@ -4,7 +4,8 @@
 
 Every index is passed to pymsis, so nothing is downloaded. Samples stand on a full grid of indices, days, latitudes, local times and
 altitudes, each an average over longitude; then each direction of the grid is fitted on its own, and a singular value decomposition
-keeps the part that matters. Progress and errors of the parts are printed; tests/benchmarks/test_atmosphere_speed.py measures the whole.
+keeps the part that matters. Progress and errors of the parts are printed; tests/benchmarks/test_atmosphere_speed.py
+measures the whole.
 """
 
 import datetime

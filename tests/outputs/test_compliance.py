@@ -99,8 +99,7 @@ def test_findings_of_an_ephemeris_are_the_known_ones(run, tmp_path):
     assert {f for f in found if not f.startswith(LAST_START)} == (
         (ONLY_THE_USER_KNOWS - {"comment not present"}) | NO_MAP | NOT_COMPUTED | NO_RESOLUTION
     )
-    # flags and the numbers of coefficients have neither
-    assert findings(report["acdd:1.3"]["high_priorities"]) <= {"standard_name", "units"}
+    assert findings(report["acdd:1.3"]["high_priorities"]) == {"standard_name"}
 
 
 def check(path, report):

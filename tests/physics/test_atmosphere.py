@@ -39,7 +39,7 @@ def test_orbit_means_against_pymsis(model: str) -> None:
     columns = [file[key] for key in ("f107", "f107a", "ap")] + [file["day_of_year"] + 0.5, file["altitude_km"]]
     columns += [np.radians(file["inclination_deg"]), file["node_local_time_h"] * HOUR]
     error = np.asarray(orbit_means(load_atmosphere(model), *columns)) / file[model] - 1.0
-    # 0.28 % rms and 1.3 % at worst over 5000 orbits (tests/benchmarks/test_atmosphere_speed.py); the model itself is right to 10 to 20 %
+    # 0.28 % rms and 1.3 % at worst over 5000 orbits (the benchmark of the atmosphere); the model itself is right to 10 to 20 %
     assert np.sqrt(np.mean(error**2)) < 0.004
     assert np.abs(error).max() < 0.02
     assert abs(error.mean()) < 0.001
