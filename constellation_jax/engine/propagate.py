@@ -45,9 +45,9 @@ FLOAT32_NOISE_KM = 2e-3
 """Rounding in the last coefficients of float32 states; their size was measured in float64 before."""
 MOST_NODES = 24
 """With more nodes than this in a chunk, interpolation is not quicker than evaluation."""
-NODE_COST, CHECK_COST = 0.06, 0.12
+NODE_COST, CHECK_COST = 0.12, 0.12
 """Of one node in the interpolation of one state, and of the check of a state's polynomial, in evaluations. Measured on two
-threads of a CPU with AVX-512, where the matrix product is slow in comparison: the gain begins at steps of some ten seconds."""
+threads of a CPU with AVX-512, where the matrix product is slow in comparison: the gain begins at steps of a few seconds."""
 SAFE_RADIUS_KM = 6500.0
 """A satellite that comes nearer to the Earth's centre than this may decay between two nodes."""
 

@@ -88,8 +88,8 @@ def propagate(
             in float64 all the same and are rounded.
         variables: groups: position (x y z), velocity (vx vy vz), altitude, geodetic (latitude, longitude), decay (mean_altitude,
             decay_rate). The status always comes along.
-        dense: whether states may be interpolated between Chebyshev nodes, which is done where it is quicker: at steps of some ten
-            seconds and less, and not for geodetic variables. The attribute `interpolation` says what was done.
+        dense: whether states may be interpolated between Chebyshev nodes, which is done where it is quicker: at steps of a few
+            seconds, and not for geodetic variables. The attribute `interpolation` says what was done.
         tolerance_m: largest error in position that interpolation may add, m; None: 0.001 with float64, 0.1 with float32.
         device: platform to compute on, such as "cpu" or "gpu", all of whose local devices are used; None: JAX's default.
         progress: called as work is done.

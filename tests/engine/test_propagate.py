@@ -146,7 +146,10 @@ SHORT_STEPS = cj.time_grid("2026-08-22T00:00:00Z", "25min", "5s")  # 300 instant
 
 
 @pytest.mark.parametrize(("precision", "error_km"), [("float64", 1e-6), ("float32", 8e-3)])
-def test_interpolated_states_equal_the_evaluated_ones(fleet: cj.Catalog, precision: str, error_km: float) -> None:
+def test_interpolated_states_equal_the_evaluated_ones(
+    fleet: cj.Catalog, precision: str, error_km: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_module, "NODE_COST", 0.0)  # also where it would not be quicker
     request = Request(STATE, precision=precision, dtype=precision)
     day, fraction = to_day_fraction(SHORT_STEPS)
     engine = Engine(fleet.elements, Grid(day, fraction, *(np.zeros(300),) * 3), request)
@@ -185,7 +188,10 @@ def test_a_decay_between_nodes_is_found_at_its_instant(fleet: cj.Catalog, monkey
     np.testing.assert_allclose(dense["x"], exact["x"], rtol=0, atol=MILLIMETRE_KM)
 
 
-def test_what_is_asked_for_beside_the_state_is_interpolated_as_well(fleet: cj.Catalog) -> None:
+def test_what_is_asked_for_beside_the_state_is_interpolated_as_well(
+    fleet: cj.Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_module, "NODE_COST", 0.0)
     day, fraction = to_day_fraction(SHORT_STEPS)
     grid = Grid.turning(day, fraction, 1e-6, np.linspace(1e-6, 2e-6, 300), np.zeros(300))
     outs = []
