@@ -28,6 +28,12 @@ class Grid:
     polar_y: NDArray[np.float64]
 
     @staticmethod
+    def inertial(day: NDArray[np.int64], fraction: NDArray[np.float64]) -> Grid:
+        """Without the Earth's attitude, for results in TEME."""
+        nothing = np.zeros(len(day))
+        return Grid(day, fraction, nothing, nothing, nothing)
+
+    @staticmethod
     def turning(
         day: NDArray[np.int64], fraction: NDArray[np.float64], ut1_utc_days: Any, polar_x: Any, polar_y: Any
     ) -> Grid:

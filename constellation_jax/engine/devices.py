@@ -3,6 +3,7 @@
 On one device the same loops run without the mesh: placing an argument on a mesh of one costs Python more than a tile does.
 """
 
+import os
 from collections.abc import Sequence
 from functools import cache, partial
 from typing import Any
@@ -43,6 +44,10 @@ class Devices:
         self.mesh = Mesh(np.array(found), ("satellites",))
         self.width: int = tiles.TILE.get(self.platform, tiles.TILE["gpu"]) * len(found)
         """Satellites in a tile over all devices."""
+        cpu = self.platform == "cpu"
+        # elsewhere two: one copies out while the other's tile is computed
+        self.threads: int = max(1, (os.cpu_count() or 1) // len(found)) if cpu else 2
+        """Python threads that feed them."""
 
     def block(self, dtype: str) -> int:
         """Satellites that a loop works on together."""

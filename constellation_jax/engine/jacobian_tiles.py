@@ -13,18 +13,17 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from constellation_jax.engine.tiles import CHUNK, POSITION, VELOCITY, table_entry, table_minutes
 from constellation_jax.physics import sdp4, sgp4_near
 from constellation_jax.physics.constants import GravityModel
 from constellation_jax.physics.elements import Elements
 from constellation_jax.physics.sgp4_common import Orbit
 
-STATE = ("x", "y", "z", "vx", "vy", "vz")
+STATE = (*POSITION, *VELOCITY)
 ELEMENTS = tuple(field.name for field in dataclasses.fields(Elements))[:7]
 """What the derivative is taken with respect to."""
 TILE = {"cpu": 256, "gpu": 8192, "tpu": 8192}
 """Satellites in a tile, by platform. CPU: measured; the seven tangents of each intermediate share the cache with it."""
-CHUNK = 64
-"""Instants in a chunk."""
 
 
 class Buffers(NamedTuple):
@@ -121,23 +120,19 @@ def fill_deep(
         table_length: static; steps of the resonance integrator (720 min) that the chunk can span, plus one.
         others: as in `fill_near`.
     """
-    first = jnp.trunc((offset + minutes[0]) / sdp4.STEP_MINUTES)
-    at_steps = first[None] + jnp.arange(table_length, dtype=first.dtype)[:, None]
+    start = offset + minutes[0]
 
-    def integrate(k: Array) -> tuple[sdp4.Resonance, sdp4.Resonance]:
-        # the instant only has to lie in the step that it asks for: half a step beyond its start, away from the epoch
-        t = (k + 0.5 * jnp.sign(k)) * sdp4.STEP_MINUTES
-
+    def integrate(t: Array) -> tuple[sdp4.Resonance, sdp4.Resonance]:
         def along(change: Any) -> Any:
             return jax.jvp(lambda c: sdp4.resonance_at(c, t, forward_only=True), (coefficients,), (change,))
 
         return jax.vmap(along, out_axes=(None, 0))(changes)
 
-    table, table_changes = jax.lax.map(integrate, at_steps)
+    table, table_changes = jax.lax.map(integrate, table_minutes(start, table_length))
 
     def instant(k: Array, out: Buffers) -> Buffers:
         t = offset + minutes[k]
-        entry = jnp.clip(jnp.trunc(t / sdp4.STEP_MINUTES) - first, 0, table_length - 1).astype(jnp.int32)
+        entry = table_entry(t, start, table_length)
 
         def look_up(v: Array) -> Array:
             index = jnp.broadcast_to(entry, (1, *v.shape[1:]))

@@ -14,8 +14,6 @@ each instant.
 from __future__ import annotations
 
 import dataclasses
-import os
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -27,13 +25,15 @@ from numpy.typing import NDArray
 from constellation_jax.engine import chebyshev, tiles
 from constellation_jax.engine.chunks import Chunk, Grid, attitude, cut, padded
 from constellation_jax.engine.devices import Devices
+from constellation_jax.engine.held import Held
+from constellation_jax.engine.kinds import in_pieces, split_off_deep_space, stays_small
 from constellation_jax.engine.latch import Latch, decay_times
+from constellation_jax.engine.orders import choose_order, coefficient_sizes
 from constellation_jax.engine.precision import x64
 from constellation_jax.engine.tiles import CHUNK, Instants, Outputs
-from constellation_jax.physics import kepler, sdp4, sgp4_near
+from constellation_jax.physics import sdp4, sgp4_near
 from constellation_jax.physics.constants import WGS72, GravityModel
 from constellation_jax.physics.elements import Elements
-from constellation_jax.physics.sgp4 import SAFE_NEAR_EARTH, is_deep_space
 
 FLOAT32_SPAN_MINUTES = 180.0
 """Longest chunk of the float32 kernel: with its anchor in the middle, phases stay exact to a metre."""
@@ -43,11 +43,6 @@ TOLERANCE_KM = {"float64": 1e-6, "float32": 1e-4}
 """Largest error that interpolation may add to a position, by precision."""
 FLOAT32_NOISE_KM = 2e-3
 """Rounding in the last coefficients of float32 states; their size was measured in float64 before."""
-MOST_NODES = 24
-"""With more nodes than this in a chunk, interpolation is not quicker than evaluation."""
-NODE_COST, CHECK_COST = 0.12, 0.12
-"""Of one node in the interpolation of one state, and of the check of a state's polynomial, in evaluations. Measured on two
-threads of a CPU with AVX-512, where the matrix product is slow in comparison: the gain begins at steps of a few seconds."""
 SAFE_RADIUS_KM = 6500.0
 """A satellite that comes nearer to the Earth's centre than this may decay between two nodes."""
 
@@ -110,11 +105,8 @@ class Engine:
         self._grid = grid
         self._request = request
         self._devices = devices or Devices(request.platform)
-        cpu = self._devices.platform == "cpu"
-        # elsewhere two: one copies out while the other's tile is computed
-        self._threads = max(1, (os.cpu_count() or 1) // self._devices.mesh.size) if cpu else 2
-        self._anchors_inside = cpu
-        self._local = threading.local()
+        self._anchors_inside = self._devices.platform == "cpu"
+        self._held = Held()
         self._loops: dict[Any, Any] = {}
         self._longest = FLOAT32_SPAN_MINUTES if request.precision == "float32" else LONGEST_MINUTES
         # position comes first: by it the error of an interpolation is known, and that no decay hides between two nodes
@@ -145,7 +137,7 @@ class Engine:
                     rough.append((chunk, tile, columns[again & tile.own]))
             return int(tile.own.sum()) * (chunk.last - chunk.first)
 
-        pool = ThreadPoolExecutor(self._threads)
+        pool = ThreadPoolExecutor(self._devices.threads)
         try:
             # those that run in place are done before others write over some of their columns
             in_place = [tile for tile in self._tiles if not tile.own.all()]
@@ -177,7 +169,7 @@ class Engine:
                 self._fill(tile, chunk, out, 0)
 
         kinds = {(tile.deep, tile.small_eccentricity, tile.order): tile for tile in self._tiles}
-        with ThreadPoolExecutor(self._threads) as pool:
+        with ThreadPoolExecutor(self._devices.threads) as pool:
             list(pool.map(compile_for, kinds.values()))
 
     @property
@@ -199,27 +191,27 @@ class Engine:
 
     def _prepare(self) -> None:
         e, gravity = self._elements, self._request.gravity
-        deep = np.asarray(is_deep_space(e, gravity, np))
-        near = jax.tree.map(lambda v, safe: np.where(deep, safe, v), e, SAFE_NEAR_EARTH)
-        c = self._initialise(sgp4_near.initialise, near, self.satellites)
-        ends = [self._grid.minutes_since(*self._epoch, i) for i in (0, -1)]
+        deep, near = split_off_deep_space(e, gravity)
+        c = in_pieces(_initialiser(sgp4_near.initialise, gravity), near, tiles.TILE["cpu"])
+        ends = tuple(self._grid.minutes_since(*self._epoch, i) for i in (0, -1))
         self._latch = Latch(self._grid, *self._epoch, decay_times(c.root_a, ends[1], ~deep))
-        # bound on the mean eccentricity over the grid
-        largest = np.maximum(*(np.abs(c.eccentricity[0] + c.eccentricity[1] * t) for t in ends)) + np.abs(c.bstar_cc5)
-        small = ~deep & (np.maximum(largest, np.abs(e.eccentricity)) < kepler.SMALL_ECCENTRICITY)
+        small = ~deep & stays_small(c, e, ends)
         self._near = tiles.pack(c, *self._epoch)
         self._deep = np.zeros((1, 0))
         members = np.flatnonzero(deep)
         if len(members):
-            own = self._initialise(sdp4.initialise, jax.tree.map(lambda v: v[members], e), len(members))
-            packed = tiles.pack(own, *(v[members] for v in self._epoch))
+            some = jax.tree.map(lambda v: v[members], e)
+            own = in_pieces(_initialiser(sdp4.initialise, gravity), some, tiles.TILE["cpu"])
+            packed = tiles.pack(own, some.epoch_day, some.epoch_fraction)
             self._deep = np.zeros((len(packed), self.satellites))
             self._deep[:, members] = packed
         order = np.zeros(self.satellites, np.intp)
         self._rough_from = np.zeros(self.satellites)
         self._choose_span()
         for group, is_deep in ((small, False), (deep, True)):
-            order[group] = self._choose_order(np.flatnonzero(group), deep=is_deep)
+            members = np.flatnonzero(group)
+            if self._samples and len(members):
+                order[members], self._rough_from[members] = self._choose_order(members, deep=is_deep)
         kinds = sorted({(bool(d), bool(s), int(o)) for d, s, o in zip(deep, small, order, strict=True)})
         self._tiles: list[_Tile] = []
         for is_deep, is_small, nodes in kinds:
@@ -232,79 +224,45 @@ class Engine:
                 columns, deep=is_deep, small_eccentricity=is_small, order=nodes, own=own_columns[columns]
             )
 
-    def _initialise(self, function: Any, elements: Elements, count: int) -> Any:
-        """Coefficients as NumPy arrays, made tile by tile so that the shape compiled for does not depend on the catalogue."""
-        make, width = _initialiser(function, self._request.gravity), tiles.TILE["cpu"]
-        parts = []
-        for first in range(0, count, width):
-            part = jax.tree.map(lambda v, i=first: padded(v[i : i + width], width), elements)
-            parts.append(jax.tree.map(np.asarray, make(part)))
-        return jax.tree.map(lambda *v: np.concatenate(v)[:count], *parts)
-
     def _choose_span(self) -> None:
         """The chunk that interpolation is laid out for; longer ones, of an irregular grid, are evaluated at each instant."""
         request, steps = self._request, len(self._grid.day)
         self._tolerance = request.tolerance_km or TOLERANCE_KM[request.precision]
-        firsts = sorted({0, steps // 2, max(0, steps - CHUNK)})
-        chunks = [cut(self._grid, i, min(i + CHUNK, steps), self._longest)[0] for i in firsts]
-        self._samples = [chunk for chunk in chunks if chunk.last - chunk.first > 8 and chunk.half_span > 0.0]
+        self._samples: list[Chunk] = []
+        if request.dense and not tiles.TURNING & set(request.variables):
+            firsts = sorted({0, steps // 2, max(0, steps - CHUNK)})
+            chunks = [cut(self._grid, i, min(i + CHUNK, steps), self._longest)[0] for i in firsts]
+            self._samples = [chunk for chunk in chunks if chunk.last - chunk.first > 8 and chunk.half_span > 0.0]
         self._half_span = min((chunk.half_span for chunk in self._samples), default=0.0) * (1.0 + 1e-6)
 
-    def _choose_order(self, columns: NDArray[np.intp], *, deep: bool) -> NDArray[np.intp]:
-        """Number of nodes for each satellite of a group, 0 where it is to be evaluated at each instant."""
-        turning = set(self._request.variables) & tiles.TURNING
-        if not self._request.dense or turning or not self._samples or not len(columns):
-            return np.zeros(len(columns), np.intp)
-        size = np.maximum.reduce([self._coefficient_sizes(columns, chunk, deep=deep) for chunk in self._samples])
-        left_out = np.cumsum(size[::-1], axis=0)[::-1]  # by a polynomial with k coefficients
-        enough = left_out <= 0.5 * self._tolerance
-        need = np.where(enough.any(axis=0), np.argmax(enough, axis=0), CHUNK)
-        # the cheapest: nodes that are evaluated, their interpolation, and what is left for evaluation at each instant
-        instants = max(chunk.last - chunk.first for chunk in self._samples)
-        orders = np.arange(4, MOST_NODES + 1, 2)
-        share = np.array([np.mean(need <= order) for order in orders])
-        cost = share * (orders / instants + NODE_COST * orders + CHECK_COST) + (1.0 - share)
-        best = int(np.argmin(cost))
-        order = int(orders[best])
-        if cost[best] >= 1.0:
-            return np.zeros(len(columns), np.intp)
-        # in a chunk where the last coefficients are larger than here, so is what is left out, in proportion
-        growth = np.minimum(self._tolerance / np.maximum(left_out[order], 1e-12), 10.0)
-        last = size[order - 2] + size[order - 1]
-        self._rough_from[columns] = np.where(need <= order, last, 0.0) * growth
-        return np.where(need <= order, order, 0)
-
-    def _coefficient_sizes(self, columns: NDArray[np.intp], chunk: Chunk, *, deep: bool) -> NDArray[np.float64]:
-        """Size of each coefficient of the polynomial in a chunk, km, shape (CHUNK, columns); inf where a decay is near."""
+    def _choose_order(self, columns: NDArray[np.intp], *, deep: bool) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+        """Number of nodes for each satellite of a group, and from when on they do not suffice; see `choose_order`."""
         to_coefficients = chebyshev.coefficients(CHUNK)
-        instants = self._instants(chunk, chunk.half_span * chebyshev.nodes(CHUNK), "float64")
-        sizes = []
-        for tile in self._cut(columns, deep=deep, small_eccentricity=not deep):
-            evaluate = self._loop(tile, "float64", self._at_nodes, chunk)
-            filled = evaluate(tile.coefficients, instants, self._take("nodes", len(self._at_nodes), "float64"))
-            size, lowest = self._check(to_coefficients, self._devices.fetch(filled.values)[..., : tile.count])
-            failed = self._devices.fetch(filled.status)[:, : tile.count].any(axis=0)
-            sizes.append(np.where((lowest < SAFE_RADIUS_KM) | failed, np.inf, size))
-            self._give("nodes", filled)
-        return np.concatenate(sizes, axis=1)
+        size = np.zeros((CHUNK, len(columns)))
+        for chunk in self._samples:
+            instants = self._instants(chunk, chunk.half_span * chebyshev.nodes(CHUNK), "float64")
+            first = 0
+            for tile in self._cut(columns, deep=deep, small_eccentricity=not deep):
+                evaluate = self._loop(tile, "float64", self._at_nodes, chunk)
+                filled = evaluate(tile.coefficients, instants, self._take(len(self._at_nodes), "float64"))
+                found, unsafe = self._check(to_coefficients, filled, CHUNK, tile.count)
+                part = size[:, first : first + tile.count]
+                np.maximum(part, np.where(unsafe, np.inf, found), out=part)
+                first += tile.count
+                self._give(filled)
+        return choose_order(size, max(chunk.last - chunk.first for chunk in self._samples), self._tolerance)
 
     def _check(
-        self, matrix: NDArray[np.float64], nodes: NDArray[Any]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Sizes of the coefficients that a matrix makes of values at nodes, and the smallest distance from the Earth's centre.
-
-        Args:
-            matrix: shape (coefficients, nodes).
-            nodes: shape (variables, nodes, satellites).
-
-        Returns:
-            km, shapes (coefficients, satellites) and (satellites,).
-        """
+        self, matrix: NDArray[Any], filled: Outputs, order: int, count: int
+    ) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        """Of the first `count` columns of a tile at nodes: the sizes of coefficients, and who is too low or has failed there."""
+        nodes = self._devices.fetch(filled.values)[:, :order, :count]
         with np.errstate(over="ignore", invalid="ignore"):  # what has failed may have any value
-            size = np.sqrt(sum((matrix @ values) ** 2 for values in nodes[:3]))
-            if "altitude" in self._at_nodes:
-                size = size + np.abs(matrix @ nodes[self._at_nodes.index("altitude")])
-            return size, np.sqrt((nodes[0] ** 2 + nodes[1] ** 2 + nodes[2] ** 2).min(axis=0))
+            others = [nodes[self._at_nodes.index("altitude")]] if "altitude" in self._at_nodes else []
+            size = coefficient_sizes(matrix, nodes[:3], others)
+            radius = np.sqrt((nodes[:3] ** 2).sum(axis=0).min(axis=0))
+        failed = self._devices.fetch(filled.status)[:order, :count].any(axis=0)
+        return size, ~(radius >= SAFE_RADIUS_KM) | failed
 
     def _cut(
         self,
@@ -345,14 +303,14 @@ class Engine:
             return np.zeros(tile.count, np.bool_), again
         variables = self._request.variables
         filled = self._loop(tile, dtype, variables, chunk)(
-            coefficients, self._chunk_instants(chunk, dtype), self._take("out", len(variables), self._request.dtype)
+            coefficients, self._chunk_instants(chunk, dtype), self._take(len(variables), self._request.dtype)
         )
         for name, values in zip(variables, self._devices.fetch(filled.values), strict=True):
             out[name][rows, tile.columns] = values[:count, : tile.count]
         status = self._devices.fetch(filled.status)[:count, : tile.count]
         out["status"][rows, tile.columns] = status
         failed = np.asarray(status.any(axis=0))
-        self._give("out", filled)
+        self._give(filled)
         return failed, np.zeros(tile.count, np.bool_)
 
     def _interpolate(
@@ -361,40 +319,34 @@ class Engine:
         """Writes a tile by way of nodes. Returns which of its columns are too rough for that, or too low."""
         order, variables = tile.order, self._at_nodes
         filled = self._loop(tile, dtype, variables, chunk)(
-            coefficients, self._node_instants(chunk, order, dtype), self._take("nodes", len(variables), dtype)
+            coefficients, self._node_instants(chunk, order, dtype), self._take(len(variables), dtype)
         )
         matrix, tail = self._matrices(chunk, order, dtype)
         if self._devices.platform == "cpu":
             nodes = self._devices.fetch(filled.values)[:, :order, : tile.count]
             with np.errstate(over="ignore", invalid="ignore"):
                 for name, values in zip(variables, nodes, strict=True):
-                    if name in out:  # NumPy's product writes where the results belong, without a copy between
-                        target = out[name][rows]
-                        if isinstance(tile.columns, slice) and target.dtype == values.dtype:
-                            np.matmul(matrix, values, out=target[:, tile.columns])
-                        else:
-                            target[:, tile.columns] = matrix @ values
+                    if name in out:
+                        _multiply(matrix, values, out[name][rows], tile.columns)
         else:
-            nodes = self._devices.fetch(filled.values[:, :order])[..., : tile.count]
             interpolated = self._devices.fetch(self._devices.loop(tiles.interpolate)(matrix, filled.values))
             for name, values in zip(variables, interpolated, strict=True):
                 if name in out:
                     out[name][rows, tile.columns] = values[: len(chunk.minutes), : tile.count]
-        size, lowest = self._check(tail, nodes)
+        size, unsafe = self._check(tail, filled, order, tile.count)
+        self._give(filled)
         limit = tile.rough_from + (FLOAT32_NOISE_KM if dtype == "float32" else 0.0)
-        failed = self._devices.fetch(filled.status)[:order, : tile.count].any(axis=0)
-        self._give("nodes", filled)
-        return ~(size.sum(axis=0) <= limit) | (lowest < SAFE_RADIUS_KM) | failed
+        return ~(size.sum(axis=0) <= limit) | unsafe
 
     def _loop(self, tile: _Tile, dtype: str, variables: tuple[str, ...], chunk: Chunk) -> Any:
         """The compiled loop that evaluates a tile."""
-        steps = int(2.0 * chunk.half_span / sdp4.STEP_MINUTES) + 2 if tile.deep else 0
-        key = (tile.deep, tile.small_eccentricity, dtype, variables, steps)
+        length = tiles.table_length(2.0 * chunk.half_span) if tile.deep else 0
+        key = (tile.deep, tile.small_eccentricity, dtype, variables, length)
         if key not in self._loops:
             static: dict[str, Any] = {"variables": variables, "frame": self._request.frame}
             static |= {"gravity": self._request.gravity, "block": self._devices.block(dtype)}
             if tile.deep:
-                loop = self._devices.loop(tiles.fill_deep, table_length=1 << (steps - 1).bit_length(), **static)
+                loop = self._devices.loop(tiles.fill_deep, table_length=length, **static)
             else:
                 loop = self._devices.loop(tiles.fill_near, small_eccentricity=tile.small_eccentricity, **static)
             self._loops[key] = loop
@@ -402,11 +354,11 @@ class Engine:
 
     def _chunk_instants(self, chunk: Chunk, dtype: str) -> Instants:
         key = ("instants", chunk.first, chunk.last, dtype)
-        return self._kept(key, lambda: self._instants(chunk, chunk.minutes, dtype))
+        return self._held.kept(key, lambda: self._instants(chunk, chunk.minutes, dtype))
 
     def _node_instants(self, chunk: Chunk, order: int, dtype: str) -> Instants:
         key = ("nodes", chunk.first, chunk.last, order, dtype)
-        return self._kept(key, lambda: self._instants(chunk, chunk.half_span * chebyshev.nodes(order), dtype))
+        return self._held.kept(key, lambda: self._instants(chunk, chunk.half_span * chebyshev.nodes(order), dtype))
 
     def _instants(self, chunk: Chunk, minutes: NDArray[np.float64], dtype: str) -> Instants:
         turn = spin = np.zeros((CHUNK, 3, 3))
@@ -420,7 +372,7 @@ class Engine:
 
     def _middle(self, chunk: Chunk) -> Any:
         key = ("middle", chunk.first, chunk.last)
-        return self._kept(key, lambda: self._devices.put(np.array([chunk.day, chunk.fraction]), replicated=True))
+        return self._held.kept(key, lambda: self._devices.put(np.array([chunk.day, chunk.fraction]), replicated=True))
 
     def _matrices(self, chunk: Chunk, order: int, dtype: str) -> tuple[Any, NDArray[Any]]:
         """From nodes to the instants of a chunk, and to the last two coefficients."""
@@ -431,25 +383,22 @@ class Engine:
                 matrix = self._devices.put(padded(matrix.T, CHUNK).T, replicated=True)
             return matrix, chebyshev.coefficients(order)[-2:].astype(dtype)
 
-        return self._kept(("matrices", chunk.first, chunk.last, order, dtype), make)
+        return self._held.kept(("matrices", chunk.first, chunk.last, order, dtype), make)
 
-    def _kept(self, key: tuple[Any, ...], make: Callable[[], Any]) -> Any:
-        """Made once for the tiles of a chunk, by each thread for itself."""
-        kept = self._local.__dict__.setdefault("kept", {})
-        if key not in kept:
-            if len(kept) >= 8:
-                kept.clear()
-            kept[key] = make()
-        return kept[key]
+    def _take(self, variables: int, dtype: str) -> Outputs:
+        found: Outputs = self._held.take((variables, dtype), lambda: self._devices.buffers(variables, dtype))
+        return found
 
-    def _take(self, name: str, variables: int, dtype: str) -> Outputs:
-        """Memory for results, out of what this thread has given back."""
-        held = self._local.__dict__.setdefault("buffers", {})
-        found = held.pop((name, variables, np.dtype(dtype)), None)
-        return self._devices.buffers(variables, dtype) if found is None else found
+    def _give(self, buffers: Outputs) -> None:
+        self._held.give((buffers.values.shape[0], str(buffers.values.dtype)), buffers)
 
-    def _give(self, name: str, buffers: Outputs) -> None:
-        self._local.buffers[name, buffers.values.shape[0], np.dtype(buffers.values.dtype)] = buffers
+
+def _multiply(matrix: NDArray[Any], values: NDArray[Any], rows: NDArray[Any], columns: Any) -> None:
+    """Writes a matrix product into columns of some rows, where it can without a copy between."""
+    if isinstance(columns, slice) and rows.dtype == values.dtype:
+        np.matmul(matrix, values, out=rows[:, columns])
+    else:
+        rows[:, columns] = matrix @ values
 
 
 _initialisers: dict[tuple[Any, GravityModel], Any] = {}

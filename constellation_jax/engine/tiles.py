@@ -120,20 +120,42 @@ def fill_deep(
 
     def orbit_of(first: Array) -> Callable[[Array], dict[str, Array]]:
         c, t0 = _unpack(sdp4.initialise, _columns(coefficients, first, block), instants.middle)
-        step = jnp.trunc((t0 + instants.minutes[0]) / sdp4.STEP_MINUTES)
-        at_steps = step[None] + jnp.arange(table_length, dtype=step.dtype)[:, None]
-        # the instant only has to lie in the step that it asks for: half a step beyond its start, away from the epoch
-        table = jax.lax.map(lambda n: sdp4.resonance_at(c, (n + 0.5 * jnp.sign(n)) * sdp4.STEP_MINUTES), at_steps)
+        start = t0 + instants.minutes[0]
+        table = jax.lax.map(lambda t: sdp4.resonance_at(c, t), table_minutes(start, table_length))
 
         def orbit_at(k: Array) -> dict[str, Array]:
             t = t0 + instants.minutes[k]
-            entry = jnp.clip(jnp.trunc(t / sdp4.STEP_MINUTES) - step, 0, table_length - 1).astype(jnp.int32)
+            entry = table_entry(t, start, table_length)
             resonance = jax.tree.map(lambda v: jnp.take_along_axis(v, entry[None], axis=0)[0], table)
             return sdp4.evaluate(c, t, resonance, t - resonance.atime, gravity)._asdict()
 
         return orbit_at
 
     return _each(out, instants, orbit_of, variables, frame, block)
+
+
+def table_length(minutes: float) -> int:
+    """Entries of a table of the resonance integrator for a span: a power of two, so that few lengths are compiled."""
+    steps = int(minutes / sdp4.STEP_MINUTES) + 2
+    return 1 << (steps - 1).bit_length()
+
+
+def table_minutes(start: Array, length: int) -> Array:
+    """Instants at which the integrator stands at each entry of a table. Shape (length, satellites).
+
+    Args:
+        start: first instant that the table is for, minutes since each epoch.
+        length: static.
+    """
+    steps = jnp.trunc(start / sdp4.STEP_MINUTES)[None] + jnp.arange(length, dtype=start.dtype)[:, None]
+    # an instant only has to lie in the step that it asks for: half a step beyond its start, away from the epoch
+    return (steps + 0.5 * jnp.sign(steps)) * sdp4.STEP_MINUTES
+
+
+def table_entry(t: Array, start: Array, length: int) -> Array:
+    """Entry of the table for instants t, minutes since each epoch. Shape (satellites,), int32."""
+    steps = jnp.trunc(t / sdp4.STEP_MINUTES) - jnp.trunc(start / sdp4.STEP_MINUTES)
+    return jnp.clip(steps, 0, length - 1).astype(jnp.int32)
 
 
 def interpolate(matrix: Array, nodes: Array) -> Array:

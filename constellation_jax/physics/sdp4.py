@@ -1,7 +1,7 @@
 """SDP4: orbits with a period of 225 minutes or more, with the Moon, the Sun and the 12 h and 24 h resonances.
 
 As in sgp4_near, everything secular is a polynomial in the time since an anchor. The resonances are integrated in steps of 720
-minutes from the epoch, as the standard has it: `resonance_at` does so for one instant, `resonance_table` once for many instants.
+minutes from the epoch, as the standard has it: `resonance_at` does so for one instant.
 
 Variable names inside the functions are those of Vallado's sgp4unit (dscom, dsinit, dspace, dpper).
 
@@ -198,7 +198,7 @@ def evaluate(
     """State of one satellite t minutes after the anchor of its coefficients.
 
     Args:
-        resonance: where the integrator stands (`resonance_at`, `resonance_table`).
+        resonance: where the integrator stands (`resonance_at`).
         ft: minutes from there to the instant.
         small_eccentricity: static; True where the eccentricity stays below `kepler.SMALL_ECCENTRICITY`.
     """
@@ -263,24 +263,6 @@ def resonance_at(c: DeepSpace, t: Array, *, forward_only: bool = False) -> Reson
     integrate = _integrate_steps if forward_only else _integrate
     xli, xni = integrate(stacked, steps, direction)
     return Resonance(xli, xni, steps * direction * STEP_MINUTES)
-
-
-def resonance_table(c: DeepSpace, backward: int, forward: int) -> Resonance:
-    """The integrator at every step from -backward to forward (static counts); arrays get a leading axis of that length.
-
-    Entry k stands at (k - backward) * 720 minutes after the epoch. Coefficients anchored at the epoch.
-    """
-
-    def run(direction: float, length: int) -> Resonance:
-        def step(r: Resonance, _: None) -> tuple[Resonance, Resonance]:
-            r = _advance(c, r, direction)
-            return r, r
-
-        return jax.lax.scan(step, start, None, length=length)[1]
-
-    start = Resonance(c.lambda_epoch, c.mean_motion, jnp.zeros_like(c.mean_motion))
-    before, after = run(-1.0, backward), run(1.0, forward)
-    return jax.tree.map(lambda b, s, a: jnp.concatenate([b[::-1], s[None], a]), before, start, after)
 
 
 def _integrate_steps(parameters: Array, steps: Array, direction: Array) -> tuple[Array, Array]:

@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import time
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +24,7 @@ from constellation_jax.inputs.catalog import Catalog
 from constellation_jax.inputs.times import Duration, Time, minutes_since, parse_duration, parse_time, to_day_fraction
 from constellation_jax.outputs.ephemeris_file import AXES, EphemerisWriter
 from constellation_jax.studies.ephemeris_fit import Design, Fitter, design_for, semi_major_axis_km
-from constellation_jax.studies.propagation import Progress, _counted, _peak_memory_bytes
+from constellation_jax.studies.runs import Progress, RunReport, Stopwatch, counted, in_blocks
 
 BLOCK_BYTES = 192 * 2**20
 """Size of the positions that one block takes in memory; two blocks are there at a time."""
@@ -37,11 +35,9 @@ _SECONDS_PER_DAY_NS = 86_400_000_000_000
 
 
 @dataclasses.dataclass(frozen=True)
-class EphemerisReport:
-    """What a run to an ephemeris did."""
+class EphemerisReport(RunReport):
+    """What `ephemeris_to` did. Its compilation includes the choice of the degrees, its writing the fits."""
 
-    path: Path
-    satellites: int
     spans: int
     degrees: int
     """Coefficients of a series."""
@@ -49,18 +45,6 @@ class EphemerisReport:
     """Series for parts of spans."""
     states: int
     """States that SGP4 was evaluated for."""
-    failed: int
-    """Satellites whose status is not 0 at the end."""
-    compile_s: float
-    """Coefficients of SGP4, choice of the degrees, and compilation where the cache had none."""
-    compute_s: float
-    write_s: float
-    """Fitting and writing, at the same time as the computation of the block that follows."""
-    wall_s: float
-    peak_memory_bytes: int
-    """Largest resident size of the process so far; 0 where the system does not tell."""
-    bytes: int
-    """Size of the file."""
 
 
 def ephemeris_to(
@@ -97,14 +81,14 @@ def ephemeris_to(
         InputError: no object; a start, length, span or tolerance that cannot be; the file exists, or its folder does not.
         OutputError: the file could not be written, such as on a full disk; the message says what is left in `PATH.partial`.
     """
-    begin = time.perf_counter()
+    clock = Stopwatch()
     edges = _edges(start, duration, span)
     if not 0.001 <= tolerance_m < np.inf:
         raise InputError(f"tolerance_m {tolerance_m}: expected a number of metres from 0.001 on")
     if not len(catalog):
         raise InputError("catalogue: no objects; there is nothing to propagate")
     offsets = (edges - edges[0]).astype(np.int64)
-    design = _pilot(catalog, edges[0], offsets[:2], tolerance_m)
+    design = clock("compile", _pilot, catalog, edges[0], offsets[:2], tolerance_m)
     per_span = design.nodes + 1
     spans, satellites = len(edges) - 1, len(catalog)
     block = max(1, BLOCK_BYTES // (satellites * per_span * 3 * 8))
@@ -116,34 +100,31 @@ def ephemeris_to(
     )  # fmt: skip
     x = np.append(chebyshev.nodes(design.nodes), 1.0)
     at = 0.5 * (offsets[:-1] + offsets[1:])[:, None] + 0.5 * np.diff(offsets)[:, None] * x
-    engine = Engine(catalog.elements, _grid(edges[0], at.ravel()), Request(AXES, dense=False))
-    engine.warm_up()
-    since_epoch = minutes_since(edges[:1], catalog.epoch_day, catalog.epoch_fraction)[0]
-    fitter = Fitter(catalog.elements, since_epoch, design)
-    spent = {"compile": time.perf_counter() - begin, "compute": 0.0, "write": 0.0}
-    counted = _counted(progress, at.size * satellites)
-    buffers = [_allocate(block * per_span, satellites) for _ in range(2)]
+
+    def make() -> tuple[Engine, Fitter]:
+        engine = Engine(catalog.elements, _grid(edges[0], at.ravel()), Request(AXES, dense=False))
+        engine.warm_up()
+        since_epoch = minutes_since(edges[:1], catalog.epoch_day, catalog.epoch_fraction)[0]
+        return engine, Fitter(catalog.elements, since_epoch, design)
+
+    engine, fitter = clock("compile", make)
+    count = counted(progress, at.size * satellites)
 
     def store(first: int, last: int, part: Arrays) -> None:
-        since = time.perf_counter()
         shaped = {name: values.reshape(last - first, per_span, satellites) for name, values in part.items()}
         values = (shaped["x"], shaped["y"], shaped["z"])
         writer.write(fitter.fit(offsets[first : last + 1], values, shaped["status"]))
-        spent["write"] += time.perf_counter() - since
 
-    with writer, ThreadPoolExecutor(1, thread_name_prefix="netcdf") as pen:
-        writing: Future[None] | None = None
-        for k, first in enumerate(range(0, spans, block)):
-            last = min(first + block, spans)
-            part = {name: values[: (last - first) * per_span] for name, values in buffers[k % 2].items()}
-            since = time.perf_counter()
-            engine.run(first * per_span, last * per_span, part, counted)
-            spent["compute"] += time.perf_counter() - since
-            if writing is not None:
-                writing.result()  # the block before: its failure ends the run here
-            writing = pen.submit(store, first, last, part)
-        if writing is not None:
-            writing.result()
+    with writer:
+        in_blocks(
+            spans,
+            block,
+            [_allocate(block * per_span, satellites) for _ in range(2)],
+            lambda first, last, part: engine.run(first * per_span, last * per_span, part, count),
+            store,
+            clock,
+            rows=per_span,
+        )
     return EphemerisReport(
         path=Path(path),
         satellites=satellites,
@@ -152,12 +133,7 @@ def ephemeris_to(
         pieces=writer.pieces_written,
         states=at.size * satellites,
         failed=int(np.count_nonzero(fitter.failure)),
-        compile_s=spent["compile"],
-        compute_s=spent["compute"],
-        write_s=spent["write"],
-        wall_s=time.perf_counter() - begin,
-        peak_memory_bytes=_peak_memory_bytes(),
-        bytes=Path(path).stat().st_size,
+        **clock.report(Path(path)),
     )
 
 
@@ -179,9 +155,8 @@ def _grid(start: np.datetime64, offsets_ns: NDArray[np.float64]) -> Grid:
     day, fraction = to_day_fraction(np.array([start]))
     total = fraction[0] * _SECONDS_PER_DAY_NS + offsets_ns
     days = np.floor(total / _SECONDS_PER_DAY_NS)
-    nothing = np.zeros(len(total))
     rest = (total - days * _SECONDS_PER_DAY_NS) / _SECONDS_PER_DAY_NS
-    return Grid(day[0] + days.astype(np.int64), rest, nothing, nothing, nothing)  # TEME: no attitude of the Earth
+    return Grid.inertial(day[0] + days.astype(np.int64), rest)
 
 
 def _pilot(catalog: Catalog, start: np.datetime64, ends: NDArray[np.int64], tolerance_m: float) -> Design:

@@ -6,15 +6,15 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 
+from constellation_jax.engine.chunks import Grid
 from constellation_jax.engine.jacobian_tiles import STATE
 from constellation_jax.engine.jacobians import JacobianEngine
-from constellation_jax.errors import InputError
 from constellation_jax.inputs.catalog import Catalog
 from constellation_jax.inputs.times import as_times, to_day_fraction
-from constellation_jax.inputs.toml_lines import suggest
 from constellation_jax.outputs.dataset import make_dataset
 from constellation_jax.outputs.jacobian import add_jacobian
-from constellation_jax.studies.propagation import PRECISIONS, Progress
+from constellation_jax.studies.propagation import check_run
+from constellation_jax.studies.runs import Progress, counted
 
 
 def jacobians(
@@ -39,25 +39,13 @@ def jacobians(
     Raises:
         InputError: no object, no instant, or an unknown precision.
     """
-    if precision not in PRECISIONS:
-        raise InputError(
-            f"precision {precision!r}: unknown; known are {', '.join(PRECISIONS)}{suggest(precision, PRECISIONS)}"
-        )
-    if not len(catalog):
-        raise InputError("catalogue: no objects; there is nothing to propagate")
+    check_run(catalog, precision)
     instants = as_times(times)
     order = np.argsort(instants, kind="stable")
-    engine = JacobianEngine(catalog.elements, *to_day_fraction(instants[order]), precision=precision)
+    grid = Grid.inertial(*to_day_fraction(instants[order]))
+    engine = JacobianEngine(catalog.elements, grid, precision=precision)
     out = engine.allocate()
-    total, done = len(instants) * len(catalog), 0
-
-    def count(states: int) -> None:
-        nonlocal done
-        done += states
-        if progress is not None:
-            progress(done, total)
-
-    engine.run(out, count)
+    engine.run(out, counted(progress, len(instants) * len(catalog)))
     if np.any(np.diff(order) != 1):
         back = np.argsort(order)
         out = type(out)(*(values[back] for values in out))

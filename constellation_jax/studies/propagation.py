@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import sys
-import time
-from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -27,6 +23,7 @@ from constellation_jax.outputs.dataset import make_dataset
 from constellation_jax.outputs.netcdf import NetCDFWriter
 from constellation_jax.outputs.variables import STATUS_VARIABLE, check_frame, resolve_groups
 from constellation_jax.physics.constants import SECONDS_PER_DAY
+from constellation_jax.studies.runs import Progress, RunReport, Stopwatch, counted, in_blocks
 
 PRECISIONS = ("float64", "float32")
 MEMORY_BYTES = 2**30
@@ -34,29 +31,12 @@ MEMORY_BYTES = 2**30
 BLOCK_BYTES = 128 * 2**20
 """Largest size of the arrays of one block of a file, of which two are there at a time: larger ones are not quicker."""
 
-Progress = Callable[[int, int], None]
-"""Called with the number of states done and of all states."""
-
 
 @dataclasses.dataclass(frozen=True)
-class PropagationReport:
-    """What a run to a file did."""
+class PropagationReport(RunReport):
+    """What `propagate_to` did."""
 
-    path: Path
-    satellites: int
     steps: int
-    failed: int
-    """Satellites whose status is not 0 at the last instant."""
-    compile_s: float
-    """Coefficients, and compilation where the cache had none."""
-    compute_s: float
-    write_s: float
-    """At the same time as the computation of the block that follows."""
-    wall_s: float
-    peak_memory_bytes: int
-    """Largest resident size of the process so far; 0 where the system does not tell."""
-    bytes: int
-    """Size of the file."""
 
     @property
     def states(self) -> int:
@@ -109,7 +89,7 @@ def propagate(
     arrays = _allocate(len(instants), len(catalog), names, precision)
     request = _request(names, frame, precision, precision, dense, tolerance_m, device)
     engine = Engine(catalog.elements, _grid(instants[order], frame, names), request)
-    engine.run(0, len(instants), arrays, _counted(progress, len(instants) * len(catalog)))
+    engine.run(0, len(instants), arrays, counted(progress, len(instants) * len(catalog)))
     if np.any(np.diff(order) != 1):
         back = np.argsort(order)
         arrays = {name: values[back] for name, values in arrays.items()}
@@ -154,17 +134,16 @@ def propagate_to(
         InputError: as for `propagate`; the file exists, or its folder does not; instants that do not ascend.
         OutputError: the file could not be written, such as on a full disk; the message says what is left in `PATH.partial`.
     """
-    begin = time.perf_counter()
+    clock = Stopwatch()
     instants = as_times(times)
     names = _check(catalog, frame, precision, variables, tolerance_m, device)
-    block = _block_steps(len(catalog), names, dtype, memory_bytes)
-    spent = {"compile": 0.0, "compute": 0.0, "write": 0.0}
-
-    def timed(what: str, function: Callable[..., Any], *arguments: Any) -> Any:
-        since = time.perf_counter()
-        result = function(*arguments)
-        spent[what] += time.perf_counter() - since
-        return result
+    block = min(_block_steps(len(catalog), names, dtype, memory_bytes), len(instants))
+    attributes = {"history": f"{np.datetime64('now')}Z {history}"} if history else {}
+    # made before anything is computed, so that what is wrong with the place of the file is told at once
+    writer = NetCDFWriter(
+        path, catalog, instants, names, frame=frame, dtype=dtype, precision=precision, overwrite=overwrite,
+        attributes=attributes, block_steps=block,
+    )  # fmt: skip
 
     def make_engine() -> Engine:
         request = _request(names, frame, precision, dtype, dense, tolerance_m, device)
@@ -172,42 +151,35 @@ def propagate_to(
         engine.warm_up()
         return engine
 
-    # The file is begun before anything is computed, so that what is wrong with its place is told at once
-    attributes = {"history": f"{np.datetime64('now')}Z {history}"} if history else {}
-    writer = NetCDFWriter(
-        path, catalog, instants, names, frame=frame, dtype=dtype, precision=precision, overwrite=overwrite,
-        attributes=attributes, block_steps=min(block, len(instants)),
-    )  # fmt: skip
-    engine = timed("compile", make_engine)
+    engine = clock("compile", make_engine)
     writer.attributes["interpolation"] = engine.method
-    counted = _counted(progress, len(instants) * len(catalog))
-    # Two sets of arrays: one is computed while the other is written, by the one thread that may use netCDF meanwhile
-    buffers = [_allocate(min(block, len(instants)), len(catalog), names, dtype) for _ in range(2)]
-    part: Arrays = {}
-    with writer, ThreadPoolExecutor(1, thread_name_prefix="netcdf") as pen:
-        writing: Future[None] | None = None
-        for k, start in enumerate(range(0, len(instants), block)):
-            stop = min(start + block, len(instants))
-            part = {name: values[: stop - start] for name, values in buffers[k % 2].items()}
-            timed("compute", engine.run, start, stop, part, counted)
-            if writing is not None:
-                writing.result()  # the block before: its failure ends the run here
-            writing = pen.submit(timed, "write", writer.write, start, part)
-        if writing is not None:
-            writing.result()
-    failed = int(np.count_nonzero(part[STATUS_VARIABLE][-1]))
+    count = counted(progress, len(instants) * len(catalog))
+    with writer:
+        last = in_blocks(
+            len(instants),
+            block,
+            [_allocate(block, len(catalog), names, dtype) for _ in range(2)],
+            lambda start, stop, part: engine.run(start, stop, part, count),
+            lambda start, stop, part: writer.write(start, part),
+            clock,
+        )
     return PropagationReport(
         path=Path(path),
         satellites=len(catalog),
         steps=len(instants),
-        failed=failed,
-        compile_s=spent["compile"],
-        compute_s=spent["compute"],
-        write_s=spent["write"],
-        wall_s=time.perf_counter() - begin,
-        peak_memory_bytes=_peak_memory_bytes(),
-        bytes=Path(path).stat().st_size,
+        failed=int(np.count_nonzero(last[STATUS_VARIABLE][-1])),
+        **clock.report(Path(path)),
     )
+
+
+def check_run(catalog: Catalog, precision: str) -> None:
+    """Raises InputError where there is no object, or a precision is unknown."""
+    if precision not in PRECISIONS:
+        raise InputError(
+            f"precision {precision!r}: unknown; known are {', '.join(PRECISIONS)}{suggest(precision, PRECISIONS)}"
+        )
+    if not len(catalog):
+        raise InputError("catalogue: no objects; there is nothing to propagate")
 
 
 def _check(
@@ -219,29 +191,18 @@ def _check(
     device: str | None,
 ) -> tuple[str, ...]:
     check_frame(frame)
-    if precision not in PRECISIONS:
-        raise InputError(
-            f"precision {precision!r}: unknown; known are {', '.join(PRECISIONS)}{suggest(precision, PRECISIONS)}"
-        )
+    check_run(catalog, precision)
     if tolerance_m is not None and not tolerance_m > 0.0:
         raise InputError(f"tolerance_m {tolerance_m!r}: expected a length above 0, in m")
     if device is not None:
         _check_device(device)
-    if not len(catalog):
-        raise InputError("catalogue: no objects; there is nothing to propagate")
     return resolve_groups(variables)
 
 
 def _check_device(device: str) -> None:
-    import jax
-
-    try:
-        jax.local_devices(backend=device)
-    except RuntimeError:
+    if not _has_device(device):
         known = [name for name in ("cpu", "gpu", "tpu") if _has_device(name)]
-        raise InputError(
-            f"device {device!r}: JAX finds none here; it finds {', '.join(known)}{suggest(device, known)}"
-        ) from None
+        raise InputError(f"device {device!r}: JAX finds none here; it finds {', '.join(known)}{suggest(device, known)}")
 
 
 def _has_device(platform: str) -> bool:
@@ -275,9 +236,8 @@ def _request(
 
 def _grid(instants: NDArray[np.datetime64], frame: str, names: tuple[str, ...]) -> Grid:
     day, fraction = to_day_fraction(instants)
-    nothing = np.zeros(len(instants))
     if frame == "teme" and not {"altitude", "latitude", "longitude"} & set(names):
-        return Grid(day, fraction, nothing, nothing, nothing)  # the Earth's attitude is not asked for
+        return Grid.inertial(day, fraction)  # the Earth's attitude is not asked for
     ut1_utc_s, polar_x, polar_y = load_earth_orientation().at(instants)
     return Grid.turning(day, fraction, ut1_utc_s / SECONDS_PER_DAY, polar_x, polar_y)
 
@@ -306,25 +266,3 @@ def _block_steps(satellites: int, names: tuple[str, ...], dtype: str, memory_byt
         )
     steps = min(memory_bytes // 2, BLOCK_BYTES) // step
     return max(1, steps - steps % CHUNK if steps > CHUNK else steps)
-
-
-def _counted(progress: Progress | None, total: int) -> Callable[[int], None] | None:
-    if progress is None:
-        return None
-    done = 0
-
-    def count(states: int) -> None:
-        nonlocal done
-        done += states
-        progress(done, total)
-
-    return count
-
-
-def _peak_memory_bytes() -> int:
-    try:
-        import resource
-    except ImportError:  # Windows
-        return 0
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return int(peak) * (1 if sys.platform == "darwin" else 1024)

@@ -1,37 +1,23 @@
 """6 x 7 Jacobians a second on a real catalogue, beside heyoka's derivatives where it is installed. Prints, asserts no time.
 
-XLA_FLAGS="--xla_backend_extra_options=xla_cpu_use_multi_output_fusion --xla_cpu_prefer_vector_width=512" \\
-    pytest -m benchmark -s tests/benchmarks/test_jacobian_speed.py
+python -m pytest -m benchmark -s tests/benchmarks/test_jacobian_speed.py
 """
 
 import importlib.util
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import constellation_jax as cj
+from constellation_jax.engine.chunks import Grid
 from constellation_jax.engine.jacobians import JacobianEngine
 from constellation_jax.inputs.times import to_day_fraction
 from constellation_jax.physics.constants import MINUTES_PER_DAY
+from constellation_jax.timing import in_turn, medians
 
 SATELLITES, INSTANTS = 4096, 64
 THREADS = 2
-REPEATS = 5
-
-
-def _median_seconds(*runs: Callable[[], object]) -> list[float]:
-    """Taken in turns, so that what else the machine does meets all alike."""
-    seconds: list[list[float]] = [[] for _ in runs]
-    for repeat in range(REPEATS + 1):  # the first warms up
-        for run, taken in zip(runs, seconds, strict=True):
-            begin = time.perf_counter()
-            run()
-            if repeat:
-                taken.append(time.perf_counter() - begin)
-    return [float(np.median(taken)) for taken in seconds]
 
 
 @pytest.mark.benchmark
@@ -41,11 +27,11 @@ def test_jacobians_a_second(shared_data: Path, monkeypatch: pytest.MonkeyPatch, 
     catalog = cj.read_catalog(shared_data / "catalogs" / "active_2026-08-22.omm.csv.gz")
     catalog = catalog[~catalog.is_deep_space][:SATELLITES]
     day, fraction = to_day_fraction(cj.time_grid("2026-08-22T00:00:00Z", "128min", "2min")[:INSTANTS])
-    engine = JacobianEngine(catalog.elements, day, fraction, precision=precision)
+    engine = JacobianEngine(catalog.elements, Grid.inertial(day, fraction), precision=precision)
     out = engine.allocate()
     millions = SATELLITES * INSTANTS / 1e6
     if importlib.util.find_spec("heyoka") is None:
-        (own,) = _median_seconds(lambda: engine.run(out))
+        own = medians(in_turn({"own": lambda: engine.run(out)}))["own"]
         print(f"\n{precision}: {millions / own:.2f} M Jacobians/s; heyoka is not installed: nothing to compare with")
         return
     import heyoka
@@ -59,7 +45,8 @@ def test_jacobians_a_second(shared_data: Path, monkeypatch: pytest.MonkeyPatch, 
     days = (day[:, None] - catalog.epoch_day) + (fraction[:, None] - catalog.epoch_fraction)
     minutes = (days * MINUTES_PER_DAY).astype(precision)
     theirs = np.zeros((INSTANTS, propagator.nouts, SATELLITES), precision)
-    own, other = _median_seconds(lambda: engine.run(out), lambda: propagator(minutes, out=theirs))
+    taken = medians(in_turn({"own": lambda: engine.run(out), "other": lambda: propagator(minutes, out=theirs)}))
+    own, other = taken["own"], taken["other"]
     print(f"\n{precision}: {millions / own:.2f} M Jacobians/s, {SATELLITES} satellites x {INSTANTS} instants")
     if precision == "float32":  # plain float32 is far off here: the comparison is with float64
         propagator, minutes = heyoka.model.sgp4_propagator(gpes, diff_order=1), days * MINUTES_PER_DAY

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import constellation_jax as cj
+from constellation_jax.engine import orders
 from constellation_jax.engine import propagate as engine_module
 from constellation_jax.engine.chunks import Grid
 from constellation_jax.engine.propagate import Engine, Request
@@ -22,9 +23,8 @@ MILLIMETRE_KM = 1e-6
 
 def run(catalog: cj.Catalog, times: np.ndarray, request: Request | None = None, block: int | None = None) -> dict:
     day, fraction = to_day_fraction(times)
-    nothing = np.zeros(len(times))
     request = request or Request(STATE)
-    engine = Engine(catalog.elements, Grid(day, fraction, nothing, nothing, nothing), request)
+    engine = Engine(catalog.elements, Grid.inertial(day, fraction), request)
     out = {name: np.empty((len(times), len(catalog)), request.dtype) for name in request.variables}
     out["status"] = np.empty((len(times), len(catalog)), np.int8)
     block = block or len(times)
@@ -149,10 +149,10 @@ SHORT_STEPS = cj.time_grid("2026-08-22T00:00:00Z", "25min", "5s")  # 300 instant
 def test_interpolated_states_equal_the_evaluated_ones(
     fleet: cj.Catalog, precision: str, error_km: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine_module, "NODE_COST", 0.0)  # also where it would not be quicker
+    monkeypatch.setattr(orders, "NODE_COST", 0.0)  # also where it would not be quicker
     request = Request(STATE, precision=precision, dtype=precision)
     day, fraction = to_day_fraction(SHORT_STEPS)
-    engine = Engine(fleet.elements, Grid(day, fraction, *(np.zeros(300),) * 3), request)
+    engine = Engine(fleet.elements, Grid.inertial(day, fraction), request)
     assert "interpolated" in engine.method
     dense, exact = run(fleet, SHORT_STEPS, request), run(fleet, SHORT_STEPS, Request(STATE, dense=False))
     np.testing.assert_array_equal(dense["status"], exact["status"])
@@ -163,7 +163,7 @@ def test_interpolated_states_equal_the_evaluated_ones(
 
 
 def test_the_tolerance_of_interpolation_is_kept(fleet: cj.Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine_module, "NODE_COST", 0.0)  # also where it would not be quicker
+    monkeypatch.setattr(orders, "NODE_COST", 0.0)  # also where it would not be quicker
     times = cj.time_grid("2026-08-20T00:00:00Z", "12h", "45s")
     exact = run(fleet, times, Request(STATE, dense=False))
     worst = []
@@ -176,7 +176,7 @@ def test_the_tolerance_of_interpolation_is_kept(fleet: cj.Catalog, monkeypatch: 
 
 
 def test_a_decay_between_nodes_is_found_at_its_instant(fleet: cj.Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine_module, "NODE_COST", 0.0)
+    monkeypatch.setattr(orders, "NODE_COST", 0.0)
     decaying = fleet[fleet.bstar == 0.003]
     days = cj.time_grid("2026-08-22T00:00:00Z", "60d", "1h")
     first = days[np.flatnonzero(run(decaying, days)["status"][:, 0])[0]]
@@ -191,7 +191,7 @@ def test_a_decay_between_nodes_is_found_at_its_instant(fleet: cj.Catalog, monkey
 def test_what_is_asked_for_beside_the_state_is_interpolated_as_well(
     fleet: cj.Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine_module, "NODE_COST", 0.0)
+    monkeypatch.setattr(orders, "NODE_COST", 0.0)
     day, fraction = to_day_fraction(SHORT_STEPS)
     grid = Grid.turning(day, fraction, 1e-6, np.linspace(1e-6, 2e-6, 300), np.zeros(300))
     outs = []
@@ -282,9 +282,8 @@ def test_users_precision_is_left_alone_and_does_not_matter(fleet: cj.Catalog) ->
 
 def test_progress_counts_every_state_once_in_the_callers_thread(fleet: cj.Catalog) -> None:
     day, fraction = to_day_fraction(TIMES)
-    nothing = np.zeros(len(TIMES))
     many = cj.Catalog.concatenate([fleet] + [fleet[fleet.mean_motion_rev_per_day > 13]] * 6)
-    engine = Engine(many.elements, Grid(day, fraction, nothing, nothing, nothing), Request(("x",)))
+    engine = Engine(many.elements, Grid.inertial(day, fraction), Request(("x",)))
     out = {"x": np.empty((len(TIMES), len(many))), "status": np.empty((len(TIMES), len(many)), np.int8)}
     counts, threads = [], set()
 

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -75,6 +76,44 @@ def test_blocks_of_a_file_join_without_a_seam(
     with xr.open_dataset(tmp_path / "parts.nc") as file:
         np.testing.assert_allclose(file["x"], memory["x"], rtol=1e-7)
         assert file.sizes["time"] == 36
+
+
+def test_memory_bounds_the_arrays_whatever_the_length(
+    some: cj.Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    allocated: list[int] = []
+    allocate = propagation._allocate
+
+    def watched(*arguments: Any) -> Any:
+        arrays = allocate(*arguments)
+        allocated.append(sum(values.nbytes for values in arrays.values()))
+        return arrays
+
+    monkeypatch.setattr(propagation, "_allocate", watched)
+    memory = 5 * len(some) * (6 * 4 + 1)  # two blocks of two steps of six float32 and a status, and half a step more
+    for times in (TIMES, TIMES[:6]):
+        allocated.clear()
+        cj.propagate_to(tmp_path / "small.nc", some, times, memory_bytes=memory, overwrite=True)
+        assert sum(allocated) == 4 * len(some) * (6 * 4 + 1)
+    with pytest.raises(cj.InputError, match=r"memory: 10 bytes hold not even two instants"):
+        cj.propagate_to(tmp_path / "x.nc", some, TIMES, memory_bytes=10)
+
+
+def test_too_large_a_result_names_its_size_and_the_way_out(some: cj.Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*arguments: Any, **settings: Any) -> Any:
+        raise MemoryError
+
+    monkeypatch.setattr(propagation.np, "empty", full)
+    with pytest.raises(cj.InputError, match=r"objects at 36 instants take 0\.0 GiB of memory.*propagate_to"):
+        cj.propagate(some, TIMES)
+
+
+def test_an_unknown_device_and_a_bad_tolerance_are_told(some: cj.Catalog) -> None:
+    with pytest.raises(cj.InputError, match=r"device 'cpuu': JAX finds none here; it finds cpu"):
+        cj.propagate(some, TIMES, device="cpuu")
+    with pytest.raises(cj.InputError, match=r"tolerance_m 0\.0: expected a length above 0"):
+        cj.propagate(some, TIMES, tolerance_m=0.0)
+    assert "every instant" in cj.propagate(some, TIMES, device="cpu").attrs["interpolation"]
 
 
 def test_times_in_any_order(some: cj.Catalog) -> None:

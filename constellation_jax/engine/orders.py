@@ -1,0 +1,61 @@
+"""How many Chebyshev nodes a satellite needs in a chunk, and how it is seen later that they do not suffice. NumPy on the host."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+MOST_NODES = 24
+"""With more nodes than this in a chunk, interpolation is not quicker than evaluation."""
+NODE_COST, CHECK_COST = 0.12, 0.12
+"""Of one node in the interpolation of one state, and of the check of a state's polynomial, in evaluations. Measured on two
+threads of a CPU with AVX-512, where the matrix product is slow in comparison: the gain begins at steps of a few seconds."""
+
+
+def choose_order(
+    size: NDArray[np.float64], instants: int, tolerance: float
+) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """The number of nodes with which a group of satellites is computed most cheaply.
+
+    Args:
+        size: of each coefficient of the polynomial through as many nodes as a chunk can have, km, shape (nodes, satellites);
+            inf for a satellite that may not be interpolated.
+        instants: in a chunk.
+        tolerance: largest error, km.
+
+    Returns:
+        Nodes for each satellite, 0 where it is to be evaluated at each instant; and the sum of the last two coefficients of that
+        polynomial from which it misses the tolerance, km.
+    """
+    left_out = np.cumsum(size[::-1], axis=0)[::-1]  # by a polynomial with k coefficients
+    enough = left_out <= 0.5 * tolerance
+    need = np.where(enough.any(axis=0), np.argmax(enough, axis=0), len(size))
+    orders = np.arange(4, MOST_NODES + 1, 2)
+    share = np.array([np.mean(need <= order) for order in orders])
+    # nodes that are evaluated, their interpolation, and what is left for evaluation at each instant
+    cost = share * (orders / instants + NODE_COST * orders + CHECK_COST) + (1.0 - share)
+    order = int(orders[np.argmin(cost)])
+    chosen = (need <= order) & (cost.min() < 1.0)
+    # in a chunk where the last coefficients are larger than here, so is what is left out, in proportion
+    growth = np.minimum(tolerance / np.maximum(left_out[order], 1e-12), 10.0)
+    last = np.where(chosen, size[order - 2] + size[order - 1], 0.0)
+    return np.where(chosen, order, 0), last * growth
+
+
+def coefficient_sizes(
+    matrix: NDArray[Any], position: Iterable[NDArray[Any]], others: Iterable[NDArray[Any]] = ()
+) -> NDArray[Any]:
+    """Sizes of the coefficients that a matrix makes of values at nodes, km, shape (coefficients, satellites).
+
+    Args:
+        matrix: shape (coefficients, nodes).
+        position: x, y and z, arrays of shape (nodes, satellites), km.
+        others: further lengths that count, of the same shape.
+    """
+    size = np.sqrt(sum((matrix @ values) ** 2 for values in position))
+    for values in others:
+        size = size + np.abs(matrix @ values)
+    return np.asarray(size)

@@ -1,0 +1,114 @@
+"""What runs over a catalogue have in common: progress, blocks that are computed while the one before is written, and the report."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from constellation_jax.engine.propagate import Arrays
+
+Progress = Callable[[int, int], None]
+"""Called with the number of states done and of all states."""
+Block = Callable[[int, int, Arrays], object]
+"""Does something with the units start...stop, whose arrays are given."""
+
+
+@dataclasses.dataclass(frozen=True)
+class RunReport:
+    """What a run to a file did."""
+
+    path: Path
+    satellites: int
+    failed: int
+    """Satellites whose status is not 0 at the last instant."""
+    compile_s: float
+    """Coefficients, and compilation where the cache had none."""
+    compute_s: float
+    write_s: float
+    """At the same time as the computation of the block that follows."""
+    wall_s: float
+    peak_memory_bytes: int
+    """Largest resident size of the process so far; 0 where the system does not tell."""
+    bytes: int
+    """Size of the file."""
+
+
+class Stopwatch:
+    """Seconds spent on each of several things; begins when it is made."""
+
+    def __init__(self) -> None:
+        self._begin = time.perf_counter()
+        self._spent = {"compile": 0.0, "compute": 0.0, "write": 0.0}
+
+    def __call__(self, what: str, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Calls the function and counts its time."""
+        since = time.perf_counter()
+        result = function(*arguments)
+        self._spent[what] += time.perf_counter() - since
+        return result
+
+    def report(self, path: Path) -> dict[str, Any]:
+        """Times, memory and size for a `RunReport`, at the end."""
+        return {
+            **{f"{what}_s": seconds for what, seconds in self._spent.items()},
+            "wall_s": time.perf_counter() - self._begin,
+            "peak_memory_bytes": peak_memory_bytes(),
+            "bytes": path.stat().st_size,
+        }
+
+
+def in_blocks(
+    total: int, block: int, buffers: Sequence[Arrays], compute: Block, write: Block, clock: Stopwatch, rows: int = 1
+) -> Arrays:
+    """Computes `total` units block by block, each while the one before is written by the one thread that may use netCDF meanwhile.
+
+    Args:
+        block: units in a block.
+        buffers: two sets of arrays that a block fits into.
+        rows: of the arrays for each unit.
+
+    Returns:
+        The arrays of the last block.
+    """
+    part: Arrays = {}
+    with ThreadPoolExecutor(1, thread_name_prefix="netcdf") as pen:
+        writing: Future[Any] | None = None
+        for k, start in enumerate(range(0, total, block)):
+            stop = min(start + block, total)
+            part = {name: values[: (stop - start) * rows] for name, values in buffers[k % 2].items()}
+            clock("compute", compute, start, stop, part)
+            if writing is not None:
+                writing.result()  # the block before: its failure ends the run here
+            writing = pen.submit(clock, "write", write, start, stop, part)
+        if writing is not None:
+            writing.result()
+    return part
+
+
+def counted(progress: Progress | None, total: int) -> Callable[[int], None] | None:
+    """What the engine calls with the number of states just computed."""
+    if progress is None:
+        return None
+    done = 0
+
+    def count(states: int) -> None:
+        nonlocal done
+        done += states
+        progress(done, total)
+
+    return count
+
+
+def peak_memory_bytes() -> int:
+    """Largest resident size of the process so far; 0 where the system does not tell."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(peak) * (1 if sys.platform == "darwin" else 1024)
