@@ -18,9 +18,9 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from constellation_jax import __version__
-from constellation_jax.errors import InputError, OutputError
+from constellation_jax.errors import OutputError
 from constellation_jax.outputs.dataset import CALENDAR, Extremes, coverage_attributes, encode_times, time_attributes
-from constellation_jax.outputs.partial_file import cause_of, check_target
+from constellation_jax.outputs.partial_file import cause_of, check_target, give_name
 from constellation_jax.outputs.variables import TIME
 
 SYSTEM: Final = "system"
@@ -122,22 +122,20 @@ def write_counts(dataset: xr.Dataset, path: str | os.PathLike[str], *, overwrite
 
     Raises:
         InputError: the file exists, or its folder does not or cannot be written to.
-        OutputError: the file could not be written, such as on a full disk; nothing of it is left.
+        OutputError: the file could not be written, such as on a full disk; the message says what is left of it.
     """
     path = Path(path)
     check_target(path, overwrite=overwrite)
     partial = path.with_name(path.name + ".partial")
     try:
         dataset.to_netcdf(partial, engine="netcdf4", format="NETCDF4")
-        if path.exists() and not overwrite:
-            raise InputError(f"{path}: has appeared during the run and is kept; the result is in {partial.name}")
-        os.replace(partial, path)
     except (OSError, RuntimeError) as error:
         partial.unlink(missing_ok=True)
         raise OutputError(f"{path}: {cause_of(error)}; nothing was written") from error
     except KeyboardInterrupt:
         partial.unlink(missing_ok=True)
         raise
+    give_name(partial, path, overwrite=overwrite)
 
 
 def _identifier(times: NDArray[Any], systems: Sequence[str], counts: Mapping[str, NDArray[Any]]) -> str:

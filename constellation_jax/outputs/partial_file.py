@@ -11,6 +11,7 @@ import contextlib
 import errno
 import os
 import shutil
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -33,7 +34,7 @@ CHUNK_CACHE_BYTES: Final = 1 << 20
 slower."""
 
 
-class PartialFile:
+class PartialFile(ABC):
     """What writers have in common. Use a subclass in a `with` statement.
 
     Args:
@@ -63,17 +64,17 @@ class PartialFile:
             raise InputError("catalogue: no objects; an output needs at least one")
         check_target(self.path, overwrite=self._overwrite)
 
+    @abstractmethod
     def _create(self, dataset: netCDF4.Dataset) -> None:
         """Writes the header and everything that is known before the first block."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _block_bytes(self, start: int, stop: int) -> int:
         """Upper bound of what start...stop add to the file."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _final_attributes(self) -> Mapping[str, Any]:
         """Global attributes that are known after the last block."""
-        raise NotImplementedError
 
     def __enter__(self) -> Self:
         check_target(self.path, overwrite=self._overwrite)
@@ -191,16 +192,7 @@ class PartialFile:
             raise OutputError(f"{self.path}: {cause_of(error)}; {self._rest()}") from error
         self._dataset = None
         self._space.close()
-        if self.path.exists() and not self._overwrite:
-            raise InputError(
-                f"{self.path}: has appeared during the run and is kept; the result is complete in {self.partial.name}"
-            )
-        try:
-            os.replace(self.partial, self.path)
-        except OSError as error:
-            raise OutputError(
-                f"{self.path}: {cause_of(error)}; the result is complete in {self.partial.name}"
-            ) from error
+        give_name(self.partial, self.path, overwrite=self._overwrite)
 
     def _shut(self) -> None:
         """Closes the file as it is. All finished blocks are on disk already, so that a failure to close is no news."""
@@ -228,6 +220,21 @@ def check_target(path: Path, *, overwrite: bool) -> None:
         raise InputError(f"{path}: exists already; choose another name or allow overwriting")
     if not os.access(folder, os.W_OK):
         raise InputError(f"{path}: the folder {folder} cannot be written to; choose another")
+
+
+def give_name(partial: Path, path: Path, *, overwrite: bool) -> None:
+    """Gives a complete file its name; where that fails, it is kept as it is.
+
+    Raises:
+        InputError: a file of the name has appeared meanwhile.
+        OutputError: the name could not be given.
+    """
+    if path.exists() and not overwrite:
+        raise InputError(f"{path}: has appeared during the run and is kept; the result is complete in {partial.name}")
+    try:
+        os.replace(partial, path)
+    except OSError as error:
+        raise OutputError(f"{path}: {cause_of(error)}; the result is complete in {partial.name}") from error
 
 
 def cause_of(error: BaseException) -> str:
