@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
 from constellation_jax.engine import tiles
 from constellation_jax.engine.chunks import Grid
+from constellation_jax.engine.devices import Devices
 from constellation_jax.engine.precision import x64
 from constellation_jax.engine.propagate import Arrays, Engine, Request
 from constellation_jax.inputs.catalog import Catalog
@@ -140,9 +140,8 @@ def measure_speed(
 def _time_engine(
     catalog: Catalog, times: NDArray[np.datetime64], names: tuple[str, ...], precision: str, mode: str
 ) -> dict[str, float]:
-    nothing = np.zeros(len(times))
-    grid = Grid(*to_day_fraction(times), nothing, nothing, nothing)  # TEME needs no attitude of the Earth
-    request = Request(names, precision=precision, dtype=precision, **_dense(mode))
+    grid = Grid.inertial(*to_day_fraction(times))
+    request = Request(names, precision=precision, dtype=precision, dense=mode == "dense")
 
     def start() -> Engine:
         engine = Engine(catalog.elements, grid, request)
@@ -166,7 +165,7 @@ def _time_engine(
 def _time_outputs(
     catalog: Catalog, times: NDArray[np.datetime64], groups: tuple[str, ...], precision: str, mode: str, place: Path
 ) -> dict[str, float]:
-    settings: dict[str, Any] = {"precision": precision, "variables": groups, **_dense(mode)}
+    settings: dict[str, Any] = {"precision": precision, "variables": groups, "dense": mode == "dense"}
     ours, plain = place / "ours.nc", place / "plain.nc"
 
     def to_file() -> None:
@@ -181,10 +180,6 @@ def _time_outputs(
     return medians(in_turn(works))
 
 
-def _dense(mode: str) -> dict[str, Any]:
-    return {"dense": mode == "dense"}
-
-
 class _Transfer:
     """The copies of a run without its computation: finished tiles on the device, brought into given arrays.
 
@@ -193,32 +188,33 @@ class _Transfer:
     """
 
     def __init__(self, out: Arrays) -> None:
-        steps, satellites = out[STATUS_VARIABLE].shape
-        platform = jax.default_backend()
-        self._out = out
-        self._width = tiles.TILE.get(platform, tiles.TILE["gpu"])
-        self._corners = [(k, i) for k in range(0, steps, tiles.CHUNK) for i in range(0, satellites, self._width)]
-        self._reused = platform == "cpu"
-        self._threads = (os.cpu_count() or 1) if platform == "cpu" else 1
-        self._tiles: list[dict[str, Any]] = []
+        self._out = {name: values for name, values in out.items() if name != STATUS_VARIABLE}
+        self._status = out[STATUS_VARIABLE]
+        self._devices = Devices()
+        steps, satellites = self._status.shape
+        self._corners = [
+            (k, i) for k in range(0, steps, tiles.CHUNK) for i in range(0, satellites, self._devices.width)
+        ]
+        self._tiles: list[tiles.Outputs] = []
 
     def prepare(self) -> None:
-        shape = (tiles.CHUNK, self._width)
+        reused = self._devices.platform == "cpu"
+        dtype = str(next(iter(self._out.values())).dtype)
         with x64():
-            made = [
-                {name: jnp.ones(shape, values.dtype) for name, values in self._out.items()}
-                for _ in range(1 if self._reused else len(self._corners))
-            ]
+            made = [self._devices.buffers(len(self._out), dtype) for _ in range(1 if reused else len(self._corners))]
         for buffer in jax.tree.leaves(made):
             buffer.block_until_ready()
-        self._tiles = made * (len(self._corners) if self._reused else 1)
+        self._tiles = made * (len(self._corners) if reused else 1)
 
     def run(self) -> None:
-        def copy(tile: dict[str, Any], corner: tuple[int, int]) -> None:
-            row, column = corner
-            for name, values in self._out.items():
-                target = values[row : row + tiles.CHUNK, column : column + self._width]
-                target[:] = np.asarray(tile[name])[: target.shape[0], : target.shape[1]]
+        def copy(tile: tiles.Outputs, corner: tuple[int, int]) -> None:
+            def put(values: NDArray[Any], target: NDArray[Any]) -> None:
+                part = target[corner[0] :, corner[1] :][: values.shape[0], : values.shape[1]]
+                part[:] = values[: part.shape[0], : part.shape[1]]
 
-        with ThreadPoolExecutor(self._threads) as pool:
+            for values, target in zip(self._devices.fetch(tile.values), self._out.values(), strict=True):
+                put(values, target)
+            put(self._devices.fetch(tile.status), self._status)
+
+        with ThreadPoolExecutor(self._devices.threads) as pool:
             list(pool.map(copy, self._tiles, self._corners))

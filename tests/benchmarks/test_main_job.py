@@ -1,4 +1,4 @@
-"""The main job on a real catalogue, as a process of its own: wall time, rate and peak memory. Prints, asserts no time.
+"""The main job, on a real catalogue and by default, as a process of its own: wall time, rate, memory. Prints, asserts no time.
 
 pytest -m benchmark -s tests/benchmarks/test_main_job.py
 """
@@ -7,12 +7,10 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from statistics import median
 
 import pytest
 
-import constellation_jax as cj
-from constellation_jax.timing import in_turn
+from constellation_jax.timing import seconds
 
 GIBIBYTE = 2**30
 
@@ -40,8 +38,17 @@ def test_one_day_of_every_active_satellite(shared_data: Path, tmp_path: Path, pr
 
 
 @pytest.mark.benchmark
-def test_shells_of_100_000_satellites(capsys: pytest.CaptureFixture[str]) -> None:
-    shells = cj.load_shells("guowang") * 8
-    taken = median(in_turn({"expand": lambda: cj.shells_to_catalog(shells)})["expand"])
-    with capsys.disabled():
-        print(f"\n{len(cj.shells_to_catalog(shells)):,} satellites of shells as a catalogue: {taken:.2f} s")
+def test_the_default_run(tmp_path: Path) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "constellation_jax",
+        "propagate",
+        "--output",
+        str(tmp_path / "leo.nc"),
+        "--overwrite",
+    ]
+    command += ["--quiet"]
+    for run in ("first run", "second run"):
+        taken = seconds(lambda: subprocess.run(command, check=True))
+        print(f"\n`constellation-jax propagate`, {run}, the whole process: {taken:.1f} s")

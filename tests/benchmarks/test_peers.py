@@ -88,10 +88,8 @@ def own(sky: Sky, case: "Case") -> Prepared:
     """This package's engine into given arrays."""
     catalog, times = cj.read_catalog(sky.text.encode()), times_of(sky)
     assert len(catalog) == len(sky.lines)
-    nothing = np.zeros(len(times))
-    settings: dict[str, Any] = {"dense": case.dense}
-    request = Request(STATE, precision=case.precision, dtype=case.precision, **settings)
-    engine = Engine(catalog.elements, Grid(*to_day_fraction(times), nothing, nothing, nothing), request)
+    request = Request(STATE, precision=case.precision, dtype=case.precision, dense=case.dense)
+    engine = Engine(catalog.elements, Grid.inertial(*to_day_fraction(times)), request)
     engine.warm_up()
     out = {name: np.empty((len(times), len(catalog)), case.precision) for name in STATE}
     out["status"] = np.empty((len(times), len(catalog)), np.int8)
@@ -122,8 +120,6 @@ def compare(table: list[str], what: str, peer: Peer, sky: Sky, cases: list[Case]
     columns = np.array([place[pair] for pair in few.lines])
     expected = theirs.positions(instants)
     for case in cases:
-        if str(case) not in ours:
-            continue
         difference = np.linalg.norm(ours[str(case)].positions(instants)[:, columns] - expected, axis=-1)
         both = np.isfinite(difference)
         rates = [rate(sky, taken[str(case)]), rate(few, taken["theirs"])]
@@ -192,7 +188,7 @@ def test_into_a_fresh_dataset(table: list[str], near_earth: Sky, precision: str)
 @pytest.mark.parametrize("precision", ["float64", "float32"])
 def test_a_finished_file(table: list[str], everything: Sky, tmp_path: Path, precision: str) -> None:
     catalog, times = cj.read_catalog(everything.text.encode()), times_of(everything)
-    settings = {"variables": ("position", "velocity"), "precision": precision, "overwrite": True}
+    settings = {"variables": ("position", "altitude"), "precision": precision, "overwrite": True}
 
     def ours() -> None:
         cj.propagate_to(tmp_path / "ours.nc", catalog, times, **settings)
@@ -201,7 +197,7 @@ def test_a_finished_file(table: list[str], everything: Sky, tmp_path: Path, prec
     taken = in_turn({"ours": ours, "theirs": plain_writer(tmp_path / "ours.nc", tmp_path / "plain.nc")})
     sizes = [(tmp_path / name).stat().st_size for name in ("ours.nc", "plain.nc")]
     assert 0 <= sizes[0] - sizes[1] < 300 * len(catalog)  # bytes: names and elements are in one file alone
-    what = f"`propagate_to`, a finished file of float32 with deep space, {precision}"
+    what = f"`propagate_to`, a finished file of float32 with deep space, position and altitude, {precision}"
     rates = [rate(everything, taken[name]) for name in ("ours", "theirs")]
     add(table, what, f"netCDF4 {version('netCDF4')} alone, the same bytes", (everything, everything), rates)
 
