@@ -15,6 +15,10 @@ from constellation_jax.engine.tiles import CHUNK
 from constellation_jax.physics import frames
 from constellation_jax.physics.constants import MINUTES_PER_DAY
 
+LONGEST_MINUTES = {"float64": 31 * 1440.0, "float32": 180.0}
+"""Longest chunk, by precision. float64: the steps of the resonances in it are kept in a table. float32: with its anchor in the
+middle, phases stay exact to a metre."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Grid:
@@ -60,6 +64,10 @@ class Chunk:
     """Middle of the chunk: Modified Julian Date and fraction, not brought under one."""
     minutes: NDArray[np.float64]
     """Of its instants since the middle."""
+
+    @property
+    def middle(self) -> NDArray[np.float64]:
+        return np.array([self.day, self.fraction])
 
     @property
     def half_span(self) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import jax
@@ -33,6 +34,13 @@ def stays_small(c: Any, elements: Elements, ends: tuple[NDArray[np.float64], ...
     return np.asarray(np.maximum(bound, np.abs(elements.eccentricity)) < kepler.SMALL_ECCENTRICITY)
 
 
+def coefficients_of(
+    initialise: Callable[[Elements, GravityModel], Any], elements: Elements, gravity: GravityModel
+) -> Any:
+    """What `sgp4_near.initialise` or `sdp4.initialise` makes of many elements, as NumPy arrays of shape (satellites,)."""
+    return in_pieces(_compiled(initialise, gravity), elements, _WIDTH)
+
+
 def in_pieces(make: Callable[[Elements], Any], elements: Elements, width: int) -> Any:
     """What a compiled function makes of elements, as NumPy arrays with the satellites last.
 
@@ -44,3 +52,12 @@ def in_pieces(make: Callable[[Elements], Any], elements: Elements, width: int) -
         part = jax.tree.map(lambda v, i=first: padded(v[i : i + width], width), elements)
         parts.append(jax.tree.map(np.asarray, make(part)))
     return jax.tree.map(lambda *v: np.concatenate(v, axis=-1)[..., :count], *parts)
+
+
+_WIDTH = 1024
+"""Satellites that coefficients are made for at a time."""
+
+
+@cache
+def _compiled(initialise: Callable[[Elements, GravityModel], Any], gravity: GravityModel) -> Any:
+    return jax.jit(lambda elements: initialise(elements, gravity))

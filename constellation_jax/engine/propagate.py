@@ -23,22 +23,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from constellation_jax.engine import chebyshev, tiles
-from constellation_jax.engine.chunks import Chunk, Grid, attitude, cut, padded
+from constellation_jax.engine.chunks import LONGEST_MINUTES, Chunk, Grid, attitude, cut, padded
 from constellation_jax.engine.devices import Devices
 from constellation_jax.engine.held import Held
-from constellation_jax.engine.kinds import in_pieces, split_off_deep_space, stays_small
+from constellation_jax.engine.kinds import coefficients_of, split_off_deep_space, stays_small
 from constellation_jax.engine.latch import Latch, decay_times
-from constellation_jax.engine.orders import choose_order, coefficient_sizes
+from constellation_jax.engine.orders import choose_order, coefficient_sizes, may_suffice
 from constellation_jax.engine.precision import x64
 from constellation_jax.engine.tiles import CHUNK, Instants, Outputs
 from constellation_jax.physics import sdp4, sgp4_near
 from constellation_jax.physics.constants import WGS72, GravityModel
 from constellation_jax.physics.elements import Elements
 
-FLOAT32_SPAN_MINUTES = 180.0
-"""Longest chunk of the float32 kernel: with its anchor in the middle, phases stay exact to a metre."""
-LONGEST_MINUTES = 31 * 1440.0
-"""Longest chunk at all: the steps of the resonances in it are kept in a table."""
 TOLERANCE_KM = {"float64": 1e-6, "float32": 1e-4}
 """Largest error that interpolation may add to a position, by precision."""
 FLOAT32_NOISE_KM = 2e-3
@@ -108,7 +104,7 @@ class Engine:
         self._anchors_inside = self._devices.platform == "cpu"
         self._held = Held()
         self._loops: dict[Any, Any] = {}
-        self._longest = FLOAT32_SPAN_MINUTES if request.precision == "float32" else LONGEST_MINUTES
+        self._longest = LONGEST_MINUTES[request.precision]
         # position comes first: by it the error of an interpolation is known, and that no decay hides between two nodes
         self._at_nodes = tuple(dict.fromkeys((*tiles.POSITION, *request.variables)))
         with x64():
@@ -192,7 +188,7 @@ class Engine:
     def _prepare(self) -> None:
         e, gravity = self._elements, self._request.gravity
         deep, near = split_off_deep_space(e, gravity)
-        c = in_pieces(_initialiser(sgp4_near.initialise, gravity), near, tiles.TILE["cpu"])
+        c = coefficients_of(sgp4_near.initialise, near, gravity)
         ends = tuple(self._grid.minutes_since(*self._epoch, i) for i in (0, -1))
         self._latch = Latch(self._grid, *self._epoch, decay_times(c.root_a, ends[1], ~deep))
         small = ~deep & stays_small(c, e, ends)
@@ -201,7 +197,7 @@ class Engine:
         members = np.flatnonzero(deep)
         if len(members):
             some = jax.tree.map(lambda v: v[members], e)
-            own = in_pieces(_initialiser(sdp4.initialise, gravity), some, tiles.TILE["cpu"])
+            own = coefficients_of(sdp4.initialise, some, gravity)
             packed = tiles.pack(own, some.epoch_day, some.epoch_fraction)
             self._deep = np.zeros((len(packed), self.satellites))
             self._deep[:, members] = packed
@@ -209,8 +205,8 @@ class Engine:
         self._rough_from = np.zeros(self.satellites)
         self._choose_span()
         for group, is_deep in ((small, False), (deep, True)):
-            members = np.flatnonzero(group)
-            if self._samples and len(members):
+            members = np.flatnonzero(group & self._may_be_interpolated())
+            if len(members):
                 order[members], self._rough_from[members] = self._choose_order(members, deep=is_deep)
         kinds = sorted({(bool(d), bool(s), int(o)) for d, s, o in zip(deep, small, order, strict=True)})
         self._tiles: list[_Tile] = []
@@ -233,14 +229,22 @@ class Engine:
             firsts = sorted({0, steps // 2, max(0, steps - CHUNK)})
             chunks = [cut(self._grid, i, min(i + CHUNK, steps), self._longest)[0] for i in firsts]
             self._samples = [chunk for chunk in chunks if chunk.last - chunk.first > 8 and chunk.half_span > 0.0]
+        self._most_instants = max((chunk.last - chunk.first for chunk in self._samples), default=0)
         self._half_span = min((chunk.half_span for chunk in self._samples), default=0.0) * (1.0 + 1e-6)
+
+    def _may_be_interpolated(self) -> NDArray[np.bool_]:
+        if not self._samples:
+            return np.zeros(self.satellites, np.bool_)
+        n, gravity = self._elements.mean_motion, self._request.gravity
+        semi_major_axis = gravity.equatorial_radius_km * np.cbrt(gravity.xke / n) ** 2
+        return may_suffice(semi_major_axis, n * self._half_span, self._most_instants, self._tolerance)
 
     def _choose_order(self, columns: NDArray[np.intp], *, deep: bool) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
         """Number of nodes for each satellite of a group, and from when on they do not suffice; see `choose_order`."""
         to_coefficients = chebyshev.coefficients(CHUNK)
         size = np.zeros((CHUNK, len(columns)))
         for chunk in self._samples:
-            instants = self._instants(chunk, chunk.half_span * chebyshev.nodes(CHUNK), "float64")
+            instants = self._instants(chunk, "float64", nodes=CHUNK)
             first = 0
             for tile in self._cut(columns, deep=deep, small_eccentricity=not deep):
                 evaluate = self._loop(tile, "float64", self._at_nodes, chunk)
@@ -250,7 +254,7 @@ class Engine:
                 np.maximum(part, np.where(unsafe, np.inf, found), out=part)
                 first += tile.count
                 self._give(filled)
-        return choose_order(size, max(chunk.last - chunk.first for chunk in self._samples), self._tolerance)
+        return choose_order(size, self._most_instants, self._tolerance)
 
     def _check(
         self, matrix: NDArray[Any], filled: Outputs, order: int, count: int
@@ -296,14 +300,15 @@ class Engine:
         count, rows = chunk.last - chunk.first, slice(chunk.first - start, chunk.last - start)
         coefficients, dtype = tile.coefficients, "float64" if tile.deep else self._request.precision
         if dtype == "float32" and not self._anchors_inside:
-            coefficients = self._devices.loop(tiles.anchored)(coefficients, self._middle(chunk))
+            middle = self._held.kept(("middle", chunk.first, chunk.last), lambda: self._put(chunk.middle))
+            coefficients = self._devices.loop(tiles.anchored)(coefficients, middle)
         if tile.order and tile.order < count and 0.0 < chunk.half_span <= self._half_span:
             again = self._interpolate(tile, chunk, coefficients, dtype, out, rows)
             out["status"][rows, tile.columns] = 0
             return np.zeros(tile.count, np.bool_), again
         variables = self._request.variables
         filled = self._loop(tile, dtype, variables, chunk)(
-            coefficients, self._chunk_instants(chunk, dtype), self._take(len(variables), self._request.dtype)
+            coefficients, self._instants(chunk, dtype), self._take(len(variables), self._request.dtype)
         )
         for name, values in zip(variables, self._devices.fetch(filled.values), strict=True):
             out[name][rows, tile.columns] = values[:count, : tile.count]
@@ -319,7 +324,7 @@ class Engine:
         """Writes a tile by way of nodes. Returns which of its columns are too rough for that, or too low."""
         order, variables = tile.order, self._at_nodes
         filled = self._loop(tile, dtype, variables, chunk)(
-            coefficients, self._node_instants(chunk, order, dtype), self._take(len(variables), dtype)
+            coefficients, self._instants(chunk, dtype, nodes=order), self._take(len(variables), dtype)
         )
         matrix, tail = self._matrices(chunk, order, dtype)
         if self._devices.platform == "cpu":
@@ -352,27 +357,23 @@ class Engine:
             self._loops[key] = loop
         return self._loops[key]
 
-    def _chunk_instants(self, chunk: Chunk, dtype: str) -> Instants:
-        key = ("instants", chunk.first, chunk.last, dtype)
-        return self._held.kept(key, lambda: self._instants(chunk, chunk.minutes, dtype))
+    def _instants(self, chunk: Chunk, dtype: str, nodes: int = 0) -> Instants:
+        """The instants of a chunk, or so many Chebyshev nodes in it."""
 
-    def _node_instants(self, chunk: Chunk, order: int, dtype: str) -> Instants:
-        key = ("nodes", chunk.first, chunk.last, order, dtype)
-        return self._held.kept(key, lambda: self._instants(chunk, chunk.half_span * chebyshev.nodes(order), dtype))
+        def make() -> Instants:
+            minutes = chunk.half_span * chebyshev.nodes(nodes) if nodes else chunk.minutes
+            turn = spin = np.zeros((CHUNK, 3, 3))
+            if self._request.frame != "teme" or set(tiles.GEODETIC) & set(self._request.variables):
+                turn, spin = attitude(self._grid, chunk, minutes)
+            anchored = dtype == "float32" and not self._anchors_inside
+            middle = np.zeros(2, dtype) if anchored else chunk.middle
+            arrays = (v.astype(dtype) for v in (padded(minutes, CHUNK), turn, spin))
+            return Instants(*(self._put(v) for v in (np.int32(len(minutes)), middle, *arrays)))
 
-    def _instants(self, chunk: Chunk, minutes: NDArray[np.float64], dtype: str) -> Instants:
-        turn = spin = np.zeros((CHUNK, 3, 3))
-        if self._request.frame != "teme" or set(tiles.GEODETIC) & set(self._request.variables):
-            turn, spin = attitude(self._grid, chunk, minutes)
-        middle = np.array([chunk.day, chunk.fraction])
-        if dtype == "float32" and not self._anchors_inside:
-            middle = np.zeros(2, dtype)
-        arrays = (v.astype(dtype) for v in (padded(minutes, CHUNK), turn, spin))
-        return Instants(*(self._devices.put(v, replicated=True) for v in (np.int32(len(minutes)), middle, *arrays)))
+        return self._held.kept(("instants", chunk.first, chunk.last, nodes, dtype), make)
 
-    def _middle(self, chunk: Chunk) -> Any:
-        key = ("middle", chunk.first, chunk.last)
-        return self._held.kept(key, lambda: self._devices.put(np.array([chunk.day, chunk.fraction]), replicated=True))
+    def _put(self, values: Any) -> Any:
+        return self._devices.put(values, replicated=True)
 
     def _matrices(self, chunk: Chunk, order: int, dtype: str) -> tuple[Any, NDArray[Any]]:
         """From nodes to the instants of a chunk, and to the last two coefficients."""
@@ -380,7 +381,7 @@ class Engine:
         def make() -> tuple[Any, NDArray[Any]]:
             matrix = chebyshev.interpolation(order, chunk.minutes / chunk.half_span).astype(dtype)
             if self._devices.platform != "cpu":
-                matrix = self._devices.put(padded(matrix.T, CHUNK).T, replicated=True)
+                matrix = self._put(padded(matrix.T, CHUNK).T)
             return matrix, chebyshev.coefficients(order)[-2:].astype(dtype)
 
         return self._held.kept(("matrices", chunk.first, chunk.last, order, dtype), make)
@@ -399,13 +400,3 @@ def _multiply(matrix: NDArray[Any], values: NDArray[Any], rows: NDArray[Any], co
         np.matmul(matrix, values, out=rows[:, columns])
     else:
         rows[:, columns] = matrix @ values
-
-
-_initialisers: dict[tuple[Any, GravityModel], Any] = {}
-
-
-def _initialiser(function: Any, gravity: GravityModel) -> Any:
-    key = (function, gravity)
-    if key not in _initialisers:
-        _initialisers[key] = jax.jit(lambda elements: function(elements, gravity))
-    return _initialisers[key]

@@ -298,7 +298,8 @@ def _explained(error: ErrorDetails) -> str:
         keys = list(RunConfig.model_fields)
         return f"found an unknown key, expected {_listed(keys)}{suggest(key, keys)}"
     if kind == "literal_error":
-        names = get_args(RunConfig.model_fields[key].annotation)
+        parts = get_args(RunConfig.model_fields[key].annotation)  # of a Literal, or of Literal | None
+        names = [name for part in parts for name in (get_args(part) or (part,)) if isinstance(name, str)]
         return f"found {found!r}, expected {_listed(map(repr, names))}{suggest(str(found), names)}"
     return f"found {found!r}, expected {_EXPECTED.get(kind, error['msg'])}"
 

@@ -202,7 +202,7 @@ def _check(
 def _check_device(device: str) -> None:
     if not _has_device(device):
         known = [name for name in ("cpu", "gpu", "tpu") if _has_device(name)]
-        raise InputError(f"device {device!r}: JAX finds none here; it finds {', '.join(known)}{suggest(device, known)}")
+        raise InputError(f"device {device!r}: JAX finds none here; it finds {', '.join(known)}")
 
 
 def _has_device(platform: str) -> bool:

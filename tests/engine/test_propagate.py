@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 
 import constellation_jax as cj
-from constellation_jax.engine import orders
-from constellation_jax.engine import propagate as engine_module
+from constellation_jax.engine import orders, tiles
 from constellation_jax.engine.chunks import Grid
 from constellation_jax.engine.propagate import Engine, Request
 from constellation_jax.inputs.times import to_day_fraction
@@ -85,7 +84,7 @@ def test_order_and_grouping_do_not_change_anything(fleet: cj.Catalog, monkeypatc
     together = run(many, TIMES)
     np.testing.assert_allclose(together["z"][:, : len(fleet)], everything["z"], rtol=0, atol=MILLIMETRE_KM)
     # and so with several tiles of each kind
-    monkeypatch.setitem(engine_module.tiles.TILE, "cpu", 4)
+    monkeypatch.setitem(tiles.TILE, "cpu", 4)
     for name, values in run(fleet, TIMES).items():
         np.testing.assert_allclose(values, everything[name], rtol=0, atol=MILLIMETRE_KM)
 

@@ -120,6 +120,7 @@ select = [
 ]
 overwrite = "yes"
 precision = 64
+device = "quantum"
 output = 3
 """,
     )
@@ -138,7 +139,8 @@ output = 3
         (f"{path}, line 11, select: ", "unknown column 'nmae', did you mean 'name'?"),
         (f"{path}, line 13, overwrite: ", "found 'yes', expected true or false"),
         (f"{path}, line 14, precision: ", "found 64, expected 'float64' or 'float32'"),
-        (f"{path}, line 15, output: ", "found 3, expected the path of a file"),
+        (f"{path}, line 15, device: ", "found 'quantum', expected 'cpu', 'gpu' or 'tpu'"),
+        (f"{path}, line 16, output: ", "found 3, expected the path of a file"),
     ]
     assert len(error.value.messages) == len(expected)
     for message, (beginning, words) in zip(error.value.messages, expected, strict=True):

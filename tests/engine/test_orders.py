@@ -1,0 +1,61 @@
+"""Where interpolation between Chebyshev nodes is worth it."""
+
+import numpy as np
+import pytest
+
+from constellation_jax.engine import chebyshev
+from constellation_jax.engine.orders import choose_order, coefficient_sizes, may_suffice, most_nodes
+
+INSTANTS = 64
+TOLERANCE_KM = 1e-6
+
+
+def geometric(ratio: float, first_km: float = 7000.0, nodes: int = 64) -> np.ndarray:
+    """Coefficients that fall by a ratio each, shape (nodes, 1)."""
+    return (first_km * ratio ** np.arange(nodes))[:, None]
+
+
+def test_more_nodes_are_never_worth_it_than_evaluating_each_instant() -> None:
+    assert 4 <= most_nodes(INSTANTS) < INSTANTS / 2
+    assert most_nodes(8) < 4
+
+
+def test_the_chosen_nodes_leave_out_less_than_half_the_tolerance() -> None:
+    size = np.concatenate([geometric(1e-4), geometric(1e-3)], axis=1)
+    order, _ = choose_order(size, INSTANTS, TOLERANCE_KM)
+    assert (order > 0).all()
+    for column, nodes in enumerate(order):
+        assert size[nodes:, column].sum() <= 0.5 * TOLERANCE_KM
+
+
+def test_slowly_falling_coefficients_and_forbidden_satellites_are_evaluated() -> None:
+    size = np.concatenate([geometric(1e-4), geometric(0.5), np.full((64, 1), np.inf)], axis=1)
+    order, rough_from = choose_order(size, INSTANTS, TOLERANCE_KM)
+    assert order.tolist() == [order[0], 0, 0]
+    assert order[0] > 0
+    assert rough_from.tolist() == [rough_from[0], 0.0, 0.0]
+
+
+def test_a_chunk_is_rough_when_its_last_coefficients_let_the_error_reach_the_tolerance() -> None:
+    size = geometric(1e-4)
+    (order,), (rough_from,) = choose_order(size, INSTANTS, TOLERANCE_KM)
+    growth = rough_from / (size[order - 2, 0] + size[order - 1, 0])
+    assert growth == pytest.approx(min(TOLERANCE_KM / size[order:, 0].sum(), 10.0))
+
+
+@pytest.mark.parametrize("eccentricity", [0.0, 0.001, 0.02])
+def test_nobody_is_ruled_out_who_could_be_interpolated(eccentricity: float) -> None:
+    """Orbits over ever longer chunks: whoever has a choice of nodes has passed the quick look before it."""
+    to_coefficients = chebyshev.coefficients(64)
+    angle = np.geomspace(1e-4, 3.0, 400)  # half of what the satellite turns by in the chunk, rad
+    a = np.full(len(angle), 6878.0)
+    anomaly = 1.0 + angle * chebyshev.nodes(64)[:, None]
+    radius = a * (1.0 - eccentricity * np.cos(anomaly))
+    position = [radius * np.cos(anomaly), radius * np.sin(anomaly)]
+    for tolerance in (TOLERANCE_KM, 1e-4, 1e-2):
+        passed = may_suffice(a, angle, INSTANTS, tolerance)
+        size = coefficient_sizes(to_coefficients, position)
+        one_by_one = np.array([choose_order(size[:, [i]], INSTANTS, tolerance)[0][0] for i in range(len(angle))])
+        assert (one_by_one > 0).any()
+        assert passed[one_by_one > 0].all()
+        assert not passed[angle > 1.0].any()  # and it does rule out what is hopeless
