@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from constellation_jax.inputs.toml_tables import Provenance, Rule, is_number, is_whole, number, text, whole
-from constellation_jax.inputs.vehicles import DATE, is_date
+from constellation_jax.inputs.vehicles import DATE, as_day, is_date
 from constellation_jax.inputs.walker import LOWEST_ALTITUDE_KM, Shell
 
 MONTH_DAYS = 365.25 / 12.0
@@ -42,6 +42,11 @@ def _is_failure_list(value: Any) -> bool:
     )
 
 
+def _ascending(dates: list[Any]) -> bool:
+    days = [as_day(date) for date in dates]  # text and bare dates of TOML may stand side by side
+    return days == sorted(days)
+
+
 _CADENCE = Rule("launches, at least 0, or a list of [date, launches] with a date from which each holds", _is_cadence)
 _PROBABILITY = Rule("a probability from 0 to below 1", lambda v: is_number(v) and 0 <= v < 1)
 _ALTITUDE = number(LOWEST_ALTITUDE_KM, unit="km")
@@ -60,7 +65,7 @@ CAMPAIGN_RULES: dict[str, Rule] = {
     "satellites_per_launch": whole(1),
     "launch_dates": Rule(
         "a list of dates in ascending order",
-        lambda v: isinstance(v, list) and len(v) > 0 and all(map(is_date, v)) and v == sorted(v),
+        lambda v: isinstance(v, list) and len(v) > 0 and all(map(is_date, v)) and _ascending(v),
     ),
     "launches_per_month": _CADENCE,
     "launches_per_year": _CADENCE,
@@ -151,8 +156,7 @@ def conflicts(values: Mapping[str, Any], shells: tuple[Shell, ...]) -> list[tupl
     elif ways[0] != "launch_dates" and is_number(values[ways[0]]) and "start" not in values:
         found.append(("start", f"missing, expected the date from which {ways[0]} holds"))
     elif ways[0] != "launch_dates" and not is_number(values[ways[0]]):
-        dates = [entry[0] for entry in values[ways[0]]]
-        if dates != sorted(dates):
+        if not _ascending([entry[0] for entry in values[ways[0]]]):
             found.append((ways[0], "found dates out of order, expected ascending ones"))
         if "start" in values:
             found.append(("start", f"found beside a list of {ways[0]}, which says when it begins"))
