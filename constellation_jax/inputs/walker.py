@@ -148,6 +148,11 @@ class Shell:
             object.__setattr__(self, "inclination_deg", inclination)
 
     @property
+    def node_arc_deg(self) -> float:
+        """Arc over which the nodes are spread: `raan_spread_deg`, or that of `walker`."""
+        return self.raan_spread_deg or {"delta": 360.0, "star": 180.0}[self.walker]
+
+    @property
     def slots(self) -> int:
         """Places of the lattice: planes times satellites_per_plane."""
         return self.planes * self.satellites_per_plane

@@ -92,9 +92,8 @@ def _node_drift(campaign: Campaign, shell: Shell) -> float:
 
 def _wait_days(campaign: Campaign, shell: Shell) -> float:
     """From one plane of the shell to the next."""
-    spread = shell.raan_spread_deg or {"delta": 360.0, "star": 180.0}[shell.walker]
     drift = abs(_node_drift(campaign, shell))
-    return spread / shell.planes / drift if drift else np.inf
+    return shell.node_arc_deg / shell.planes / drift if drift else np.inf
 
 
 def _track(corners: list[tuple[float, float]], shell: Shell) -> Track:

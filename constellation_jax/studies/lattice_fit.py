@@ -119,9 +119,8 @@ def fit_lattice(raan: _Angles, latitude: _Angles, shell: Shell | None) -> Lattic
 def _fit_planes(raan: _Angles, shell: Shell | None) -> tuple[int, float, float, float]:
     """Number of planes, step and offset of their nodes, coherence; 0 planes where there are none."""
     stated = shell.planes if shell else 0
-    spread = _spread(shell)
-    if shell and spread < 360.0:
-        return _fit_star(raan, stated, spread / stated, shell.raan_offset_deg)
+    if shell and shell.node_arc_deg < 360.0:
+        return _fit_star(raan, stated, shell.node_arc_deg / stated, shell.raan_offset_deg)
     best = _coherence(raan, 360.0 / stated) if stated else 0.0
     planes = stated
     if best < (ONE_PLANE if stated == 1 else COHERENT):
@@ -225,12 +224,6 @@ def _order(plane: _Indices, latitude: _Angles) -> _Indices:
     slot = np.empty(len(plane), np.int32)
     slot[order] = place
     return slot
-
-
-def _spread(shell: Shell | None) -> float:
-    if shell is None:
-        return 360.0
-    return shell.raan_spread_deg or {"delta": 360.0, "star": 180.0}[shell.walker]
 
 
 def _ahead(raan: _Angles, offset: float, step: float) -> _Angles:
