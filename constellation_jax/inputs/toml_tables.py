@@ -76,6 +76,20 @@ def number(low: float = -math.inf, high: float = math.inf, unit: str = "", *, re
     return Rule(expected, lambda v: is_number(v) and low <= v <= high, required)
 
 
+def above_zero(unit: str = "") -> Rule:
+    """A finite number above 0."""
+    return Rule(f"a number above 0 {unit}".rstrip(), lambda v: is_number(v) and v > 0)
+
+
+def one_of(*words: str, required: bool = False) -> Rule:
+    """One of two or more words."""
+    *first, last = (f"'{word}'" for word in words)
+    return Rule(f"{', '.join(first)} or {last}", lambda v: v in words, required)
+
+
+TRUE_OR_FALSE = Rule("true or false", lambda v: isinstance(v, bool))
+
+
 def text(expected: str = "text", *, required: bool = False) -> Rule:
     """Text that is not empty."""
     return Rule(expected, lambda v: isinstance(v, str) and v != "", required)
