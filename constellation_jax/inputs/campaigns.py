@@ -11,8 +11,18 @@ from typing import Any
 
 import numpy as np
 
-from constellation_jax.inputs.toml_tables import Provenance, Rule, is_number, is_whole, number, text, whole
-from constellation_jax.inputs.vehicles import DATE, is_date
+from constellation_jax.inputs.toml_tables import (
+    Provenance,
+    Rule,
+    above_zero,
+    is_number,
+    is_whole,
+    number,
+    one_of,
+    text,
+    whole,
+)
+from constellation_jax.inputs.vehicles import DATE, as_day, is_date
 from constellation_jax.inputs.walker import LOWEST_ALTITUDE_KM, Shell
 
 MONTH_DAYS = 365.25 / 12.0
@@ -20,10 +30,6 @@ MONTH_DAYS = 365.25 / 12.0
 YEAR_DAYS = 365.25
 DISPOSAL_ALTITUDE_KM = 150.0
 """Mean altitude at which a descent ends: the last element sets of satellites that came down have 144 to 196 km."""
-
-_ORDERS = ("spread", "in order")
-_SHELL_ORDERS = ("in order", "in turn")
-_SCHEDULES = ("poisson", "regular")
 
 
 def _is_cadence(value: Any) -> bool:
@@ -40,6 +46,11 @@ def _is_failure_list(value: Any) -> bool:
     return isinstance(value, list) and all(
         isinstance(v, list) and len(v) == 2 and is_date(v[0]) and is_whole(v[1]) and v[1] >= 0 for v in value
     )
+
+
+def _ascending(dates: list[Any]) -> bool:
+    days = [as_day(date) for date in dates]  # text and bare dates of TOML may stand side by side
+    return days == sorted(days)
 
 
 _CADENCE = Rule("launches, at least 0, or a list of [date, launches] with a date from which each holds", _is_cadence)
@@ -60,7 +71,7 @@ CAMPAIGN_RULES: dict[str, Rule] = {
     "satellites_per_launch": whole(1),
     "launch_dates": Rule(
         "a list of dates in ascending order",
-        lambda v: isinstance(v, list) and len(v) > 0 and all(map(is_date, v)) and v == sorted(v),
+        lambda v: isinstance(v, list) and len(v) > 0 and all(map(is_date, v)) and _ascending(v),
     ),
     "launches_per_month": _CADENCE,
     "launches_per_year": _CADENCE,
@@ -68,22 +79,22 @@ CAMPAIGN_RULES: dict[str, Rule] = {
     "end": DATE,
     "until": DATE,
     "target": whole(1),
-    "shell_order": Rule("'in order' or 'in turn'", lambda v: v in _SHELL_ORDERS),
-    "plane_order": Rule("'spread' or 'in order'", lambda v: v in _ORDERS),
+    "shell_order": one_of("in order", "in turn"),
+    "plane_order": one_of("spread", "in order"),
     "planes_per_launch": whole(1),
     "injection_altitude_km": _ALTITUDE,
     "parking_altitude_km": _ALTITUDE,
     "checkout_days": number(0.0, unit="days"),
-    "raising_km_per_day": Rule("a number above 0 km a day", lambda v: is_number(v) and v > 0),
+    "raising_km_per_day": above_zero("km a day"),
     "launch_failure": _PROBABILITY,
     "satellite_failure": _PROBABILITY,
     "failed_by_launch": Rule("a list of [date of launch, satellites]", _is_failure_list),
     "failed_altitude_km": _ALTITUDE,
-    "failed_decay_days": Rule("a number above 0 days", lambda v: is_number(v) and v > 0),
-    "life_years": Rule("a number above 0 years", lambda v: is_number(v) and v > 0),
+    "failed_decay_days": above_zero("days"),
+    "life_years": above_zero("years"),
     "life_spread_years": number(0.0, unit="years"),
-    "deorbit_days": Rule("a number above 0 days", lambda v: is_number(v) and v > 0),
-    "schedule": Rule("'poisson' or 'regular'", lambda v: v in _SCHEDULES),
+    "deorbit_days": above_zero("days"),
+    "schedule": one_of("poisson", "regular"),
     "cadence_spread": number(0.0, 2.0),
     "raising_spread": number(0.0, 2.0),
 }
@@ -151,8 +162,7 @@ def conflicts(values: Mapping[str, Any], shells: tuple[Shell, ...]) -> list[tupl
     elif ways[0] != "launch_dates" and is_number(values[ways[0]]) and "start" not in values:
         found.append(("start", f"missing, expected the date from which {ways[0]} holds"))
     elif ways[0] != "launch_dates" and not is_number(values[ways[0]]):
-        dates = [entry[0] for entry in values[ways[0]]]
-        if dates != sorted(dates):
+        if not _ascending([entry[0] for entry in values[ways[0]]]):
             found.append((ways[0], "found dates out of order, expected ascending ones"))
         if "start" in values:
             found.append(("start", f"found beside a list of {ways[0]}, which says when it begins"))

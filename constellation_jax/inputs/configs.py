@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from constellation_jax.errors import InputError
-from constellation_jax.inputs.toml_lines import suggest
+from constellation_jax.inputs.toml_lines import load_toml, suggest
 
 
 def configs_folder() -> Path:
@@ -18,9 +19,28 @@ def configs_folder() -> Path:
     return inside if inside.is_dir() else package.parent / "configs"
 
 
-def known_configs(folder: str) -> list[str]:
-    """Names of the files of a folder of `configs_folder()`, such as "shells"."""
-    return sorted(path.stem for path in (configs_folder() / folder).glob("*.toml"))
+def known_configs(folder: str, *, variants: bool = False) -> list[str]:
+    """Names of the files of a folder of `configs_folder()`, such as "shells".
+
+    Args:
+        variants: True for every variant too, as in "kuiper:filed"; the plain name stands for the default one.
+    """
+    listed = []
+    for path in sorted((configs_folder() / folder).glob("*.toml"), key=lambda path: path.stem):
+        listed.append(path.stem)
+        if variants:
+            data, _ = load_toml(path)
+            others = [name for name in data.get("variants", {}) if name != data.get("default_variant")]
+            listed += [f"{path.stem}:{name}" for name in others]
+    return listed
+
+
+def check_variant(path: Path, variant: str, known: Iterable[str]) -> None:
+    """Raise InputError for a variant that was asked for by name, as in "kuiper:filed", and that a file does not have."""
+    names = list(known)
+    if variant and variant not in names:
+        hint = suggest(variant, names) or f"; it has {', '.join(names) or 'none'}"
+        raise InputError(f"{path}: no variant {variant!r}{hint}")
 
 
 def find_config(folder: str, noun: str, name_or_path: str | Path) -> tuple[Path, str]:

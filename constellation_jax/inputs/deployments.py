@@ -16,7 +16,7 @@ import numpy as np
 
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.campaigns import CAMPAIGN_RULES, MONTH_DAYS, YEAR_DAYS, Campaign, conflicts
-from constellation_jax.inputs.configs import find_config, known_configs
+from constellation_jax.inputs.configs import check_variant, find_config, known_configs
 from constellation_jax.inputs.shells import load_shells
 from constellation_jax.inputs.toml_lines import suggest
 from constellation_jax.inputs.toml_tables import Provenance, TomlTables, Values, is_number, text
@@ -66,15 +66,7 @@ def known_deployments(*, variants: bool = False) -> list[str]:
     Args:
         variants: True for every variant too, as in "qianfan:648"; the plain name stands for the default one.
     """
-    names = known_configs("deployments")
-    if not variants:
-        return names
-    listed = []
-    for name in names:
-        file = TomlTables(find_config("deployments", "deployment", name)[0])
-        default = file.data.get("default_variant", "")
-        listed += [name, *(f"{name}:{v}" for v in file.data.get("variants", {}) if v != default)]
-    return listed
+    return known_configs("deployments", variants=variants)
 
 
 def load_deployment(name_or_path: str | Path) -> Deployment:
@@ -91,46 +83,39 @@ def load_deployment(name_or_path: str | Path) -> Deployment:
     path, variant = find_config("deployments", "deployment", name_or_path)
     file = TomlTables(path)
     file.check_keys(_FILE_KEYS)
-    for key in ("title", "system", "default_variant"):
-        if not isinstance(file.data.get(key, ""), str):
-            file.report((key,), f"{key}: found {file.data[key]!r}, expected text")
+    title, system, default = (file.text(key) for key in ("title", "system", "default_variant"))
     vehicles = read_vehicles(file, load_vehicles())
     common, outer = file.read_variants(_COMMON_RULES, _VARIANT_RULES)
-    default = file.data.get("default_variant", "")
     chosen = variant or default
-    if outer and not chosen:
+    check_variant(path, variant, outer)
+    if default:
+        file.is_variant(("default_variant",), "default_variant", default, outer)
+    elif outer and not chosen:
         file.report(("default_variant",), f"default_variant: missing, expected one of {', '.join(outer)}")
-    elif variant and variant not in outer:
-        raise InputError(f"{path}: no variant {variant!r}{suggest(variant, outer) or '; it has ' + _listed(outer)}")
-    elif default and default not in outer:
-        near = suggest(default, outer) or f"; they are {_listed(outer)}"
-        file.report(("default_variant",), f"default_variant: found {default!r}, expected a variant of the file{near}")
     campaigns = []
     for i, table in enumerate(file.tables("campaigns")):
         named = table.get("variant", "")
-        if named and named not in outer:
-            near = suggest(str(named), outer) or f"; they are {_listed(outer)}"
-            said = f"campaign {table.get('name')!r}, variant: found {named!r}, expected one of [variants]{near}"
-            file.report(("campaigns", i, "variant"), said)
+        label = f"campaign {table.get('name')!r}, variant"
+        if named and not file.is_variant(("campaigns", i, "variant"), label, named, outer):
             continue
         # A campaign that names no variant is part of all of them
-        campaign = _Reader(file, i, named or chosen, vehicles).read(*outer.get(named or chosen, common))
+        campaign = _Reader(file, i, system, named or chosen, vehicles).read(*outer.get(named or chosen, common))
         if campaign and named in ("", chosen):
             campaigns.append(campaign)
     _check_targets(file, campaigns)
     if not file.mistakes and not campaigns:
         file.report(("campaigns",), f"campaigns: found none of variant {chosen!r}, expected at least one")
     file.finish()
-    title = outer[chosen][0].values.get("title", "") if chosen in outer else ""
+    subtitle = outer[chosen][0].values.get("title", "") if chosen in outer else ""
     called = path.stem if chosen in ("", default) else f"{path.stem}:{chosen}"
-    return Deployment(called, ": ".join(part for part in (file.data.get("title", ""), title) if part), tuple(campaigns))
+    return Deployment(called, ": ".join(part for part in (title, subtitle) if part), tuple(campaigns))
 
 
 class _Reader:
     """Reads one [[campaigns]] table of a file."""
 
-    def __init__(self, file: TomlTables, i: int, variant: str, vehicles: Mapping[str, Vehicle]) -> None:
-        self.file, self.i, self.variant, self.vehicles = file, i, variant, vehicles
+    def __init__(self, file: TomlTables, i: int, system: str, variant: str, vehicles: Mapping[str, Vehicle]) -> None:
+        self.file, self.i, self.system, self.variant, self.vehicles = file, i, system, variant, vehicles
         self.table = file.tables("campaigns")[i]
         name = self.table.get("name")
         self.label = f"campaign {name!r}" if isinstance(name, str) else f"campaign number {i + 1}"
@@ -146,7 +131,7 @@ class _Reader:
         values, provenance = own.within(outer)
         if len(self.file.mistakes) > before:
             return None
-        system = values.get("system", self.file.data.get("system", ""))
+        system = values.get("system", self.system)
         shells = self._shells(values)
         satellites = self._satellites(values, system)
         for key, what in conflicts(values, shells):
@@ -178,11 +163,15 @@ class _Reader:
         held = [way for way in ways if key in self._table(way)]
         self.file.report((*(held or ways)[0], key), f"{self.label}, {key}: {what}")
 
-    def _table(self, way: tuple[str | int, ...]) -> Any:
+    def _table(self, way: tuple[str | int, ...]) -> Mapping[str, Any]:
+        """A table of the file; an empty one where it is absent, or something else."""
         table: Any = self.file.data
         for key in way:
-            table = table[key] if isinstance(key, int) else table.get(key, {})
-        return table
+            try:
+                table = table[key]
+            except (KeyError, TypeError):
+                return {}
+        return table if isinstance(table, dict) else {}
 
     def _shells(self, values: Mapping[str, Any]) -> tuple[Shell, ...]:
         given = values["shells"]

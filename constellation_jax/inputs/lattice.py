@@ -103,8 +103,7 @@ def _columns(shell: Shell, days_since_j2000: float) -> dict[str, NDArray[Any]]:
     first_node = shell.raan_offset_deg
     if shell.ltan_h is not None:
         first_node = float(raan_of_local_time_deg(shell.ltan_h, days_since_j2000))
-    spread = shell.raan_spread_deg or {"delta": 360.0, "star": 180.0}[shell.walker]
-    raan = first_node + spread * plane / shell.planes
+    raan = first_node + shell.node_arc_deg * plane / shell.planes
     latitude = (
         shell.anomaly_offset_deg
         + 360.0 * (lattice_slot + ahead) / shell.satellites_per_plane

@@ -24,7 +24,18 @@ from constellation_jax.inputs.mean_orbits import (
 )
 from constellation_jax.inputs.shells import read_shells
 from constellation_jax.inputs.times import parse_time, to_day_fraction
-from constellation_jax.inputs.toml_tables import Rule, TomlTables, is_number, is_whole, number, numbers, text, whole
+from constellation_jax.inputs.toml_tables import (
+    Rule,
+    TomlTables,
+    is_number,
+    is_whole,
+    number,
+    numbers,
+    one_of,
+    text,
+    whole,
+)
+from constellation_jax.inputs.walker import RULES
 from constellation_jax.physics.constants import MJD_J2000, WGS84_EQUATORIAL_RADIUS_KM
 
 _RANGE = Rule(
@@ -43,10 +54,7 @@ _COUNTS = Rule(
     required=True,
 )
 _ORBIT = {
-    "eccentricity": Rule("a number from 0 to below 1", lambda v: is_number(v) and 0 <= v < 1, required=True),
-    "arg_perigee_deg": number(unit="degrees", required=True),
-    "inclination_deg": number(0.0, 180.0, "degrees", required=True),
-    "bstar": number(unit="1/Earth radii", required=True),
+    key: RULES[key]._replace(required=True) for key in ("eccentricity", "arg_perigee_deg", "inclination_deg", "bstar")
 }
 _CLUMP_RULES = {
     "name": text("a name", required=True),
@@ -69,13 +77,12 @@ _OTHER_RULES = {
     "sun_synchronous_scatter_deg": number(0.0, unit="degrees", required=True),
     "seed": whole(0, required=True),
 }
-_KINDS = ("uniform", "sun-synchronous", "retrograde")
 _CLASS_RULES = {
     "name": text("a name", required=True),
-    "inclination": Rule(f"one of {', '.join(_KINDS)}", lambda v: v in _KINDS, required=True),
+    "inclination": one_of("uniform", "sun-synchronous", "retrograde", required=True),
     "inclination_range_deg": _RANGE._replace(required=False),
     "counts": _COUNTS,
-    "bstar": number(unit="1/Earth radii", required=True),
+    "bstar": _ORBIT["bstar"],
 }
 
 

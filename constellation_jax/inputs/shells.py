@@ -10,12 +10,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from constellation_jax.errors import InputError
-from constellation_jax.inputs.configs import find_config, known_configs
+from constellation_jax.inputs.configs import check_variant, find_config, known_configs
 from constellation_jax.inputs.lattice import shells_to_catalog
-from constellation_jax.inputs.toml_lines import suggest
 from constellation_jax.inputs.toml_tables import Provenance, TomlTables, Values, text, whole
 from constellation_jax.inputs.walker import RULES, Shell, conflicts
 
@@ -48,14 +46,7 @@ def known_shells(*, variants: bool = False) -> list[str]:
     Args:
         variants: True for every variant too, as in "kuiper:filed"; the plain name stands for the default one.
     """
-    names = known_configs("shells")
-    if not variants:
-        return names
-    listed = []
-    for name in names:
-        system = load_constellation(name)
-        listed += [name, *(f"{name}:{v}" for v in system.variants if v not in ("", system.default_variant))]
-    return listed
+    return known_configs("shells", variants=variants)
 
 
 def load_shells(name_or_path: str | Path) -> list[Shell]:
@@ -71,10 +62,7 @@ def load_shells(name_or_path: str | Path) -> list[Shell]:
     """
     path, variant = find_config("shells", "constellation", name_or_path)
     system = _read(path)
-    if variant and variant not in system.variants:
-        known = [v for v in system.variants if v]
-        hint = suggest(variant, known) or f"; it has {', '.join(known) or 'none'}"
-        raise InputError(f"{path}: no variant {variant!r}{hint}")
+    check_variant(path, variant, [v for v in system.variants if v])
     return system.select(variant)
 
 
@@ -86,39 +74,32 @@ def load_constellation(name_or_path: str | Path) -> Constellation:
 def _read(path: Path) -> Constellation:
     file = TomlTables(path)
     file.check_keys(_FILE_KEYS)
-    for key in ("title", "system", "default_variant"):
-        if not isinstance(file.data.get(key, ""), str):
-            file.report((key,), f"{key}: found {file.data[key]!r}, expected text")
-    shells = read_shells(file)
+    title, system, default = (file.text(key) for key in ("title", "system", "default_variant"))
+    shells = read_shells(file, system)
     file.finish()
     stated = {name: str(table.get("title", "")) for name, table in file.data.get("variants", {}).items()}
     variants = stated or {s.variant: "" for s in shells}
-    default = file.data.get("default_variant", "")
-    if default and default not in variants:
-        near = suggest(default, variants) or f"; they are {', '.join(variants)}"
-        file.report(("default_variant",), f"default_variant: found {default!r}, expected a variant of the file{near}")
+    if default and not file.is_variant(("default_variant",), "default_variant", default, [v for v in variants if v]):
         file.finish()
-    return Constellation(file.data.get("title", ""), variants, default, shells)
+    return Constellation(title, variants, default, shells)
 
 
-def read_shells(file: TomlTables) -> list[Shell]:
-    """The [[shells]] tables of a file as shells; mistakes are reported to the file, which the caller finishes."""
+def read_shells(file: TomlTables, system: str = "") -> list[Shell]:
+    """The [[shells]] tables of a file as shells of a system; mistakes are reported to the file, which the caller finishes."""
     common, outer = file.read_variants(_COMMON_RULES, _VARIANT_RULES)
     shells: list[Shell] = []
     seen: dict[tuple[str, str], int] = {}
     for i, table in enumerate(file.tables("shells")):
         variant = table.get("variant", "")
-        if outer and variant not in outer:
-            near = suggest(str(variant), outer) or f"; they are {', '.join(outer)}"
-            said = f"shell {table.get('name')!r}, variant: found {variant!r}, expected one of [variants]{near}"
-            file.report(("shells", i, "variant"), said)
+        label = f"shell {table.get('name')!r}, variant"
+        if outer and not file.is_variant(("shells", i, "variant"), label, variant, outer):
             continue
         key = (str(table.get("name")), str(variant))
         if seen.setdefault(key, i) != i:
             line = file.line_of(("shells", seen[key], "name"))
             said = f"shell {key[0]!r}, name: already the name of the shell on line {line}"
             file.report(("shells", i, "name"), said)
-        shell = _read_shell(file, i, table, *outer.get(variant, common))
+        shell = _read_shell(file, i, system, *(outer[variant] if outer else common))
         shells += [shell] if shell else []
     for name, (known, _) in outer.items():
         total = sum(s.total for s in shells if s.variant == name)
@@ -128,11 +109,9 @@ def read_shells(file: TomlTables) -> list[Shell]:
     return shells
 
 
-def _read_shell(
-    file: TomlTables, i: int, table: Mapping[str, Any], outer: Values, inherited: Provenance
-) -> Shell | None:
+def _read_shell(file: TomlTables, i: int, system: str, outer: Values, inherited: Provenance) -> Shell | None:
     """One [[shells]] table as a Shell; None, with mistakes reported, where it cannot be one."""
-    way = ("shells", i)
+    way, table = ("shells", i), file.data["shells"][i]
     name = table.get("name")
     label = f"shell {name!r}" if isinstance(name, str) else f"shell number {i + 1}"
     given = outer.values.keys() - table.keys()
@@ -158,7 +137,7 @@ def _read_shell(
         values["plane_altitudes_km"] = tuple(values["plane_altitudes_km"])
     shell = Shell(
         **values,
-        system=str(file.data.get("system", "")),
+        system=system,
         origin=file.path.stem,
         provenance={key: said for key, said in provenance.items() if key in _COMMON_RULES},
         sources=file.sources or {},

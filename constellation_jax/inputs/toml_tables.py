@@ -8,7 +8,7 @@ once. Deliberately absent: what the keys mean (`shells.py`, `population.py`).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -76,6 +76,20 @@ def number(low: float = -math.inf, high: float = math.inf, unit: str = "", *, re
     return Rule(expected, lambda v: is_number(v) and low <= v <= high, required)
 
 
+def above_zero(unit: str = "") -> Rule:
+    """A finite number above 0."""
+    return Rule(f"a number above 0 {unit}".rstrip(), lambda v: is_number(v) and v > 0)
+
+
+def one_of(*words: str, required: bool = False) -> Rule:
+    """One of two or more words."""
+    *first, last = (f"'{word}'" for word in words)
+    return Rule(f"{', '.join(first)} or {last}", lambda v: v in words, required)
+
+
+TRUE_OR_FALSE = Rule("true or false", lambda v: isinstance(v, bool))
+
+
 def text(expected: str = "text", *, required: bool = False) -> Rule:
     """Text that is not empty."""
     return Rule(expected, lambda v: isinstance(v, str) and v != "", required)
@@ -123,6 +137,23 @@ class TomlTables:
         """Raise InputErrors with every mistake, in the order of lines, if there is any."""
         if self.mistakes:
             raise InputErrors([message for _, message in sorted(self.mistakes, key=lambda m: m[0])])
+
+    def text(self, key: str) -> str:
+        """The text of a top-level key; "", and a mistake, where it is something else; "" where it is absent."""
+        value = self.data.get(key, "")
+        if isinstance(value, str):
+            return value
+        self.report((key,), f"{key}: found {value!r}, expected text")
+        return ""
+
+    def is_variant(self, way: KeyPath, label: str, found: Any, variants: Iterable[str]) -> bool:
+        """True for a variant of the file; else a mistake at the line of the key that names it."""
+        names = list(variants)
+        if found in names:
+            return True
+        near = suggest(str(found), names) or f"; they are {', '.join(names) or 'none'}"
+        self.report(way, f"{label}: found {found!r}, expected a variant of the file{near}")
+        return False
 
     def check_keys(self, known: list[str]) -> None:
         """Report top-level keys that are not known."""
@@ -226,7 +257,7 @@ class TomlTables:
 
     def _provenance(self, entry: Mapping[str, Any], way: KeyPath, label: str, common: Provenance) -> Provenance:
         status, source = entry.get("status", common.status), entry.get("source", common.source)
-        if "status" in entry and status not in STATUSES:
+        if "status" in entry and status not in [*STATUSES]:  # a list: what TOML holds need not be hashable
             near = suggest(str(status), STATUSES)
             said = f"{label}, status: found {status!r}, expected one of {', '.join(STATUSES)}{near}"
             self.report((*way, "status"), said)

@@ -16,7 +16,7 @@ from constellation_jax.errors import InputError
 from constellation_jax.inputs.configs import configs_folder
 from constellation_jax.inputs.times import parse_time
 from constellation_jax.inputs.toml_lines import suggest
-from constellation_jax.inputs.toml_tables import Provenance, Rule, TomlTables, is_number, text, whole
+from constellation_jax.inputs.toml_tables import TRUE_OR_FALSE, Provenance, Rule, TomlTables, above_zero, text, whole
 
 
 class Load(NamedTuple):
@@ -63,14 +63,13 @@ def as_day(value: Any) -> np.datetime64:
 
 DATE = Rule("a date such as 2026-01-31", is_date)
 """Bare in TOML (2026-01-31), or as text."""
-_KILOGRAMS = Rule("a number above 0 kg", lambda v: is_number(v) and v > 0)
 
 VEHICLE_RULES: dict[str, Rule] = {
     "name": text("a name", required=True),
     "title": text(),
-    "payload_kg": _KILOGRAMS,
-    "payload_expended_kg": _KILOGRAMS,
-    "reusable": Rule("true or false", lambda v: isinstance(v, bool)),
+    "payload_kg": above_zero("kg"),
+    "payload_expended_kg": above_zero("kg"),
+    "reusable": TRUE_OR_FALSE,
     "first_flight": DATE,
 }
 LOAD_RULES: dict[str, Rule] = {

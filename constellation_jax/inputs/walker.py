@@ -14,7 +14,18 @@ from typing import Any
 
 from constellation_jax.errors import InputErrors
 from constellation_jax.inputs.mean_orbits import frozen_eccentricity, sun_synchronous_inclination_deg
-from constellation_jax.inputs.toml_tables import Provenance, Rule, is_number, number, numbers, text, whole
+from constellation_jax.inputs.toml_tables import (
+    TRUE_OR_FALSE,
+    Provenance,
+    Rule,
+    above_zero,
+    is_number,
+    number,
+    numbers,
+    one_of,
+    text,
+    whole,
+)
 from constellation_jax.physics.constants import WGS84_EQUATORIAL_RADIUS_KM
 
 LOWEST_ALTITUDE_KM = 120.0
@@ -25,10 +36,10 @@ RULES: dict[str, Rule] = {
     "variant": text("a name"),
     "altitude_km": number(LOWEST_ALTITUDE_KM, unit="km", required=True),
     "inclination_deg": number(0.0, 180.0, "degrees", required=True),
-    "sun_synchronous": Rule("true or false", lambda v: isinstance(v, bool)),
+    "sun_synchronous": TRUE_OR_FALSE,
     "planes": whole(1, required=True),
     "satellites_per_plane": whole(1, required=True),
-    "walker": Rule("'delta' or 'star'", lambda v: v in ("delta", "star")),
+    "walker": one_of("delta", "star"),
     "phasing": whole(0),
     "eccentricity": Rule("a number from 0 to below 1", lambda v: is_number(v) and 0 <= v < 1),
     "arg_perigee_deg": number(unit="degrees"),
@@ -42,19 +53,19 @@ RULES: dict[str, Rule] = {
     "satellites": whole(1),
     "occupancy": Rule("a number above 0, up to 1", lambda v: is_number(v) and 0 < v <= 1),
     "occupied_planes": whole(1),
-    "fill": Rule("'drawn' or 'even'", lambda v: v in ("drawn", "even")),
+    "fill": one_of("drawn", "even"),
     "spares": whole(0),
     "spare_offset_slots": Rule("a number between 0 and 1 slot", lambda v: is_number(v) and 0 < v < 1),
     "seed": whole(0),
     "bstar": number(unit="1/Earth radii"),
-    "mass_kg": Rule("a number above 0 kg", lambda v: is_number(v) and v > 0),
-    "drag_area_min_m2": Rule("a number above 0 m2", lambda v: is_number(v) and v > 0),
-    "drag_area_max_m2": Rule("a number above 0 m2", lambda v: is_number(v) and v > 0),
-    "drag_coefficient": Rule("a number above 0", lambda v: is_number(v) and v > 0),
-    "drag_coefficient_min": Rule("a number above 0", lambda v: is_number(v) and v > 0),
-    "drag_coefficient_max": Rule("a number above 0", lambda v: is_number(v) and v > 0),
+    "mass_kg": above_zero("kg"),
+    "drag_area_min_m2": above_zero("m2"),
+    "drag_area_max_m2": above_zero("m2"),
+    "drag_coefficient": above_zero(),
+    "drag_coefficient_min": above_zero(),
+    "drag_coefficient_max": above_zero(),
     "min_elevation_deg": number(0.0, 90.0, "degrees"),
-    "design_life_years": Rule("a number above 0 years", lambda v: is_number(v) and v > 0),
+    "design_life_years": above_zero("years"),
 }
 """What each key of a shell may hold, in a file and in `Shell`."""
 
@@ -146,6 +157,11 @@ class Shell:
         if self.sun_synchronous:
             inclination = float(sun_synchronous_inclination_deg(self.altitude_km, self.eccentricity))
             object.__setattr__(self, "inclination_deg", inclination)
+
+    @property
+    def node_arc_deg(self) -> float:
+        """Arc over which the nodes are spread: `raan_spread_deg`, or that of `walker`."""
+        return self.raan_spread_deg or {"delta": 360.0, "star": 180.0}[self.walker]
 
     @property
     def slots(self) -> int:

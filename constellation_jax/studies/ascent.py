@@ -92,9 +92,8 @@ def _node_drift(campaign: Campaign, shell: Shell) -> float:
 
 def _wait_days(campaign: Campaign, shell: Shell) -> float:
     """From one plane of the shell to the next."""
-    spread = shell.raan_spread_deg or {"delta": 360.0, "star": 180.0}[shell.walker]
     drift = abs(_node_drift(campaign, shell))
-    return spread / shell.planes / drift if drift else np.inf
+    return shell.node_arc_deg / shell.planes / drift if drift else np.inf
 
 
 def _track(corners: list[tuple[float, float]], shell: Shell) -> Track:
@@ -102,13 +101,13 @@ def _track(corners: list[tuple[float, float]], shell: Shell) -> Track:
     grid = np.unique(np.concatenate([days, np.linspace(days[0], days[-1], _NODES)]))
     altitude = np.interp(grid, days, altitudes)
     node = node_rate_deg_per_day(altitude, 0.0, shell.inclination_deg)
-    latitude = latitude_rate_deg_per_day(altitude, shell.inclination_deg)
+    latitude = latitude_rate_deg_per_day(altitude, 0.0, shell.inclination_deg)
     base = np.array([shell.altitude_km])
     return Track(
         grid,
         altitude,
         _integral(grid, node - node_rate_deg_per_day(base, 0.0, shell.inclination_deg)),
-        _integral(grid, latitude - latitude_rate_deg_per_day(base, shell.inclination_deg)),
+        _integral(grid, latitude - latitude_rate_deg_per_day(base, 0.0, shell.inclination_deg)),
     )
 
 

@@ -20,6 +20,7 @@ from constellation_jax.inputs.mean_orbits import (
     kozai_mean_motion_rev_per_day,
     latitude_rate_deg_per_day,
     node_rate_deg_per_day,
+    wrapped_deg,
 )
 from constellation_jax.inputs.times import Time, parse_time, to_day_fraction
 from constellation_jax.inputs.vehicles import as_day
@@ -87,7 +88,7 @@ def _columns(
         extra = whole.extra[here[mine]]
         latitude[mine] = (
             (lattice.mean_anomaly_deg + lattice.arg_perigee_deg)[row]
-            + float(latitude_rate_deg_per_day(shell.altitude_km, shell.inclination_deg)) * elapsed
+            + float(latitude_rate_deg_per_day(shell.altitude_km, 0.0, shell.inclination_deg)) * elapsed
             + shell.spare_offset_slots * extra * 360.0 / shell.satellites_per_plane
         )
         altitude[mine] = lattice.mean_altitude_km[row]
@@ -149,12 +150,12 @@ def _move(
     base = np.full_like(idle, shell.altitude_km)
     there, tilt = altitude[climbing], shell.inclination_deg
     node_gain += idle * (node_rate_deg_per_day(there, 0.0, tilt) - node_rate_deg_per_day(base, 0.0, tilt))
-    latitude_gain += idle * (latitude_rate_deg_per_day(there, tilt) - latitude_rate_deg_per_day(base, tilt))
+    latitude_gain += idle * (latitude_rate_deg_per_day(there, 0.0, tilt) - latitude_rate_deg_per_day(base, 0.0, tilt))
     node[climbing] += node_gain - way.node_gain_deg[-1]
     # The train of the launch opens evenly from its first slot, whose angle all share on the first day
     leader = _leader_latitude(whole, here[climbing], here, latitude)
     open_part = np.minimum(moved / arrival, 1.0) if arrival else np.ones(len(moved))
-    ahead = np.mod(latitude[climbing] - leader + 180.0, 360.0) - 180.0
+    ahead = wrapped_deg(latitude[climbing] - leader)
     train = _TRAIN_DEG * in_launch[climbing] * (1.0 - open_part)
     latitude[climbing] = leader + ahead * open_part + train + latitude_gain - way.latitude_gain_deg[-1]
 

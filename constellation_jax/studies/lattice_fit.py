@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from constellation_jax.inputs.catalog import Catalog
+from constellation_jax.inputs.mean_orbits import latitude_rate_deg_per_day, node_rate_deg_per_day, wrapped_deg
 from constellation_jax.inputs.walker import Shell
-from constellation_jax.physics.constants import DEGREE, MINUTES_PER_DAY, TWO_PI, WGS72
+from constellation_jax.physics.constants import DEGREE, TWO_PI
 
 COHERENT = 0.7
 """Least coherence of a pattern: angles off by a normal error of 0.13 of the period, which seldom takes one to the next place.
@@ -63,22 +64,12 @@ def at_one_epoch(catalog: Catalog, epoch_day: float) -> tuple[_Angles, _Angles]:
     Args:
         catalog: element sets, not more than some days from the epoch: drag and thrust are left out.
         epoch_day: Modified Julian Date (UTC).
-
-    Reference:
-        Vallado (2013), Fundamentals of Astrodynamics and Applications, 4th ed., section 9.6.1: the rates of node, perigee and
-        mean anomaly, to the first order in J2. The second leaves some 0.01 degrees a day.
     """
-    mean_motion = catalog.brouwer_mean_motion * MINUTES_PER_DAY / DEGREE  # deg/day
-    a = (WGS72.xke / catalog.brouwer_mean_motion) ** (2.0 / 3.0)
-    beta2 = 1.0 - catalog.eccentricity**2
-    cosi = np.cos(catalog.inclination_deg * DEGREE)
-    k = 0.75 * WGS72.j2 * mean_motion / (a * beta2) ** 2
-    raan_rate = -2.0 * k * cosi
-    latitude_rate = mean_motion + k * (5.0 * cosi**2 - 1.0) + k * np.sqrt(beta2) * (3.0 * cosi**2 - 1.0)
+    orbit = catalog.mean_altitude_km, catalog.eccentricity, catalog.inclination_deg
     days = epoch_day - (catalog.epoch_day + catalog.epoch_fraction)
-    raan = np.mod(catalog.raan_deg + raan_rate * days, 360.0)
-    latitude = np.mod(catalog.arg_perigee_deg + catalog.mean_anomaly_deg + latitude_rate * days, 360.0)
-    return raan, latitude
+    raan = catalog.raan_deg + node_rate_deg_per_day(*orbit) * days
+    latitude = catalog.arg_perigee_deg + catalog.mean_anomaly_deg + latitude_rate_deg_per_day(*orbit) * days
+    return np.mod(raan, 360.0), np.mod(latitude, 360.0)
 
 
 def fit_lattice(raan: _Angles, latitude: _Angles, shell: Shell | None) -> LatticeFit:
@@ -98,7 +89,7 @@ def fit_lattice(raan: _Angles, latitude: _Angles, shell: Shell | None) -> Lattic
         none, nan = np.full(n, -1, np.int32), np.full(n, np.nan)
         return LatticeFit(0, np.nan, np.nan, 0, -1, plane_coherence, np.nan, none, none, nan, nan)
     number = np.rint(_ahead(raan, offset, step) / step).astype(np.int32)
-    raan_residual = _wrapped(raan - offset - step * number)
+    raan_residual = wrapped_deg(raan - offset - step * number)
     closed = round(360.0 / step) == planes
     plane = np.where(number < planes, number, 0 if closed else -1).astype(np.int32)
     inside = plane >= 0
@@ -119,9 +110,8 @@ def fit_lattice(raan: _Angles, latitude: _Angles, shell: Shell | None) -> Lattic
 def _fit_planes(raan: _Angles, shell: Shell | None) -> tuple[int, float, float, float]:
     """Number of planes, step and offset of their nodes, coherence; 0 planes where there are none."""
     stated = shell.planes if shell else 0
-    spread = _spread(shell)
-    if shell and spread < 360.0:
-        return _fit_star(raan, stated, spread / stated, shell.raan_offset_deg)
+    if shell and shell.node_arc_deg < 360.0:
+        return _fit_star(raan, stated, shell.node_arc_deg / stated, shell.raan_offset_deg)
     best = _coherence(raan, 360.0 / stated) if stated else 0.0
     planes = stated
     if best < (ONE_PLANE if stated == 1 else COHERENT):
@@ -132,7 +122,7 @@ def _fit_planes(raan: _Angles, shell: Shell | None) -> tuple[int, float, float, 
         return 0, np.nan, np.nan, best
     step = 360.0 / planes
     near = shell.raan_offset_deg if shell else 0.0
-    return planes, step, near + _wrapped(_mean_angle(raan, step) - near, step), best
+    return planes, step, near + float(wrapped_deg(_mean_angle(raan, step) - near, step)), best
 
 
 def _fit_star(raan: _Angles, planes: int, step: float, near: float) -> tuple[int, float, float, float]:
@@ -152,7 +142,7 @@ def _fit_star(raan: _Angles, planes: int, step: float, near: float) -> tuple[int
     places = np.arange(index.min() - planes + 1, index.max() + 1)  # for plane 0
     held = np.array([np.sum((index >= place) & (index < place + planes)) for place in places])
     firsts = (start + offset + step * places)[held == held.max()]
-    return planes, float(step), float(firsts[np.argmin(np.abs(_wrapped(firsts - near)))]), coherence
+    return planes, float(step), float(firsts[np.argmin(np.abs(wrapped_deg(firsts - near)))]), coherence
 
 
 def _fit_slots(latitude: _Angles, plane: _Indices, planes: int, shell: Shell | None) -> tuple[int, int, float, _Angles]:
@@ -172,12 +162,12 @@ def _fit_slots(latitude: _Angles, plane: _Indices, planes: int, shell: Shell | N
     near = shell.anomaly_offset_deg if shell else 0.0
     if apart:
         phase = np.degrees(np.angle(sums)) / slots
-        return slots, -1, best, near + _wrapped(phase - near, period)
+        return slots, -1, best, near + wrapped_deg(phase - near, period)
     stated = shell.phasing if shell and (shell.planes, shell.satellites_per_plane) == (planes, slots) else 0
     phasing, _ = _phasing(sums, apart, stated)
     ahead = 360.0 * phasing * np.arange(planes) / (planes * slots)
     first = _mean_angle(latitude - ahead[plane], period)
-    return slots, phasing if occupied > 1 else -1, best, near + _wrapped(first - near, period) + ahead
+    return slots, phasing if occupied > 1 else -1, best, near + wrapped_deg(first - near, period) + ahead
 
 
 def _sums(latitude: _Angles, plane: _Indices, planes: int, slots: int) -> NDArray[np.complex128]:
@@ -227,12 +217,6 @@ def _order(plane: _Indices, latitude: _Angles) -> _Indices:
     return slot
 
 
-def _spread(shell: Shell | None) -> float:
-    if shell is None:
-        return 360.0
-    return shell.raan_spread_deg or {"delta": 360.0, "star": 180.0}[shell.walker]
-
-
 def _ahead(raan: _Angles, offset: float, step: float) -> _Angles:
     """Nodes ahead of plane 0, from half a step before it on."""
     return np.mod(raan - offset + step / 2.0, 360.0) - step / 2.0
@@ -244,8 +228,3 @@ def _coherence(angle: _Angles, period: float) -> float:
 
 def _mean_angle(angle: _Angles, period: float) -> float:
     return float(np.angle(np.exp(angle * (1j * TWO_PI / period)).mean()) * period / TWO_PI)
-
-
-def _wrapped(angle, period: float = 360.0):  # type: ignore[no-untyped-def]
-    """To within half a period of 0."""
-    return np.mod(angle + period / 2.0, period) - period / 2.0

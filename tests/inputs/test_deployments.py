@@ -100,6 +100,32 @@ def test_a_mistake_is_told_with_its_line(write, old: str, new: str, line: int, w
     assert words in caught.value.messages[0]
 
 
+@pytest.mark.parametrize("dates", ["2026-01-01, '2026-02-01'", "2026-01-01T12:00:00Z, 2026-01-02"])
+def test_dates_may_be_written_differently_side_by_side(write, dates: str) -> None:
+    text = SMALL.replace("launches_per_month = 2\nstart = 2026-01-01", f"launch_dates = [{dates}]")
+    assert load_deployment(write(text)).start == np.datetime64("2026-01-01")
+    first, second = dates.split(", ")
+    steps = f"launches_per_month = [[{first}, 2], [{second}, 3]]"
+    assert len(load_deployment(write(text.replace(f"launch_dates = [{dates}]", steps))).campaigns[0].rates) == 2
+    with pytest.raises(InputErrors, match="found dates out of order"):
+        load_deployment(write(text.replace(f"launch_dates = [{dates}]", steps.replace(second, "2025-12-31"))))
+
+
+@pytest.mark.parametrize(
+    ("head", "words"),
+    [
+        ("variants = 3", "variants: expected tables such as"),
+        ("common = 3", "common: found 3, expected a table"),
+        ("default_variant = ['a']", "default_variant: found ['a'], expected text"),
+    ],
+)
+def test_what_should_be_a_table_or_text_is_told_beside_other_mistakes(write, head: str, words: str) -> None:
+    with pytest.raises(InputErrors) as caught:
+        load_deployment(write(f"{head}\n{SMALL.replace('until = 2027-01-01', '')}"))
+    assert caught.value.messages[0].startswith(f"{write('')}, line 1, {words}")
+    assert "until: missing" in caught.value.messages[1]
+
+
 def test_campaigns_of_a_system_need_one_target(write) -> None:
     both = SMALL + SMALL.split("\n", 1)[1].replace('"all"', '"more"') + "target = 5\n"
     with pytest.raises(InputErrors, match="campaign 'more', target: found 5, expected None as in campaign 'all'"):

@@ -208,5 +208,5 @@ EXPECTED_MISTAKES = [
     "epoch: time 'June': expected ISO 8601 in UTC such as '2026-08-23' or '2026-08-23T06:30:00Z'",
     "clump 'Qianfan stuck', altitude_range_km: found [886, 868], expected a list of two ascending numbers",
     "other, min_perigee_km: found -1, expected a number of at least 0 km",
-    "class 'Other retrograde', inclination: found 'backward', expected one of uniform, sun-synchronous, retrograde",
+    "class 'Other retrograde', inclination: found 'backward', expected 'uniform', 'sun-synchronous' or 'retrograde'",
 ]

@@ -102,7 +102,7 @@ def test_a_file_of_the_user(tmp_path: Path) -> None:
             "line 11, common, planes: found 0, expected a whole number of at least 1\n"
             "line 12, common, walkr: unknown key, did you mean 'walker'?",
         ),
-        ("[variants.b]\ntotal = 3", "line 4, shell 'a', variant: found '', expected one of [variants]; they are b"),
+        ("[variants.b]\ntotal = 3", "line 4, shell 'a', variant: found '', expected a variant of the file; they are b"),
         ("phasng = 1", "line 10, shell 'a', phasng: unknown key, did you mean 'phasing'?"),
         (
             "phasing = { value = 1, status = 'guessed' }",
@@ -115,6 +115,12 @@ def test_a_file_of_the_user(tmp_path: Path) -> None:
             "line 10, shell 'a', phasing: found no value, expected a whole number of at least 0",
         ),
         ("source = 5", "line 10, shell 'a', source: found 5, expected text"),
+        (
+            "status = ['filed']",
+            "line 10, shell 'a', status: found ['filed'], expected one of filed, deployed, announced, estimated, "
+            "assumed, unknown, did you mean 'filed'?",
+        ),
+        ("variant = ['b']", "line 10, shell 'a', variant: found ['b'], expected a name"),
         (
             "source = 'JSK'\n[sources]\nJSR = 'tables'",
             "line 10, shell 'a', source: found 'JSK', expected a key of [sources], did you mean 'JSR'?",
@@ -207,7 +213,7 @@ def test_a_shell_takes_what_it_does_not_say_from_its_variant_and_from_common(tmp
         (
             '"a"\nvariant = "one"',
             '"a"\nvariant = "on"',
-            "line 17, shell 'a', variant: found 'on', expected one of [variants], did ",
+            "line 17, shell 'a', variant: found 'on', expected a variant of the file, did ",
         ),
         (
             '"one"\n[common]',
@@ -240,6 +246,9 @@ def test_a_stated_total_of_a_partly_filled_shell(tmp_path: Path) -> None:
 
 def test_files_that_hold_no_shells(tmp_path: Path) -> None:
     assert mistakes(tmp_path, "title = 'x'\n") == ["line 1, shells: expected at least one [[shells]] table"]
+    assert mistakes(tmp_path, "default_variant = 'b'\n" + GOOD) == [
+        "line 1, default_variant: found 'b', expected a variant of the file; they are none"
+    ]
     assert mistakes(tmp_path, "shells = 5\ntitle = 3\n") == [
         "line 1, shells: expected at least one [[shells]] table",
         "line 2, title: found 3, expected text",
