@@ -129,9 +129,8 @@ class Fitter:
         self._kinks = Kinks(coefficients, near, since_epoch[near])
         self.failure = np.zeros(count, np.int8)
         """Status that each satellite keeps from now on; 0 where it has not failed."""
-        self._alive_before = np.zeros(count, bool)
-        """Whether each satellite was well at the end of the span before; nothing is known of the first."""
-        self._known = False
+        self._failed_before = np.zeros(count, bool)
+        """Whether each satellite failed at the end of the span before; nothing is known of the first."""
 
     def fit(self, edges: NDArray[np.int64], values: tuple[NDArray[np.float64], ...], status: NDArray[np.int8]) -> Block:
         """The block of the spans between edges.
@@ -145,12 +144,10 @@ class Fitter:
         kinks = self._kinks.between(edges)
         rejected[kinks[:2]] = True
         failed = status != 0
-        ended = failed.all(axis=1)
         # Failed at every node of this span and at the end of the one before: the whole span is gone
-        before = np.concatenate([np.zeros((1, status.shape[2]), bool), failed[:-1, -1]])
-        before[0] = (self.failure != 0) | (failed[0].all(axis=0) & self._known & ~self._alive_before)
-        gone = ended & before
-        self._alive_before, self._known = ~failed[-1, -1], True
+        before = np.concatenate([self._failed_before[None], failed[:-1, -1]])
+        gone = failed.all(axis=1) & before
+        self._failed_before = status[-1, -1] != 0
         flags = np.where(gone, status[:, 0], 0).astype(np.int8)
         flags = np.where(self.failure != 0, self.failure, flags)
         span, satellite = np.nonzero((rejected | failed.any(axis=1)) & (flags == 0))
@@ -168,7 +165,6 @@ class Fitter:
         series = np.empty((3, spans, n, satellites), np.int32 if quantum else np.float64)
         first_pair, second_pair = np.zeros((spans, satellites)), np.zeros((spans, satellites))
         at_end = np.zeros((spans, satellites))
-        lowest = np.zeros((spans, satellites))
         in_range = np.ones((spans, satellites), bool)
         with np.errstate(invalid="ignore", over="ignore"):  # failed satellites are NaN
             for k, axis in enumerate(values):
@@ -180,9 +176,7 @@ class Fitter:
                     found[:, :n] *= 1.0 / quantum
                     np.rint(found[:, :n], out=found[:, :n])
                     in_range &= np.abs(found[:, :n]).max(axis=1) < 2.0**31 - 1
-                    series[k] = found[:, :n]
-                else:
-                    series[k] = found[:, :n]
+                series[k] = found[:, :n]
             lowest = np.sqrt(np.min(values[0] ** 2 + values[1] ** 2 + values[2] ** 2, axis=1))
             error = np.maximum(left_out(np.sqrt(first_pair), np.sqrt(second_pair)), np.sqrt(at_end))
             good = (error <= self.design.truncation_km) & in_range
@@ -217,9 +211,8 @@ class Fitter:
             good &= (error <= _PIECE_SHARE * self.design.tolerance_km) | short
             gone = failed.all(axis=1) | (short & ~good)
             code = np.where(gone, status.max(axis=1), 0)
-            code = np.where(gone & (code == 0), DECAYED, code).astype(
-                np.int8
-            )  # under one Earth radius between the nodes
+            # 0 where it is under one Earth radius between the nodes alone
+            code = np.where(gone & (code == 0), DECAYED, code).astype(np.int8)
             keep = good | gone
             done.append(_pieces(satellite[keep], start[keep], stop[keep], code[keep], series[:, keep]))
             rest = ~keep
