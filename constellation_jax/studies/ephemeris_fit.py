@@ -106,7 +106,7 @@ class Fitter:
         self.design = design
         self._elements = elements
         self._since_epoch = since_epoch
-        self._deep = np.asarray(is_deep_space(elements, WGS72, np), bool)
+        deep = np.asarray(is_deep_space(elements, WGS72, np), bool)
         n, m = design.degrees, design.nodes
         matrix = chebyshev.coefficients(m)
         at_end = np.ones((1, n)) @ matrix[:n]
@@ -121,11 +121,14 @@ class Fitter:
         eccentricity = np.asarray(elements.eccentricity)
         perigee_km = semi_major_axis_km(elements) * (1.0 - eccentricity) - WGS72.equatorial_radius_km
         self._watched = (eccentricity > _ECCENTRIC) & (perigee_km < LOW_PERIGEE_KM)
-        near = np.flatnonzero(~self._deep)
-        coefficients = None
-        if len(near):
-            own = jax.tree.map(lambda v: np.asarray(v)[near], elements)
-            coefficients = jax.tree.map(lambda v: v[: len(near)], _initialise(own, "near_earth").near)
+        self._own = {"near_earth": np.flatnonzero(~deep), "deep_space": np.flatnonzero(deep)}
+        self._row = np.empty(count, np.intp)
+        """Place of each satellite among those of its own kind."""
+        for own in self._own.values():
+            self._row[own] = np.arange(len(own))
+        self._coefficients: dict[str, Any] = {}
+        near = self._own["near_earth"]
+        coefficients = jax.tree.map(lambda v: v[: len(near)], self._sgp4("near_earth").near) if len(near) else None
         self._kinks = Kinks(coefficients, near, since_epoch[near])
         self.failure = np.zeros(count, np.int8)
         """Status that each satellite keeps from now on; 0 where it has not failed."""
@@ -195,10 +198,9 @@ class Fitter:
         """Pieces that share the given intervals of satellites, sorted by satellite and time."""
         n, m = self.design.degrees, self.design.nodes
         done = [_pieces(satellite[:0], start[:0], stop[:0], np.zeros(0, np.int8), np.zeros((3, 0, n)))]
-        evaluate = self._kernels(np.unique(satellite))
         while len(satellite):
             at = 0.5 * (start + stop)[:, None] + 0.5 * (stop - start)[:, None] * self._x
-            values, status = evaluate(satellite, at)
+            values, status = self._evaluate(satellite, at)
             found = values[..., :m] @ self._matrix[:m].T
             series = found[..., :n]
             size = np.abs(found[..., n:m]).reshape(3, -1, 2, EXTRA // 2).sum(axis=-1)
@@ -247,34 +249,30 @@ class Fitter:
         kept.coefficients[:, kept.status != 0] = np.nan
         return kept
 
-    def _kernels(self, members: NDArray[np.intp]) -> Any:
-        """A function of satellites (p,) among the members and instants (p, k) in ns: positions (3, p, k) and status (p, k)."""
-        made = {
-            regime: (own, _initialise(jax.tree.map(lambda v, own=own: np.asarray(v)[own], self._elements), regime))
-            for regime, own in (
-                ("near_earth", members[~self._deep[members]]),
-                ("deep_space", members[self._deep[members]]),
-            )
-            if len(own)
-        }
+    def _sgp4(self, regime: Any) -> Any:
+        """Coefficients of all satellites of one kind, made when they are first needed: those of deep space take long to compile."""
+        if regime not in self._coefficients:
+            own = jax.tree.map(lambda v: np.asarray(v)[self._own[regime]], self._elements)
+            self._coefficients[regime] = _initialise(own, regime)
+        return self._coefficients[regime]
 
-        def evaluate(satellite: NDArray[np.intp], at: NDArray[np.float64]) -> tuple[NDArray[Any], NDArray[Any]]:
-            values, status = np.empty((3, *at.shape)), np.empty(at.shape, np.int8)
-            minutes = self._since_epoch[satellite][:, None] + at / 60e9
-            for regime, (own, coefficients) in made.items():
-                rows = np.flatnonzero(self._deep[satellite] == (regime == "deep_space"))
-                lane = np.repeat(np.searchsorted(own, satellite[rows]), at.shape[1])
-                flat = minutes[rows].ravel()
-                found = [
-                    _states(coefficients, lane[i : i + _LANES], flat[i : i + _LANES])
-                    for i in range(0, len(flat), _LANES)
-                ]
-                if found:
-                    joined = np.concatenate(found, axis=1).reshape(4, len(rows), -1)
-                    values[:, rows], status[rows] = joined[:3], joined[3]
-            return values, status
-
-        return evaluate
+    def _evaluate(self, satellite: NDArray[np.intp], at: NDArray[np.float64]) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Positions (3, p, k) and status (p, k) of satellites (p,) at instants (p, k) in ns."""
+        values, status = np.empty((3, *at.shape)), np.empty(at.shape, np.int8)
+        minutes = self._since_epoch[satellite][:, None] + at / 60e9
+        for regime, own in self._own.items():
+            rows = np.flatnonzero(np.isin(satellite, own))
+            if not len(rows):
+                continue
+            lane = np.repeat(self._row[satellite[rows]], at.shape[1])
+            flat = minutes[rows].ravel()
+            found = [
+                _states(self._sgp4(regime), lane[i : i + _LANES], flat[i : i + _LANES])
+                for i in range(0, len(flat), _LANES)
+            ]
+            joined = np.concatenate(found, axis=1).reshape(4, len(rows), -1)
+            values[:, rows], status[rows] = joined[:3], joined[3]
+        return values, status
 
 
 def _intervals(
