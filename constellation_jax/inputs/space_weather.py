@@ -71,8 +71,7 @@ def _read(source: Source) -> SpaceWeather:
     if source == "bundled":
         return _from_records("bundled", read_records(configs_folder() / "space_weather" / "monthly.csv"))
     if isinstance(source, str | Path):
-        path = Path(source).expanduser()
-        return _from_records(path.name, read_records(path))
+        return _from_records(Path(source).name, read_records(source))
     raise InputError(f"space weather {source!r}: expected 'bundled', a path, (f107, ap) or a mapping with f107 and ap")
 
 

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import csv
 import datetime
-import gzip
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -20,6 +18,7 @@ from numpy.typing import NDArray
 
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.text_columns import shown
+from constellation_jax.inputs.text_files import read_file, unpacked
 from constellation_jax.inputs.times import MJD_1970
 
 PERCENTILES = ("f107_low", "f107_high", "ap_low", "ap_high")
@@ -50,26 +49,27 @@ class Records(NamedTuple):
     """Those of PERCENTILES that the file has."""
 
 
-def read_records(path: Path) -> Records:
+def read_records(path: str | Path) -> Records:
     """The records of one file, plain or gzip.
 
     Raises:
         InputError: no such file, unknown content, or a line that cannot be read (file, line, found, expected).
     """
-    lines = _load(path).splitlines()
+    data, name = read_file(path, "a file of space weather")
+    lines = unpacked(data, name).decode().splitlines()
     head = next((line for line in lines if line.strip() and not line.startswith("#")), "").strip()
     first = "\n".join(lines[:12]).upper()
     if head.upper().startswith("DATATYPE") and "CSSISPACEWEATHER" in first.replace(" ", ""):
-        rows = _fixed_columns(path.name, lines)
+        rows = _fixed_columns(name, lines)
     elif head.upper().startswith("DATE,BSRN"):
-        rows = _celestrak_csv(path.name, lines)
+        rows = _celestrak_csv(name, lines)
     elif head.lower().replace(" ", "").startswith("date,f107"):
-        rows = _own_csv(path.name, lines)
+        rows = _own_csv(name, lines)
     elif "SOLAR FLUX" in first and "PERCENTILE" in first:
-        rows = _msafe(path.name, lines)
+        rows = _msafe(name, lines)
     else:
-        raise InputError(f"{path.name}: found {shown(head)}, {_EXPECTED}")
-    return _records(path.name, list(rows))
+        raise InputError(f"{name}: found {shown(head)}, {_EXPECTED}")
+    return _records(name, list(rows))
 
 
 class _Row(NamedTuple):
@@ -179,18 +179,6 @@ def _records(name: str, rows: list[_Row]) -> Records:
         daily=np.array([row.daily for row in rows]),
         percentiles=dict(zip(PERCENTILES, table.T, strict=True)) if np.isfinite(table).any() else {},
     )
-
-
-def _load(path: Path) -> str:
-    try:
-        data = path.read_bytes()
-        if data.startswith(b"\x1f\x8b"):
-            data = gzip.decompress(data)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error}); {_EXPECTED}") from None
-    except (EOFError, zlib.error) as error:
-        raise InputError(f"{path}: damaged or cut-off gzip file ({error}); fetch it again") from None
-    return data.decode("utf-8-sig", "replace")
 
 
 def _csv_rows(name: str, lines: list[str], needed: tuple[str, ...]) -> Iterator[tuple[str, int, dict[str, str]]]:

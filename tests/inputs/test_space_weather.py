@@ -244,9 +244,21 @@ def test_a_malformed_file_is_told_in_one_line(write, text: str, message: str) ->
     assert "\n" not in str(caught.value)
 
 
+def test_a_file_is_unpacked_and_decoded(tmp_path: Path) -> None:
+    path = tmp_path / "indices.csv"
+    for data in (CSV.encode(), gzip.compress(CSV.encode()), CSV.encode("utf-8-sig"), CSV.encode("utf-16")):
+        path.write_bytes(data)
+        assert cj.space_weather(path).f107[0] == 269.3
+    path.write_bytes(gzip.compress(CSV.encode())[:-8] + bytes(8))
+    with pytest.raises(InputError, match=r"indices\.csv: damaged or cut-off gzip file"):
+        cj.space_weather(path)
+
+
 def test_wrong_sources(tmp_path: Path, bundled: cj.SpaceWeather) -> None:
     for source, message in (
-        (tmp_path / "absent.csv", "cannot be read \\(No such file or directory\\)"),
+        (tmp_path / "absent.csv", "absent\\.csv: no such file"),
+        (tmp_path, "a folder; expected a file of space weather"),
+        ("~no-such-user/indices.csv", "^~no-such-user/indices.csv: "),
         ((140.0,), "expected \\(f107, ap\\)"),
         ((140.0, 900.0), "ap = 900.0, expected a number from 0 to 400"),
         ({"f107": 140.0}, "expected \\(f107, ap\\), or a mapping"),
