@@ -1,10 +1,15 @@
 """The suite runs stricter than users do: 64-bit on, rank and dtype promotion are errors, warnings are errors (pyproject)."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import jax
+import numpy as np
 import pytest
+
+import constellation_jax as cj
 
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_rank_promotion", "raise")
@@ -21,3 +26,19 @@ def shared_data() -> Path:
             pytest.fail(f"CI needs the test data at {SHARED_DATA}")
         pytest.skip("the shared test data is not beside this checkout")
     return SHARED_DATA
+
+
+@pytest.fixture(scope="session")
+def catalog_of() -> Callable[..., cj.Catalog]:
+    """Makes a Catalog of kinds of orbits (rev/day, eccentricity, inclination in deg, B*), with random angles and other columns."""
+
+    def make(kinds: list[tuple[float, ...]], rng: np.random.Generator, **columns: Any) -> cj.Catalog:
+        names = ("mean_motion_rev_per_day", "eccentricity", "inclination_deg", "bstar")
+        angles = ("raan_deg", "arg_perigee_deg", "mean_anomaly_deg")
+        return cj.Catalog.from_columns(
+            columns
+            | dict(zip(names, np.array(kinds).T, strict=True))
+            | {angle: rng.uniform(0, 360, len(kinds)) for angle in angles}
+        )
+
+    return make

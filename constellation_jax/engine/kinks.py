@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from constellation_jax.physics.fastmath import horner
 from constellation_jax.physics.sgp4_common import ECCENTRICITY_FLOOR
-from constellation_jax.physics.sgp4_near import NearEarth
+from constellation_jax.physics.sgp4_near import NearEarth, eccentricity_and_turn
 
 _GRID: Final = 121
 """Points of an interval between which a change of sign is looked for: a minute apart in two hours."""
@@ -61,8 +61,6 @@ class Kinks:
 
 
 def _above(c: Any, minutes: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Whether the mean eccentricity, as `sgp4_near.evaluate` has it, is above the least one."""
-    mean_anomaly = horner(minutes, c.mean_anomaly)
-    moved = c.xmcof * ((1.0 + c.eta * np.cos(mean_anomaly)) ** 3 - c.delmo) + horner(minutes, c.turn)
-    eccentricity = horner(minutes, c.eccentricity) - c.bstar_cc5 * np.sin(mean_anomaly + moved)
+    """Whether the mean eccentricity is above the least one."""
+    eccentricity, _ = eccentricity_and_turn(c, minutes, lambda angle: (np.sin(angle), np.cos(angle)))
     return np.asarray(eccentricity > ECCENTRICITY_FLOOR)

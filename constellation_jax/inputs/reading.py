@@ -8,11 +8,8 @@ Deliberately absent: downloading (celestrak.py) and planned constellations (shel
 
 from __future__ import annotations
 
-import codecs
-import gzip
 import html
 import re
-import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +19,7 @@ from constellation_jax.inputs.catalog import Catalog, Reject
 from constellation_jax.inputs.omm_csv import read_csv
 from constellation_jax.inputs.omm_messages import read_json, read_kvn, read_xml
 from constellation_jax.inputs.text_columns import shown
+from constellation_jax.inputs.text_files import read_file, unpacked
 from constellation_jax.inputs.tle import read_tle
 
 _READERS: dict[str, Callable[[bytes, str], tuple[dict[str, Any], list[Reject]]]] = {
@@ -36,7 +34,6 @@ FORMATS = tuple(_READERS)
 
 Source = str | bytes | Path
 _EXPECTED = "expected element sets as TLE, or as OMM in CSV, JSON, XML or KVN"
-_GZIP = b"\x1f\x8b"
 _REFUSALS = ("no gp data found", "gp data has not updated", "invalid query", "error", "you must be logged in")
 """How the answers of CelesTrak and Space-Track begin when they are not element sets."""
 
@@ -83,39 +80,8 @@ def _load(source: Source) -> tuple[bytes, str]:
     elif isinstance(source, str) and ("\n" in source or source.lstrip()[:1] in ("{", "[", "<")):
         data, name = source.encode("utf-8", "replace"), "text"
     else:
-        data, name = _load_file(source)
-    if data.startswith(_GZIP):
-        try:
-            data = gzip.decompress(data)
-        except (OSError, EOFError, zlib.error) as error:
-            raise InputError(f"{name}: damaged or cut-off gzip file ({error}); fetch it again") from None
-    for mark, encoding in (
-        (codecs.BOM_UTF8, "utf-8"),
-        (codecs.BOM_UTF16_LE, "utf-16"),
-        (codecs.BOM_UTF16_BE, "utf-16"),
-    ):
-        if data.startswith(mark):
-            # PowerShell writes UTF-16 when output is redirected into a file.
-            return data.decode(encoding, "replace").removeprefix("\ufeff").encode(), name
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        return data.decode("latin-1").encode(), name
-    return data, name
-
-
-def _load_file(source: str | Path) -> tuple[bytes, str]:
-    shown_path = str(source) if len(str(source)) <= 200 else str(source)[:200] + "..."
-    try:
-        path = Path(source).expanduser()
-        return path.read_bytes(), path.name
-    except FileNotFoundError:
-        raise InputError(f"{shown_path}: no such file") from None
-    except IsADirectoryError:
-        raise InputError(f"{shown_path}: a folder; expected a file of element sets") from None
-    except (OSError, ValueError, RuntimeError) as error:  # no permission, name too long, NUL in it, no home folder
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise InputError(f"{shown_path}: cannot be read: {reason}") from None
+        data, name = read_file(source, "a file of element sets")
+    return unpacked(data, name), name
 
 
 def _detect(data: bytes, name: str) -> str:

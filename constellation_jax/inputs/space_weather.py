@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.configs import configs_folder
-from constellation_jax.inputs.space_weather_files import PERCENTILES, Records, read_records
+from constellation_jax.inputs.space_weather_files import BOUNDS, PERCENTILES, Records, read_records
 from constellation_jax.inputs.space_weather_series import CONSTANT, DESPIKED, FORECAST, SpaceWeather, date_text
 
 _MEAN_DAYS = 81
@@ -71,8 +71,7 @@ def _read(source: Source) -> SpaceWeather:
     if source == "bundled":
         return _from_records("bundled", read_records(configs_folder() / "space_weather" / "monthly.csv"))
     if isinstance(source, str | Path):
-        path = Path(source).expanduser()
-        return _from_records(path.name, read_records(path))
+        return _from_records(Path(source).name, read_records(source))
     raise InputError(f"space weather {source!r}: expected 'bundled', a path, (f107, ap) or a mapping with f107 and ap")
 
 
@@ -84,10 +83,10 @@ def _constant(values: tuple[float, float] | Mapping[str, float]) -> SpaceWeather
         raise InputError(
             f"space weather {values!r}: expected (f107, ap), or a mapping with f107, ap and where wanted f107a"
         )
-    given = {"f107a": given["f107"]} | given
+    given.setdefault("f107a", given["f107"])
     for key, value in given.items():
         number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-        lowest, highest = (0.0, 400.0) if key == "ap" else (40.0, 1500.0)
+        lowest, highest = BOUNDS["ap" if key == "ap" else "f107"]
         if not (number and lowest <= value <= highest):
             raise InputError(f"space weather: {key} = {value!r}, expected a number from {lowest:g} to {highest:g}")
     columns = {key: np.array([float(value)]) for key, value in given.items()}

@@ -7,10 +7,9 @@ Reference: https://celestrak.org/SpaceData/SpaceWx-format.php; NASA Marshall Spa
 
 from __future__ import annotations
 
+import calendar
 import csv
 import datetime
-import gzip
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -20,12 +19,13 @@ from numpy.typing import NDArray
 
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.text_columns import shown
+from constellation_jax.inputs.text_files import read_file, unpacked
 from constellation_jax.inputs.times import MJD_1970
 
 PERCENTILES = ("f107_low", "f107_high", "ap_low", "ap_high")
 """Columns of a forecast that say how uncertain it is: the 5th and the 95th percentile."""
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
-_LOWEST_F107, _HIGHEST_F107, _HIGHEST_AP = 40.0, 1500.0, 400.0
+BOUNDS = {"f107": (40.0, 1500.0), "ap": (0.0, 400.0)}
 """What a reading can be: the quiet Sun gives 64, the strongest flare on record 939; Ap ends at 400 by definition."""
 _EXPECTED = (
     "expected CelesTrak's SW-All.csv or its text file (DATATYPE CssiSpaceWeather), an MSAFE forecast of NASA, "
@@ -50,26 +50,27 @@ class Records(NamedTuple):
     """Those of PERCENTILES that the file has."""
 
 
-def read_records(path: Path) -> Records:
+def read_records(path: str | Path) -> Records:
     """The records of one file, plain or gzip.
 
     Raises:
         InputError: no such file, unknown content, or a line that cannot be read (file, line, found, expected).
     """
-    lines = _load(path).splitlines()
+    data, name = read_file(path, "a file of space weather")
+    lines = unpacked(data, name).decode().splitlines()
     head = next((line for line in lines if line.strip() and not line.startswith("#")), "").strip()
     first = "\n".join(lines[:12]).upper()
     if head.upper().startswith("DATATYPE") and "CSSISPACEWEATHER" in first.replace(" ", ""):
-        rows = _fixed_columns(path.name, lines)
+        rows = _fixed_columns(name, lines)
     elif head.upper().startswith("DATE,BSRN"):
-        rows = _celestrak_csv(path.name, lines)
+        rows = _celestrak_csv(name, lines)
     elif head.lower().replace(" ", "").startswith("date,f107"):
-        rows = _own_csv(path.name, lines)
+        rows = _own_csv(name, lines)
     elif "SOLAR FLUX" in first and "PERCENTILE" in first:
-        rows = _msafe(path.name, lines)
+        rows = _msafe(name, lines)
     else:
-        raise InputError(f"{path.name}: found {shown(head)}, {_EXPECTED}")
-    return _records(path.name, list(rows))
+        raise InputError(f"{name}: found {shown(head)}, {_EXPECTED}")
+    return _records(name, list(rows))
 
 
 class _Row(NamedTuple):
@@ -94,9 +95,9 @@ def _fixed_columns(name: str, lines: list[str]) -> Iterator[_Row]:
         elif section and line.strip():
             where = f"{name}, line {number}"
             date = _date(where, "-".join(line[:10].split()))
-            f107 = _number(where, "observed F10.7 in columns 113 to 118", line[112:118], _LOWEST_F107, _HIGHEST_F107)
+            f107 = _number(where, "observed F10.7 in columns 113 to 118", line[112:118], *BOUNDS["f107"])
             monthly = section == "MONTHLY_PREDICTED"
-            ap = _number(where, "the daily Ap in columns 80 to 82", line[79:82], 0.0, _HIGHEST_AP, optional=monthly)
+            ap = _number(where, "the daily Ap in columns 80 to 82", line[79:82], *BOUNDS["ap"], optional=monthly)
             yield _Row(number, _mjd(date) + (0.0 if monthly else 0.5), f107, ap, section == "OBSERVED", not monthly)
     if section:
         raise InputError(f"{name}, line {len(lines)}: the file ends inside {section}, expected END {section}; cut off?")
@@ -108,8 +109,8 @@ def _celestrak_csv(name: str, lines: list[str]) -> Iterator[_Row]:
         if kind not in ("OBS", "INT", "PRD", "PRM"):
             raise InputError(f"{where}: F10.7_DATA_TYPE {shown(kind)}, expected OBS, INT, PRD or PRM")
         monthly = kind == "PRM"
-        f107 = _number(where, "F10.7_OBS", fields["F10.7_OBS"], _LOWEST_F107, _HIGHEST_F107)
-        ap = _number(where, "AP_AVG", fields["AP_AVG"], 0.0, _HIGHEST_AP, optional=monthly)
+        f107 = _number(where, "F10.7_OBS", fields["F10.7_OBS"], *BOUNDS["f107"])
+        ap = _number(where, "AP_AVG", fields["AP_AVG"], *BOUNDS["ap"], optional=monthly)
         mjd = _mjd(_date(where, fields["DATE"])) + (0.0 if monthly else 0.5)
         yield _Row(number, mjd, f107, ap, kind in ("OBS", "INT"), not monthly)
 
@@ -123,13 +124,14 @@ def _own_csv(name: str, lines: list[str]) -> Iterator[_Row]:
         kind = (fields.get("kind") or "observed").strip()
         if kind not in ("observed", "forecast"):
             raise InputError(f"{where}: kind {shown(kind)}, expected observed or forecast")
-        f107 = _number(where, "f107", fields["f107"], _LOWEST_F107, _HIGHEST_F107)
-        f107a = _number(where, "f107a", fields.get("f107a") or "", _LOWEST_F107, _HIGHEST_F107, optional=True)
-        ap = _number(where, "ap", fields["ap"], 0.0, _HIGHEST_AP)
+        f107 = _number(where, "f107", fields["f107"], *BOUNDS["f107"])
+        f107a = _number(where, "f107a", fields.get("f107a") or "", *BOUNDS["f107"], optional=True)
+        ap = _number(where, "ap", fields["ap"], *BOUNDS["ap"])
         percentiles: tuple[float, ...] = ()
-        if PERCENTILES[0] in fields:
+        if any(key in fields for key in PERCENTILES):
             percentiles = tuple(
-                _number(where, key, fields.get(key) or "", 0.0, _HIGHEST_F107, optional=True) for key in PERCENTILES
+                _number(where, key, fields.get(key) or "", *BOUNDS[key.partition("_")[0]], optional=True)
+                for key in PERCENTILES
             )
         middle = _mjd(day) + (0.5 * _days_in_month(day) if monthly else 0.5)
         yield _Row(number, middle, f107, ap, kind == "observed", not monthly, f107a, percentiles)
@@ -153,8 +155,8 @@ def _msafe(name: str, lines: list[str]) -> Iterator[_Row]:
         month = _MONTHS.index(words[1].upper()[:3]) + 1
         year = int(_number(where, "the year", words[0], 1957.0, 2200.0))
         day = datetime.date(year, month, 1)
-        f107 = [_number(where, "F10.7", word, _LOWEST_F107, _HIGHEST_F107) for word in words[2:5]]
-        ap = [_number(where, "Ap", word, 0.0, _HIGHEST_AP) for word in words[5:8]]
+        f107 = [_number(where, "F10.7", word, *BOUNDS["f107"]) for word in words[2:5]]
+        ap = [_number(where, "Ap", word, *BOUNDS["ap"]) for word in words[5:8]]
         middle = _mjd(day) + 0.5 * _days_in_month(day)
         yield _Row(number, middle, f107[1], ap[1], False, False, np.nan, (f107[2], f107[0], ap[2], ap[0]))
 
@@ -169,28 +171,22 @@ def _records(name: str, rows: list[_Row]) -> Records:
     if len(backward):
         row = rows[backward[0] + 1]
         raise InputError(f"{name}, line {row.line}: a date not after the one before; expected ascending dates")
-    table = np.array([row.percentiles or (np.nan,) * 4 for row in rows])
+    ap = np.array([row.ap for row in rows])
+    if not np.isfinite(ap).any():
+        raise InputError(f"{name}: no record has Ap; expected daily records before the monthly predictions")
+    table = np.array([row.percentiles or (np.nan,) * len(PERCENTILES) for row in rows])
+    empty = [key for key, values in zip(PERCENTILES, table.T, strict=True) if not np.isfinite(values).any()]
+    if 0 < len(empty) < len(PERCENTILES):
+        raise InputError(f"{name}: no value of {', '.join(empty)}; expected all of {', '.join(PERCENTILES)}, or none")
     return Records(
         mjd=mjd,
         f107=np.array([row.f107 for row in rows]),
         f107a=np.array([row.f107a for row in rows]),
-        ap=np.array([row.ap for row in rows]),
+        ap=ap,
         observed=np.array([row.observed for row in rows]),
         daily=np.array([row.daily for row in rows]),
-        percentiles=dict(zip(PERCENTILES, table.T, strict=True)) if np.isfinite(table).any() else {},
+        percentiles=dict(zip(PERCENTILES, table.T, strict=True)) if not empty else {},
     )
-
-
-def _load(path: Path) -> str:
-    try:
-        data = path.read_bytes()
-        if data.startswith(b"\x1f\x8b"):
-            data = gzip.decompress(data)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error}); {_EXPECTED}") from None
-    except (EOFError, zlib.error) as error:
-        raise InputError(f"{path}: damaged or cut-off gzip file ({error}); fetch it again") from None
-    return data.decode("utf-8-sig", "replace")
 
 
 def _csv_rows(name: str, lines: list[str], needed: tuple[str, ...]) -> Iterator[tuple[str, int, dict[str, str]]]:
@@ -199,7 +195,10 @@ def _csv_rows(name: str, lines: list[str], needed: tuple[str, ...]) -> Iterator[
     for number, line in enumerate(lines, 1):
         if not line.strip() or line.startswith("#"):
             continue
-        fields = next(csv.reader([line]))
+        try:
+            fields = next(csv.reader([line]))
+        except csv.Error as error:
+            raise InputError(f"{name}, line {number}: {error}") from None
         if not header:
             header = [field.strip() for field in fields]
             missing = [key for key in needed if key not in header]
@@ -236,5 +235,5 @@ def _mjd(day: datetime.date) -> float:
     return float(day.toordinal() - datetime.date(1970, 1, 1).toordinal() + MJD_1970)
 
 
-def _days_in_month(first: datetime.date) -> int:
-    return (first.replace(day=28) + datetime.timedelta(days=4)).replace(day=1).toordinal() - first.toordinal()
+def _days_in_month(day: datetime.date) -> int:
+    return calendar.monthrange(day.year, day.month)[1]

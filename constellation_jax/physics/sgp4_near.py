@@ -9,6 +9,7 @@ Reference: as in sgp4_common.
 
 import dataclasses
 import math
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -110,16 +111,24 @@ def shift(c: NearEarth, minutes: Array) -> NearEarth:
     return dataclasses.replace(c, **changed)
 
 
+def eccentricity_and_turn(c: Any, t: Any, sin_and_cos: Callable[[Any], tuple[Any, Any]]) -> tuple[Any, Any]:
+    """Mean eccentricity with drag, before it is limited, and the angle that drag takes from the argument of perigee, rad.
+
+    Only operators beside the function for sine and cosine: also serves NumPy on the host.
+    """
+    xmdf = horner(t, c.mean_anomaly)
+    delm = c.xmcof * ((1.0 + c.eta * sin_and_cos(xmdf)[1]) ** 3 - c.delmo)
+    turn = horner(t, c.turn) + delm
+    return horner(t, c.eccentricity) - c.bstar_cc5 * sin_and_cos(xmdf + turn)[0], turn
+
+
 def evaluate(c: NearEarth, t: Array, gravity: GravityModel, small_eccentricity: bool = False) -> Orbit:
     """State of one satellite t minutes after the anchor of its coefficients.
 
     Args:
         small_eccentricity: static; True where the eccentricity stays below `kepler.SMALL_ECCENTRICITY`, which is quicker.
     """
-    xmdf = horner(t, c.mean_anomaly)
-    delm = c.xmcof * ((1.0 + c.eta * sincos(xmdf)[1]) ** 3 - c.delmo)
-    turn = horner(t, c.turn) + delm
-    em = horner(t, c.eccentricity) - c.bstar_cc5 * sincos(xmdf + turn)[0]
+    em, turn = eccentricity_and_turn(c, t, sincos)
     bad_eccentricity = (em >= 1.0) | (em < -0.001)
     em = jnp.clip(em, ECCENTRICITY_FLOOR, 1.0 - ECCENTRICITY_FLOOR)
     # SGP4 squares this, so a negative value counts by its size; near zero the satellite has long decayed and must only be finite

@@ -106,7 +106,7 @@ class Fitter:
         self.design = design
         self._elements = elements
         self._since_epoch = since_epoch
-        self._deep = np.asarray(is_deep_space(elements, WGS72, np), bool)
+        deep = np.asarray(is_deep_space(elements, WGS72, np), bool)
         n, m = design.degrees, design.nodes
         matrix = chebyshev.coefficients(m)
         at_end = np.ones((1, n)) @ matrix[:n]
@@ -121,17 +121,19 @@ class Fitter:
         eccentricity = np.asarray(elements.eccentricity)
         perigee_km = semi_major_axis_km(elements) * (1.0 - eccentricity) - WGS72.equatorial_radius_km
         self._watched = (eccentricity > _ECCENTRIC) & (perigee_km < LOW_PERIGEE_KM)
-        near = np.flatnonzero(~self._deep)
-        coefficients = None
-        if len(near):
-            own = jax.tree.map(lambda v: np.asarray(v)[near], elements)
-            coefficients = jax.tree.map(lambda v: v[: len(near)], _initialise(own, "near_earth").near)
+        self._own = {"near_earth": np.flatnonzero(~deep), "deep_space": np.flatnonzero(deep)}
+        self._row = np.empty(count, np.intp)
+        """Place of each satellite among those of its own kind."""
+        for own in self._own.values():
+            self._row[own] = np.arange(len(own))
+        self._coefficients: dict[str, Any] = {}
+        near = self._own["near_earth"]
+        coefficients = jax.tree.map(lambda v: v[: len(near)], self._sgp4("near_earth").near) if len(near) else None
         self._kinks = Kinks(coefficients, near, since_epoch[near])
         self.failure = np.zeros(count, np.int8)
         """Status that each satellite keeps from now on; 0 where it has not failed."""
-        self._alive_before = np.zeros(count, bool)
-        """Whether each satellite was well at the end of the span before; nothing is known of the first."""
-        self._known = False
+        self._failed_before = np.zeros(count, bool)
+        """Whether each satellite failed at the end of the span before; nothing is known of the first."""
 
     def fit(self, edges: NDArray[np.int64], values: tuple[NDArray[np.float64], ...], status: NDArray[np.int8]) -> Block:
         """The block of the spans between edges.
@@ -145,12 +147,10 @@ class Fitter:
         kinks = self._kinks.between(edges)
         rejected[kinks[:2]] = True
         failed = status != 0
-        ended = failed.all(axis=1)
         # Failed at every node of this span and at the end of the one before: the whole span is gone
-        before = np.concatenate([np.zeros((1, status.shape[2]), bool), failed[:-1, -1]])
-        before[0] = (self.failure != 0) | (failed[0].all(axis=0) & self._known & ~self._alive_before)
-        gone = ended & before
-        self._alive_before, self._known = ~failed[-1, -1], True
+        before = np.concatenate([self._failed_before[None], failed[:-1, -1]])
+        gone = failed.all(axis=1) & before
+        self._failed_before = status[-1, -1] != 0
         flags = np.where(gone, status[:, 0], 0).astype(np.int8)
         flags = np.where(self.failure != 0, self.failure, flags)
         span, satellite = np.nonzero((rejected | failed.any(axis=1)) & (flags == 0))
@@ -168,7 +168,6 @@ class Fitter:
         series = np.empty((3, spans, n, satellites), np.int32 if quantum else np.float64)
         first_pair, second_pair = np.zeros((spans, satellites)), np.zeros((spans, satellites))
         at_end = np.zeros((spans, satellites))
-        lowest = np.zeros((spans, satellites))
         in_range = np.ones((spans, satellites), bool)
         with np.errstate(invalid="ignore", over="ignore"):  # failed satellites are NaN
             for k, axis in enumerate(values):
@@ -180,9 +179,7 @@ class Fitter:
                     found[:, :n] *= 1.0 / quantum
                     np.rint(found[:, :n], out=found[:, :n])
                     in_range &= np.abs(found[:, :n]).max(axis=1) < 2.0**31 - 1
-                    series[k] = found[:, :n]
-                else:
-                    series[k] = found[:, :n]
+                series[k] = found[:, :n]
             lowest = np.sqrt(np.min(values[0] ** 2 + values[1] ** 2 + values[2] ** 2, axis=1))
             error = np.maximum(left_out(np.sqrt(first_pair), np.sqrt(second_pair)), np.sqrt(at_end))
             good = (error <= self.design.truncation_km) & in_range
@@ -201,10 +198,9 @@ class Fitter:
         """Pieces that share the given intervals of satellites, sorted by satellite and time."""
         n, m = self.design.degrees, self.design.nodes
         done = [_pieces(satellite[:0], start[:0], stop[:0], np.zeros(0, np.int8), np.zeros((3, 0, n)))]
-        evaluate = self._kernels(np.unique(satellite))
         while len(satellite):
             at = 0.5 * (start + stop)[:, None] + 0.5 * (stop - start)[:, None] * self._x
-            values, status = evaluate(satellite, at)
+            values, status = self._evaluate(satellite, at)
             found = values[..., :m] @ self._matrix[:m].T
             series = found[..., :n]
             size = np.abs(found[..., n:m]).reshape(3, -1, 2, EXTRA // 2).sum(axis=-1)
@@ -217,9 +213,8 @@ class Fitter:
             good &= (error <= _PIECE_SHARE * self.design.tolerance_km) | short
             gone = failed.all(axis=1) | (short & ~good)
             code = np.where(gone, status.max(axis=1), 0)
-            code = np.where(gone & (code == 0), DECAYED, code).astype(
-                np.int8
-            )  # under one Earth radius between the nodes
+            # 0 where it is under one Earth radius between the nodes alone
+            code = np.where(gone & (code == 0), DECAYED, code).astype(np.int8)
             keep = good | gone
             done.append(_pieces(satellite[keep], start[keep], stop[keep], code[keep], series[:, keep]))
             rest = ~keep
@@ -254,34 +249,30 @@ class Fitter:
         kept.coefficients[:, kept.status != 0] = np.nan
         return kept
 
-    def _kernels(self, members: NDArray[np.intp]) -> Any:
-        """A function of satellites (p,) among the members and instants (p, k) in ns: positions (3, p, k) and status (p, k)."""
-        made = {
-            regime: (own, _initialise(jax.tree.map(lambda v, own=own: np.asarray(v)[own], self._elements), regime))
-            for regime, own in (
-                ("near_earth", members[~self._deep[members]]),
-                ("deep_space", members[self._deep[members]]),
-            )
-            if len(own)
-        }
+    def _sgp4(self, regime: Any) -> Any:
+        """Coefficients of all satellites of one kind, made when they are first needed: those of deep space take long to compile."""
+        if regime not in self._coefficients:
+            own = jax.tree.map(lambda v: np.asarray(v)[self._own[regime]], self._elements)
+            self._coefficients[regime] = _initialise(own, regime)
+        return self._coefficients[regime]
 
-        def evaluate(satellite: NDArray[np.intp], at: NDArray[np.float64]) -> tuple[NDArray[Any], NDArray[Any]]:
-            values, status = np.empty((3, *at.shape)), np.empty(at.shape, np.int8)
-            minutes = self._since_epoch[satellite][:, None] + at / 60e9
-            for regime, (own, coefficients) in made.items():
-                rows = np.flatnonzero(self._deep[satellite] == (regime == "deep_space"))
-                lane = np.repeat(np.searchsorted(own, satellite[rows]), at.shape[1])
-                flat = minutes[rows].ravel()
-                found = [
-                    _states(coefficients, lane[i : i + _LANES], flat[i : i + _LANES])
-                    for i in range(0, len(flat), _LANES)
-                ]
-                if found:
-                    joined = np.concatenate(found, axis=1).reshape(4, len(rows), -1)
-                    values[:, rows], status[rows] = joined[:3], joined[3]
-            return values, status
-
-        return evaluate
+    def _evaluate(self, satellite: NDArray[np.intp], at: NDArray[np.float64]) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Positions (3, p, k) and status (p, k) of satellites (p,) at instants (p, k) in ns."""
+        values, status = np.empty((3, *at.shape)), np.empty(at.shape, np.int8)
+        minutes = self._since_epoch[satellite][:, None] + at / 60e9
+        for regime, own in self._own.items():
+            rows = np.flatnonzero(np.isin(satellite, own))
+            if not len(rows):
+                continue
+            lane = np.repeat(self._row[satellite[rows]], at.shape[1])
+            flat = minutes[rows].ravel()
+            found = [
+                _states(self._sgp4(regime), lane[i : i + _LANES], flat[i : i + _LANES])
+                for i in range(0, len(flat), _LANES)
+            ]
+            joined = np.concatenate(found, axis=1).reshape(4, len(rows), -1)
+            values[:, rows], status[rows] = joined[:3], joined[3]
+        return values, status
 
 
 def _intervals(

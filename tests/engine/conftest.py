@@ -1,5 +1,7 @@
 """A small fleet with every kind of orbit that the engine treats apart."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -7,29 +9,21 @@ import constellation_jax as cj
 
 
 @pytest.fixture(scope="session")
-def fleet() -> cj.Catalog:
+def fleet(catalog_of: Callable[..., cj.Catalog]) -> cj.Catalog:
     """Low circular ones, eccentric ones, 12 h, 24 h and other deep-space ones, and one that decays; mixed in order."""
     rng = np.random.default_rng(8)
-    kinds = [  # rev/day, eccentricity, inclination_deg, bstar
+    kinds = [  # as `catalog_of` takes them
         *[(15.1 + 0.1 * k, 0.0002 * k, 53.0, 1e-4) for k in range(8)],
         *[(12.0, 0.15, 63.4, 1e-5), (10.0, 0.2, 30.0, 1e-5)],
         *[(2.006, 0.72, 63.4, 1e-5), (1.0027, 0.0003, 0.05, 0.0), (4.0, 0.5, 28.0, 1e-4), (1.0027, 0.001, 12.0, 0.0)],
         (16.2, 0.0005, 97.0, 0.003),
     ]
     order = rng.permutation(len(kinds))
-    n, e, i, bstar = np.array([kinds[k] for k in order]).T
-    return cj.Catalog.from_columns(
-        {
-            "norad_id": 100 + np.arange(len(kinds)),
-            "name": [f"TEST {k}" for k in order],
-            "epoch_day": 61274 - rng.integers(0, 3, len(kinds)),
-            "epoch_fraction": rng.uniform(0, 1, len(kinds)),
-            "mean_motion_rev_per_day": n,
-            "eccentricity": e,
-            "inclination_deg": i,
-            "raan_deg": rng.uniform(0, 360, len(kinds)),
-            "arg_perigee_deg": rng.uniform(0, 360, len(kinds)),
-            "mean_anomaly_deg": rng.uniform(0, 360, len(kinds)),
-            "bstar": bstar,
-        }
+    return catalog_of(
+        [kinds[k] for k in order],
+        rng,
+        norad_id=100 + np.arange(len(kinds)),
+        name=[f"TEST {k}" for k in order],
+        epoch_day=61274 - rng.integers(0, 3, len(kinds)),
+        epoch_fraction=rng.uniform(0, 1, len(kinds)),
     )

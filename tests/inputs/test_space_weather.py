@@ -39,6 +39,10 @@ MSAFE = """  TABLE 3 ESTIMATES OF 13-MONTH SMOOTH SOLAR ACTIVITY FOR
  2026.0837   FEB   142.2     138.6     135.8      14.1      13.4      12.3
  2026.1670   MAR   143.7     136.9     132.8      14.9      13.7      12.0
 """
+FORECAST_CSV = """date,f107,ap,kind,f107_low,f107_high,ap_low,ap_high
+2026-01,140,14,forecast,130,150,8,20
+2026-02,139,14,forecast,129,149,8,20
+"""
 FLARES = {"2001-04-06": 563.5, "2001-12-28": 655.6, "2003-11-04": 560.9, "2005-09-09": 707.6, "2006-12-06": 573.4}
 FLARES |= {"2011-03-07": 938.6, "2024-07-30": 400.7}
 
@@ -234,6 +238,10 @@ def test_constants() -> None:
         ("date,f107\n2026-01-01,100\n", "line 1: no column ap; found 'date,f107'"),
         ("date,f107,ap\n2026-01-01,nan,4\n", "line 2: f107: found 'nan', expected a number from 40 to 1500"),
         ("date,f107,ap\n2026-01-01,100,4\n", "1 records in it; expected at least two"),
+        (HEADER + CSV.splitlines(True)[-1] + CSV.splitlines(True)[-1].replace("1957-11", "1957-12"), ": no record has Ap"),
+        (FORECAST_CSV.replace(",ap_low,ap_high", "").replace(",8,20", ""), ": no value of ap_low, ap_high; expected all of"),
+        ("date,f107,ap\n" + 140_000 * "9", "line 2: field larger than field limit"),
+        (FORECAST_CSV.replace("8,20", "8,900"), "line 2: ap_high: found '900', expected a number from 0 to 400"),
         ("hello\n", "found 'hello', expected CelesTrak's SW-All.csv"),
         ("", "found '', expected CelesTrak's SW-All.csv"),
     ],
@@ -244,10 +252,23 @@ def test_a_malformed_file_is_told_in_one_line(write, text: str, message: str) ->
     assert "\n" not in str(caught.value)
 
 
+def test_a_file_is_unpacked_and_decoded(tmp_path: Path) -> None:
+    path = tmp_path / "indices.csv"
+    for data in (CSV.encode(), gzip.compress(CSV.encode()), CSV.encode("utf-8-sig"), CSV.encode("utf-16")):
+        path.write_bytes(data)
+        assert cj.space_weather(path).f107[0] == 269.3
+    path.write_bytes(gzip.compress(CSV.encode())[:-8] + bytes(8))
+    with pytest.raises(InputError, match=r"indices\.csv: damaged or cut-off gzip file"):
+        cj.space_weather(path)
+
+
 def test_wrong_sources(tmp_path: Path, bundled: cj.SpaceWeather) -> None:
     for source, message in (
-        (tmp_path / "absent.csv", "cannot be read \\(No such file or directory\\)"),
+        (tmp_path / "absent.csv", "absent\\.csv: no such file"),
+        (tmp_path, "a folder; expected a file of space weather"),
+        ("~no-such-user/indices.csv", "^~no-such-user/indices.csv: "),
         ((140.0,), "expected \\(f107, ap\\)"),
+        (("140", 15.0), "f107 = '140', expected a number from 40 to 1500"),
         ((140.0, 900.0), "ap = 900.0, expected a number from 0 to 400"),
         ({"f107": 140.0}, "expected \\(f107, ap\\), or a mapping"),
         (7, "expected 'bundled', a path"),

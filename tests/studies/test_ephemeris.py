@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -22,29 +23,21 @@ VELOCITY_M_S = {"circular": 0.05, "any": 5.0}
 
 
 @pytest.fixture(scope="module")
-def fleet() -> cj.Catalog:
+def fleet(catalog_of: Callable[..., cj.Catalog]) -> cj.Catalog:
     """Low circular orbits, eccentric ones of both kinds, 24 h, one beyond the range of int32, and one that decays in the run."""
-    kinds = [  # rev/day, eccentricity, inclination_deg, bstar
+    kinds = [  # as `catalog_of` takes them
         *[(15.1 + 0.1 * k, 0.0002 * k, 53.0, 1e-4) for k in range(8)],
         *[(12.0, 0.15, 63.4, 1e-5), (2.006, 0.72, 63.4, 1e-5), (2.3, 0.72, 7.0, 1e-4), (1.0027, 0.0003, 0.05, 0.0)],
         *[(0.38, 0.87, 40.0, 0.0), (16.35, 0.0005, 97.0, 0.006)],
     ]
-    n, e, i, bstar = np.array(kinds).T
     rng = np.random.default_rng(8)
-    return cj.Catalog.from_columns(
-        {
-            "norad_id": np.where(np.arange(len(kinds)) == 7, -1, 100 + np.arange(len(kinds))),
-            "name": [f"TEST {k}" for k in range(len(kinds))],
-            "epoch_day": 61275,  # 2026-08-23
-            "epoch_fraction": rng.uniform(0, 0.2, len(kinds)),
-            "mean_motion_rev_per_day": n,
-            "eccentricity": e,
-            "inclination_deg": i,
-            "raan_deg": rng.uniform(0, 360, len(kinds)),
-            "arg_perigee_deg": rng.uniform(0, 360, len(kinds)),
-            "mean_anomaly_deg": rng.uniform(0, 360, len(kinds)),
-            "bstar": bstar,
-        }
+    return catalog_of(
+        kinds,
+        rng,
+        norad_id=np.where(np.arange(len(kinds)) == 7, -1, 100 + np.arange(len(kinds))),
+        name=[f"TEST {k}" for k in range(len(kinds))],
+        epoch_day=61275,  # 2026-08-23
+        epoch_fraction=rng.uniform(0, 0.2, len(kinds)),
     )
 
 
