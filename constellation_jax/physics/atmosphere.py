@@ -160,6 +160,30 @@ def orbit_densities(
     return jax.lax.scan(at_node, None, steps)[1]
 
 
+def densities_along(
+    at: Conditions, altitudes: Array, cos_u: Array, sin_u: Array, inclination: ArrayLike, node_local_time: ArrayLike
+) -> Array:
+    """Total mass density, kg/m3, at points of any orbit.
+
+    Args:
+        at: the atmosphere of the instant.
+        altitudes: of the points above the ellipsoid, km, shape (points,).
+        cos_u, sin_u: of their arguments of latitude, shape (points,).
+        inclination, node_local_time: as `orbit_densities`.
+    """
+    sin_i, cos_i = sincos(jnp.asarray(inclination))
+    s, c = sincos(jnp.asarray(node_local_time))
+    s, c = -s, -c
+
+    def at_point(_: None, point: tuple[Array, ...]) -> tuple[None, Array]:
+        altitude, cos_u, sin_u = point
+        column = _scalars(at.coefficients @ _weights(altitude)[0])
+        place = c * cos_u - (s * cos_i) * sin_u, s * cos_u + (c * cos_i) * sin_u, sin_i * sin_u
+        return None, jnp.exp(_sum(column, *place))
+
+    return jax.lax.scan(at_point, None, (altitudes, cos_u, sin_u))[1]
+
+
 def orbit_mean_density(
     at: Conditions, altitude: ArrayLike, inclination: ArrayLike, node_local_time: ArrayLike, *, nodes: int = 12
 ) -> Array:
