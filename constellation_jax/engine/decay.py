@@ -18,7 +18,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from constellation_jax.physics import drag
-from constellation_jax.physics.atmosphere import AtmosphereTable, Conditions, conditions
+from constellation_jax.physics.atmosphere import AtmosphereTable, Conditions, ConditionsOfStep, conditions
 from constellation_jax.physics.drag import MeanOrbit
 
 REENTRY_ALTITUDE_KM: Final = 120.0
@@ -104,9 +104,10 @@ def begin(
     weather: Climate, orbit: MeanOrbit, day: Array, ballistic: Array, radiation: Array, *, elliptic: bool
 ) -> Course:
     """Satellites at their epochs, days since the climate's first."""
+    by_splines = jnp.swapaxes(weather.coefficients, 1, 2)
 
     def slope(orbit: MeanOrbit, day: Array, b: Array, c: Array) -> MeanOrbit:
-        return drag.rates(_at(weather, day), orbit, weather.first_mjd + day, b, c, elliptic=elliptic).orbit
+        return drag.rates(_at(weather, by_splines, day), orbit, weather.first_mjd + day, b, c, elliptic=elliptic).orbit
 
     return Course(orbit, day, jax.vmap(slope)(orbit, day, ballistic, radiation), jnp.zeros(day.shape, bool))
 
@@ -176,12 +177,13 @@ def fall(
         others: as `march`.
     """
     height_of = drag.perigee_altitude if elliptic else drag.mean_altitude
+    by_splines = jnp.swapaxes(weather.coefficients, 1, 2)
     steps = steps or (ELLIPTIC_FALL_STEPS if elliptic else FALL_STEPS)
 
     def one(orbit: MeanOrbit, day: Array, b: Array, r: Array) -> Fall:
         def step(carry: tuple[MeanOrbit, Array, Array], _: None) -> tuple[tuple[MeanOrbit, Array, Array], Fall]:
             orbit, day, over = carry
-            at = _at(weather, day)
+            at = _at(weather, by_splines, day)
 
             def rates(orbit: MeanOrbit, day: Array) -> drag.Rates:
                 return drag.rates(at, orbit, weather.first_mjd + day, b, r, elliptic=elliptic)
@@ -272,10 +274,10 @@ def _step_of(weather: Climate, day: Array) -> Array:
     return jnp.floor(day / weather.step_days)
 
 
-def _at(weather: Climate, day: Array) -> Conditions:
+def _at(weather: Climate, by_splines: Array, day: Array) -> ConditionsOfStep:
     """The atmosphere of the step in which a day lies; the nearest one outside."""
     k = jnp.clip(_step_of(weather, day), 0, weather.steps - 1).astype(jnp.int32)
-    return Conditions(jax.lax.dynamic_index_in_dim(weather.coefficients, k, keepdims=False))
+    return ConditionsOfStep(by_splines, k)
 
 
 def _hurry(orbit: MeanOrbit, slope: MeanOrbit) -> Array:

@@ -20,7 +20,13 @@ import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
 
-from constellation_jax.physics.atmosphere import Conditions, densities_along, node_local_time, orbit_densities
+from constellation_jax.physics.atmosphere import (
+    Conditions,
+    ConditionsOfStep,
+    densities_along,
+    node_local_time,
+    orbit_densities,
+)
 from constellation_jax.physics.constants import (
     DEGREE,
     EARTH_ROTATION_RATE,
@@ -98,7 +104,7 @@ def perigee_altitude(orbit: MeanOrbit) -> Array:
 
 
 def rates(
-    at: Conditions,
+    at: Conditions | ConditionsOfStep,
     orbit: MeanOrbit,
     mjd: ArrayLike,
     ballistic_coefficient: ArrayLike,
@@ -116,7 +122,7 @@ def rates(
         radiation_coefficient: Cr A / m of radiation pressure, m2/kg.
         elliptic: static; False is for eccentricities up to `NEAR_CIRCULAR_ECCENTRICITY`.
     """
-    dtype = jnp.result_type(at.coefficients)
+    dtype = at.dtype
     local_time = node_local_time(orbit.raan, mjd)
     local_time = (local_time - TWO_PI * jnp.floor(local_time * (1.0 / TWO_PI))).astype(dtype)
     turn_s, turn_c = sincos(orbit.perigee_drift)
