@@ -19,15 +19,18 @@ from jax import Array
 
 from constellation_jax.physics import drag
 from constellation_jax.physics.atmosphere import AtmosphereTable, Conditions, ConditionsOfStep, conditions
+from constellation_jax.physics.constants import WGS84_EQUATORIAL_RADIUS_KM
 from constellation_jax.physics.drag import MeanOrbit
 
 REENTRY_ALTITUDE_KM: Final = 120.0
 """Below it an orbit lasts hours: stopping at 115 or 150 km moves a lifetime by less than half a day."""
 FALL_STEPS: Final = 40
-ELLIPTIC_FALL_STEPS: Final = 96
+ELLIPTIC_FALL_STEPS: Final = 160
 _MARCH_LIMIT: Final = 0.2
-_FALL_STEP: Final = 0.7
-"""Scale heights that one step may lower an orbit by."""
+_FALL_STEP: Final = {False: 0.7, True: 0.35}
+"""Scale heights that one step may lower an orbit by; elliptic ones become circular, and then sink faster than before."""
+_LOWEST_KM: Final = 80.0
+"""Height of the semi-major axis below which no stage of a step is evaluated: densities stay harmless."""
 
 
 class Climate(NamedTuple):
@@ -100,16 +103,24 @@ def climate(
     return Climate(at, first_mjd, step_days)
 
 
+def rates_at(
+    weather: Climate, orbit: MeanOrbit, day: Array, ballistic: Array, radiation: Array, *, elliptic: bool
+) -> drag.Rates:
+    """Rates of satellites, each at its own time; arguments as `march`."""
+    by_splines = jnp.swapaxes(weather.coefficients, 1, 2)
+
+    def one(orbit: MeanOrbit, day: Array, b: Array, r: Array) -> drag.Rates:
+        return drag.rates(_at(weather, by_splines, day), orbit, weather.first_mjd + day, b, r, elliptic=elliptic)
+
+    return jax.vmap(one)(orbit, day, ballistic, radiation)
+
+
 def begin(
     weather: Climate, orbit: MeanOrbit, day: Array, ballistic: Array, radiation: Array, *, elliptic: bool
 ) -> Course:
     """Satellites at their epochs, days since the climate's first."""
-    by_splines = jnp.swapaxes(weather.coefficients, 1, 2)
-
-    def slope(orbit: MeanOrbit, day: Array, b: Array, c: Array) -> MeanOrbit:
-        return drag.rates(_at(weather, by_splines, day), orbit, weather.first_mjd + day, b, c, elliptic=elliptic).orbit
-
-    return Course(orbit, day, jax.vmap(slope)(orbit, day, ballistic, radiation), jnp.zeros(day.shape, bool))
+    slope = rates_at(weather, orbit, day, ballistic, radiation, elliptic=elliptic).orbit
+    return Course(orbit, day, slope, jnp.zeros(day.shape, bool))
 
 
 def march(
@@ -189,13 +200,15 @@ def fall(
                 return drag.rates(at, orbit, weather.first_mjd + day, b, r, elliptic=elliptic)
 
             def moved(by: Array, slope: MeanOrbit) -> MeanOrbit:
-                return jax.tree.map(lambda y, s: y + by * s, orbit, slope)
+                there = jax.tree.map(lambda y, s: y + by * s, orbit, slope)
+                lowest = WGS84_EQUATORIAL_RADIUS_KM + _LOWEST_KM
+                return there._replace(semi_major_axis=jnp.maximum(there.semi_major_axis, lowest))
 
             k1 = rates(orbit, day)
             hurry = _hurry(orbit, k1.orbit)
             # up to the end of the calendar step, whose atmosphere holds; 1e-9: so that the next one begins beyond it
             left = (_step_of(weather, day) + 1) * weather.step_days - day
-            dt = jnp.minimum(left * (1.0 + 1e-9), _FALL_STEP / jnp.maximum(hurry, 1e-12))
+            dt = jnp.minimum(left * (1.0 + 1e-9), _FALL_STEP[elliptic] / jnp.maximum(hurry, 1e-12))
 
             # the last three stages as a loop: each copy of the rates costs the compiler seconds
             def stage(last: MeanOrbit, part: Array) -> tuple[MeanOrbit, MeanOrbit]:
@@ -285,7 +298,7 @@ def _hurry(orbit: MeanOrbit, slope: MeanOrbit) -> Array:
     height = jnp.maximum(drag.perigee_altitude(orbit) - 60.0, 20.0)
     scale = height * (1.0 / 8.0)  # a scale height below the true one everywhere, 7.5 km at 120 km and 42 at 400
     apart = orbit.semi_major_axis * drag.eccentricity(orbit)
-    size = jnp.abs(slope.semi_major_axis) / (scale + apart)
+    size = jnp.abs(slope.semi_major_axis) / (scale + 0.5 * apart)
     return jnp.maximum(size, jnp.abs(_slope(orbit, slope, True)) / scale)
 
 
@@ -307,5 +320,5 @@ def _crossing(h0: Array, h1: Array, d0: Array, d1: Array) -> Array:
     c2, c3 = 3.0 * (h1 - h0) - 2.0 * d0 - d1, 2.0 * (h0 - h1) + d0 + d1
     for _ in range(3):
         value = h0 + x * (d0 + x * (c2 + x * c3))
-        x = x - value / jnp.minimum(d0 + x * (2.0 * c2 + x * 3.0 * c3), -1e-6)
-    return jnp.clip(x, 0.0, 1.0)
+        x = jnp.clip(x - value / jnp.minimum(d0 + x * (2.0 * c2 + x * 3.0 * c3), -1e-6), 0.0, 1.0)
+    return x

@@ -22,7 +22,6 @@ from constellation_jax.engine import decay
 from constellation_jax.engine.decay import Climate, Course, Fall, Track
 from constellation_jax.engine.precision import x64
 from constellation_jax.physics.atmosphere import AtmosphereTable
-from constellation_jax.physics.constants import WGS84_EQUATORIAL_RADIUS_KM
 from constellation_jax.physics.drag import NEAR_CIRCULAR_ECCENTRICITY, MeanOrbit
 
 TILE: Final = {False: 1024, True: 128}
@@ -125,6 +124,27 @@ def run(
     return Decay(lifetime, tracks)
 
 
+def decay_rates(objects: Objects, weather: Climate) -> tuple[Floats, Floats]:
+    """Rate of the semi-major axis by drag (km/day) and mean density (kg/m3) of each object at its own time."""
+    n = len(objects)
+    rate, density = np.empty(n), np.empty(n)
+    e = np.hypot(objects.orbit.eccentricity_x, objects.orbit.eccentricity_y)
+    day = objects.mjd - float(weather.first_mjd)
+    for elliptic in (True, False):
+        group = np.flatnonzero((e > NEAR_CIRCULAR_ECCENTRICITY) == elliptic)
+        for k in range(0, len(group), TILE[elliptic]):
+            members = group[k : k + TILE[elliptic]]
+            with x64():
+                o = _padded(objects.take(members), TILE[elliptic])
+                days = jnp.asarray(_filled(day[members], TILE[elliptic]))
+                found = _rates(
+                    weather, o.orbit, days, o.ballistic_coefficient, o.radiation_coefficient, elliptic=elliptic
+                )
+            rate[members] = np.asarray(found.orbit.semi_major_axis)[: len(members)]
+            density[members] = np.asarray(found.density)[: len(members)]
+    return rate, density
+
+
 class _Tile:
     """The satellites of one tile; results go to the columns of the whole."""
 
@@ -144,18 +164,20 @@ class _Tile:
     def run(self, weather: Climate, parts: list[Climate], part: int, keep: int, step_days: float) -> None:
         width = TILE[self.elliptic]
         o = _padded(self.objects, width)
-        day = np.append(self.day, np.repeat(self.day[-1:], width - len(self.day)))
-        course = _begin(
-            weather, o.orbit, day, o.ballistic_coefficient, o.radiation_coefficient, elliptic=self.elliptic
-        )
+        day = _filled(self.day, width)
+        begin = _rates(weather, o.orbit, day, o.ballistic_coefficient, o.radiation_coefficient, elliptic=self.elliptic)
+        course: Course = Course(o.orbit, jnp.asarray(day), begin.orbit, jnp.zeros(width, bool))
         count = len(self.columns)
         if keep:
             here = self.day <= 0.0
-            at_start = (o.orbit.semi_major_axis, np.hypot(o.orbit.eccentricity_x, o.orbit.eccentricity_y))
-            for name, values in zip(("semi_major_axis", "eccentricity"), at_start, strict=True):
-                self.tracks[name][0, self.columns[here]] = np.asarray(values)[:count][here]
-            rate = np.asarray(course.slope.semi_major_axis)[:count]
-            self.tracks["decay_rate"][0, self.columns[here]] = rate[here]
+            values = (
+                o.orbit.semi_major_axis,
+                np.hypot(o.orbit.eccentricity_x, o.orbit.eccentricity_y),
+                begin.orbit.semi_major_axis,
+                begin.density,
+            )
+            for whole, value in zip(self.tracks.values(), values, strict=True):
+                whole[0, self.columns[here]] = np.asarray(value)[:count][here]
         for k, climate in enumerate(parts):
             course, track = _march(
                 climate,
@@ -213,13 +235,13 @@ class _Tile:
 
 def _padded(objects: Objects, width: int) -> Objects:
     """With the last object repeated to a full tile, on the device."""
-    missing = width - len(objects)
-    return jax.tree.map(lambda v: jnp.asarray(np.append(v, np.repeat(v[-1:], missing))), objects)
+    return jax.tree.map(lambda v: jnp.asarray(_filled(v, width)), objects)
 
 
-_begin: Any = partial(jax.jit, static_argnames="elliptic")(decay.begin)
+def _filled(values: Any, width: int) -> Any:
+    return np.append(values, np.repeat(values[-1:], width - len(values)))
+
+
 _march: Any = partial(jax.jit, static_argnames=("elliptic", "keep"))(decay.march)
 _fall: Any = partial(jax.jit, static_argnames="elliptic")(decay.fall)
-
-__all__ = ["Course", "Decay", "Objects", "make_climate", "run"]
-_ = WGS84_EQUATORIAL_RADIUS_KM
+_rates: Any = partial(jax.jit, static_argnames="elliptic")(decay.rates_at)

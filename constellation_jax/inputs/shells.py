@@ -32,9 +32,16 @@ from constellation_jax.inputs.toml_tables import Provenance, Rule, TomlTables, i
 from constellation_jax.physics.brouwer import brouwer_to_kozai
 from constellation_jax.physics.constants import DEGREE, MINUTES_PER_DAY, TWO_PI, WGS72, WGS84_EQUATORIAL_RADIUS_KM
 
+ATTITUDES = {
+    "on_station": "ballistic_coefficient_m2_kg",
+    "safe": "ballistic_coefficient_safe_m2_kg",
+    "tumbling": "ballistic_coefficient_tumbling_m2_kg",
+}
+"""Attitude mode -> the key of a shell that holds its ballistic coefficient."""
 LOWEST_ALTITUDE_KM = 120.0
 """Below it no satellite completes a revolution."""
 
+_POSITIVE = Rule("a number above 0", lambda v: is_number(v) and v > 0)
 _RULES: dict[str, Rule] = {
     "name": text("a name", required=True),
     "altitude_km": number(LOWEST_ALTITUDE_KM, unit="km", required=True),
@@ -58,6 +65,13 @@ _RULES: dict[str, Rule] = {
     "spare_offset_slots": Rule("a number between 0 and 1 slot", lambda v: is_number(v) and 0 < v < 1),
     "seed": whole(0),
     "bstar": number(unit="1/Earth radii"),
+    "ballistic_coefficient_m2_kg": _POSITIVE,
+    "ballistic_coefficient_safe_m2_kg": _POSITIVE,
+    "ballistic_coefficient_tumbling_m2_kg": _POSITIVE,
+    "mass_kg": _POSITIVE,
+    "propellant_kg": _POSITIVE,
+    "specific_impulse_s": _POSITIVE,
+    "thrust_mn": _POSITIVE,
     "variant": text("a name"),
 }
 _FILE_KEYS = ["title", "system", "sources", "default_variant", "shells"]
@@ -106,6 +120,18 @@ class Shell:
     seed: int = 0
     bstar: float = 0.0
     """SGP4 drag term, 1/Earth radii; 0 for a shell that keeps its altitude."""
+    ballistic_coefficient_m2_kg: float | None = None
+    """Cd A / m on station; None where unknown."""
+    ballistic_coefficient_safe_m2_kg: float | None = None
+    """The same in safe mode."""
+    ballistic_coefficient_tumbling_m2_kg: float | None = None
+    """The same out of control."""
+    mass_kg: float | None = None
+    """At the beginning of station-keeping, with propellant."""
+    propellant_kg: float | None = None
+    specific_impulse_s: float | None = None
+    thrust_mn: float | None = None
+    """mN."""
     variant: str = ""
     origin: str = dataclasses.field(default="", compare=False)
     """The file it was read from, without its suffix."""
@@ -201,25 +227,30 @@ def read_shells(file: TomlTables) -> list[Shell]:
     return shells
 
 
-def shells_to_catalog(shells: Shell | Sequence[Shell], *, epoch: Time = "2026-01-01T00:00:00Z") -> Catalog:
+def shells_to_catalog(
+    shells: Shell | Sequence[Shell], *, epoch: Time = "2026-01-01T00:00:00Z", attitude: str = "on_station"
+) -> Catalog:
     """Element sets of every satellite of some shells, shell by shell, plane by plane, slot by slot, spares last.
 
     Args:
         shells: one or several.
         epoch: common epoch, UTC.
+        attitude: "on_station", "safe" or "tumbling": whose ballistic coefficient the satellites get.
 
     Returns:
         A Catalog with synthetic = True, norad_id -1, the columns shell, plane and slot filled (from 0; the spare that
         goes with slot s has slot satellites_per_plane + s) and names such as "GUOWANG GW-A59-2 P03 S17".
 
     Raises:
-        InputError: no shell given, or an epoch that is not a time.
+        InputError: no shell given, an unknown attitude, or an epoch that is not a time.
     """
+    if attitude not in ATTITUDES:
+        raise InputError(f"attitude {attitude!r}: unknown; known are {', '.join(ATTITUDES)}{suggest(attitude, ATTITUDES)}")
     shells = [shells] if isinstance(shells, Shell) else list(shells)
     if not shells:
         raise InputError("no shell given: at least one is needed")
     day, fraction = to_day_fraction(np.asarray(parse_time(epoch)))
-    parts = [_columns(shell) for shell in shells]
+    parts = [_columns(shell, attitude) for shell in shells]
     columns: dict[str, ArrayLike] = {key: np.concatenate([p[key] for p in parts]) for key in parts[0]}
     return Catalog.from_columns(
         columns | {"synthetic": True, "classification": "U", "epoch_day": day, "epoch_fraction": fraction}
@@ -312,7 +343,7 @@ def _occupied(shell: Shell) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return filled, np.sort(filled[order[: shell.spares]])
 
 
-def _columns(shell: Shell) -> dict[str, NDArray[Any]]:
+def _columns(shell: Shell, attitude: str) -> dict[str, NDArray[Any]]:
     """Columns of a Catalog for one shell; arrays of shape (shell.total,)."""
     filled, spare_places = _occupied(shell)
     place = np.concatenate([filled, spare_places])
@@ -347,4 +378,5 @@ def _columns(shell: Shell) -> dict[str, NDArray[Any]]:
         "shell": np.full(n, shell.name),
         "plane": plane.astype(np.int32),
         "slot": slot.astype(np.int32),
+        "ballistic_coefficient": np.full(n, getattr(shell, ATTITUDES[attitude]) or np.nan),
     }

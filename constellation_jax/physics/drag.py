@@ -168,7 +168,7 @@ def rates(
     k = (-0.5 * 1000.0 * SECONDS_PER_DAY) * jnp.asarray(ballistic_coefficient, f)  # B rho in 1/m: 1000 of them in a km
     push_x, push_y = _radiation(orbit, mjd, radiation_coefficient)
     d_ex, d_ey = k * d_ex.astype(f) + push_x, k * d_ey.astype(f) + push_y
-    node_rate, perigee_rate = _oblateness(orbit)
+    node_rate, perigee_rate = oblateness(orbit)
     return Rates(
         MeanOrbit(
             k * d_a.astype(f),
@@ -207,7 +207,7 @@ def _warped(ex: Array, ey: Array) -> tuple[Array, Array, Array]:
     return cos_w * cos_v - sin_w * sin_v, sin_w * cos_v + cos_w * sin_v, near * stretch
 
 
-def _oblateness(orbit: MeanOrbit) -> tuple[Array, Array]:
+def oblateness(orbit: MeanOrbit) -> tuple[Array, Array]:
     """Secular rates of node and perigee by J2, rad/day."""
     a = orbit.semi_major_axis
     p = a * (1.0 - orbit.eccentricity_x**2 - orbit.eccentricity_y**2)
