@@ -16,6 +16,7 @@ from typing import Annotated, Any
 import typer
 
 from constellation_jax import __version__
+from constellation_jax.cli import decay as _decay
 from constellation_jax.cli.reporting import Reporter, choose_reporter
 
 app = typer.Typer(
@@ -248,6 +249,9 @@ def fetch(
         from constellation_jax.inputs.celestrak import fetch
 
         typer.echo(fetch(group, allow_stale=allow_stale))
+
+
+_decay.register(app)
 
 
 @app.command()

@@ -37,18 +37,16 @@ class Climate(NamedTuple):
     """The atmosphere in equal steps of time. Build one with `climate`."""
 
     coefficients: Array
-    """Of `Conditions` for each step, shape (steps, 43, 43)."""
+    """Of `Conditions` for each step, shape (steps, 43, 43); there may be more steps than days."""
     first_mjd: Array
     """Modified Julian Date (UTC) at which the first step begins."""
     step_days: Array
+    days: Array
+    """From there to the end."""
 
     @property
     def steps(self) -> int:
         return self.coefficients.shape[0]
-
-    @property
-    def days(self) -> Array:
-        return self.steps * self.step_days
 
 
 class Course(NamedTuple):
@@ -97,10 +95,11 @@ def climate(
     day_of_year: Array,
     first_mjd: Array,
     step_days: Array,
+    days: Array,
 ) -> Climate:
     """From the indices of each step, shape (steps,); `day_of_year` of its middle. The dtype is that of the indices."""
     at = jax.lax.map(lambda v: conditions(table, *v).coefficients, (f107, f107a, ap, day_of_year))
-    return Climate(at, first_mjd, step_days)
+    return Climate(at, first_mjd, step_days, days)
 
 
 def rates_at(

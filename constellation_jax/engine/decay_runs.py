@@ -26,6 +26,7 @@ from constellation_jax.physics.drag import NEAR_CIRCULAR_ECCENTRICITY, MeanOrbit
 
 TILE: Final = {False: 1024, True: 128}
 """Satellites in a tile, of near-circular and of elliptic orbits."""
+STEPS_TOGETHER: Final = 360
 PART_STEPS: Final = 60
 """Calendar steps of a part, about."""
 
@@ -45,7 +46,8 @@ class Objects(NamedTuple):
     radiation_coefficient: Floats
     """Cr A / m, m2/kg; 0 leaves radiation pressure out."""
 
-    def __len__(self) -> int:
+    @property
+    def satellites(self) -> int:
         return len(self.mjd)
 
     def take(self, index: NDArray[np.intp]) -> Objects:
@@ -66,11 +68,16 @@ class Decay(NamedTuple):
 def make_climate(
     table: AtmosphereTable, indices: tuple[Floats, ...], first_mjd: float, step_days: float, dtype: str = "float32"
 ) -> Climate:
-    """From f107, f107a, ap and day of the year, one value for each step; padded with the last one to whole parts."""
+    """From f107, f107a, ap and day of the year, one value for each step.
+
+    The last one is repeated to a multiple of `STEPS_TOGETHER`, so that spans of all lengths share few compiled programs.
+    """
+    count = len(indices[0])
+    steps = -(-count // STEPS_TOGETHER) * STEPS_TOGETHER
     with x64():
-        arrays = [jnp.asarray(np.asarray(v, dtype)) for v in indices]
-        found = decay.climate(table, *arrays, jnp.asarray(first_mjd), jnp.asarray(step_days))
-        return jax.tree.map(jax.block_until_ready, found)
+        arrays = [jnp.asarray(_filled(np.asarray(v, dtype), steps)) for v in indices]
+        numbers = (jnp.asarray(float(v)) for v in (first_mjd, step_days, count * step_days))
+        return decay.climate(table, *arrays, *numbers)
 
 
 def run(
@@ -88,19 +95,19 @@ def run(
         keep: every so many calendar steps the state is kept; 0 keeps none.
         progress: called from this thread as work is done.
     """
-    n = len(objects)
+    n = objects.satellites
     part = max(PART_STEPS // keep, 1) * keep if keep else PART_STEPS
     first_mjd = float(weather.first_mjd)
     step_days = float(weather.step_days)
-    rows = weather.steps // keep + 1 if keep else 0
+    rows = round(float(weather.days) / step_days) // keep + 1 if keep else 0
     tracks = {name: np.full((rows, n), np.nan, np.float32) for name in Track._fields[:4]} if keep else {}
     lifetime = np.full(n, np.inf)
     e = np.hypot(objects.orbit.eccentricity_x, objects.orbit.eccentricity_y)
-    padded = -(-weather.steps // part) * part
+    padded = -(-round(float(weather.days) / step_days) // part) * part
     with x64():
         stack = np.asarray(weather.coefficients)
-        stack = jnp.asarray(np.concatenate([stack, np.repeat(stack[-1:], padded - weather.steps, axis=0)]))
-        parts = [Climate(stack[k : k + part], weather.first_mjd, weather.step_days) for k in range(0, padded, part)]
+        stack = np.concatenate([stack, np.repeat(stack[-1:], max(padded - len(stack), 0), axis=0)])
+        parts = [weather._replace(coefficients=jnp.asarray(stack[k : k + part])) for k in range(0, padded, part)]
 
     def work(task: tuple[bool, NDArray[np.intp]]) -> int:
         elliptic, members = task
@@ -126,7 +133,7 @@ def run(
 
 def decay_rates(objects: Objects, weather: Climate) -> tuple[Floats, Floats]:
     """Rate of the semi-major axis by drag (km/day) and mean density (kg/m3) of each object at its own time."""
-    n = len(objects)
+    n = objects.satellites
     rate, density = np.empty(n), np.empty(n)
     e = np.hypot(objects.orbit.eccentricity_x, objects.orbit.eccentricity_y)
     day = objects.mjd - float(weather.first_mjd)

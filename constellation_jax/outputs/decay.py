@@ -123,12 +123,22 @@ def write_dataset(path: str | os.PathLike[str], dataset: xr.Dataset, *, overwrit
     check_target(target, overwrite=overwrite)
     partial = target.with_name(target.name + ".partial")
     try:
-        dataset.to_netcdf(partial, format="NETCDF4", engine="netcdf4")
+        _writable(dataset).to_netcdf(partial, format="NETCDF4", engine="netcdf4")
         partial.replace(target)
     except (OSError, RuntimeError) as error:
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
         raise OutputError(f"{target}: {error}; nothing was written") from error
+
+
+def _writable(dataset: xr.Dataset) -> xr.Dataset:
+    """With dates of which none is known as numbers, for xarray cannot encode those; they are read as NaT all the same."""
+    for name in dataset.data_vars:
+        values = dataset[name]
+        if values.dtype.kind == "M" and np.isnat(values.values).all():
+            attributes = {**values.attrs, "units": "seconds since 2000-01-01 00:00:00", "calendar": CALENDAR}
+            dataset = dataset.assign({name: (values.dims, np.full(values.shape, np.nan), attributes)})
+    return dataset
 
 
 def check_target(path: str | os.PathLike[str], *, overwrite: bool) -> None:

@@ -86,7 +86,7 @@ def _history(catalog: Catalog) -> Objects:
 
 
 def _path(objects: Objects) -> _Path | None:
-    if len(objects) < FEWEST_SETS:
+    if objects.satellites < FEWEST_SETS:
         return None
     gap = np.diff(objects.mjd)
     count = np.ceil(gap).astype(np.int64)
@@ -143,6 +143,6 @@ def _line(x: Floats, y: Floats) -> tuple[float, float]:
 
 def _nothing(objects: Objects) -> tuple[float, float, float, int, float, bool]:
     nan = float("nan")
-    return nan, nan, nan, len(objects), float(np.ptp(objects.mjd)), False
+    return nan, nan, nan, objects.satellites, float(np.ptp(objects.mjd)), False
 
 

@@ -90,14 +90,14 @@ def decay(
     b = ballistic_coefficients(catalog, given, weather, strict=strict)
     objects = objects_of(catalog, b.coefficient, None if start is None else _mjd(start))
 
-    first = float(np.floor(objects.mjd.min())) if len(objects) else float(_mjd(start or "2026-01-01"))
-    stop = (float(objects.mjd.max()) if len(objects) else first) + years * YEAR_DAYS
+    first = float(np.floor(objects.mjd.min())) if objects.satellites else float(_mjd(start or "2026-01-01"))
+    stop = (float(objects.mjd.max()) if objects.satellites else first) + years * YEAR_DAYS
     step = step_days(years)
     every = max(1, round((stop - first) / _OUTPUT_TIMES / step))
     alive = np.flatnonzero(_perigee(catalog) > REENTRY_ALTITUDE_KM)
     steps = int(np.ceil((stop - first) / (step * every))) * every
     end = first + steps * step
-    found = _full(_run(objects, alive, weather, first, end, step, every, progress), alive, len(objects))
+    found = _full(_run(objects, alive, weather, first, end, step, every, progress), alive, objects.satellites)
     lifetime = np.where(found.lifetime_days <= years * YEAR_DAYS, found.lifetime_days, np.inf)
     lifetime[_perigee(catalog) <= REENTRY_ALTITUDE_KM] = 0.0
 

@@ -58,7 +58,7 @@ def spread_of(
 
     other = of_all(lives(weather, "nrlmsis21")[0])
     if not members:
-        return np.empty((0, len(objects))), other
+        return np.empty((0, objects.satellites)), other
     sorted_lives = np.sort(lives(weather.ensemble(members, seed), "nrlmsise00"), axis=0)
     return np.stack([of_all(_quantile(sorted_lives, level)) for level in levels]), other
 
