@@ -109,7 +109,7 @@ class ConditionsOfStep:
         knots = jax.lax.stop_gradient(interval) - 1.0 + jnp.arange(4, dtype=inside.dtype)
         first = interval.astype(jnp.int32)
         near = jax.lax.dynamic_slice(
-            self.coefficients, (self.step, first, jnp.zeros_like(first)), (1, 4, self.coefficients.shape[2])
+            self.coefficients, (self.step.astype(first.dtype), first, jnp.zeros_like(first)), (1, 4, self.coefficients.shape[2])
         )[0]
         # four multiples by hand: a product of small matrices, one for each satellite, is slow on a CPU
         return [

@@ -52,26 +52,29 @@ def test_grid_of_lifetimes(f107: float, ap: float) -> None:
     found = lifetimes(constant_climate(f107, ap, 60.0, 10.0), orbits(ALTITUDES)) / 365.25
     expected = np.array(GRID[f107, ap])
     # half of the last digit given, and 0.5 % for another quadrature and steps
-    digit = 10.0 ** (np.floor(np.log10(expected)) - 2)
+    digit = np.array([10.0 ** -len(f"{v}".partition(".")[2]) for v in GRID[f107, ap]])
     error = np.abs(found[: len(expected)] - expected)
-    assert (error < 0.005 * expected + 0.55 * digit).all(), 100 * (found[: len(expected)] / expected - 1)
+    assert (error < 0.005 * expected + 0.5 * digit).all(), 100 * (found[: len(expected)] / expected - 1)
     assert np.isnan(found[len(expected) :]).all()
 
 
 def test_lifetimes_against_dsst() -> None:
-    """Orekit's semi-analytical propagator with NRLMSISE-00 itself. It has no short-period radius of J2: 0.5 to 1 % of the drag."""
+    """Orekit's semi-analytical propagator with NRLMSISE-00 itself, from orbits of equal mean radius.
+
+    DSST evaluates the drag on the mean orbit. The radius of a mean orbit (Brouwer) is off its semi-major axis by what J2 does, -0.5 km at 53
+    degrees and 5 km at 97, a tenth of the drag; so the same semi-major axis would be another orbit there.
+    """
     cases = json.loads(DSST.read_text(encoding="utf-8"))["cases"]
     for flux, ap in ((140.0, 15.0), (200.0, 20.0)):
         part = [c for c in cases if c["f107"] == flux]
         padded = (part * 8)[:8]
-        weather = constant_climate(flux, ap, 60.0, 10.0)
-        orbit = orbits([c["altitude_km"] for c in padded], np.array([c["inclination_deg"] for c in padded]))
-        found = lifetimes(weather, orbit)[: len(part)]
+        altitude, inclination = (np.array([c[key] for c in padded]) for key in ("altitude_km", "inclination_deg"))
+        beyond = 0.75 * drag._J2_R2 / (altitude + RADIUS) * (3.0 * np.cos(np.radians(inclination)) ** 2 - 1.0)
+        found = lifetimes(constant_climate(flux, ap, 60.0, 10.0), orbits(altitude + beyond, inclination))[: len(part)]
         error = found / np.array([c["days"] for c in part]) - 1.0
-        print(100 * error)
-        assert np.abs(error[:3]).max() < 0.015
-        # polar orbits: J2 makes the mean radius 5 km larger than the semi-major axis, which DSST leaves out
-        assert np.abs(error).max() < 0.15
+        for case, days, off in zip(part, found, error, strict=True):
+            print(f"| {case['altitude_km']:.0f} | {case['inclination_deg']:.0f} | {flux:.0f} | {case['days']:.1f} | {days:.1f} | {100 * off:+.2f} % |")  # fmt: skip
+        assert np.abs(error).max() < 0.015
 
 
 @pytest.fixture(scope="module")
@@ -80,15 +83,17 @@ def jacobian():
 
     def days(p):
         weather = constant_climate(140.0 + p[2], 15.0, 2.0, 5.0)
-        altitude = jnp.asarray([210.0, 260.0, 300.0, 330.0, 350.0, 380.0, 400.0, 700.0])
-        orbit = orbits(altitude * 0.0, eccentricity=0.0)._replace(semi_major_axis=altitude + RADIUS + p[0])
+        altitude = jnp.asarray([210.0, 260.0, 303.0, 330.0, 350.0, 380.0, 400.0, 700.0])
+        orbit = orbits(np.zeros(8), eccentricity=0.0)._replace(semi_major_axis=altitude + RADIUS + p[0])
         zero = jnp.zeros(8)
         return decay.lifetime(weather, orbit, zero, zero + 0.01 * jnp.exp(p[1]), zero)[0]
 
     return jax.jit(lambda p: (days(p), jax.jacfwd(days)(p)))
 
 
+@pytest.mark.slow
 def test_derivatives_of_lifetimes(jacobian) -> None:
+    """To rounding, but where a difference spans the orbit that leaves the march a step earlier: none of these."""
     value, slopes = jacobian(jnp.zeros(3))
     assert np.isfinite(slopes).all()
     assert (np.asarray(slopes[-1]) == 0.0).all()  # 700 km outlives the climate
@@ -98,11 +103,11 @@ def test_derivatives_of_lifetimes(jacobian) -> None:
         difference = (ends[0] - ends[1]) / (2.0 * step)
         error = np.abs(np.asarray(slopes)[:7, k] / difference[:7] - 1.0)
         print(k, error)
-        assert error.max() < 1e-3
-        assert np.median(error) < 1e-5
+        assert error.max() < 1e-5
     assert (np.diff(value) > 0).all()
 
 
+@pytest.mark.slow
 def test_reverse_derivative_is_finite() -> None:
     def total(a):
         weather = constant_climate(140.0, 15.0, 1.0, 10.0)
