@@ -1,9 +1,9 @@
-"""Makes tests/reference_data/decay_dsst.json: lifetimes by Orekit's semi-analytical propagator (DSST) in NRLMSISE-00, constant activity.
+"""Makes tests/reference_data/decay_dsst.json: lifetimes by Orekit's semi-analytical propagator (DSST) in NRLMSISE-00.
 
     python scripts/build_decay_reference.py      # needs Java and the packages orekit-jpype and tellurion (orekit-data)
 
-Mean elements, J2 and drag; B = 0.01 m2/kg, i = 53 degrees, e = 1e-4, from 2020-01-01; to a mean altitude of 140 km, below which DSST's
-averaging ends, and from there what the last step's slope leaves to 120 km.
+Mean elements, J2 and drag; B = 0.01 m2/kg, i = 53 degrees, e = 1e-4, constant activity from 2020-01-01; to a mean
+altitude of 140 km, below which DSST's averaging ends, and from there what the last step's slope leaves to 120 km.
 """
 
 import json
@@ -59,9 +59,7 @@ def lifetime(j, altitude: float, f107: float, ap: float, inclination: float) -> 
     )
     constants = j.utils.Constants
     itrf = j.frames.FramesFactory.getITRF(j.utils.IERSConventions.IERS_2010, True)
-    earth = j.bodies.OneAxisEllipsoid(
-        constants.WGS84_EARTH_EQUATORIAL_RADIUS, constants.WGS84_EARTH_FLATTENING, itrf
-    )
+    earth = j.bodies.OneAxisEllipsoid(constants.WGS84_EARTH_EQUATORIAL_RADIUS, constants.WGS84_EARTH_FLATTENING, itrf)
     sun = j.bodies.CelestialBodyFactory.getSun()
     msis = j.models.earth.atmosphere.NRLMSISE00(inputs, sun, earth)
     drag = j.propagation.semianalytical.dsst.forces.DSSTAtmosphericDrag(
@@ -84,7 +82,7 @@ def lifetime(j, altitude: float, f107: float, ap: float, inclination: float) -> 
     date, h, rate = start, altitude, 0.0
     days = 0.0
     while h > 140.0:
-        # a tenth of what is left at the present rate, which never steps over the end
+        # a small part of what is left at the present rate, which never steps over the end
         step = 0.5 if rate == 0.0 else max(min(0.02 * (h - 60.0) / -rate, 5.0), 0.002)
         date = date.shiftedBy(86400.0 * step)
         now = propagator.propagate(date).getOrbit().getA() * 1e-3 - radius * 1e-3

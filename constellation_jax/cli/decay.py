@@ -21,9 +21,7 @@ _Shells = Annotated[
     list[str] | None,
     typer.Option("--shells", metavar="NAME", help="Planned constellation by name, or a shell file; may be repeated."),
 ]
-_Start = Annotated[
-    str | None, typer.Option("--start", metavar="TIME", help="When it begins, UTC, such as 2027-01-01.")
-]
+_Start = Annotated[str | None, typer.Option("--start", metavar="TIME", help="When it begins, UTC, such as 2027-01-01.")]
 _Weather = Annotated[
     str | None,
     typer.Option("--space-weather", metavar="FILE", help="CelesTrak's SW-All.csv, an MSAFE forecast or a table."),
@@ -61,7 +59,9 @@ def decay(
         typer.Option(metavar="CONDITION", help="Condition, such as 'name=STARLINK*'; repeated ones are ANDed."),
     ] = None,
     ensemble: Annotated[int, typer.Option(metavar="N", help="Members from which percentiles come; 0 for none.")] = 20,
-    strict: Annotated[bool, typer.Option("--strict", help="Take an absurd ballistic coefficient for an error.")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Take an absurd ballistic coefficient for an error.")
+    ] = False,
     output: _Output = None,
     overwrite: _Overwrite = False,
     allow_stale: Annotated[
@@ -106,7 +106,9 @@ def station_keeping(
     start: _Start = None,
     space_weather: _Weather = None,
     ballistic_coefficient: _Ballistic = None,
-    mass_kg: Annotated[float | None, typer.Option(metavar="KG", help="Mass of a satellite with its propellant.")] = None,
+    mass_kg: Annotated[
+        float | None, typer.Option(metavar="KG", help="Mass of a satellite with its propellant.")
+    ] = None,
     propellant_kg: Annotated[float | None, typer.Option(metavar="KG", help="Propellant of a satellite.")] = None,
     specific_impulse_s: Annotated[float | None, typer.Option(metavar="S", help="Of its thruster.")] = None,
     thrust_mn: Annotated[float | None, typer.Option(metavar="MN", help="Of its thruster, millinewton.")] = None,

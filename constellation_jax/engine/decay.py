@@ -5,13 +5,13 @@
         lower it by a fifth of a scale height, some five steps before its end.
     fall: Runge-Kutta (4th order), a fixed number of steps that shrink with the scale height, to 120 km.
 
-Lengths are fixed, so that both are differentiable in either direction; a satellite that is done stays where it is, at a height where the
-atmosphere is harmless. The crossing is found on the last step's chord, which is so short that the derivative of the lifetime
-is that of the implicit function, -(dh/dp) / (dh/dt).
+Lengths are fixed, so that both are differentiable in either direction; a satellite that is done stays where it is, at a height
+where the atmosphere is harmless. The crossing is a root of the last step's cubic, so that the derivative of the lifetime is
+that of the implicit function, -(dh/dp) / (dh/dt).
 """
 
 from functools import partial
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -210,11 +210,12 @@ def fall(
             dt = jnp.minimum(left * (1.0 + 1e-9), _FALL_STEP[elliptic] / jnp.maximum(hurry, 1e-12))
 
             # the last three stages as a loop: each copy of the rates costs the compiler seconds
-            def stage(last: MeanOrbit, part: Array) -> tuple[MeanOrbit, MeanOrbit]:
+            def stage(last: Any, part: Array) -> tuple[Any, MeanOrbit]:
                 found = rates(moved(part * dt, last), day + part * dt).orbit
                 return found, found
 
-            _, later = jax.lax.scan(stage, k1.orbit, jnp.asarray([0.5, 0.5, 1.0], day.dtype))
+            first: Any = k1.orbit
+            _, later = jax.lax.scan(stage, first, jnp.asarray([0.5, 0.5, 1.0], day.dtype))
             mean = jax.tree.map(lambda a, k: (a + 2.0 * (k[0] + k[1]) + k[2]) * (1.0 / 6.0), k1.orbit, later)
             last = jax.tree.map(lambda k: k[2], later)
             after = moved(dt, mean)
@@ -275,9 +276,7 @@ def lifetime(
         orbit, day, ballistic, radiation: arrays of shape (satellites,), as in `Course` and `march`.
     """
     course = begin(weather, orbit, day, ballistic, radiation, elliptic=elliptic)
-    course, _ = march(
-        weather, course, ballistic, radiation, first=jnp.zeros((), jnp.int32), keep=1, elliptic=elliptic
-    )
+    course, _ = march(weather, course, ballistic, radiation, first=jnp.zeros((), jnp.int32), keep=1, elliptic=elliptic)
     end = fall(weather, course, ballistic, radiation, elliptic=elliptic)
     return end.day - day, end.reentered
 

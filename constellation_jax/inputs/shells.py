@@ -245,7 +245,9 @@ def shells_to_catalog(
         InputError: no shell given, an unknown attitude, or an epoch that is not a time.
     """
     if attitude not in ATTITUDES:
-        raise InputError(f"attitude {attitude!r}: unknown; known are {', '.join(ATTITUDES)}{suggest(attitude, ATTITUDES)}")
+        raise InputError(
+            f"attitude {attitude!r}: unknown; known are {', '.join(ATTITUDES)}{suggest(attitude, ATTITUDES)}"
+        )
     shells = [shells] if isinstance(shells, Shell) else list(shells)
     if not shells:
         raise InputError("no shell given: at least one is needed")

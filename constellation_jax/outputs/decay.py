@@ -1,7 +1,7 @@
 """The Dataset of a decay, and its file: variables, units and attributes.
 
-Coordinates of the objects are those of a propagation. Deliberately absent: writing block by block, for a decay of 27,000 objects over 25
-years fits into memory.
+Coordinates of the objects are those of a propagation. Deliberately absent: writing block by block, for a decay of 27,000
+objects over 25 years fits into memory.
 """
 
 from __future__ import annotations
@@ -34,30 +34,92 @@ PERCENTILE: Final = "percentile"
 SHELL: Final = "summary_shell"
 
 _COMPUTED: Final = {"coverage_content_type": "modelResult"}
-_HEIGHT: Final = "radius minus 6378.137 km, from the mean elements (Brouwer, WGS-72); NaN before the start and after re-entry"
-_LIFETIME: Final = "from the start of the object until its mean altitude, or its perigee, is 120 km; NaN where beyond the span"
+_HEIGHT: Final = (
+    "radius minus 6378.137 km, from the mean elements (Brouwer, WGS-72); NaN before the start and after re-entry"
+)
+_LIFETIME: Final = (
+    "from the start of the object until its mean altitude, or its perigee, is 120 km; NaN where beyond the span"
+)
 _TABLE: Final[dict[str, tuple[tuple[str, ...], dict[str, Any]]]] = {
-    "altitude": (DIMENSIONS, {"long_name": "mean altitude", "units": "km", "positive": "up", "comment": f"semi-major axis, {_HEIGHT}"}),
+    "altitude": (
+        DIMENSIONS,
+        {"long_name": "mean altitude", "units": "km", "positive": "up", "comment": f"semi-major axis, {_HEIGHT}"},
+    ),
     "perigee": (DIMENSIONS, {"long_name": "perigee altitude", "units": "km", "positive": "up", "comment": _HEIGHT}),
     "apogee": (DIMENSIONS, {"long_name": "apogee altitude", "units": "km", "positive": "up", "comment": _HEIGHT}),
-    "decay_rate": (DIMENSIONS, {"long_name": "rate of the mean altitude", "units": "km day-1", "comment": "negative when the orbit sinks"}),
+    "decay_rate": (
+        DIMENSIONS,
+        {"long_name": "rate of the mean altitude", "units": "km day-1", "comment": "negative when the orbit sinks"},
+    ),
     "density": (DIMENSIONS, {"long_name": "mean density of the atmosphere over a revolution", "units": "kg m-3"}),
     "lifetime": ((SATELLITE,), {"long_name": "orbital lifetime", "units": "day", "comment": _LIFETIME}),
     "reentry_date": ((SATELLITE,), {"long_name": "date of re-entry, UTC", "comment": "NaT where beyond the span"}),
-    "lifetime_percentile": ((PERCENTILE, SATELLITE), {"long_name": "percentile of the lifetime over an ensemble of solar activity", "units": "day", "comment": _LIFETIME}),
-    "reentry_date_percentile": ((PERCENTILE, SATELLITE), {"long_name": "percentile of the date of re-entry over an ensemble of solar activity, UTC"}),
-    "lifetime_nrlmsis21": ((SATELLITE,), {"long_name": "orbital lifetime in NRLMSIS 2.1, to show how far models differ", "units": "day", "comment": _LIFETIME}),
+    "lifetime_percentile": (
+        (PERCENTILE, SATELLITE),
+        {
+            "long_name": "percentile of the lifetime over an ensemble of solar activity",
+            "units": "day",
+            "comment": _LIFETIME,
+        },
+    ),
+    "reentry_date_percentile": (
+        (PERCENTILE, SATELLITE),
+        {"long_name": "percentile of the date of re-entry over an ensemble of solar activity, UTC"},
+    ),
+    "lifetime_nrlmsis21": (
+        (SATELLITE,),
+        {
+            "long_name": "orbital lifetime in NRLMSIS 2.1, to show how far models differ",
+            "units": "day",
+            "comment": _LIFETIME,
+        },
+    ),
     "ballistic_coefficient": ((SATELLITE,), {"long_name": "ballistic coefficient Cd A / m", "units": "m2 kg-1"}),
-    "ballistic_coefficient_source": ((SATELLITE,), {"long_name": "where the ballistic coefficient comes from", "flag_values": np.arange(4, dtype=np.int8), "flag_meanings": "given catalogue drag_term assumed"}),
-    "manoeuvres": ((SATELLITE,), {"long_name": "whether the object is known to manoeuvre, so that its decay is hypothetical", "flag_values": np.array([0, 1], np.int8), "flag_meanings": "not_seen orbit_raised", "comment": "1 where element sets show the orbit rising: a drag term or a derivative of the mean motion below zero, or a later set that is higher"}),
-    "decay_status": ((SATELLITE,), {"long_name": "what becomes of the object within the span", "flag_values": np.arange(3, dtype=np.int8), "flag_meanings": " ".join(DECAY_STATUS)}),
-    **{name: ((SATELLITE,), {"long_name": f"gone within {years:g} years of the start", "flag_values": np.array([-1, 0, 1], np.int8), "flag_meanings": "not_known_the_span_is_shorter no yes"}) for name, years in RULES.items()},
+    "ballistic_coefficient_source": (
+        (SATELLITE,),
+        {
+            "long_name": "where the ballistic coefficient comes from",
+            "flag_values": np.arange(4, dtype=np.int8),
+            "flag_meanings": "given catalogue drag_term assumed",
+        },
+    ),
+    "manoeuvres": (
+        (SATELLITE,),
+        {
+            "long_name": "whether the object is known to manoeuvre, so that its decay is hypothetical",
+            "flag_values": np.array([0, 1], np.int8),
+            "flag_meanings": "not_seen orbit_raised",
+            "comment": "by element sets: a drag term or derivative of the mean motion below zero, or a higher later set",
+        },
+    ),
+    "decay_status": (
+        (SATELLITE,),
+        {
+            "long_name": "what becomes of the object within the span",
+            "flag_values": np.arange(3, dtype=np.int8),
+            "flag_meanings": " ".join(DECAY_STATUS),
+        },
+    ),
+    **{
+        name: (
+            (SATELLITE,),
+            {
+                "long_name": f"gone within {years:g} years of the start",
+                "flag_values": np.array([-1, 0, 1], np.int8),
+                "flag_meanings": "not_known_the_span_is_shorter no yes",
+            },
+        )
+        for name, years in RULES.items()
+    },
     "shell_satellites": ((SHELL,), {"long_name": "objects of the shell"}),
     "shell_manoeuvres": ((SHELL,), {"long_name": "objects of the shell that are known to manoeuvre"}),
-    "shell_lifetime": ((SHELL,), {"long_name": "median lifetime in the shell", "units": "day", "comment": "NaN where beyond the span"}),
+    "shell_lifetime": (
+        (SHELL,),
+        {"long_name": "median lifetime in the shell", "units": "day", "comment": "NaN where beyond the span"},
+    ),
     "shell_five_year_fraction": ((SHELL,), {"long_name": "fraction of the shell gone within 5 years", "units": "1"}),
     "shell_25_year_fraction": ((SHELL,), {"long_name": "fraction of the shell gone within 25 years", "units": "1"}),
-}  # fmt: skip
+}
 """Variable -> dimensions and attributes."""
 
 
@@ -73,7 +135,11 @@ class Columns(NamedTuple):
 
 def make_decay_dataset(catalog: Catalog, times: NDArray[np.datetime64], columns: Columns) -> xr.Dataset:
     """Dataset with dims time, satellite, percentile and summary_shell, attributes and encoding set."""
-    variables = {name: (dims, columns.arrays[name], {**attributes, **_COMPUTED}) for name, (dims, attributes) in _TABLE.items() if name in columns.arrays}  # fmt: skip
+    variables = {
+        name: (dims, columns.arrays[name], {**attributes, **_COMPUTED})
+        for name, (dims, attributes) in _TABLE.items()
+        if name in columns.arrays
+    }
     now = np.datetime64("now")
     header = {
         "Conventions": "CF-1.11, ACDD-1.3",

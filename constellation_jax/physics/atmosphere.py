@@ -91,7 +91,7 @@ class Conditions:
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class ConditionsOfStep:
-    """As `Conditions`, one instant out of many, for satellites each of which has its own: only what its altitude needs is looked up."""
+    """As `Conditions`, one instant out of many, where each satellite has its own: only what its altitude needs is looked up."""
 
     coefficients: Array
     """Of many instants, shape (instants, 43, 43), splines before polynomials."""
@@ -105,11 +105,15 @@ class ConditionsOfStep:
     def columns(self, altitude: Array, orders: int) -> list[list[Array]]:
         """As `Conditions.columns`."""
         inside = jnp.clip(altitude, *ALTITUDE_RANGE)
-        interval = jnp.clip(jnp.floor((jnp.log(inside - _ALTITUDE_OFFSET) - _BOTTOM) * (1.0 / _STEP)), 0, _INTERVALS - 1)
+        interval = jnp.clip(
+            jnp.floor((jnp.log(inside - _ALTITUDE_OFFSET) - _BOTTOM) * (1.0 / _STEP)), 0, _INTERVALS - 1
+        )
         knots = jax.lax.stop_gradient(interval) - 1.0 + jnp.arange(4, dtype=inside.dtype)
         first = interval.astype(jnp.int32)
         near = jax.lax.dynamic_slice(
-            self.coefficients, (self.step.astype(first.dtype), first, jnp.zeros_like(first)), (1, 4, self.coefficients.shape[2])
+            self.coefficients,
+            (self.step.astype(first.dtype), first, jnp.zeros_like(first)),
+            (1, 4, self.coefficients.shape[2]),
         )[0]
         # four multiples by hand: a product of small matrices, one for each satellite, is slow on a CPU
         return [
@@ -200,7 +204,12 @@ def orbit_densities(
 
 
 def densities_along(
-    at: Conditions | ConditionsOfStep, altitudes: Array, cos_u: Array, sin_u: Array, inclination: ArrayLike, node_local_time: ArrayLike
+    at: Conditions | ConditionsOfStep,
+    altitudes: Array,
+    cos_u: Array,
+    sin_u: Array,
+    inclination: ArrayLike,
+    node_local_time: ArrayLike,
 ) -> Array:
     """Total mass density, kg/m3, at points of any orbit.
 

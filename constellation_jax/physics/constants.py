@@ -31,7 +31,7 @@ EARTH_ROTATION_RATE: Final = 7.292115146706979e-5
 STANDARD_GRAVITY: Final = 9.80665
 """m/s2, exact (3rd CGPM, 1901): specific impulses in seconds are counted with it."""
 SOLAR_PRESSURE: Final = 4.539e-6
-"""Radiation pressure of sunlight at 1 au on a body that absorbs it, N/m2: 1360.8 W/m2 (Kopp & Lean, GRL 38, L01706, 2011) over c."""
+"""Pressure of sunlight at 1 au on a body that absorbs it, N/m2: 1360.8 W/m2 (Kopp & Lean, GRL 38, L01706, 2011) over c."""
 
 
 class GravityModel(NamedTuple):

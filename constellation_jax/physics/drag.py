@@ -5,15 +5,15 @@ near-circular orbit, over a warped eccentric anomaly, dense about the perigee, f
 with the Earth. The eccentricity vector is kept in axes that turn with J2's advance of the perigee, so that every rate is slow
 and an orbit with e = 0 is like any other.
 
-Deliberately absent: luni-solar attraction (orbits above some 1,500 km, above all elliptic ones), J3 (eccentricities below 0.002), lift,
-winds, and the shadow in radiation pressure.
+Deliberately absent: luni-solar attraction (orbits above some 1,500 km, above all elliptic ones), J3 (eccentricities below 0.002),
+lift, winds, and the shadow in radiation pressure.
 
 Reference: King-Hele, Satellite Orbits in an Atmosphere (1987), ch. 4; Battin, An Introduction to the Mathematics and Methods of
 Astrodynamics (1999), sec. 10.3 (Gauss's equations, variation of the eccentricity vector).
 """
 
 import math
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -54,19 +54,19 @@ _WARP: Final = 0.9
 
 
 class MeanOrbit(NamedTuple):
-    """Mean elements (Brouwer), those that change slowly."""
+    """Mean elements (Brouwer), those that change slowly. Arrays of JAX, or of NumPy on the host."""
 
-    semi_major_axis: Array
+    semi_major_axis: Any
     """km."""
-    eccentricity_x: Array
+    eccentricity_x: Any
     """e cos(argument of perigee - perigee_drift)."""
-    eccentricity_y: Array
+    eccentricity_y: Any
     """e sin(argument of perigee - perigee_drift)."""
-    inclination: Array
+    inclination: Any
     """rad."""
-    raan: Array
+    raan: Any
     """rad, any number of turns."""
-    perigee_drift: Array
+    perigee_drift: Any
     """Advance of the perigee by J2 so far, rad."""
 
 
@@ -182,7 +182,7 @@ def rates(
     )
 
 
-def _equal(ex: Array, ey: Array, dtype: object) -> tuple[Array, Array, Array]:
+def _equal(ex: Array, ey: Array, dtype: Any) -> tuple[Array, Array, Array]:
     """Points equally spaced in argument of latitude from zero: cos u, sin u and the fraction of the time about each."""
     u = TWO_PI * np.arange(NODES) / NODES
     cos_u, sin_u = jnp.asarray(np.cos(u), dtype), jnp.asarray(np.sin(u), dtype)

@@ -1,8 +1,8 @@
 """The ballistic coefficient of an object from how its orbit has sunk.
 
-Along the observed path the sinking by drag at B = 1 is integrated; the observed semi-major axes are then a straight line in that integral,
-a = a0 + B I(t), and B is its slope. No orbit is integrated, so nothing has to converge, and a whole catalogue of histories is one pass.
-The B includes the error of the atmosphere during the span.
+Along the observed path the sinking by drag at B = 1 is integrated; the observed semi-major axes are then a straight line in that
+integral, a = a0 + B I(t), and B is its slope. No orbit is integrated, so nothing has to converge, and many histories are
+one pass. The B includes the error of the atmosphere during the span.
 """
 
 from __future__ import annotations
@@ -107,8 +107,10 @@ def _rates(paths: list[_Path], weather: SpaceWeather):  # type: ignore[no-untype
     mjd = np.concatenate([p.objects.mjd for p in paths])
     whole = Objects(
         MeanOrbit(*(np.concatenate([p.objects.orbit[k] for p in paths]) for k in range(len(MeanOrbit._fields)))),
-        mjd, np.ones(len(mjd)), np.zeros(len(mjd)),
-    )  # fmt: skip
+        mjd,
+        np.ones(len(mjd)),
+        np.zeros(len(mjd)),
+    )
     rate = np.empty(len(mjd))
     block = np.floor(mjd / 2000.0)
     for k in np.unique(block):
@@ -144,5 +146,3 @@ def _line(x: Floats, y: Floats) -> tuple[float, float]:
 def _nothing(objects: Objects) -> tuple[float, float, float, int, float, bool]:
     nan = float("nan")
     return nan, nan, nan, objects.satellites, float(np.ptp(objects.mjd)), False
-
-

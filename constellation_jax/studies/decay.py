@@ -63,7 +63,8 @@ def decay(
         ensemble: members of the ensemble of solar activity from which percentiles come; 0 leaves them out, as does
             any scenario but "median" and a source without percentiles.
         seed: of the ensemble.
-        strict: whether an absurd ballistic coefficient (outside 1e-4 to 1 m2/kg) is an error; else it is reported, and taken as unknown.
+        strict: whether an absurd ballistic coefficient (outside 1e-4 to 1 m2/kg) is an error; else it is reported, and
+            taken as unknown.
         progress: called as work is done with the objects done and all of them.
 
     Returns:
@@ -83,7 +84,9 @@ def decay(
     raised = raises(catalog)
     keep = _perigee(catalog) > REENTRY_ALTITUDE_KM
     if not keep.all():
-        _LOGGER.warning("%d of %d objects are below %g km at their epochs", (~keep).sum(), len(keep), REENTRY_ALTITUDE_KM)  # fmt: skip
+        _LOGGER.warning(
+            "%d of %d objects are below %g km at their epochs", (~keep).sum(), len(keep), REENTRY_ALTITUDE_KM
+        )
     if not keep.any():
         catalog, raised = catalog[keep], raised[keep]
         given = given[keep] if given is not None and given.ndim else given
@@ -128,7 +131,12 @@ def decay(
         limit = years * YEAR_DAYS
         arrays["lifetime_nrlmsis21"] = _within(_placed(other, alive, lifetime), limit)
         if members:
-            arrays |= _ends("lifetime_percentile", "reentry_date_percentile", np.where((p := _placed(percentiles, alive, lifetime)) <= limit, p, np.inf), objects.mjd)  # fmt: skip
+            arrays |= _ends(
+                "lifetime_percentile",
+                "reentry_date_percentile",
+                np.where((p := _placed(percentiles, alive, lifetime)) <= limit, p, np.inf),
+                objects.mjd,
+            )
     shells, summary = _by_shell(catalog, lifetime, raised, years)
     attributes = {
         "summary": f"Altitude of {len(catalog)} objects over {years:g} years, without manoeuvres, to re-entry at 120 km.",
@@ -152,7 +160,7 @@ def lifetimes(
     solar: str = "median",
     space_weather: Source | None = None,
 ) -> Floats:
-    """Lifetime of every object from its epoch in days, inf where longer than the span; arguments as `decay`, without its products."""
+    """Lifetime of every object from its epoch in days, inf where longer than the span: `decay` without its products."""
     if not len(catalog):
         raise InputError("catalogue: no objects; there is nothing to decay")
     weather = weather_of(space_weather, solar)
@@ -170,7 +178,7 @@ def lifetimes(
 def raises(catalog: Catalog) -> NDArray[np.bool_]:
     """Objects whose element sets show the orbit being raised, against drag. Shape (satellites,).
 
-    A drag term or a derivative of the mean motion below zero; or, of objects with several sets, one that lies 0.5 km above an earlier one.
+    A drag term or a derivative of the mean motion below zero; or, of objects with several sets, one 0.5 km above the one before.
     Deep space is left out: the Moon and the Sun do that there.
     """
     found = (catalog.bstar < 0.0) | (catalog.mean_motion_dot < 0.0)
@@ -235,8 +243,12 @@ def _by_shell(
     names = np.where(catalog.shell == "", "other", catalog.shell)
     shells = list(dict.fromkeys(names.tolist()))
     rows: dict[str, list[float]] = {
-        "shell_satellites": [], "shell_manoeuvres": [], "shell_lifetime": [], "shell_five_year_fraction": [], "shell_25_year_fraction": [],
-    }  # fmt: skip
+        "shell_satellites": [],
+        "shell_manoeuvres": [],
+        "shell_lifetime": [],
+        "shell_five_year_fraction": [],
+        "shell_25_year_fraction": [],
+    }
     for shell in shells:
         here = names == shell
         life = np.sort(lifetime[here])
@@ -262,7 +274,7 @@ def _mjd(time: Time) -> float:
     return float(day[0] + fraction[0])
 
 
-def _dates(mjd: Floats) -> NDArray[np.datetime64]:
+def _dates(mjd: NDArray[Any]) -> NDArray[np.datetime64]:
     """To the second."""
     seconds = np.rint((np.asarray(mjd) - MJD_1970) * 86400.0).astype(np.int64)
     return seconds.astype("datetime64[s]").astype("datetime64[ns]")

@@ -1,8 +1,8 @@
 """What a decay is computed from: the atmosphere over time, mean orbits, and the ballistic coefficient of each object.
 
 B comes from the best source known: given, stated by the catalogue (shell files), from the drag term of the element set, or
-assumed. The drag term is not converted by its definition, B = 2 B* / rho0, for SGP4's density is that of no particular day: the B is taken
-with which NRLMSISE-00 lets the orbit sink at its epoch as fast as SGP4 does.
+assumed. The drag term is not converted by its definition, B = 2 B* / rho0, for SGP4's density is that of no particular day: the B
+is taken with which NRLMSISE-00 lets the orbit sink at its epoch as fast as SGP4 does.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ def ballistic_coefficients(
         own = np.broadcast_to(np.asarray(np.nan if given is None else given, np.float64), (n,)).copy()
     except ValueError:
         raise InputError(
-            f"ballistic_coefficient: shape {np.shape(given)}; expected a number or one for each of {n} objects"
+            f"ballistic_coefficient: shape {np.asarray(given).shape}; expected a number or one for each of {n} objects"
         ) from None
     value = np.where(np.isnan(own), catalog.ballistic_coefficient, own)
     source = np.where(np.isnan(own), 1, 0).astype(np.int8)

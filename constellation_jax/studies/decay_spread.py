@@ -87,6 +87,7 @@ def _quantile(ascending: Floats, level: float) -> Floats:
     low, weight = int(place), place - int(place)
     high = min(low + 1, n - 1)
     if weight == 0.0:
-        return ascending[low]
+        return np.asarray(ascending[low])
     known = np.isfinite(ascending[high])
-    return np.where(known, (1 - weight) * np.where(known, ascending[low], 0.0) + weight * np.where(known, ascending[high], 0.0), np.inf)
+    below, above = (np.where(known, v, 0.0) for v in (ascending[low], ascending[high]))
+    return np.asarray(np.where(known, (1.0 - weight) * below + weight * above, np.inf))

@@ -82,20 +82,28 @@ def station_keeping(
     if not shells or not scenarios:
         raise InputError("no shell or no solar scenario given: at least one is needed")
     given = {
-        "mass_kg": mass_kg, "propellant_kg": propellant_kg, "specific_impulse_s": specific_impulse_s, "thrust_mn": thrust_mn,
-    }  # fmt: skip
-    for key, value in {"years": years, "dead_band_km": dead_band_km, "ballistic_coefficient": ballistic_coefficient, **given}.items():  # fmt: skip
+        "mass_kg": mass_kg,
+        "propellant_kg": propellant_kg,
+        "specific_impulse_s": specific_impulse_s,
+        "thrust_mn": thrust_mn,
+    }
+    for key, value in {
+        "years": years,
+        "dead_band_km": dead_band_km,
+        "ballistic_coefficient": ballistic_coefficient,
+        **given,
+    }.items():
         if value is not None and not value > 0.0:
             raise InputError(f"{key} {value!r}: expected a number above 0")
-    own = {key: np.array([v if v is not None else getattr(s, key) or np.nan for s in shells], float) for key, v in given.items()}  # fmt: skip
+    own = {
+        key: np.array([v if v is not None else getattr(s, key) or np.nan for s in shells], float)
+        for key, v in given.items()
+    }
     thruster = Thruster(**own)
     if (thruster.propellant_kg >= thruster.mass_kg).any():
         raise InputError(f"propellant_kg {np.nanmax(thruster.propellant_kg):g}: expected less than mass_kg")
     b = np.array(
-        [
-            ballistic_coefficient or s.ballistic_coefficient_m2_kg or ASSUMED_BALLISTIC_COEFFICIENT
-            for s in shells
-        ]
+        [ballistic_coefficient or s.ballistic_coefficient_m2_kg or ASSUMED_BALLISTIC_COEFFICIENT for s in shells]
     )
     day, fraction = to_day_fraction(np.atleast_1d(parse_time(start)))
     first = float(day[0] + fraction[0])
@@ -122,7 +130,13 @@ def station_keeping(
     return xr.Dataset(
         {key: (("solar", "shell"), np.array(values), _ATTRIBUTES[key]) for key, values in columns.items()}
         | {"ballistic_coefficient": ("shell", b, {"long_name": "ballistic coefficient Cd A / m", "units": "m2 kg-1"})}
-        | {"altitude": ("shell", np.array([s.altitude_km for s in shells]), {"long_name": "mean altitude", "units": "km"})},  # fmt: skip
+        | {
+            "altitude": (
+                "shell",
+                np.array([s.altitude_km for s in shells]),
+                {"long_name": "mean altitude", "units": "km"},
+            )
+        },
         coords={"solar": scenarios, "shell": [s.name for s in shells]},
         attrs=attributes,
     )
@@ -134,7 +148,10 @@ _ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
     "propellant": {"long_name": "propellant for a year, mean of the span", "units": "kg year-1"},
     "duty_cycle": {"long_name": "fraction of the time that the thruster works, mean of the span", "units": "1"},
     "duty_cycle_peak": {"long_name": "the same in the worst ten days; above 1 it cannot hold", "units": "1"},
-    "manoeuvre_interval": {"long_name": "time in which the orbit sinks by the dead band, mean of the span", "units": "day"},
+    "manoeuvre_interval": {
+        "long_name": "time in which the orbit sinks by the dead band, mean of the span",
+        "units": "day",
+    },
     "manoeuvre_interval_least": {"long_name": "the same in the worst ten days", "units": "day"},
     "lowest_altitude": {
         "long_name": "altitude below which the thruster, always on, cannot hold in the worst ten days",
@@ -148,7 +165,7 @@ _ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         "long_name": "time from then to re-entry; NaN where more than 100 years",
         "units": "year",
     },
-}  # fmt: skip
+}
 
 
 def delta_v_rate(altitude: Floats, decay_rate: Floats) -> Floats:
@@ -172,7 +189,9 @@ def _of_scenario(
     strongest = thruster.thrust_mn * 1e-3
     used = force / exhaust * (SECONDS_PER_DAY * YEAR_DAYS)
     # within the span day by day, beyond it at its mean
-    spent = np.cumsum(delta_v_rate(altitude[:, None], rate), axis=1) * (_STEP_DAYS * thruster.mass_kg / exhaust)[:, None]
+    spent = (
+        np.cumsum(delta_v_rate(altitude[:, None], rate), axis=1) * (_STEP_DAYS * thruster.mass_kg / exhaust)[:, None]
+    )
     lasts = np.array([_years_until(s, p, u) for s, p, u in zip(spent, thruster.propellant_kg, used, strict=True)])
     return {
         "delta_v": dv * YEAR_DAYS,
@@ -232,7 +251,9 @@ def _afterwards(
     """Years to re-entry of a satellite without propellant, whose ballistic coefficient has grown as its mass has shrunk."""
     result = np.full(len(shells), np.nan)
     for k in np.flatnonzero(np.isfinite(lasts) & (lasts < 100.0)):
-        end = np.datetime64("1858-11-17T00:00:00", "s") + np.timedelta64(int((first + lasts[k] * YEAR_DAYS) * 86400), "s")
+        end = np.datetime64("1858-11-17T00:00:00", "s") + np.timedelta64(
+            int((first + lasts[k] * YEAR_DAYS) * 86400), "s"
+        )
         dry = b[k] * thruster.mass_kg[k] / (thruster.mass_kg[k] - thruster.propellant_kg[k])
         one = shells_to_catalog(shells[k], epoch=end)[:1]
         days = lifetimes(one, years=100.0, ballistic_coefficient=dry, solar=solar, space_weather=source)[0]

@@ -1,7 +1,7 @@
 """Real re-entries and decays against predictions. Run with -m benchmark -s; docs/decay.md shows what it prints.
 
-Re-entries: B is fitted on the first half of each history, and the rest is predicted with what was known on that day: elements, and the
-activity of the Sun up to it, whose last 27 days are then held. The truth is the last set and the few hours or days that
+Re-entries: B is fitted on the first half of each history, and the rest is predicted with what was known on that day: elements, and
+the activity of the Sun up to it, whose last 27 days are then held. The truth is the last set and the few hours or days that
 are left from it (B of the whole history). Left out, by the first half alone: an object of which a set lies 0.3 km
 above the one before, or whose B from the two halves of that half differ by more than 30 %, or whose fit is worse than 1 km rms: it
 manoeuvres, or changes its attitude.
@@ -76,9 +76,7 @@ def test_reentries_of_2026(name: str, demand: float, shared_data: Path, weather:
         left = mjd[-1] + predicted_life(history[-1], whole, weather) - mjd_of(first)[-1]
         found = predicted_life(first[-1], fit.coefficient[0], then)
         errors.append(found / left - 1.0)
-        print(
-            f"  {history.name[0]:<24} {fit.coefficient[0]:.4f} {left:6.1f} {found:6.1f} {100 * errors[-1]:+6.1f} % "
-        )
+        print(f"  {history.name[0]:<24} {fit.coefficient[0]:.4f} {left:6.1f} {found:6.1f} {100 * errors[-1]:+6.1f} % ")
     size = np.abs(errors)
     print(
         f"{name}: {len(errors)} objects, median {100 * np.median(size):.1f} %, bias {100 * np.median(errors):+.1f} %, "
@@ -102,12 +100,16 @@ def test_a_year_on(path: str, fitted_days: float, shared_data: Path, weather: Sp
     said = f"{path}: B {fit.coefficient[0]:.4f} +- {fit.uncertainty[0]:.4f}"
     if mjd[-1] < start + 365.0:
         error = float(dataset.lifetime[0]) / (mjd[-1] - start) - 1.0
-        print(f"\n{said}, {mjd[-1] - start:.1f} days left, predicted {float(dataset.lifetime[0]):.1f}: {100 * error:+.1f} %")
+        print(
+            f"\n{said}, {mjd[-1] - start:.1f} days left, predicted {float(dataset.lifetime[0]):.1f}: {100 * error:+.1f} %"
+        )
     else:
         k = np.argmin(np.abs(mjd - start - 365.25))
         time = catalog.epoch[k]
         found = float(dataset.altitude.isel(satellite=0).interp(time=time))
         before, after = last.mean_altitude_km[0], catalog.mean_altitude_km[k]
         error = (found - after) / (before - after)
-        print(f"\n{said}, {before:.1f} km, a year on {after:.1f}, predicted {found:.1f}: {100 * error:+.1f} % of the loss")
+        print(
+            f"\n{said}, {before:.1f} km, a year on {after:.1f}, predicted {found:.1f}: {100 * error:+.1f} % of the loss"
+        )
     assert abs(error) < 0.2

@@ -27,8 +27,13 @@ def by_vectors(at: Conditions, a, e, i, node, perigee, b, points=720):
     """Rates of the semi-major axis and the eccentricity vector (in the inertial frame), per day: means over the mean anomaly."""
     x = 2.0 * np.pi * np.arange(points) / points
     cos_e, sin_e = np.cos(x), np.sin(x)
-    p_axis = np.array([np.cos(node) * np.cos(perigee) - np.sin(node) * np.sin(perigee) * np.cos(i),
-                       np.sin(node) * np.cos(perigee) + np.cos(node) * np.sin(perigee) * np.cos(i), np.sin(perigee) * np.sin(i)])  # fmt: skip
+    p_axis = np.array(
+        [
+            np.cos(node) * np.cos(perigee) - np.sin(node) * np.sin(perigee) * np.cos(i),
+            np.sin(node) * np.cos(perigee) + np.cos(node) * np.sin(perigee) * np.cos(i),
+            np.sin(perigee) * np.sin(i),
+        ]
+    )
     w_axis = np.array([np.sin(node) * np.sin(i), -np.cos(node) * np.sin(i), np.cos(i)])
     q_axis = np.cross(w_axis, p_axis)
     root = np.sqrt(1.0 - e * e)
@@ -57,8 +62,14 @@ def by_vectors(at: Conditions, a, e, i, node, perigee, b, points=720):
 
 @pytest.mark.parametrize(
     ("a", "e", "elliptic", "tolerance"),
-    [(6778.0, 0.0005, False, 2e-3), (6878.0, 0.0035, False, 6e-3), (6878.0, 0.0035, True, 1e-3), (7500.0, 0.1, True, 1e-3), (24400.0, 0.7315, True, 2e-3)],
-)  # fmt: skip
+    [
+        (6778.0, 0.0005, False, 2e-3),
+        (6878.0, 0.0035, False, 6e-3),
+        (6878.0, 0.0035, True, 1e-3),
+        (7500.0, 0.1, True, 1e-3),
+        (24400.0, 0.7315, True, 2e-3),
+    ],
+)
 def test_rates_against_vectors(moderate: Conditions, a, e, elliptic, tolerance) -> None:
     i, node, perigee = 0.9, 1.1, 0.7
     found = rates(moderate, drag.mean_orbit(a, e, i, node, perigee), MJD, 0.01, elliptic=elliptic).orbit
@@ -78,7 +89,7 @@ def test_looking_up_one_layer_changes_nothing(moderate: Conditions) -> None:
 
 
 def test_radiation_pressure(moderate: Conditions) -> None:
-    """A constant force F from the Sun moves the eccentricity vector by 3/2 F x h / mu: here from its average over a circular orbit."""
+    """A constant force F moves the eccentricity vector by 3/2 F x h / mu: here from its average over a circular orbit."""
     a, i, node, coefficient = 12000.0, 1.0, 0.5, 0.1
     orbit = drag.mean_orbit(a, 0.0, i, node, 0.0)
     with_it = rates(moderate, orbit, MJD, 1e-12, coefficient).orbit
@@ -86,9 +97,14 @@ def test_radiation_pressure(moderate: Conditions) -> None:
     longitude = np.radians(280.460 + 0.9856474 * day)
     declination = np.arcsin(np.sin(np.radians(23.44)) * np.sin(longitude))
     ascension = np.radians(280.46061837 + 0.98564736629 * day)
-    sun = np.array([np.cos(declination) * np.cos(ascension), np.cos(declination) * np.sin(ascension), np.sin(declination)])  # fmt: skip
+    sun = np.array(
+        [np.cos(declination) * np.cos(ascension), np.cos(declination) * np.sin(ascension), np.sin(declination)]
+    )
     force = -4.539e-6 * 1e-3 * coefficient * sun
-    n, w = np.array([np.cos(node), np.sin(node), 0.0]), np.array([np.sin(node) * np.sin(i), -np.cos(node) * np.sin(i), np.cos(i)])  # fmt: skip
+    n, w = (
+        np.array([np.cos(node), np.sin(node), 0.0]),
+        np.array([np.sin(node) * np.sin(i), -np.cos(node) * np.sin(i), np.cos(i)]),
+    )
     m = np.cross(w, n)
     u = 2.0 * np.pi * np.arange(64)[:, None] / 64
     r, v = a * (np.cos(u) * n + np.sin(u) * m), np.sqrt(drag.MU / a) * (-np.sin(u) * n + np.cos(u) * m)
@@ -102,11 +118,15 @@ def test_radiation_pressure(moderate: Conditions) -> None:
 def test_gradients_are_finite_on_a_circular_orbit(moderate: Conditions, elliptic: bool) -> None:
     orbit = drag.MeanOrbit(*map(jax.numpy.asarray, (6778.0, 0.0, 0.0, 0.9, 0.1, 0.0)))
     for name in ("semi_major_axis", "eccentricity_x"):
-        slope = jax.jit(jax.grad(lambda o, k=name: getattr(drag.rates(moderate, o, MJD, 0.01, elliptic=elliptic).orbit, k)))(orbit)
+        slope = jax.jit(
+            jax.grad(lambda o, k=name: getattr(drag.rates(moderate, o, MJD, 0.01, elliptic=elliptic).orbit, k))
+        )(orbit)
         assert all(np.isfinite(v) for v in slope)
 
 
 def test_an_equatorial_orbit_has_rates(moderate: Conditions) -> None:
-    found = jax.jit(partial(drag.rates, elliptic=False))(moderate, drag.mean_orbit(6778.0, 1e-4, 0.0, 0.0, 0.0), MJD, 0.01)
+    found = jax.jit(partial(drag.rates, elliptic=False))(
+        moderate, drag.mean_orbit(6778.0, 1e-4, 0.0, 0.0, 0.0), MJD, 0.01
+    )
     assert all(np.isfinite(v) for v in found.orbit)
     assert found.orbit.inclination == 0.0

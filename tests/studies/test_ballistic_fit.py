@@ -16,22 +16,34 @@ def history(number: int, b: float) -> Catalog:
     """Sets every second day of an object that decays as `decay` says."""
     one = Catalog.from_columns(
         {
-            "norad_id": number, "epoch_day": [60310], "epoch_fraction": 0.0, "eccentricity": 1e-4, "inclination_deg": 53.0,
-            "mean_motion_rev_per_day": kozai_mean_motion_rev_per_day(400.0, 1e-4, 53.0), "raan_deg": 10.0,
-            "arg_perigee_deg": 0.0, "mean_anomaly_deg": 0.0,
+            "norad_id": number,
+            "epoch_day": [60310],
+            "epoch_fraction": 0.0,
+            "eccentricity": 1e-4,
+            "inclination_deg": 53.0,
+            "mean_motion_rev_per_day": kozai_mean_motion_rev_per_day(400.0, 1e-4, 53.0),
+            "raan_deg": 10.0,
+            "arg_perigee_deg": 0.0,
+            "mean_anomaly_deg": 0.0,
         }
-    )  # fmt: skip
+    )
     track = cj.decay(one, years=0.3, ballistic_coefficient=b, space_weather=(140.0, 15.0), ensemble=0).isel(satellite=0)
     track = track.isel(time=slice(0, 60, 2))
     day, fraction = to_day_fraction(track.time.values)
     node = 10.0 - 5.0 * (day - 60310)  # degrees a day, near enough
     return Catalog.from_columns(
         {
-            "norad_id": number, "epoch_day": day, "epoch_fraction": fraction, "eccentricity": 1e-4, "inclination_deg": 53.0,
+            "norad_id": number,
+            "epoch_day": day,
+            "epoch_fraction": fraction,
+            "eccentricity": 1e-4,
+            "inclination_deg": 53.0,
             "mean_motion_rev_per_day": kozai_mean_motion_rev_per_day(track.altitude.values.astype(float), 1e-4, 53.0),
-            "raan_deg": np.mod(node, 360.0), "arg_perigee_deg": 0.0, "mean_anomaly_deg": 0.0,
+            "raan_deg": np.mod(node, 360.0),
+            "arg_perigee_deg": 0.0,
+            "mean_anomaly_deg": 0.0,
         }
-    )  # fmt: skip
+    )
 
 
 def test_a_fit_gives_back_the_coefficient() -> None:

@@ -46,7 +46,7 @@ def dataset() -> xr.Dataset:
 
 
 def test_lifetimes_dates_and_tracks_agree(dataset: xr.Dataset) -> None:
-    # 0.137 and 1.04 years in the reference grid (tests/engine/test_decay.py); node and season change it by a few per cent
+    # 0.137 and 1.04 years in the reference grid (tests/engine/test_decay_engine.py); node and season change it by a few per cent
     np.testing.assert_allclose(dataset.lifetime[:2] / 365.25, [0.137, 1.04], rtol=0.06)
     assert np.isnan(dataset.lifetime[2])
     assert np.isnat(dataset.reentry_date[2])
@@ -61,7 +61,10 @@ def test_lifetimes_dates_and_tracks_agree(dataset: xr.Dataset) -> None:
         assert (np.diff(altitude.dropna("time")) < 0.0).all()
         rate = np.diff(dataset.altitude[:4, 2]) / (np.diff(dataset.time[:4]) / np.timedelta64(1, "D"))
     np.testing.assert_allclose(rate[1:], dataset.decay_rate[2:4, 2], rtol=0.3)
-    np.testing.assert_allclose(dataset.apogee - dataset.perigee, 2e-4 * (dataset.altitude + 6378.137), atol=0.5)
+    apart = dataset.apogee - dataset.perigee
+    # e = 1e-4 makes 1.3 km; the day side of the atmosphere drives it to some 4e-4 and back as the perigee turns
+    assert abs(float(apart[1, 2]) - 1.43) < 0.05
+    assert apart.max() < 7.0
 
 
 def test_rules_and_shells(dataset: xr.Dataset) -> None:
@@ -142,7 +145,9 @@ def test_a_drag_term_gives_the_decay_of_sgp4() -> None:
 
 
 def test_what_rises_manoeuvres() -> None:
-    catalog = satellites([500.0] * 4, bstar=[1e-4, -1e-4, 1e-4, 1e-4], norad_id=[1, 2, 3, 3], mean_motion_dot=[1e-5, 1e-5, 1e-5, 1e-5])  # fmt: skip
+    catalog = satellites(
+        [500.0] * 4, bstar=[1e-4, -1e-4, 1e-4, 1e-4], norad_id=[1, 2, 3, 3], mean_motion_dot=[1e-5, 1e-5, 1e-5, 1e-5]
+    )
     later = satellites([500.0, 500.0, 500.0, 501.0])
     catalog = catalog.replace(
         mean_motion_rev_per_day=later.mean_motion_rev_per_day, epoch_day=[60310, 60310, 60310, 60320]
@@ -204,5 +209,8 @@ def test_commands(tmp_path: Path) -> None:
     assert "exists already" in again.output
     assert run(app, ["decay"]).exit_code == 2
     kept = run(app, ["station-keeping", *common, "--output", str(tmp_path / "keep.nc")])
-    assert kept.exit_code == 2  # a table of its own has no percentiles for low and high activity
-    assert "percentile" in kept.output
+    assert kept.exit_code == 0, kept.output
+    with xr.open_dataset(tmp_path / "keep.nc") as found:
+        assert found.solar.values.tolist() == ["low", "median", "high"]
+        assert (np.diff(found.delta_v[:, 0]) > 0.0).all()
+    assert run(app, ["station-keeping"]).exit_code == 2
