@@ -1,8 +1,8 @@
 """How far a lifetime is uncertain: over an ensemble of solar activity, and in another model of the atmosphere.
 
 Satellites that are alike have spreads alike, so one of each class is decayed through every member: the ratio of its
-percentile to its own lifetime serves the whole class. Classes are a fifth of a scale height, 10 degrees of inclination, a tenth of
-ln B and 90 days wide.
+percentile to its own lifetime, both in steps three times as long, serves the whole class. Classes are a third of a scale height,
+15 degrees of inclination, a fifth of ln B and 90 days wide.
 """
 
 from __future__ import annotations
@@ -42,18 +42,20 @@ def spread_of(
         levels: percentiles, 0 to 100.
     """
     chosen, of_class = classes(objects)
-    step = step_days((end - first) / 365.25)
+    step = 3.0 * step_days((end - first) / 365.25)
     some = objects.take(chosen)
 
     def lives(weather: SpaceWeather, model: str) -> Floats:
         return np.array([run(some, c).lifetime_days for c in climates(weather, first, end, step, model=model)])
 
-    own = lifetime[chosen]
+    own = lives(weather, "nrlmsise00")[0]
 
     def of_all(values: Floats) -> Floats:
         known = np.isfinite(own) & np.isfinite(values)
+        # a ratio needs both; without it the class is as its member is
         ratio = np.where(known, values, 1.0) / np.where(known, np.maximum(own, 1e-6), 1.0)
-        scaled = np.where(known[of_class], ratio[of_class] * lifetime, values[of_class])
+        own_known = known[of_class] & np.isfinite(lifetime)
+        scaled = np.where(own_known, ratio[of_class] * np.where(own_known, lifetime, 0.0), values[of_class])
         return np.asarray(scaled)
 
     other = of_all(lives(weather, "nrlmsis21")[0])
@@ -69,10 +71,10 @@ def classes(objects: Objects) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     perigee = np.maximum(a * (1.0 - e) - WGS84_EQUATORIAL_RADIUS_KM, 100.0)
     keys = np.stack(
         [
-            np.rint(np.log(perigee - 60.0) / 0.025),
+            np.rint(np.log(perigee - 60.0) / 0.04),
             np.rint(np.log(a * e + 20.0) / 0.2),
-            np.rint(np.abs(objects.orbit.inclination / DEGREE - 90.0) / 10.0),
-            np.rint(np.log(objects.ballistic_coefficient) / 0.1),
+            np.rint(np.abs(objects.orbit.inclination / DEGREE - 90.0) / 15.0),
+            np.rint(np.log(objects.ballistic_coefficient) / 0.2),
             np.floor(objects.mjd / _DAYS_IN_CLASS),
         ]
     ).astype(np.int64)
