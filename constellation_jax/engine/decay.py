@@ -84,6 +84,8 @@ class Fall(NamedTuple):
     eccentricity: Array
     decay_rate: Array
     density: Array
+    orbit: MeanOrbit
+    """At the end, from where another fall may go on."""
 
 
 @jax.jit
@@ -233,6 +235,7 @@ def fall(
                 drag.eccentricity(orbit),
                 k1.orbit.semi_major_axis,
                 k1.density,
+                orbit,
             )
             return carry, out
 
@@ -252,11 +255,12 @@ def fall(
             with_end(way.eccentricity, drag.eccentricity(orbit)),
             with_end(way.decay_rate, way.decay_rate[-1]),
             with_end(way.density, way.density[-1]),
+            orbit,
         )
 
     found = jax.vmap(one)(course.orbit, course.day, ballistic, radiation)
     swap = partial(jnp.swapaxes, axis1=0, axis2=1)
-    return found._replace(**{k: swap(getattr(found, k)) for k in Fall._fields[2:]})
+    return found._replace(**{k: swap(getattr(found, k)) for k in Fall._fields[2:-1]})
 
 
 @partial(jax.jit, static_argnames="elliptic")

@@ -29,6 +29,8 @@ TILE: Final = {False: 1024, True: 128}
 STEPS_TOGETHER: Final = 360
 PART_STEPS: Final = 60
 """Calendar steps of a part, about."""
+FALL_PART: Final = 20
+"""Steps of a fall after which it is seen whether all are down."""
 
 Floats = NDArray[np.float64]
 Progress = Callable[[int, int], None]
@@ -201,8 +203,28 @@ class _Tile:
                 break
         fallen = np.asarray(course.falling)[:count]
         if fallen.any():
-            end = _fall(weather, course, o.ballistic_coefficient, o.radiation_coefficient, elliptic=self.elliptic)
-            self._finish(end, fallen, keep * step_days)
+            self._finish(self._fall(weather, course, o, fallen), fallen, keep * step_days)
+
+    def _fall(self, weather: Climate, course: Course, o: Objects, fallen: NDArray[np.bool_]) -> Fall:
+        """A few steps at a time, until all that have left the march are down."""
+        most = decay.ELLIPTIC_FALL_STEPS if self.elliptic else decay.FALL_STEPS
+        ends: list[Fall] = []
+        for _ in range(0, most, FALL_PART):
+            end = _fall(
+                weather,
+                course,
+                o.ballistic_coefficient,
+                o.radiation_coefficient,
+                elliptic=self.elliptic,
+                steps=FALL_PART,
+            )
+            ends.append(end)
+            over = np.asarray(end.reentered) | (np.asarray(end.days[-1]) >= float(weather.days))
+            if over[: len(fallen)][fallen].all():
+                break
+            course = course._replace(orbit=end.orbit, day=end.days[-1])
+        way = {name: np.concatenate([np.asarray(getattr(e, name)) for e in ends]) for name in Fall._fields[2:-1]}
+        return ends[-1]._replace(**way)
 
     def _keep(self, track: Track, row: int, step: float) -> None:
         count = len(self.columns)
@@ -250,5 +272,5 @@ def _filled(values: Any, width: int) -> Any:
 
 
 _march: Any = partial(jax.jit, static_argnames=("elliptic", "keep"))(decay.march)
-_fall: Any = partial(jax.jit, static_argnames="elliptic")(decay.fall)
+_fall: Any = partial(jax.jit, static_argnames=("elliptic", "steps"))(decay.fall)
 _rates: Any = partial(jax.jit, static_argnames="elliptic")(decay.rates_at)
