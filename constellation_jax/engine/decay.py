@@ -260,7 +260,8 @@ def fall(
 
     found = jax.vmap(one)(course.orbit, course.day, ballistic, radiation)
     swap = partial(jnp.swapaxes, axis1=0, axis2=1)
-    return found._replace(**{k: swap(getattr(found, k)) for k in Fall._fields[2:-1]})
+    way: dict[str, Any] = {name: swap(getattr(found, name)) for name in Fall._fields[2:-1]}
+    return found._replace(**way)
 
 
 @partial(jax.jit, static_argnames="elliptic")

@@ -223,7 +223,9 @@ class _Tile:
             if over[: len(fallen)][fallen].all():
                 break
             course = course._replace(orbit=end.orbit, day=end.days[-1])
-        way = {name: np.concatenate([np.asarray(getattr(e, name)) for e in ends]) for name in Fall._fields[2:-1]}
+        way: dict[str, Any] = {
+            name: np.concatenate([np.asarray(getattr(e, name)) for e in ends]) for name in Fall._fields[2:-1]
+        }
         return ends[-1]._replace(**way)
 
     def _keep(self, track: Track, row: int, step: float) -> None:

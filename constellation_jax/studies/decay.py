@@ -232,7 +232,7 @@ def _within(values: Floats, limit: float) -> Floats:
 
 def _ends(days_name: str, date_name: str, days: Floats, mjd: Floats) -> dict[str, NDArray[Any]]:
     finite = np.isfinite(days)
-    dates = np.full(days.shape, np.datetime64("NaT"), "datetime64[ns]")
+    dates = np.full(days.shape, np.datetime64("NaT", "ns"))
     dates[finite] = _dates((mjd + np.where(finite, days, 0.0))[finite])
     return {days_name: np.where(finite, days, np.nan), date_name: dates}
 
