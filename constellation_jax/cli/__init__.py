@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from constellation_jax import __version__
+from constellation_jax.cli.decay import decay, station_keeping
 from constellation_jax.cli.deploy import deploy
 from constellation_jax.cli.reporting import Reporter, choose_reporter
 from constellation_jax.jax_settings import configure
@@ -34,6 +35,8 @@ app = typer.Typer(
 shells_app = typer.Typer(rich_markup_mode=None)
 app.add_typer(shells_app, name="shells")
 app.command()(deploy)
+app.command()(decay)
+app.command()(station_keeping)
 
 EPHEMERIS_SPAN = "2h"
 """Length of a span of an ephemeris."""

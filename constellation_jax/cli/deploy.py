@@ -74,11 +74,11 @@ def deploy(
 
         dataset = launch(deployment, draws=draws, seed=seed, start=start, until=until)
         if output is not None:
-            from constellation_jax.outputs.counts import write_counts
+            from constellation_jax.outputs.whole_file import write_dataset
 
             command = shlex.join(["constellation-jax", *sys.argv[1:]])
             dataset.attrs["history"] = f"{dataset.attrs['date_created']} {command}"
-            write_counts(dataset, output, overwrite=overwrite)
+            write_dataset(dataset, output, overwrite=overwrite)
         if not quiet:
             for line in _summary_lines(dataset, deployment.title):
                 typer.echo(line)

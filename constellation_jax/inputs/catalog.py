@@ -75,6 +75,7 @@ _DEFAULTS: dict[str, tuple[Any, Any]] = {
     "plane": (np.int32, -1),
     "slot": (np.int32, -1),
     "synthetic": (np.bool_, False),
+    "ballistic_coefficient": (np.float64, np.nan),
 }
 COLUMNS = tuple(_DEFAULTS)
 
@@ -122,6 +123,8 @@ class Catalog:
     """Slot within the plane, from 0; -1 where none is known."""
     synthetic: NDArray[np.bool_]
     """True where the elements were made from a description instead of tracked."""
+    ballistic_coefficient: NDArray[np.float64]
+    """Cd A / m, m2/kg, where a source states it (shell files do); NaN elsewhere."""
     rejects: tuple[Reject, ...] = ()
     """What the readers left out or noted, in file order."""
 

@@ -22,29 +22,35 @@ from constellation_jax.errors import InputError
 from constellation_jax.inputs.catalog import Catalog
 from constellation_jax.inputs.mean_orbits import kozai_mean_motion_rev_per_day, raan_of_local_time_deg
 from constellation_jax.inputs.times import Time, parse_time, to_day_fraction
-from constellation_jax.inputs.walker import Shell
+from constellation_jax.inputs.toml_lines import suggest
+from constellation_jax.inputs.walker import ATTITUDES, Shell
 from constellation_jax.physics.constants import MJD_J2000
 
 
-def shells_to_catalog(shells: Shell | Sequence[Shell], *, epoch: Time = "2026-01-01T00:00:00Z") -> Catalog:
+def shells_to_catalog(
+    shells: Shell | Sequence[Shell], *, epoch: Time = "2026-01-01T00:00:00Z", attitude: str = "on_station"
+) -> Catalog:
     """Element sets of every satellite of some shells, shell by shell, plane by plane, slot by slot, spares last.
 
     Args:
         shells: one or several.
         epoch: common epoch, UTC.
+        attitude: "on_station", "tumbling" or "face_on": whose ballistic coefficient the satellites get.
 
     Returns:
         A Catalog with synthetic = True, norad_id -1, the columns shell, plane and slot filled (from 0; the spare that
         goes with slot s has slot satellites_per_plane + s) and names such as "GUOWANG GW-A59-2 P03 S17".
 
     Raises:
-        InputError: no shell given, or an epoch that is not a time.
+        InputError: no shell given, an unknown attitude, or an epoch that is not a time.
     """
+    if attitude not in ATTITUDES:
+        raise InputError(f"attitude: found {attitude!r}, expected {', '.join(ATTITUDES)}{suggest(attitude, ATTITUDES)}")
     shells = [shells] if isinstance(shells, Shell) else list(shells)
     if not shells:
         raise InputError("no shell given: at least one is needed")
     day, fraction = to_day_fraction(np.asarray(parse_time(epoch)))
-    parts = [_columns(shell, float(day - MJD_J2000 + fraction)) for shell in shells]
+    parts = [_columns(shell, float(day - MJD_J2000 + fraction), attitude) for shell in shells]
     columns: dict[str, ArrayLike] = {key: np.concatenate([p[key] for p in parts]) for key in parts[0]}
     return Catalog.from_columns(
         columns | {"synthetic": True, "classification": "U", "epoch_day": day, "epoch_fraction": fraction}
@@ -92,7 +98,7 @@ def _occupied(shell: Shell) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return filled, np.sort(filled[order[: shell.spares]])
 
 
-def _columns(shell: Shell, days_since_j2000: float) -> dict[str, NDArray[Any]]:
+def _columns(shell: Shell, days_since_j2000: float, attitude: str) -> dict[str, NDArray[Any]]:
     """Columns of a Catalog for one shell; arrays of shape (shell.total,)."""
     filled, spare_places = _occupied(shell)
     place = np.concatenate([filled, spare_places])
@@ -129,4 +135,5 @@ def _columns(shell: Shell, days_since_j2000: float) -> dict[str, NDArray[Any]]:
         "shell": np.full(n, shell.name),
         "plane": plane.astype(np.int32),
         "slot": slot.astype(np.int32),
+        "ballistic_coefficient": np.full(n, shell.ballistic_coefficient(attitude) or np.nan),
     }

@@ -30,6 +30,8 @@ from constellation_jax.physics.constants import WGS84_EQUATORIAL_RADIUS_KM
 
 LOWEST_ALTITUDE_KM = 120.0
 """Below it no satellite completes a revolution."""
+ATTITUDES = ("on_station", "tumbling", "face_on")
+"""How a satellite flies, as far as drag is concerned."""
 
 RULES: dict[str, Rule] = {
     "name": text("a name", required=True),
@@ -64,6 +66,10 @@ RULES: dict[str, Rule] = {
     "drag_coefficient": above_zero(),
     "drag_coefficient_min": above_zero(),
     "drag_coefficient_max": above_zero(),
+    "ballistic_coefficient_m2_kg": above_zero("m2/kg"),
+    "propellant_kg": above_zero("kg"),
+    "specific_impulse_s": above_zero("s"),
+    "thrust_mn": above_zero("mN"),
     "min_elevation_deg": number(0.0, 90.0, "degrees"),
     "design_life_years": above_zero("years"),
 }
@@ -122,7 +128,7 @@ class Shell:
     bstar: float = 0.0
     """SGP4 drag term, 1/Earth radii; 0 for a shell that keeps its altitude."""
     mass_kg: float | None = None
-    """Of one satellite. None, here and below, where it is not known."""
+    """Of one satellite, with its propellant. None, here and below, where it is not known."""
     drag_area_min_m2: float | None = None
     """Area across the flow in the attitude of least drag, such as edge-on."""
     drag_area_max_m2: float | None = None
@@ -130,6 +136,11 @@ class Shell:
     drag_coefficient: float | None = None
     drag_coefficient_min: float | None = None
     drag_coefficient_max: float | None = None
+    ballistic_coefficient_m2_kg: float | None = None
+    """Cd A / m on station, in place of what mass, least area and drag coefficient make; see `ballistic_coefficient`."""
+    propellant_kg: float | None = None
+    specific_impulse_s: float | None = None
+    thrust_mn: float | None = None
     min_elevation_deg: float | None = None
     """Least elevation of the satellite above the horizon of a user that it serves."""
     design_life_years: float | None = None
@@ -177,6 +188,24 @@ class Shell:
     def total(self) -> int:
         """Number of satellites: filled slots and spares."""
         return self.filled + self.spares
+
+    def ballistic_coefficient(self, attitude: str = "on_station") -> float | None:
+        """Cd A / m in an attitude of `ATTITUDES`, m2/kg; None where mass, areas or drag coefficient are not known.
+
+        On station it is the stated one, or that of the least area. Tumbling, a box with two small faces: the mean projected area of
+        a convex body is a quarter of its surface (Cauchy 1841), so half of the largest face and each of the small ones.
+        """
+        if attitude == "on_station" and self.ballistic_coefficient_m2_kg is not None:
+            return self.ballistic_coefficient_m2_kg
+        least, most = self.drag_area_min_m2, self.drag_area_max_m2
+        if self.drag_coefficient is None or self.mass_kg is None:
+            return None
+        area = least if attitude == "on_station" else most
+        if attitude == "tumbling" and least is not None and most is not None:
+            area = least + 0.5 * most
+        elif attitude == "tumbling":
+            area = None
+        return None if area is None else self.drag_coefficient * area / self.mass_kg
 
     @property
     def frozen_eccentricity(self) -> float:
@@ -234,6 +263,7 @@ def _satellite_conflicts(values: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("drag_coefficient_min", "drag_coefficient_max"),
         ("drag_coefficient_min", "drag_coefficient"),
         ("drag_coefficient", "drag_coefficient_max"),
+        ("propellant_kg", "mass_kg"),
     ):
         low, high = values[least], values[most]
         if low is not None and high is not None and low > high:

@@ -1,16 +1,11 @@
-"""The Dataset of a deployment: satellites in each state by day and system, and its file.
-
-Deliberately absent: writing in blocks (netcdf.py): a deployment is a few megabytes.
-"""
+"""The Dataset of a deployment: satellites in each state by day and system."""
 
 from __future__ import annotations
 
 import hashlib
-import os
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -18,9 +13,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from constellation_jax import __version__
-from constellation_jax.errors import OutputError
 from constellation_jax.outputs.dataset import CALENDAR, Extremes, coverage_attributes, encode_times, time_attributes
-from constellation_jax.outputs.partial_file import cause_of, check_target, give_name
 from constellation_jax.outputs.variables import TIME
 
 SYSTEM: Final = "system"
@@ -115,27 +108,6 @@ def make_counts_dataset(
     for name in variables:
         dataset[name].encoding = {"zlib": True, "complevel": 1, "shuffle": True, "_FillValue": None}
     return dataset
-
-
-def write_counts(dataset: xr.Dataset, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
-    """Write the Dataset to a netCDF-4 file, which appears under its name when it is complete.
-
-    Raises:
-        InputError: the file exists, or its folder does not or cannot be written to.
-        OutputError: the file could not be written, such as on a full disk; the message says what is left of it.
-    """
-    path = Path(path)
-    check_target(path, overwrite=overwrite)
-    partial = path.with_name(path.name + ".partial")
-    try:
-        dataset.to_netcdf(partial, engine="netcdf4", format="NETCDF4")
-    except (OSError, RuntimeError) as error:
-        partial.unlink(missing_ok=True)
-        raise OutputError(f"{path}: {cause_of(error)}; nothing was written") from error
-    except KeyboardInterrupt:
-        partial.unlink(missing_ok=True)
-        raise
-    give_name(partial, path, overwrite=overwrite)
 
 
 def _identifier(times: NDArray[Any], systems: Sequence[str], counts: Mapping[str, NDArray[Any]]) -> str:

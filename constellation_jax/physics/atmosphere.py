@@ -20,6 +20,7 @@ from typing import Final
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
 
@@ -78,6 +79,48 @@ class Conditions:
     coefficients: Array
     """ln(kg/m3) by `polynomials` and splines in altitude, shape (43, 43)."""
 
+    @property
+    def dtype(self) -> np.dtype:
+        return jnp.result_type(self.coefficients)
+
+    def columns(self, altitude: Array, orders: int) -> list[list[Array]]:
+        """Coefficients of `polynomials` at an altitude, and their derivatives by it up to an order below `orders`."""
+        return [_scalars(self.coefficients @ weights) for weights in _weights(altitude)[:orders]]
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class ConditionsOfStep:
+    """As `Conditions`, one instant out of many, where each satellite has its own: only what its altitude needs is looked up."""
+
+    coefficients: Array
+    """Of many instants, shape (instants, 43, 43), splines before polynomials."""
+    step: Array
+    """Index of the instant."""
+
+    @property
+    def dtype(self) -> np.dtype:
+        return jnp.result_type(self.coefficients)
+
+    def columns(self, altitude: Array, orders: int) -> list[list[Array]]:
+        """As `Conditions.columns`."""
+        inside = jnp.clip(altitude, *ALTITUDE_RANGE)
+        interval = jnp.clip(
+            jnp.floor((jnp.log(inside - _ALTITUDE_OFFSET) - _BOTTOM) * (1.0 / _STEP)), 0, _INTERVALS - 1
+        )
+        knots = jax.lax.stop_gradient(interval) - 1.0 + jnp.arange(4, dtype=inside.dtype)
+        first = interval.astype(jnp.int32)
+        near = jax.lax.dynamic_slice(
+            self.coefficients,
+            (self.step.astype(first.dtype), first, jnp.zeros_like(first)),
+            (1, 4, self.coefficients.shape[2]),
+        )[0]
+        # four multiples by hand: a product of small matrices, one for each satellite, is slow on a CPU
+        return [
+            _scalars(w[0] * near[0] + w[1] * near[1] + w[2] * near[2] + w[3] * near[3])
+            for w in _weights(altitude, knots)[:orders]
+        ]
+
 
 def conditions(
     table: AtmosphereTable, f107: ArrayLike, f107a: ArrayLike, ap: ArrayLike, day_of_year: ArrayLike
@@ -112,12 +155,12 @@ def density(at: Conditions, altitude: ArrayLike, latitude: ArrayLike, local_time
     """
     sin_latitude, cos_latitude = sincos(jnp.asarray(latitude))
     s, c = sincos(jnp.asarray(local_time))
-    column = _scalars(at.coefficients @ _weights(jnp.asarray(altitude))[0])
+    column = at.columns(jnp.asarray(altitude), 1)[0]
     return jnp.exp(_sum(column, -cos_latitude * c, -cos_latitude * s, sin_latitude))
 
 
 def orbit_densities(
-    at: Conditions,
+    at: Conditions | ConditionsOfStep,
     altitude: ArrayLike,
     inclination: ArrayLike,
     node_local_time: ArrayLike,
@@ -140,7 +183,7 @@ def orbit_densities(
     s, c = sincos(jnp.asarray(node_local_time))
     s, c = -s, -c  # the x axis of the polynomials looks at the Sun: noon
     orders = 1 if height_differences is None else 3
-    columns = [_scalars(at.coefficients @ weights) for weights in _weights(jnp.asarray(altitude))[:orders]]
+    columns = at.columns(jnp.asarray(altitude), orders)
     dtype = jnp.result_type(columns[0][0], s)
     u = [TWO_PI * k / nodes for k in range(nodes)]
     steps: tuple[Array, ...] = (jnp.array([math.cos(v) for v in u], dtype), jnp.array([math.sin(v) for v in u], dtype))
@@ -158,6 +201,35 @@ def orbit_densities(
         return None, jnp.exp(value)
 
     return jax.lax.scan(at_node, None, steps)[1]
+
+
+def densities_along(
+    at: Conditions | ConditionsOfStep,
+    altitudes: Array,
+    cos_u: Array,
+    sin_u: Array,
+    inclination: ArrayLike,
+    node_local_time: ArrayLike,
+) -> Array:
+    """Total mass density, kg/m3, at points of any orbit.
+
+    Args:
+        at: the atmosphere of the instant.
+        altitudes: of the points above the ellipsoid, km, shape (points,).
+        cos_u, sin_u: of their arguments of latitude, shape (points,).
+        inclination, node_local_time: as `orbit_densities`.
+    """
+    sin_i, cos_i = sincos(jnp.asarray(inclination))
+    s, c = sincos(jnp.asarray(node_local_time))
+    s, c = -s, -c
+
+    def at_point(_: None, point: tuple[Array, ...]) -> tuple[None, Array]:
+        altitude, cos_u, sin_u = point
+        column = at.columns(altitude, 1)[0]
+        place = c * cos_u - (s * cos_i) * sin_u, s * cos_u + (c * cos_i) * sin_u, sin_i * sin_u
+        return None, jnp.exp(_sum(column, *place))
+
+    return jax.lax.scan(at_point, None, (altitudes, cos_u, sin_u))[1]
 
 
 def orbit_mean_density(
@@ -219,10 +291,15 @@ def season_terms(day_of_year: Array) -> Array:
     return jnp.stack(terms)
 
 
-def spline_weights(altitude: Array) -> tuple[Array, Array, Array]:
-    """Cubic B-splines at an altitude within the range, and their first and second derivatives by it (1/km, 1/km2); shapes (43,)."""
+def spline_weights(altitude: Array, knots: Array | None = None) -> tuple[Array, Array, Array]:
+    """Cubic B-splines at an altitude within the range, and their first and second derivatives by it (1/km, 1/km2); shapes (43,).
+
+    Args:
+        altitude: km.
+        knots: numbers of the knots whose splines are wanted, if not all.
+    """
     place = (jnp.log(altitude - _ALTITUDE_OFFSET) - _BOTTOM) * (1.0 / _STEP)
-    t = place - jnp.arange(-1, _INTERVALS + 2, dtype=place.dtype)
+    t = place - (jnp.arange(-1, _INTERVALS + 2, dtype=place.dtype) if knots is None else knots)
     size, sign = (
         jnp.abs(t),
         jnp.sign(t),
@@ -260,11 +337,11 @@ def _chebyshev(value: Array, low: float, high: float, terms: int) -> Array:
     return jnp.stack(polynomials[:terms])
 
 
-def _weights(altitude: Array) -> tuple[Array, Array, Array]:
+def _weights(altitude: Array, knots: Array | None = None) -> tuple[Array, Array, Array]:
     """`spline_weights` at any altitude: beyond the range ln(density) goes on with the slope of the edge."""
     inside = jnp.clip(altitude, *ALTITUDE_RANGE)  # also keeps the logarithm of the splines away from zero
     beyond = jnp.maximum(altitude, 0.0) - inside
-    value, slope, curvature = spline_weights(inside)
+    value, slope, curvature = spline_weights(inside, knots)
     return value + beyond * slope, slope, curvature
 
 

@@ -28,6 +28,11 @@ WGS84_FLATTENING: Final = 1.0 / 298.257223563
 EARTH_ROTATION_RATE: Final = 7.292115146706979e-5
 """Rotation of the Earth relative to TEME, rad/s: the GMST82 rate used with TEME (Vallado et al., AIAA 2006-6753, appendix C)."""
 
+STANDARD_GRAVITY: Final = 9.80665
+"""m/s2, exact (3rd CGPM, 1901): specific impulses in seconds are counted with it."""
+SOLAR_PRESSURE: Final = 4.539e-6
+"""Pressure of sunlight at 1 au on a body that absorbs it, N/m2: 1360.8 W/m2 (Kopp & Lean, GRL 38, L01706, 2011) over c."""
+
 
 class GravityModel(NamedTuple):
     """Constants of one Earth model as SGP4 uses them (Vallado et al., AIAA 2006-6753, table 1 and function getgravconst).

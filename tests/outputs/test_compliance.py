@@ -9,10 +9,10 @@ import warnings
 import numpy as np
 import pytest
 
-from constellation_jax.outputs.counts import write_counts
 from constellation_jax.outputs.ephemeris_file import IN_PIECES, Block, EphemerisWriter, Pieces
 from constellation_jax.outputs.netcdf import NetCDFWriter
 from constellation_jax.outputs.variables import GROUPS, VARIABLES, resolve_groups
+from constellation_jax.outputs.whole_file import write_dataset
 from constellation_jax.studies.deployment import deploy
 
 ONLY_THE_USER_KNOWS = {
@@ -125,7 +125,7 @@ def findings(groups):
 
 
 def test_findings_on_a_deployment_are_the_known_ones(tmp_path):
-    write_counts(deploy("casic", draws=5), tmp_path / "a.nc")
+    write_dataset(deploy("casic", draws=5), tmp_path / "a.nc")
     report = check(tmp_path / "a.nc", tmp_path / "report.json")
     for severity in ("high_priorities", "medium_priorities", "low_priorities"):
         assert findings(report["cf:1.11"][severity]) == set()

@@ -9,7 +9,8 @@ import xarray as xr
 import constellation_jax as cj
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.deployments import known_deployments
-from constellation_jax.outputs.counts import STATE_WORDS, write_counts
+from constellation_jax.outputs.counts import STATE_WORDS
+from constellation_jax.outputs.whole_file import write_dataset
 
 DAY = np.timedelta64(1, "D")
 
@@ -157,12 +158,12 @@ def test_the_seed_chooses_the_draws() -> None:
 
 def test_a_file_gives_back_the_dataset_and_no_partial_file_stays(tmp_path) -> None:
     dataset = cj.deploy("qianfan:launched", draws=10)
-    write_counts(dataset, tmp_path / "a.nc")
+    write_dataset(dataset, tmp_path / "a.nc")
     with xr.open_dataset(tmp_path / "a.nc") as found:
         xr.testing.assert_identical(found.load(), dataset)
     assert [path.name for path in tmp_path.iterdir()] == ["a.nc"]
     with pytest.raises(InputError, match="exists already"):
-        write_counts(dataset, tmp_path / "a.nc")
+        write_dataset(dataset, tmp_path / "a.nc")
 
 
 def test_wrong_arguments() -> None:

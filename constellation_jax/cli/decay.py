@@ -1,0 +1,232 @@
+"""The commands `decay` and `station-keeping`. Only glue; nothing heavy is imported before one of them runs."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from constellation_jax.cli.reporting import choose_reporter
+from constellation_jax.jax_settings import configure
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from constellation_jax.inputs.catalog import Catalog
+    from constellation_jax.inputs.shells import Shell
+
+_Shells = Annotated[
+    list[str] | None,
+    typer.Option("--shells", metavar="NAME", help="Planned constellation by name, or a shell file; may be repeated."),
+]
+_Start = Annotated[str | None, typer.Option("--start", metavar="TIME", help="When it begins, UTC, such as 2027-01-01.")]
+_Weather = Annotated[
+    str | None,
+    typer.Option("--space-weather", metavar="FILE", help="CelesTrak's SW-All.csv, an MSAFE forecast or a table."),
+]
+_Ballistic = Annotated[
+    float | None, typer.Option("--ballistic-coefficient", metavar="B", help="Cd A / m of every satellite, m2/kg.")
+]
+_Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="NetCDF file to write.")]
+_Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")]
+_Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only warnings and errors.")]
+
+
+def decay(
+    ctx: typer.Context,
+    catalog: Annotated[
+        str | None, typer.Argument(metavar="CATALOG", help="Element sets: a file, 'bundled' or a CelesTrak group.")
+    ] = None,
+    shells: _Shells = None,
+    years: Annotated[float, typer.Option(metavar="N", help="Span in years.")] = 25.0,
+    start: _Start = None,
+    solar: Annotated[str, typer.Option(metavar="SCENARIO", help="low, median or high activity of the Sun.")] = "median",
+    space_weather: _Weather = None,
+    ballistic_coefficient: _Ballistic = None,
+    attitude: Annotated[
+        str, typer.Option(metavar="MODE", help="Of shells: on_station, tumbling or face_on.")
+    ] = "on_station",
+    select: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CONDITION", help="Condition, such as 'name=STARLINK*'; repeated ones are ANDed."),
+    ] = None,
+    ensemble: Annotated[int, typer.Option(metavar="N", help="Members from which percentiles come; 0 for none.")] = 20,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Take an absurd ballistic coefficient for an error.")
+    ] = False,
+    output: _Output = None,
+    overwrite: _Overwrite = False,
+    allow_stale: Annotated[
+        bool,
+        typer.Option("--allow-stale", help="Use an old copy, with a warning, where CelesTrak gives no new one."),
+    ] = False,
+    quiet: _Quiet = False,
+) -> None:
+    """Lifetimes and altitudes over years, of a catalogue or of planned shells, without manoeuvres.
+
+    Prints a line for each shell, and writes a NetCDF file (decay.nc unless --output says otherwise).
+    """
+    reporter = choose_reporter(quiet=quiet, log_json=False)
+    with reporter.session(debug=ctx.obj["debug"]):
+        from constellation_jax.outputs.partial_file import check_target
+
+        target = output or Path("decay.nc")
+        check_target(target, overwrite=overwrite)
+        objects = _objects(catalog, shells or [], start, attitude, select or [], allow_stale)
+        configure(compile_cache=True)
+        from constellation_jax.studies.decay import decay as compute
+
+        dataset = compute(
+            objects,
+            years=years,
+            start=start,
+            ballistic_coefficient=ballistic_coefficient,
+            solar=solar,
+            space_weather=space_weather,
+            ensemble=ensemble,
+            strict=strict,
+        )
+        _write(dataset, target, overwrite)
+        if not quiet:
+            _print_decay(dataset, target)
+
+
+def station_keeping(
+    ctx: typer.Context,
+    shells: _Shells = None,
+    years: Annotated[float, typer.Option(metavar="N", help="Span of the mission in years.")] = 5.0,
+    start: _Start = None,
+    space_weather: _Weather = None,
+    ballistic_coefficient: _Ballistic = None,
+    mass_kg: Annotated[
+        float | None, typer.Option(metavar="KG", help="Mass of a satellite with its propellant.")
+    ] = None,
+    propellant_kg: Annotated[float | None, typer.Option(metavar="KG", help="Propellant of a satellite.")] = None,
+    specific_impulse_s: Annotated[float | None, typer.Option(metavar="S", help="Of its thruster.")] = None,
+    thrust_mn: Annotated[float | None, typer.Option(metavar="MN", help="Of its thruster, millinewton.")] = None,
+    dead_band_km: Annotated[float, typer.Option(metavar="KM", help="How far it may sink between manoeuvres.")] = 1.0,
+    output: _Output = None,
+    overwrite: _Overwrite = False,
+    quiet: _Quiet = False,
+) -> None:
+    """What holding the altitude of planned shells costs, for low, median and high activity of the Sun.
+
+    Values replace those of the shell files. Writes a NetCDF file where --output is given.
+    """
+    reporter = choose_reporter(quiet=quiet, log_json=False)
+    with reporter.session(debug=ctx.obj["debug"]):
+        from constellation_jax.outputs.partial_file import check_target
+
+        if output is not None:
+            check_target(output, overwrite=overwrite)
+        known = _shells(shells or [])
+        configure(compile_cache=True)
+        from constellation_jax.studies.station_keeping import station_keeping as compute
+
+        dataset = compute(
+            known,
+            years=years,
+            **({"start": start} if start else {}),
+            ballistic_coefficient=ballistic_coefficient,
+            mass_kg=mass_kg,
+            propellant_kg=propellant_kg,
+            specific_impulse_s=specific_impulse_s,
+            thrust_mn=thrust_mn,
+            dead_band_km=dead_band_km,
+            space_weather=space_weather,
+        )
+        if output is not None:
+            _write(dataset, output, overwrite)
+        if not quiet:
+            _print_station_keeping(dataset)
+
+
+def _shells(names: list[str]) -> list[Shell]:
+    from constellation_jax.errors import InputError
+    from constellation_jax.inputs.shells import load_shells
+
+    if not names:
+        raise InputError("--shells: missing; give the name of a constellation that 'shells' lists, or a shell file")
+    return [shell for name in names for shell in load_shells(name)]
+
+
+def _objects(
+    catalog: str | None, shells: list[str], start: str | None, attitude: str, conditions: list[str], allow_stale: bool
+) -> Catalog:
+    from constellation_jax.errors import InputError
+    from constellation_jax.inputs.catalog import Catalog
+    from constellation_jax.inputs.config import find_source, read_source
+    from constellation_jax.inputs.selection import select
+    from constellation_jax.inputs.shells import shells_to_catalog
+
+    parts = []
+    if catalog is not None:
+        try:
+            found = find_source(catalog)
+        except InputError as error:
+            raise InputError(f"CATALOG: {error}") from None
+        parts.append(read_source(found, allow_stale=allow_stale))
+    if shells:
+        epoch: dict[str, Any] = {"epoch": start} if start else {}
+        parts.append(shells_to_catalog(_shells(shells), attitude=attitude, **epoch))
+    if not parts:
+        raise InputError("CATALOG, --shells: missing; give element sets or planned constellations")
+    return select(Catalog.concatenate(parts), tuple(conditions))
+
+
+def _write(dataset: xr.Dataset, target: Path, overwrite: bool) -> None:
+    from constellation_jax.outputs.whole_file import write_dataset
+
+    command = shlex.join(["constellation-jax", *sys.argv[1:]])
+    write_dataset(dataset.assign_attrs(command=command), target, overwrite=overwrite)
+
+
+def _print_decay(dataset: xr.Dataset, target: Path) -> None:
+    years = dataset.attrs["years"]
+    typer.echo(f"{'shell':<24}{'objects':>9}{'raised':>8}{'median life':>14}{'gone in 5 y':>13}{'in 25 y':>9}")
+    for k in range(dataset.sizes["summary_shell"]):
+        row = dataset.isel(summary_shell=k)
+        life = float(row.shell_lifetime) / 365.25
+        typer.echo(
+            f"{row.summary_shell.item()!s:<24}{int(row.shell_satellites):>9,}{int(row.shell_manoeuvres):>8,}"
+            f"{(f'{life:.2f} years' if life == life else f'over {years:g}'):>14}"
+            f"{_percent(row.shell_five_year_fraction):>13}{_percent(row.shell_25_year_fraction):>9}"
+        )
+    assumed = int((dataset.ballistic_coefficient_source == 3).sum())
+    if assumed:
+        typer.echo(f"{assumed:,} objects have an assumed ballistic coefficient; --ballistic-coefficient sets it")
+    typer.echo(f"space weather: {dataset.attrs['space_weather']}")
+    typer.echo(f"{target}: {dataset.sizes['satellite']:,} objects over {years:g} years")
+
+
+def _print_station_keeping(dataset: xr.Dataset) -> None:
+    typer.echo(
+        f"{'shell':<16}{'solar':<8}{'km':>7}{'m/s a year':>12}{'peak':>8}{'kg a year':>11}{'duty':>8}{'peak':>8}"
+        f"{'interval':>11}{'lowest':>9}{'lasts':>9}{'then':>8}"
+    )
+    for shell in dataset.shell.values:
+        for solar in dataset.solar.values:
+            row = dataset.sel(shell=shell, solar=solar)
+            cells = [
+                f"{shell!s:<16}{solar!s:<8}{float(row.altitude):>7.0f}",
+                f"{float(row.delta_v):>12.3g}{float(row.delta_v_peak):>8.3g}{_number(row.propellant, 11)}",
+                f"{_number(row.duty_cycle, 8)}{_number(row.duty_cycle_peak, 8)}{float(row.manoeuvre_interval):>9.3g} d",
+                f"{_number(row.lowest_altitude, 9)}{_number(row.propellant_lasts, 9)}",
+                _number(row.lifetime_after_propellant, 8),
+            ]
+            typer.echo("".join(cells))
+    typer.echo("m/s, kg and duty: mean of the span and its worst ten days; lowest: km; lasts, then: years")
+    typer.echo(f"space weather: {dataset.attrs['space_weather']}")
+
+
+def _percent(value: Any) -> str:
+    number = float(value)
+    return f"{100 * number:.0f} %" if number == number else "-"
+
+
+def _number(value: Any, width: int) -> str:
+    number = float(value)
+    return f"{f'{number:.3g}' if number == number else '-':>{width}}"

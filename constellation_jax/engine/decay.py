@@ -1,0 +1,327 @@
+"""Decay of many orbits to re-entry: calendar steps that all satellites share, then a fall in steps of each satellite's own.
+
+    march: one evaluation of the drag for each satellite and step, with the atmosphere of the step (second order: at the middle of
+        the step, which is extrapolated with the rates of the step before). A satellite leaves it when a step would
+        lower it by a fifth of a scale height, some five steps before its end.
+    fall: Runge-Kutta (4th order), a fixed number of steps that shrink with the scale height, to 120 km.
+
+Lengths are fixed, so that both are differentiable in either direction; a satellite that is done stays where it is, at a height
+where the atmosphere is harmless. The crossing is a root of the last step's cubic, so that the derivative of the lifetime is
+that of the implicit function, -(dh/dp) / (dh/dt).
+"""
+
+from functools import partial
+from typing import Any, Final, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from constellation_jax.physics import drag
+from constellation_jax.physics.atmosphere import AtmosphereTable, Conditions, ConditionsOfStep, conditions
+from constellation_jax.physics.constants import WGS84_EQUATORIAL_RADIUS_KM
+from constellation_jax.physics.drag import MeanOrbit
+
+REENTRY_ALTITUDE_KM: Final = 120.0
+"""Below it an orbit lasts hours: stopping at 115 or 150 km moves a lifetime by less than half a day."""
+FALL_STEPS: Final = 40
+ELLIPTIC_FALL_STEPS: Final = 160
+_MARCH_LIMIT: Final = 0.2
+_FALL_STEP: Final = {False: 0.7, True: 0.35}
+"""Scale heights that one step may lower an orbit by; elliptic ones become circular, and then sink faster than before."""
+_LOWEST_KM: Final = 80.0
+"""Height of the semi-major axis below which no stage of a step is evaluated: densities stay harmless."""
+
+
+class Climate(NamedTuple):
+    """The atmosphere in equal steps of time. Build one with `climate`."""
+
+    coefficients: Array
+    """Of `Conditions` for each step, shape (steps, 43, 43); there may be more steps than days."""
+    first_mjd: Array
+    """Modified Julian Date (UTC) at which the first step begins."""
+    step_days: Array
+    days: Array
+    """From there to the end."""
+
+    @property
+    def steps(self) -> int:
+        return self.coefficients.shape[0]
+
+
+class Course(NamedTuple):
+    """Where satellites are in their decay. Every array has the shape (satellites,); those of the orbits too."""
+
+    orbit: MeanOrbit
+    day: Array
+    """Days since `Climate.first_mjd`; that of the epoch at first."""
+    slope: MeanOrbit
+    """Rates of the last step, per day."""
+    falling: Array
+    """True from the step on that only `fall` may take."""
+
+
+class Track(NamedTuple):
+    """What is kept of a march at the end of some steps, shape (kept, satellites)."""
+
+    semi_major_axis: Array
+    eccentricity: Array
+    decay_rate: Array
+    """Of the semi-major axis, km/day."""
+    density: Array
+    """kg/m3."""
+    falling: Array
+
+
+class Fall(NamedTuple):
+    """The end of satellites, shape (satellites,), and the way there, shape (steps + 1, satellites)."""
+
+    day: Array
+    """Of the re-entry, since `Climate.first_mjd`; the last one of the climate where `reentered` is False."""
+    reentered: Array
+    days: Array
+    semi_major_axis: Array
+    eccentricity: Array
+    decay_rate: Array
+    density: Array
+    orbit: MeanOrbit
+    """At the end, from where another fall may go on."""
+
+
+@jax.jit
+def climate(
+    table: AtmosphereTable,
+    f107: Array,
+    f107a: Array,
+    ap: Array,
+    day_of_year: Array,
+    first_mjd: Array,
+    step_days: Array,
+    days: Array,
+) -> Climate:
+    """From the indices of each step, shape (steps,); `day_of_year` of its middle. The dtype is that of the indices."""
+    at = jax.lax.map(lambda v: conditions(table, *v).coefficients, (f107, f107a, ap, day_of_year))
+    return Climate(at, first_mjd, step_days, days)
+
+
+def rates_at(
+    weather: Climate, orbit: MeanOrbit, day: Array, ballistic: Array, radiation: Array, *, elliptic: bool
+) -> drag.Rates:
+    """Rates of satellites, each at its own time; arguments as `march`."""
+    by_splines = jnp.swapaxes(weather.coefficients, 1, 2)
+
+    def one(orbit: MeanOrbit, day: Array, b: Array, r: Array) -> drag.Rates:
+        return drag.rates(_at(weather, by_splines, day), orbit, weather.first_mjd + day, b, r, elliptic=elliptic)
+
+    return jax.vmap(one)(orbit, day, ballistic, radiation)
+
+
+def begin(
+    weather: Climate, orbit: MeanOrbit, day: Array, ballistic: Array, radiation: Array, *, elliptic: bool
+) -> Course:
+    """Satellites at their epochs, days since the climate's first."""
+    slope = rates_at(weather, orbit, day, ballistic, radiation, elliptic=elliptic).orbit
+    return Course(orbit, day, slope, jnp.zeros(day.shape, bool))
+
+
+def march(
+    weather: Climate, course: Course, ballistic: Array, radiation: Array, *, first: Array, keep: int, elliptic: bool
+) -> tuple[Course, Track]:
+    """Takes satellites through the steps of a part of the climate.
+
+    Args:
+        weather: the part; `first_mjd` stays that of the whole.
+        course: at its beginning; satellites whose epoch is later wait for it.
+        ballistic, radiation: coefficients of drag and radiation pressure, m2/kg, shape (satellites,).
+        first: index of the part's first step in the whole.
+        keep: static; every so many steps the state is kept, a divisor of their number.
+        elliptic: static, as in `drag.rates`.
+    """
+
+    def one(at: Conditions, end: Array, c: Course, b: Array, r: Array) -> tuple[Course, Array]:
+        dt = jnp.where(c.falling, 0.0, jnp.clip(end - c.day, 0.0, weather.step_days))
+        half = 0.5 * dt
+        middle = jax.tree.map(lambda y, s: y + half * s, c.orbit, c.slope)
+        found = drag.rates(at, middle, weather.first_mjd + c.day + half, b, r, elliptic=elliptic)
+        falling = c.falling | (dt * _hurry(c.orbit, found.orbit) > _MARCH_LIMIT)
+        dt = jnp.where(falling, 0.0, dt)
+        orbit = jax.tree.map(lambda y, s: y + dt * s, c.orbit, found.orbit)
+        moved = dt > 0.0
+        slope = jax.tree.map(lambda new, old: jnp.where(moved, new, old), found.orbit, c.slope)
+        return Course(orbit, c.day + dt, slope, falling), found.density
+
+    def step(carry: tuple[Course, Array, Array], at: Array) -> tuple[tuple[Course, Array, Array], None]:
+        course, k, _ = carry
+        end = (k + 1).astype(course.day.dtype) * weather.step_days
+        course, density = jax.vmap(one, in_axes=(None, None, 0, 0, 0))(
+            Conditions(at), end, course, ballistic, radiation
+        )
+        return (course, k + 1, density), None
+
+    def kept(carry: tuple[Course, Array, Array], at: Array) -> tuple[tuple[Course, Array, Array], Track]:
+        carry, _ = jax.lax.scan(step, carry, at)
+        course, _, density = carry
+        orbit = course.orbit
+        track = Track(
+            orbit.semi_major_axis,
+            drag.eccentricity(orbit),
+            course.slope.semi_major_axis,
+            density,
+            course.falling,
+        )
+        return carry, track
+
+    at = weather.coefficients
+    blocks = at.reshape(at.shape[0] // keep, keep, *at.shape[1:])
+    start = (course, jnp.asarray(first), jnp.zeros_like(course.day))
+    (course, _, _), track = jax.lax.scan(kept, start, blocks)
+    return course, track
+
+
+def fall(
+    weather: Climate, course: Course, ballistic: Array, radiation: Array, *, elliptic: bool, steps: int | None = None
+) -> Fall:
+    """Takes satellites that a march has left to 120 km: mean altitude of near-circular orbits, perigee of elliptic ones.
+
+    Args:
+        weather: the whole climate. Beyond its end its last step goes on, and nothing counts as re-entered.
+        steps: static; as many as a fall needs if not given.
+        others: as `march`.
+    """
+    height_of = drag.perigee_altitude if elliptic else drag.mean_altitude
+    by_splines = jnp.swapaxes(weather.coefficients, 1, 2)
+    steps = steps or (ELLIPTIC_FALL_STEPS if elliptic else FALL_STEPS)
+
+    def one(orbit: MeanOrbit, day: Array, b: Array, r: Array) -> Fall:
+        def step(carry: tuple[MeanOrbit, Array, Array], _: None) -> tuple[tuple[MeanOrbit, Array, Array], Fall]:
+            orbit, day, over = carry
+            at = _at(weather, by_splines, day)
+
+            def rates(orbit: MeanOrbit, day: Array) -> drag.Rates:
+                return drag.rates(at, orbit, weather.first_mjd + day, b, r, elliptic=elliptic)
+
+            def moved(by: Array, slope: MeanOrbit) -> MeanOrbit:
+                there = jax.tree.map(lambda y, s: y + by * s, orbit, slope)
+                lowest = WGS84_EQUATORIAL_RADIUS_KM + _LOWEST_KM
+                return there._replace(semi_major_axis=jnp.maximum(there.semi_major_axis, lowest))
+
+            k1 = rates(orbit, day)
+            hurry = _hurry(orbit, k1.orbit)
+            # up to the end of the calendar step, whose atmosphere holds; 1e-9: so that the next one begins beyond it
+            left = (_step_of(weather, day) + 1) * weather.step_days - day
+            dt = jnp.minimum(left * (1.0 + 1e-9), _FALL_STEP[elliptic] / jnp.maximum(hurry, 1e-12))
+
+            # the last three stages as a loop: each copy of the rates costs the compiler seconds
+            def stage(last: Any, part: Array) -> tuple[Any, MeanOrbit]:
+                found = rates(moved(part * dt, last), day + part * dt).orbit
+                return found, found
+
+            first: Any = k1.orbit
+            _, later = jax.lax.scan(stage, first, jnp.asarray([0.5, 0.5, 1.0], day.dtype))
+            mean = jax.tree.map(lambda a, k: (a + 2.0 * (k[0] + k[1]) + k[2]) * (1.0 / 6.0), k1.orbit, later)
+            last = jax.tree.map(lambda k: k[2], later)
+            after = moved(dt, mean)
+            h0, h1 = height_of(orbit) - REENTRY_ALTITUDE_KM, height_of(after) - REENTRY_ALTITUDE_KM
+            crosses = ~over & (h1 <= 0.0)
+            part = _crossing(h0, h1, dt * _slope(orbit, k1.orbit, elliptic), dt * _slope(after, last, elliptic))
+            part = jnp.where(over, 0.0, jnp.where(crosses, part, 1.0))
+            new = jax.tree.map(lambda y, z: y + part * (z - y), orbit, after)
+            carry = new, day + part * dt, over | crosses
+            out = Fall(
+                day + part * dt,
+                over | crosses,
+                day,
+                orbit.semi_major_axis,
+                drag.eccentricity(orbit),
+                k1.orbit.semi_major_axis,
+                k1.density,
+                orbit,
+            )
+            return carry, out
+
+        over = height_of(orbit) <= REENTRY_ALTITUDE_KM
+        (orbit, day, over), way = jax.lax.scan(step, (orbit, day, over), None, length=steps)
+        over = over & (day <= weather.days)
+        end = jnp.where(over, day, weather.days)
+
+        def with_end(values: Array, last: Array) -> Array:
+            return jnp.concatenate([values, last[None]])
+
+        return Fall(
+            end,
+            over,
+            with_end(way.days, day),
+            with_end(way.semi_major_axis, orbit.semi_major_axis),
+            with_end(way.eccentricity, drag.eccentricity(orbit)),
+            with_end(way.decay_rate, way.decay_rate[-1]),
+            with_end(way.density, way.density[-1]),
+            orbit,
+        )
+
+    found = jax.vmap(one)(course.orbit, course.day, ballistic, radiation)
+    swap = partial(jnp.swapaxes, axis1=0, axis2=1)
+    way: dict[str, Any] = {name: swap(getattr(found, name)) for name in Fall._fields[2:-1]}
+    return found._replace(**way)
+
+
+@partial(jax.jit, static_argnames="elliptic")
+def lifetime(
+    weather: Climate,
+    orbit: MeanOrbit,
+    day: Array,
+    ballistic: Array,
+    radiation: Array,
+    *,
+    elliptic: bool = False,
+) -> tuple[Array, Array]:
+    """Days from the epoch to re-entry, and whether that lies within the climate (else the days to its end).
+
+    Args:
+        weather: the climate; its dtype is that of the quadrature: float64 where a derivative is to be compared with differences.
+        orbit, day, ballistic, radiation: arrays of shape (satellites,), as in `Course` and `march`.
+    """
+    course = begin(weather, orbit, day, ballistic, radiation, elliptic=elliptic)
+    course, _ = march(weather, course, ballistic, radiation, first=jnp.zeros((), jnp.int32), keep=1, elliptic=elliptic)
+    end = fall(weather, course, ballistic, radiation, elliptic=elliptic)
+    return end.day - day, end.reentered
+
+
+def _step_of(weather: Climate, day: Array) -> Array:
+    return jnp.floor(day / weather.step_days)
+
+
+def _at(weather: Climate, by_splines: Array, day: Array) -> ConditionsOfStep:
+    """The atmosphere of the step in which a day lies; the nearest one outside."""
+    k = jnp.clip(_step_of(weather, day), 0, weather.steps - 1).astype(jnp.int32)
+    return ConditionsOfStep(by_splines, k)
+
+
+def _hurry(orbit: MeanOrbit, slope: MeanOrbit) -> Array:
+    """Scale heights by which the orbit sinks in a day, the faster of perigee and size."""
+    height = jnp.maximum(drag.perigee_altitude(orbit) - 60.0, 20.0)
+    scale = height * (1.0 / 8.0)  # a scale height below the true one everywhere, 7.5 km at 120 km and 42 at 400
+    apart = orbit.semi_major_axis * drag.eccentricity(orbit)
+    size = jnp.abs(slope.semi_major_axis) / (scale + 0.5 * apart)
+    return jnp.maximum(size, jnp.abs(_slope(orbit, slope, True)) / scale)
+
+
+def _slope(orbit: MeanOrbit, slope: MeanOrbit, elliptic: bool) -> Array:
+    """Rate of the height that ends a lifetime, km/day."""
+    if not elliptic:
+        return slope.semi_major_axis
+    e = drag.eccentricity(orbit)
+    de = (orbit.eccentricity_x * slope.eccentricity_x + orbit.eccentricity_y * slope.eccentricity_y) / e
+    return slope.semi_major_axis * (1.0 - e) - orbit.semi_major_axis * de
+
+
+def _crossing(h0: Array, h1: Array, d0: Array, d1: Array) -> Array:
+    """Where between 0 and 1 the cubic with values h0 > 0 >= h1 and slopes d0, d1 is zero: the chord, then Newton's steps.
+
+    The divisors are bounded away from zero, so that an orbit that does not cross has finite values and gradients.
+    """
+    x = jnp.clip(h0 / jnp.maximum(h0 - h1, 1e-6), 0.0, 1.0)
+    c2, c3 = 3.0 * (h1 - h0) - 2.0 * d0 - d1, 2.0 * (h0 - h1) + d0 + d1
+    for _ in range(3):
+        value = h0 + x * (d0 + x * (c2 + x * c3))
+        x = jnp.clip(x - value / jnp.minimum(d0 + x * (2.0 * c2 + x * 3.0 * c3), -1e-6), 0.0, 1.0)
+    return x

@@ -1,0 +1,132 @@
+"""Averaged rates of a mean orbit against direct averages of Gauss's equations in Cartesian vectors, and the two quadratures."""
+
+from functools import partial
+
+import jax
+import numpy as np
+import pytest
+
+from constellation_jax.inputs.atmosphere_table import load_atmosphere
+from constellation_jax.physics import atmosphere, drag
+from constellation_jax.physics.atmosphere import Conditions, ConditionsOfStep
+from constellation_jax.physics.constants import EARTH_ROTATION_RATE, WGS84_FLATTENING
+from constellation_jax.physics.constants import WGS84_EQUATORIAL_RADIUS_KM as RADIUS
+
+MJD = 60000.3
+
+
+@pytest.fixture(scope="module")
+def moderate() -> Conditions:
+    return atmosphere.conditions(load_atmosphere(), 140.0, 140.0, 15.0, 80.5)
+
+
+rates = jax.jit(drag.rates, static_argnames="elliptic")
+
+
+def by_vectors(at: Conditions, a, e, i, node, perigee, b, points=720):
+    """Rates of the semi-major axis and the eccentricity vector (in the inertial frame), per day: means over the mean anomaly."""
+    x = 2.0 * np.pi * np.arange(points) / points
+    cos_e, sin_e = np.cos(x), np.sin(x)
+    p_axis = np.array(
+        [
+            np.cos(node) * np.cos(perigee) - np.sin(node) * np.sin(perigee) * np.cos(i),
+            np.sin(node) * np.cos(perigee) + np.cos(node) * np.sin(perigee) * np.cos(i),
+            np.sin(perigee) * np.sin(i),
+        ]
+    )
+    w_axis = np.array([np.sin(node) * np.sin(i), -np.cos(node) * np.sin(i), np.cos(i)])
+    q_axis = np.cross(w_axis, p_axis)
+    root = np.sqrt(1.0 - e * e)
+    near = 1.0 - e * cos_e
+    r = a * ((cos_e - e)[:, None] * p_axis + (root * sin_e)[:, None] * q_axis)
+    v = np.sqrt(drag.MU / a) / near[:, None] * (-sin_e[:, None] * p_axis + (root * cos_e)[:, None] * q_axis)
+    size = np.linalg.norm(r, axis=1)
+    sine = r[:, 2] / size
+    cos2u = 1.0 - 2.0 * (sine / np.sin(i)) ** 2
+    oblate = drag._J2_R2 / (a * (1 - e * e))
+    height = size - RADIUS * (1.0 - WGS84_FLATTENING * sine**2)
+    height += oblate * (0.25 * np.sin(i) ** 2 * cos2u - 0.75 * (3.0 * np.cos(i) ** 2 - 1.0))
+    noon = float(atmosphere.node_local_time(0.0, MJD))
+    local = np.arctan2(r[:, 1], r[:, 0]) + noon
+    density = np.asarray(jax.vmap(atmosphere.density, in_axes=(None, 0, 0, 0))(at, height, np.arcsin(sine), local))
+    relative = v - np.cross([0.0, 0.0, EARTH_ROTATION_RATE], r)
+    force = -0.5 * b * 1000.0 * (density * np.linalg.norm(relative, axis=1))[:, None] * relative
+    h = np.cross(r, v)
+    d_a = 2.0 * a * a / drag.MU * (force * v).sum(axis=1)
+    d_e = (np.cross(force, h) + np.cross(v, np.cross(r, force))) / drag.MU
+    weight = near / points * 86400.0
+    along = np.array([np.cos(node), np.sin(node), 0.0])
+    mean_e = (d_e * weight[:, None]).sum(axis=0)
+    return (d_a * weight).sum(), mean_e @ along, mean_e @ np.cross(w_axis, along)
+
+
+@pytest.mark.parametrize(
+    ("a", "e", "elliptic", "tolerance"),
+    [
+        (6778.0, 0.0005, False, 2e-3),
+        (6878.0, 0.0035, False, 6e-3),
+        (6878.0, 0.0035, True, 1e-3),
+        (7500.0, 0.1, True, 1e-3),
+        (24400.0, 0.7315, True, 2e-3),
+    ],
+)
+def test_rates_against_vectors(moderate: Conditions, a, e, elliptic, tolerance) -> None:
+    i, node, perigee = 0.9, 1.1, 0.7
+    found = rates(moderate, drag.mean_orbit(a, e, i, node, perigee), MJD, 0.01, elliptic=elliptic).orbit
+    d_a, d_ex, d_ey = by_vectors(moderate, a, e, i, node, perigee, 0.01)
+    assert abs(found.semi_major_axis / d_a - 1.0) < tolerance
+    size = max(np.hypot(d_ex, d_ey), abs(d_a / a) * 0.1)
+    assert np.hypot(found.eccentricity_x - d_ex, found.eccentricity_y - d_ey) < 0.02 * size
+
+
+def test_looking_up_one_layer_changes_nothing(moderate: Conditions) -> None:
+    several = np.stack([np.zeros((43, 43)), np.asarray(moderate.coefficients).T])
+    for altitude in (90.0, 100.0, 250.0, 611.0, 1999.0, 2000.0, 3000.0):
+        orbit = drag.mean_orbit(altitude + RADIUS, 1e-4, 0.9, 0.1, 0.2)
+        whole = rates(moderate, orbit, MJD, 0.01)
+        layer = rates(ConditionsOfStep(jax.numpy.asarray(several), jax.numpy.asarray(1)), orbit, MJD, 0.01)
+        np.testing.assert_allclose(layer.density, whole.density, rtol=1e-10)
+
+
+def test_radiation_pressure(moderate: Conditions) -> None:
+    """A constant force F moves the eccentricity vector by 3/2 F x h / mu: here from its average over a circular orbit."""
+    a, i, node, coefficient = 12000.0, 1.0, 0.5, 0.1
+    orbit = drag.mean_orbit(a, 0.0, i, node, 0.0)
+    with_it = rates(moderate, orbit, MJD, 1e-12, coefficient).orbit
+    day = MJD - 51544.5
+    longitude = np.radians(280.460 + 0.9856474 * day)
+    declination = np.arcsin(np.sin(np.radians(23.44)) * np.sin(longitude))
+    ascension = np.radians(280.46061837 + 0.98564736629 * day)
+    sun = np.array(
+        [np.cos(declination) * np.cos(ascension), np.cos(declination) * np.sin(ascension), np.sin(declination)]
+    )
+    force = -4.539e-6 * 1e-3 * coefficient * sun
+    n, w = (
+        np.array([np.cos(node), np.sin(node), 0.0]),
+        np.array([np.sin(node) * np.sin(i), -np.cos(node) * np.sin(i), np.cos(i)]),
+    )
+    m = np.cross(w, n)
+    u = 2.0 * np.pi * np.arange(64)[:, None] / 64
+    r, v = a * (np.cos(u) * n + np.sin(u) * m), np.sqrt(drag.MU / a) * (-np.sin(u) * n + np.cos(u) * m)
+    rate = 86400.0 / drag.MU * (np.cross(force, np.cross(r, v)) + np.cross(v, np.cross(r, force))).mean(axis=0)
+    np.testing.assert_allclose(
+        [with_it.eccentricity_x, with_it.eccentricity_y], [rate @ n, rate @ m], rtol=1e-3, atol=1e-12
+    )
+
+
+@pytest.mark.parametrize("elliptic", [False, True])
+def test_gradients_are_finite_on_a_circular_orbit(moderate: Conditions, elliptic: bool) -> None:
+    orbit = drag.MeanOrbit(*map(jax.numpy.asarray, (6778.0, 0.0, 0.0, 0.9, 0.1, 0.0)))
+    for name in ("semi_major_axis", "eccentricity_x"):
+        slope = jax.jit(
+            jax.grad(lambda o, k=name: getattr(drag.rates(moderate, o, MJD, 0.01, elliptic=elliptic).orbit, k))
+        )(orbit)
+        assert all(np.isfinite(v) for v in slope)
+
+
+def test_an_equatorial_orbit_has_rates(moderate: Conditions) -> None:
+    found = jax.jit(partial(drag.rates, elliptic=False))(
+        moderate, drag.mean_orbit(6778.0, 1e-4, 0.0, 0.0, 0.0), MJD, 0.01
+    )
+    assert all(np.isfinite(v) for v in found.orbit)
+    assert found.orbit.inclination == 0.0
