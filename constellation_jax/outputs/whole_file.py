@@ -5,11 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import numpy as np
 import xarray as xr
 
 from constellation_jax.errors import OutputError
-from constellation_jax.outputs.dataset import CALENDAR
 from constellation_jax.outputs.partial_file import cause_of, check_target, give_name
 
 
@@ -24,7 +22,7 @@ def write_dataset(dataset: xr.Dataset, path: str | os.PathLike[str], *, overwrit
     check_target(path, overwrite=overwrite)
     partial = path.with_name(path.name + ".partial")
     try:
-        _writable(dataset).to_netcdf(partial, engine="netcdf4", format="NETCDF4")
+        dataset.to_netcdf(partial, engine="netcdf4", format="NETCDF4")
     except (OSError, RuntimeError) as error:
         partial.unlink(missing_ok=True)
         raise OutputError(f"{path}: {cause_of(error)}; nothing was written") from error
@@ -32,13 +30,3 @@ def write_dataset(dataset: xr.Dataset, path: str | os.PathLike[str], *, overwrit
         partial.unlink(missing_ok=True)
         raise
     give_name(partial, path, overwrite=overwrite)
-
-
-def _writable(dataset: xr.Dataset) -> xr.Dataset:
-    """With dates of which none is known as numbers, for xarray cannot encode those; they are read as NaT all the same."""
-    for name in dataset.data_vars:
-        values = dataset[name]
-        if values.dtype.kind == "M" and np.isnat(values.values).all():
-            attributes = {**values.attrs, "units": "seconds since 2000-01-01 00:00:00", "calendar": CALENDAR}
-            dataset = dataset.assign({name: (values.dims, np.full(values.shape, np.nan), attributes)})
-    return dataset

@@ -1,6 +1,7 @@
 """The decay of catalogues: products, sources of the ballistic coefficient, edges, the file and the commands."""
 
 import logging
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from typer.testing import CliRunner
 import constellation_jax as cj
 from constellation_jax.cli import app
 from constellation_jax.inputs.catalog import Catalog
-from constellation_jax.inputs.shells import kozai_mean_motion_rev_per_day
+from constellation_jax.inputs.mean_orbits import kozai_mean_motion_rev_per_day
 from constellation_jax.outputs.whole_file import write_dataset
 from constellation_jax.studies import decay_inputs
 from constellation_jax.studies.decay import raises
@@ -185,7 +186,9 @@ def test_mistakes_are_one_line() -> None:
         cj.decay(catalog[:0])
 
 
-def test_commands(tmp_path: Path) -> None:
+def test_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # JAX runs in this process already; the name cli.decay is the command
+    monkeypatch.setattr(sys.modules["constellation_jax.cli.decay"], "configure", lambda **_: None)
     shells = tmp_path / "two.toml"
     shells.write_text(
         '[[shells]]\nname = "low"\naltitude_km = 320\ninclination_deg = 53\nplanes = 1\nsatellites_per_plane = 2\n'
