@@ -163,15 +163,12 @@ def make_decay_dataset(catalog: Catalog, times: NDArray[np.datetime64], columns:
             {PERCENTILE: (PERCENTILE, np.array(columns.percentiles), {"long_name": "percentile", "units": "percent"})}
         )
     for name in [n for n in dataset.variables if dataset[n].dtype.kind == "M"]:
-        known = dataset[name].values[~np.isnat(dataset[name].values)]
-        if name in (TIME, "epoch"):
-            dataset[name].encoding = {
-                "units": encode_times(known).units,
-                "calendar": CALENDAR,
-                "dtype": np.dtype(np.int64),
-            }
-        else:  # in the standard calendar, xarray cannot encode dates none of which is known
-            dataset[name].encoding = {"units": "seconds since 2000-01-01 00:00:00", "calendar": "proleptic_gregorian"}
+        # in the standard calendar, xarray cannot encode dates none of which is known
+        encoding = {"units": "seconds since 2000-01-01 00:00:00", "calendar": "proleptic_gregorian"}
+        if name in (TIME, "epoch") and len(dataset[name]):
+            units = encode_times(dataset[name].values).units
+            encoding = {"units": units, "calendar": CALENDAR, "dtype": np.dtype(np.int64)}
+        dataset[name].encoding = encoding
     for name in columns.arrays:
         if dataset[name].dtype.kind == "f":
             dataset[name].encoding = {"_FillValue": dataset[name].dtype.type(np.nan), "zlib": True, "complevel": 1}
