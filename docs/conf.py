@@ -21,7 +21,7 @@ from constellation_jax.inputs.deployments import known_deployments, load_deploym
 from constellation_jax.inputs.shells import known_shells, load_constellation, load_shells
 from constellation_jax.inputs.toml_tables import STATUSES
 from constellation_jax.inputs.vehicles import load_vehicles
-from constellation_jax.outputs.variables import FRAMES, STATUS_VARIABLE, VARIABLES
+from constellation_jax.outputs.variables import FRAMES, LIFETIME, STATUS_VARIABLE, VARIABLES
 from constellation_jax.physics.status import STATUS
 
 project = "constellation_jax"
@@ -53,7 +53,7 @@ def _table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
 
 def _variables_table() -> str:
     rows = []
-    for variable in VARIABLES.values():
+    for variable in (*VARIABLES.values(), LIFETIME):
         attributes = variable.attributes
         said = [str(attributes["long_name"])]
         if variable.in_frame:

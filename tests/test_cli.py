@@ -264,7 +264,7 @@ def test_no_arguments_make_the_default_run(folder: Path, propagation: Any) -> No
     assert len(called["catalog"]) > 20_000
     assert called["catalog"].source[0] == "bundled"
     assert (called["frame"], called["precision"], called["overwrite"]) == ("teme", "float32", False)
-    assert called["variables"] == ("position", "altitude", "decay")
+    assert called["variables"] == ("position", "altitude", "decay", "lifetime")
     assert len(called["times"]) == 360
     assert result.stdout.startswith("constellation.nc: ")
     assert result.stdout.endswith(" states/s), 1 failed (variable status), 3.5 MB\n")

@@ -110,7 +110,7 @@ def propagate(
     frame: Annotated[str | None, typer.Option(metavar="FRAME", help="teme, or itrs (fixed to the Earth).")] = None,
     variables: Annotated[
         list[str] | None,
-        typer.Option(metavar="GROUPS", help="position, velocity, altitude, geodetic, decay: with commas, or repeated."),
+        typer.Option(metavar="GROUPS", help="position, velocity, altitude, geodetic, decay, lifetime: with commas."),
     ] = None,
     select: Annotated[
         list[str] | None,

@@ -22,6 +22,7 @@ from constellation_jax.engine import decay
 from constellation_jax.engine.decay import Climate, Course, Fall, Track
 from constellation_jax.engine.precision import x64
 from constellation_jax.physics.atmosphere import AtmosphereTable
+from constellation_jax.physics.constants import WGS84_EQUATORIAL_RADIUS_KM
 from constellation_jax.physics.drag import NEAR_CIRCULAR_ECCENTRICITY, MeanOrbit
 
 TILE: Final = {False: 1024, True: 128}
@@ -152,6 +153,17 @@ def decay_rates(objects: Objects, weather: Climate) -> tuple[Floats, Floats]:
             rate[members] = np.asarray(found.orbit.semi_major_axis)[: len(members)]
             density[members] = np.asarray(found.density)[: len(members)]
     return rate, density
+
+
+def stays_up(objects: Objects, weather: Climate, worst_mjd: float) -> NDArray[np.bool_]:
+    """Near-circular objects that cannot come down within a climate: not even the day of its thickest atmosphere, three times as
+    thick and lasting throughout, would lower them by a fifth of a scale height.
+    """
+    e = np.hypot(objects.orbit.eccentricity_x, objects.orbit.eccentricity_y)
+    altitude = objects.orbit.semi_major_axis - WGS84_EQUATORIAL_RADIUS_KM
+    sinks = -decay_rates(objects._replace(mjd=np.full(objects.satellites, worst_mjd)), weather)[0]
+    scale_height = np.maximum(altitude - 60.0, 0.0) / 8.0  # below the true one
+    return np.asarray((e <= NEAR_CIRCULAR_ECCENTRICITY) & (3.0 * sinks * float(weather.days) < 0.2 * scale_height))
 
 
 class _Tile:

@@ -189,7 +189,7 @@ def read_run(path: str | os.PathLike[str] | None = None, *, options: Mapping[str
     Args:
         path: the run file; its relative paths are relative to it. None is `configs/runs/default.toml`; there, a
             catalogue or shells among the options replace its catalogue, its shells and its start together, since
-            these belong to each other.
+            these belong to each other, and leave its variables, as another store does.
         options: values that replace those of the file, as options of the command line do: relative paths are relative
             to the working folder, and a mistake is reported under the option's name, as "--frame".
 
@@ -204,6 +204,8 @@ def read_run(path: str | os.PathLike[str] | None = None, *, options: Mapping[str
     if path is None and not {"catalog", "shells"}.isdisjoint(options):
         for key in ("catalog", "shells", "start"):
             data.pop(key, None)
+    if path is None and not {"catalog", "shells", "store"}.isdisjoint(options):
+        data.pop("variables")
     folders = {key: file.absolute().parent for key in data if key not in options}
     merged = data | options
     try:

@@ -25,6 +25,7 @@ from constellation_jax.inputs.catalog import NO_NORAD_ID, Catalog
 from constellation_jax.outputs.variables import (
     DIMENSIONS,
     FRAMES,
+    LIFETIME,
     SATELLITE,
     STATUS_VARIABLE,
     TIME,
@@ -99,6 +100,11 @@ def make_dataset(
         if name != STATUS_VARIABLE:
             dataset[name].encoding = {"dtype": np.dtype(dtype), "_FillValue": np.dtype(dtype).type(np.nan)}
     return dataset
+
+
+def lifetime_attributes(comment: str) -> dict[str, Any]:
+    """Attributes of the lifetime of each object, with what is said on how it was computed."""
+    return {**LIFETIME.attributes, "comment": f"{LIFETIME.attributes['comment']}. {comment}"}
 
 
 class Coordinate(NamedTuple):

@@ -21,7 +21,7 @@ from constellation_jax.outputs.dataset import (
     satellite_coordinates,
     time_attributes,
 )
-from constellation_jax.outputs.variables import DIMENSIONS, SATELLITE, TIME
+from constellation_jax.outputs.variables import DIMENSIONS, LIFETIME, SATELLITE, TIME
 
 DECAY_STATUS: Final = ("reenters", "stays_in_orbit", "below_120_km_at_start")
 RULES: Final = {"meets_five_year_rule": 5.0, "meets_25_year_rule": 25.0}
@@ -33,9 +33,7 @@ _COMPUTED: Final = {"coverage_content_type": "modelResult"}
 _HEIGHT: Final = (
     "radius minus 6378.137 km, from the mean elements (Brouwer, WGS-72); NaN before the start and after re-entry"
 )
-_LIFETIME: Final = (
-    "from the start of the object until its mean altitude, or its perigee, is 120 km; NaN where beyond the span"
-)
+_LIFETIME: Final = LIFETIME.attributes["comment"]
 _TABLE: Final[dict[str, tuple[tuple[str, ...], dict[str, Any]]]] = {
     "altitude": (
         DIMENSIONS,
@@ -48,7 +46,7 @@ _TABLE: Final[dict[str, tuple[tuple[str, ...], dict[str, Any]]]] = {
         {"long_name": "rate of the mean altitude", "units": "km day-1", "comment": "negative when the orbit sinks"},
     ),
     "density": (DIMENSIONS, {"long_name": "mean density of the atmosphere over a revolution", "units": "kg m-3"}),
-    "lifetime": ((SATELLITE,), {"long_name": "orbital lifetime", "units": "day", "comment": _LIFETIME}),
+    "lifetime": ((SATELLITE,), dict(LIFETIME.attributes)),
     "reentry_date": ((SATELLITE,), {"long_name": "date of re-entry, UTC", "comment": "NaT where beyond the span"}),
     "lifetime_percentile": (
         (PERCENTILE, SATELLITE),
@@ -164,7 +162,7 @@ def make_decay_dataset(catalog: Catalog, times: NDArray[np.datetime64], columns:
         )
     for name in [n for n in dataset.variables if dataset[n].dtype.kind == "M"]:
         # in the standard calendar, xarray cannot encode dates none of which is known
-        encoding = {"units": "seconds since 2000-01-01 00:00:00", "calendar": "proleptic_gregorian"}
+        encoding: dict[str, Any] = {"units": "seconds since 2000-01-01 00:00:00", "calendar": "proleptic_gregorian"}
         if name in (TIME, "epoch") and len(dataset[name]):
             units = encode_times(dataset[name].values).units
             encoding = {"units": units, "calendar": CALENDAR, "dtype": np.dtype(np.int64)}

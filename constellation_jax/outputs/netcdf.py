@@ -41,10 +41,19 @@ from constellation_jax.outputs.dataset import (
     coverage_attributes,
     encode_times,
     header_attributes,
+    lifetime_attributes,
     time_attributes,
 )
 from constellation_jax.outputs.partial_file import CHUNK_CACHE_BYTES, CHUNK_INDEX_BYTES, HEADER_BYTES, PartialFile
-from constellation_jax.outputs.variables import DIMENSIONS, STATUS_VARIABLE, TIME, VARIABLES, check_frame
+from constellation_jax.outputs.variables import (
+    DIMENSIONS,
+    LIFETIME,
+    SATELLITE,
+    STATUS_VARIABLE,
+    TIME,
+    VARIABLES,
+    check_frame,
+)
 
 
 class NetCDFWriter(PartialFile):
@@ -135,6 +144,23 @@ class NetCDFWriter(PartialFile):
         self._append(start + steps, self._block_bytes(start, start + steps), lambda: self._put(start, block))
         self._extremes.update(block)
 
+    def write_lifetimes(self, lifetime: ArrayLike, comment: str) -> None:
+        """Adds the lifetime of each object, days, NaN where not known; `comment` says how it was computed.
+
+        Raises:
+            OutputError: it could not be stored.
+        """
+        dataset = self._opened()
+
+        def put() -> None:
+            variable = dataset.createVariable(
+                LIFETIME.name, "f8", (SATELLITE,), zlib=True, complevel=1, fill_value=np.nan
+            )
+            variable.setncatts(lifetime_attributes(comment) | {"coordinates": " ".join(self._coordinates)})
+            variable[:] = np.asarray(lifetime)
+
+        self._append(self._written, HEADER_BYTES + 8 * len(self._catalog), put)
+
     def _create(self, dataset: netCDF4.Dataset) -> None:
         # Fill values stay on: they cost nothing for whole chunks, and what a killed run has not stored reads as NaN,
         # not as noise.
@@ -144,7 +170,7 @@ class NetCDFWriter(PartialFile):
         self._encoded = encode_times(self._times)
         time = dataset.createVariable(TIME, "i8", (TIME,), chunksizes=(min(len(self._times), _TIME_CHUNK),))
         time.setncatts({**time_attributes(), "units": self._encoded.units, "calendar": CALENDAR})
-        coordinates = self._put_satellites(dataset)
+        self._coordinates = self._put_satellites(dataset)
         for name in self._names:
             is_status = name == STATUS_VARIABLE
             variable = dataset.createVariable(
@@ -160,7 +186,7 @@ class NetCDFWriter(PartialFile):
             )
             attributes = VARIABLES[name].attributes_in(self._frame)
             if name not in SUB_SATELLITE:
-                attributes["coordinates"] = " ".join(coordinates + [c for c in SUB_SATELLITE if c in self._names])
+                attributes["coordinates"] = " ".join(self._coordinates + [c for c in SUB_SATELLITE if c in self._names])
             variable.setncatts(attributes)
 
     def _put(self, start: int, block: Mapping[str, NDArray[Any]]) -> None:

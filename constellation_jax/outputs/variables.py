@@ -58,10 +58,10 @@ class Variable:
 
 
 def resolve_groups(names: str | Iterable[str]) -> tuple[str, ...]:
-    """The variables of some groups, in the order of the table, `status` (always there) last.
+    """The variables (time, satellite) of some groups, in the order of the table, `status` (always there) last.
 
     Args:
-        names: groups: position, velocity, altitude, geodetic, decay, status; one name or several.
+        names: groups: position, velocity, altitude, geodetic, decay, status, lifetime (which has none); one name or several.
 
     Raises:
         InputError: a name that is no group.
@@ -168,5 +168,19 @@ _TABLE: Final = (
 
 VARIABLES: Final[dict[str, Variable]] = {v.name: v for v in _TABLE}
 """Every output variable by its name, in the order in which they are written."""
-GROUPS: Final[tuple[str, ...]] = tuple(dict.fromkeys(v.group for v in _TABLE))
+LIFETIME: Final = Variable(
+    "lifetime",
+    "lifetime",
+    {
+        "long_name": "orbital lifetime",
+        "units": "day",
+        "comment": (
+            "from the epoch until the mean altitude, or the perigee, is 120 km, by drag alone; NaN where beyond the span of the "
+            "computation"
+        ),
+        **_COMPUTED,
+    },
+)
+"""One value for each object."""
+GROUPS: Final[tuple[str, ...]] = (*dict.fromkeys(v.group for v in _TABLE), LIFETIME.group)
 """The names that users choose from."""

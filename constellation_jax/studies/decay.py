@@ -10,7 +10,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from constellation_jax.engine.decay import REENTRY_ALTITUDE_KM
-from constellation_jax.engine.decay_runs import Decay, Floats, Objects, Progress, run
+from constellation_jax.engine.decay_runs import Decay, Floats, Objects, Progress, run, stays_up
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.catalog import NO_NORAD_ID, Catalog
 from constellation_jax.inputs.space_weather import Source
@@ -29,6 +29,7 @@ from constellation_jax.studies.decay_inputs import (
 )
 
 YEAR_DAYS: Final = 365.25
+LIFETIME_YEARS: Final = 25.0
 PERCENTILES: Final = (5.0, 50.0, 95.0)
 _OUTPUT_TIMES = 300
 _LONGEST_YEARS = 200.0
@@ -155,24 +156,42 @@ def decay(
 def lifetimes(
     catalog: Catalog,
     *,
-    years: float = 25.0,
+    years: float = LIFETIME_YEARS,
     ballistic_coefficient: ArrayLike | None = None,
     solar: str = "median",
     space_weather: Source | None = None,
 ) -> Floats:
-    """Lifetime of every object from its epoch in days, inf where longer than the span: `decay` without its products."""
+    """Lifetime of every object from its epoch in days, inf where longer than the span: `decay` without its products.
+
+    Args:
+        catalog, years, ballistic_coefficient, solar, space_weather: as for `decay`.
+
+    Returns:
+        Shape (satellites,); 0 for what is below 120 km already.
+
+    Raises:
+        InputError: as `decay`.
+    """
     if not len(catalog):
         raise InputError("catalogue: no objects; there is nothing to decay")
     weather = weather_of(space_weather, solar)
     objects = objects_of(catalog, ballistic_coefficients(catalog, ballistic_coefficient, weather).coefficient)
-    alive = np.flatnonzero(_perigee(catalog) > REENTRY_ALTITUDE_KM)
     first, step = float(np.floor(objects.mjd.min())), step_days(years)
     end = float(objects.mjd.max()) + years * YEAR_DAYS
-    result = np.zeros(len(catalog))
-    if len(alive):
-        found = run(objects.take(alive), climates(weather, first, end, step)[0]).lifetime_days
-        result[alive] = np.where(found <= years * YEAR_DAYS, found, np.inf)
+    above = _perigee(catalog) > REENTRY_ALTITUDE_KM
+    result = np.where(above, np.inf, 0.0)
+    climate = climates(weather, first, end, step)[0]
+    sinking = np.flatnonzero(above & ~stays_up(objects, climate, _most_active(weather, first, end, step)))
+    if len(sinking):
+        found = run(objects.take(sinking), climate).lifetime_days
+        result[sinking] = np.where(found <= years * YEAR_DAYS, found, np.inf)
     return result
+
+
+def _most_active(weather: SpaceWeather, first: float, end: float, step: float) -> float:
+    """Modified Julian Date at which the Sun heats the atmosphere most, by the mean of 81 days."""
+    found = weather.sampled(first, end, step)
+    return float(found.mjd[np.argmax(found.f107a)])
 
 
 def raises(catalog: Catalog) -> NDArray[np.bool_]:

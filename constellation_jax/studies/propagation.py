@@ -19,9 +19,9 @@ from constellation_jax.inputs.catalog import Catalog
 from constellation_jax.inputs.earth_orientation import load_earth_orientation
 from constellation_jax.inputs.times import as_times, to_day_fraction
 from constellation_jax.inputs.toml_lines import suggest
-from constellation_jax.outputs.dataset import make_dataset
+from constellation_jax.outputs.dataset import lifetime_attributes, make_dataset
 from constellation_jax.outputs.netcdf import NetCDFWriter
-from constellation_jax.outputs.variables import STATUS_VARIABLE, check_frame, resolve_groups
+from constellation_jax.outputs.variables import LIFETIME, SATELLITE, STATUS_VARIABLE, check_frame, resolve_groups
 from constellation_jax.physics.constants import SECONDS_PER_DAY
 from constellation_jax.studies.runs import Progress, RunReport, Stopwatch, counted, in_blocks
 
@@ -67,7 +67,8 @@ def propagate(
         precision: "float64", or "float32": a float32 kernel about float64 anchors, within metres of float64. Deep-space orbits run
             in float64 all the same and are rounded.
         variables: groups: position (x y z), velocity (vx vy vz), altitude, geodetic (latitude, longitude), decay (mean_altitude,
-            decay_rate). The status always comes along.
+            decay_rate), and lifetime, one value for each object: see `lifetimes`, whose defaults it has. The status always
+            comes along.
         dense: whether states may be interpolated between Chebyshev nodes, which is done where it is quicker: at steps of a few
             seconds, and not for geodetic variables. The attribute `interpolation` says what was done.
         tolerance_m: largest error in position that interpolation may add, m; None: 0.001 with float64, 0.1 with float32.
@@ -95,6 +96,9 @@ def propagate(
         arrays = {name: values[back] for name, values in arrays.items()}
     dataset = make_dataset(catalog, instants, arrays, frame=frame, dtype=precision, precision=precision)
     dataset.attrs["interpolation"] = engine.method
+    if _wants_lifetime(variables):
+        found, comment = _lifetimes(catalog)
+        dataset[LIFETIME.name] = (SATELLITE, found, lifetime_attributes(comment))
     return dataset
 
 
@@ -163,6 +167,8 @@ def propagate_to(
             lambda start, stop, part: writer.write(start, part),
             clock,
         )
+        if _wants_lifetime(variables):
+            writer.write_lifetimes(*clock("compute", _lifetimes, catalog))
     return PropagationReport(
         path=Path(path),
         satellites=len(catalog),
@@ -197,6 +203,19 @@ def _check(
     if device is not None:
         _check_device(device)
     return resolve_groups(variables)
+
+
+def _wants_lifetime(variables: str | Iterable[str]) -> bool:
+    return LIFETIME.group in ([variables] if isinstance(variables, str) else variables)
+
+
+def _lifetimes(catalog: Catalog) -> tuple[NDArray[np.float64], str]:
+    """Lifetimes in days, NaN beyond their span, and what they were computed with."""
+    from constellation_jax.studies.decay import LIFETIME_YEARS, lifetimes
+
+    days = lifetimes(catalog)
+    comment = f"Span of {LIFETIME_YEARS:g} years, NRLMSISE-00, median forecast of the Sun, no manoeuvres"
+    return np.where(np.isfinite(days), days, np.nan), comment
 
 
 def _check_device(device: str) -> None:

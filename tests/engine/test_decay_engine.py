@@ -10,6 +10,7 @@ import pytest
 
 from constellation_jax.engine import decay
 from constellation_jax.engine.decay import Climate
+from constellation_jax.engine.decay_runs import Objects, run, stays_up
 from constellation_jax.inputs.atmosphere_table import load_atmosphere
 from constellation_jax.physics import drag
 from constellation_jax.physics.constants import WGS84_EQUATORIAL_RADIUS_KM as RADIUS
@@ -45,6 +46,20 @@ def lifetimes(weather: Climate, orbit: drag.MeanOrbit, b=0.01):
     zero = jnp.zeros(len(orbit.raan))
     days, reentered = decay.lifetime(weather, orbit, zero, zero + b, zero)
     return np.where(reentered, days, np.nan)
+
+
+def test_what_is_said_to_stay_up_does() -> None:
+    altitude = np.arange(200.0, 1400.0, 25.0)
+    weather = constant_climate(140.0, 15.0, 25.0, 10.0)
+    zero = np.zeros(len(altitude))
+    objects = Objects(
+        jax.tree.map(np.asarray, orbits(altitude)), zero + MJD_2020, np.geomspace(0.003, 0.1, len(altitude)), zero
+    )
+    stays = stays_up(objects, weather, MJD_2020)
+    falls = np.isfinite(run(objects, weather).lifetime_days)
+    assert falls.any()
+    assert not (stays & falls).any()
+    assert stays[altitude > 1000.0].all()  # else nothing is saved
 
 
 @pytest.mark.parametrize(("f107", "ap"), GRID)

@@ -50,9 +50,9 @@ def test_the_default_run_is_the_bundled_population_and_three_constellations() ->
     assert run.start == np.datetime64("2025-06-24")
     assert run.duration == 360 * MINUTE
     assert run.step == MINUTE
-    assert (run.frame, run.variables) == ("teme", ("position", "altitude", "decay"))
+    assert (run.frame, run.variables) == ("teme", ("position", "altitude", "decay", "lifetime"))
     assert run.output == Path("constellation.nc")
-    values = dict(run) | {"catalog": (), "shells": (), "start": None}
+    values = dict(run) | {"catalog": (), "shells": (), "start": None, "variables": run.variables[:3]}
     assert values == dict(RunConfig()), "the defaults of the keys are those that the default run shows"
 
 

@@ -8,7 +8,7 @@ from constellation_jax.physics.status import STATUS
 
 
 def test_groups_are_those_that_users_name():
-    assert GROUPS == ("position", "velocity", "altitude", "geodetic", "decay", "status")
+    assert GROUPS == ("position", "velocity", "altitude", "geodetic", "decay", "status", "lifetime")
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,20 @@ def test_file_equals_memory(some: cj.Catalog, tmp_path: Path) -> None:
         assert not (tmp_path / f"{frame}.nc.partial").exists()
 
 
+def test_lifetimes_come_with_the_states_when_asked_for(some: cj.Catalog, tmp_path: Path) -> None:
+    groups = ("altitude", "lifetime")
+    memory = cj.propagate(some, TIMES, variables=groups)
+    assert set(memory.data_vars) == {"altitude", "status", "lifetime"}
+    assert memory.lifetime.dims == ("satellite",)
+    expected = cj.lifetimes(some)
+    np.testing.assert_array_equal(memory.lifetime.fillna(np.inf), expected)
+    assert np.isfinite(expected).any()
+    assert np.isinf(expected).any()
+    cj.propagate_to(tmp_path / "life.nc", some, TIMES, variables=groups, precision="float64", dtype="float64")
+    with xr.open_dataset(tmp_path / "life.nc") as file:
+        xr.testing.assert_identical(file.load().assign_attrs(SAME), memory.assign_attrs(SAME))
+
+
 def test_blocks_of_a_file_join_without_a_seam(
     some: cj.Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
