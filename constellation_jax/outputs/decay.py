@@ -86,6 +86,15 @@ _TABLE: Final[dict[str, tuple[tuple[str, ...], dict[str, Any]]]] = {
             "comment": "by element sets: a drag term or derivative of the mean motion below zero, or a higher later set",
         },
     ),
+    "luni_solar": (
+        (SATELLITE,),
+        {
+            "long_name": "whether the Moon and the Sun, which are left out, matter as much as drag",
+            "flag_values": np.array([0, 1], np.int8),
+            "flag_meanings": "no yes_do_not_trust_the_lifetime",
+            "comment": "by an apogee above 8000 km",
+        },
+    ),
     "decay_status": (
         (SATELLITE,),
         {

@@ -7,6 +7,7 @@ one pass. The B includes the error of the atmosphere during the span.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -100,7 +101,7 @@ def _path(objects: Objects) -> _Path | None:
     return _Path(middle, gap[before] / count[before], before + 1)
 
 
-def _rates(paths: list[_Path], weather: SpaceWeather):  # type: ignore[no-untyped-def]
+def _rates(paths: list[_Path], weather: SpaceWeather) -> Iterator[Floats]:
     """Decay rates at B = 1 along each path, all in one pass over a daily climate for every 2,000 days."""
     if not paths:
         return iter(())

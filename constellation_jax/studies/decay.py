@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -27,10 +27,13 @@ from constellation_jax.studies.decay_inputs import (
     weather_of,
     weather_said,
 )
+from constellation_jax.studies.decay_spread import spread_of
 
 YEAR_DAYS: Final = 365.25
 LIFETIME_YEARS: Final = 25.0
 PERCENTILES: Final = (5.0, 50.0, 95.0)
+LUNI_SOLAR_APOGEE_KM: Final = 8000.0
+"""With a higher apogee, the Moon and the Sun move the perigee by as much as drag does."""
 _OUTPUT_TIMES = 300
 _LONGEST_YEARS = 200.0
 _LOGGER = logging.getLogger("constellation_jax")
@@ -93,18 +96,11 @@ def decay(
         given = given[keep] if given is not None and given.ndim else given
     b = ballistic_coefficients(catalog, given, weather, strict=strict)
     objects = objects_of(catalog, b.coefficient, None if start is None else _mjd(start))
-
-    first = float(np.floor(objects.mjd.min())) if objects.satellites else float(_mjd(start or "2026-01-01"))
-    stop = (float(objects.mjd.max()) if objects.satellites else first) + years * YEAR_DAYS
-    step = step_days(years)
-    every = max(1, round((stop - first) / _OUTPUT_TIMES / step))
+    span = _span(objects, years, _mjd(start or "2026-01-01"))
     alive = np.flatnonzero(_perigee(catalog) > REENTRY_ALTITUDE_KM)
-    steps = int(np.ceil((stop - first) / (step * every))) * every
-    end = first + steps * step
-    found = _full(_run(objects, alive, weather, first, end, step, every, progress), alive, objects.satellites)
+    found = _full(_run(objects, alive, weather, span, progress), alive, objects.satellites)
     lifetime = np.where(found.lifetime_days <= years * YEAR_DAYS, found.lifetime_days, np.inf)
     lifetime[_perigee(catalog) <= REENTRY_ALTITUDE_KM] = 0.0
-
     a, e = found.tracks["semi_major_axis"], found.tracks["eccentricity"]
     radius = np.float32(WGS84_EQUATORIAL_RADIUS_KM)
     arrays: dict[str, NDArray[Any]] = {
@@ -117,39 +113,26 @@ def decay(
         "ballistic_coefficient": b.coefficient,
         "ballistic_coefficient_source": b.source,
         "manoeuvres": raised.astype(np.int8),
+        "luni_solar": (_apogee(catalog) > LUNI_SOLAR_APOGEE_KM).astype(np.int8),
         "decay_status": np.where(lifetime == 0.0, 2, np.isinf(lifetime)).astype(np.int8),
     }
     for name, limit in RULES.items():
         arrays[name] = np.where(lifetime <= limit * YEAR_DAYS, 1, -1 if years < limit else 0).astype(np.int8)
-    spread = len(alive) > 0 and solar == "median"
-    members = ensemble if predicted(weather) and spread else 0
-    if spread:
-        from constellation_jax.studies.decay_spread import spread_of
-
-        percentiles, other = spread_of(
-            objects.take(alive), lifetime[alive], weather, first, end, members=members, seed=seed, levels=PERCENTILES
-        )
-        limit = years * YEAR_DAYS
-        arrays["lifetime_nrlmsis21"] = _within(_placed(other, alive, lifetime), limit)
-        if members:
-            arrays |= _ends(
-                "lifetime_percentile",
-                "reentry_date_percentile",
-                np.where((p := _placed(percentiles, alive, lifetime)) <= limit, p, np.inf),
-                objects.mjd,
-            )
+    members = ensemble if solar == "median" and predicted(weather) and len(alive) else 0
+    if solar == "median" and len(alive):
+        arrays |= _spread(objects, alive, lifetime, weather, span, years, members, seed)
     shells, summary = _by_shell(catalog, lifetime, raised, years)
     attributes = {
         "summary": f"Altitude of {len(catalog)} objects over {years:g} years, without manoeuvres, to re-entry at 120 km.",
         "atmosphere": "NRLMSISE-00, orbit means",
-        "space_weather": weather_said(weather, end),
+        "space_weather": weather_said(weather, span.end),
         "solar_scenario": solar,
         "years": float(years),
-        "step_days": step,
+        "step_days": span.step,
         "ensemble_members": members,
         "seed": seed,
     }
-    times = _dates(first + np.arange(steps // every + 1) * step * every)
+    times = _dates(span.first + np.arange(span.rows) * span.step * span.every)
     return make_decay_dataset(catalog, times, Columns(arrays | summary, shells, PERCENTILES, attributes))
 
 
@@ -210,21 +193,69 @@ def raises(catalog: Catalog) -> NDArray[np.bool_]:
     return np.asarray(found & ~catalog.is_deep_space & ~catalog.synthetic)
 
 
+class _Span(NamedTuple):
+    """The calendar of a decay."""
+
+    first: float
+    end: float
+    """Modified Julian Dates."""
+    step: float
+    """Days."""
+    every: int
+    """So many steps lie between two rows of the dataset."""
+
+    @property
+    def rows(self) -> int:
+        return round((self.end - self.first) / (self.step * self.every)) + 1
+
+
+def _span(objects: Objects, years: float, otherwise: float) -> _Span:
+    """From the first epoch (or another date, where there is no object) to so many years after the last."""
+    first = float(np.floor(objects.mjd.min())) if objects.satellites else otherwise
+    last = float(objects.mjd.max()) if objects.satellites else otherwise
+    days, step = last + years * YEAR_DAYS - first, step_days(years)
+    every = max(1, round(days / _OUTPUT_TIMES / step))
+    return _Span(first, first + np.ceil(days / (step * every)) * step * every, step, every)
+
+
 def _run(
-    objects: Objects,
-    alive: NDArray[np.intp],
-    weather: SpaceWeather,
-    first: float,
-    end: float,
-    step: float,
-    every: int,
-    progress: Progress | None,
+    objects: Objects, alive: NDArray[np.intp], weather: SpaceWeather, span: _Span, progress: Progress | None
 ) -> Decay:
     if not len(alive):
-        rows = round((end - first) / (step * every)) + 1
         names = ("semi_major_axis", "eccentricity", "decay_rate", "density")
-        return Decay(np.empty(0), {name: np.empty((rows, 0), np.float32) for name in names})
-    return run(objects.take(alive), climates(weather, first, end, step)[0], keep=every, progress=progress)
+        return Decay(np.empty(0), {name: np.empty((span.rows, 0), np.float32) for name in names})
+    climate = climates(weather, span.first, span.end, span.step)[0]
+    return run(objects.take(alive), climate, keep=span.every, progress=progress)
+
+
+def _spread(
+    objects: Objects,
+    alive: NDArray[np.intp],
+    lifetime: Floats,
+    weather: SpaceWeather,
+    span: _Span,
+    years: float,
+    members: int,
+    seed: int,
+) -> dict[str, NDArray[Any]]:
+    """Lifetimes in another atmosphere, and percentiles over an ensemble of solar activity."""
+    percentiles, other = spread_of(
+        objects.take(alive),
+        lifetime[alive],
+        weather,
+        span.first,
+        span.end,
+        members=members,
+        seed=seed,
+        levels=PERCENTILES,
+    )
+    limit = years * YEAR_DAYS
+    arrays: dict[str, NDArray[Any]] = {"lifetime_nrlmsis21": _within(_placed(other, alive, lifetime), limit)}
+    if members:
+        placed = _placed(percentiles, alive, lifetime)
+        within = np.where(placed <= limit, placed, np.inf)
+        arrays |= _ends("lifetime_percentile", "reentry_date_percentile", within, objects.mjd)
+    return arrays
 
 
 def _full(found: Decay, alive: NDArray[np.intp], n: int) -> Decay:
@@ -286,6 +317,11 @@ def _by_shell(
 def _perigee(catalog: Catalog) -> Floats:
     a = catalog.mean_altitude_km + WGS84_EQUATORIAL_RADIUS_KM
     return np.asarray(a * (1.0 - catalog.eccentricity) - WGS84_EQUATORIAL_RADIUS_KM)
+
+
+def _apogee(catalog: Catalog) -> Floats:
+    a = catalog.mean_altitude_km + WGS84_EQUATORIAL_RADIUS_KM
+    return np.asarray(a * (1.0 + catalog.eccentricity) - WGS84_EQUATORIAL_RADIUS_KM)
 
 
 def _mjd(time: Time) -> float:
