@@ -52,6 +52,7 @@ def test_lifetimes_dates_and_tracks_agree(dataset: xr.Dataset) -> None:
     assert np.isnan(dataset.lifetime[2])
     assert np.isnat(dataset.reentry_date[2])
     assert dataset.decay_status.values.tolist() == [0, 0, 1]
+    assert not dataset.luni_solar.any()
     days = (dataset.reentry_date[:2] - dataset.epoch[:2]) / np.timedelta64(1, "s") / 86400.0
     np.testing.assert_allclose(days, dataset.lifetime[:2], atol=1.5e-5)  # dates are whole seconds
     for k in range(2):
@@ -105,6 +106,18 @@ def test_the_file_holds_the_dataset(dataset: xr.Dataset, tmp_path: Path) -> None
     write_dataset(nothing, tmp_path / "decay.nc", overwrite=True)
     with xr.open_dataset(tmp_path / "decay.nc") as read:
         assert np.isnat(read.reentry_date).all()
+
+
+def test_a_transfer_orbit_sinks_at_its_apogee_and_is_marked() -> None:
+    a = 6378.137 + np.array([0.5 * (200.0 + 20000.0)])  # perigee at 200 km, apogee at 20,000
+    e = 1.0 - (6378.137 + 200.0) / a
+    found = cj.decay(
+        satellites(a - 6378.137, eccentricity=e, mean_motion_rev_per_day=86400.0 / (2 * np.pi * np.sqrt(a**3 / 398600.8))),
+        years=1.0, ballistic_coefficient=0.01, space_weather=CONSTANT,
+    )  # fmt: skip
+    assert found.luni_solar.values.tolist() == [1]
+    known = found.isel(satellite=0).dropna("time", subset=["apogee"])
+    assert float(known.apogee[0] - known.apogee[-1]) > 20 * abs(float(known.perigee[0] - known.perigee[-1])) > 0.0
 
 
 def test_lifetimes_is_the_quick_way(dataset: xr.Dataset) -> None:
