@@ -46,7 +46,7 @@ def launch_mass_kg(
     Reference: Tsiolkovsky's rocket equation.
     """
     delta_v = raising_delta_v(injection_altitude_km, altitude_km)
-    return mass_kg * jnp.exp(delta_v / (jnp.asarray(specific_impulse_s) * STANDARD_GRAVITY))
+    return jnp.asarray(mass_kg) * jnp.exp(delta_v / (jnp.asarray(specific_impulse_s) * STANDARD_GRAVITY))
 
 
 def launches_needed(
@@ -64,7 +64,7 @@ def launches_needed(
     """
     by_mass = jnp.asarray(mass_kg) / payload_kg
     by_room = 1.0 / jnp.asarray(most_satellites, by_mass.dtype)
-    return satellites * jnp.maximum(by_mass, by_room)
+    return jnp.asarray(satellites) * jnp.maximum(by_mass, by_room)
 
 
 def replacements_per_year(
@@ -91,7 +91,8 @@ def replacements_per_year(
     small = jnp.abs(x) < 1e-3
     away = jnp.where(small, 1.0, x)
     served = jnp.where(small, 1.0 - x * (0.5 - x * (1.0 / 6.0 - x * (1.0 / 24.0))), -jnp.expm1(-away) / away)
-    return satellites / (design_life_years * served * (1.0 - jnp.asarray(lost_before_service)))
+    served_years = jnp.asarray(design_life_years) * served
+    return jnp.asarray(satellites) / (served_years * (1.0 - jnp.asarray(lost_before_service)))
 
 
 class Launcher(NamedTuple):

@@ -80,8 +80,9 @@ def cosines_through(values: NDArray[Any], axis: int) -> NDArray[np.float64]:
     """
     n = values.shape[axis]
     matrix = np.cos(np.outer(np.arange(n) * (np.pi / (n - 1)), np.arange(n)))
-    first = np.moveaxis(np.asarray(values, np.float64), axis, 0)
-    return np.moveaxis(np.linalg.solve(matrix, first.reshape(n, -1)).reshape(first.shape), 0, axis)
+    first = np.moveaxis(values, axis, 0)
+    series: Any = np.linalg.solve(matrix, first.reshape(n, -1)).reshape(first.shape)
+    return np.moveaxis(series, 0, axis)
 
 
 def rate_table(ln_values: NDArray[Any]) -> NDArray[np.float64]:

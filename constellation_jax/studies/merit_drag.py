@@ -129,7 +129,8 @@ def mjd_of(time: Time) -> float:
 
 def middles(climate: Climate, span_days: float, step_days: float) -> Floats:
     """Middles of the whole steps of a span, at least one: Modified Julian Dates."""
-    return float(climate.first_mjd) + (np.arange(max(int(span_days / step_days), 1)) + 0.5) * step_days
+    steps = max(int(span_days / step_days), 1)
+    return np.asarray(float(climate.first_mjd) + (np.arange(steps) + 0.5) * step_days)
 
 
 def rates_on_station(climate: Climate, orbit: MeanOrbit, ballistic: Floats, mjd: Floats) -> Floats:
