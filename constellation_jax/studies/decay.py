@@ -17,7 +17,7 @@ from constellation_jax.inputs.space_weather import Source
 from constellation_jax.inputs.space_weather_series import SpaceWeather
 from constellation_jax.inputs.times import MJD_1970, Time, parse_time, to_day_fraction
 from constellation_jax.outputs.decay import RULES, Columns, make_decay_dataset
-from constellation_jax.physics.constants import WGS84_EQUATORIAL_RADIUS_KM
+from constellation_jax.physics.constants import WGS84_EQUATORIAL_RADIUS_KM, YEAR_DAYS
 from constellation_jax.studies.decay_inputs import (
     ballistic_coefficients,
     climates,
@@ -29,7 +29,6 @@ from constellation_jax.studies.decay_inputs import (
 )
 from constellation_jax.studies.decay_spread import spread_of
 
-YEAR_DAYS: Final = 365.25
 LIFETIME_YEARS: Final = 25.0
 PERCENTILES: Final = (5.0, 50.0, 95.0)
 LUNI_SOLAR_APOGEE_KM: Final = 8000.0
