@@ -77,7 +77,7 @@ def test_files_without_a_demand(tmp_path: Path, text: str, message: str) -> None
 
 
 def test_words_that_mean_nothing() -> None:
-    with pytest.raises(cj.InputError, match="did you mean|population"):
+    with pytest.raises(cj.InputError, match="population"):
         cj.demand("populaton")
     with pytest.raises(cj.InputError, match="no such file"):
         cj.demand("nowhere.csv")

@@ -46,7 +46,7 @@ def test_costs_by_hand() -> None:
 
 
 def test_replacement_against_a_draw() -> None:
-    """Twenty thousand places over 400 years, each satellite gone at its failure or after 7 years: to 0.5 %, four standard errors."""
+    """Each satellite gone at its failure or after 7 years, 400,000 drawn: to 0.5 %, seven standard errors."""
     rng = np.random.default_rng(2)
     served = np.minimum(rng.exponential(1.0 / 0.08, 400_000), 7.0)
     found = float(cj.replacements_per_year(1000.0, 7.0, 0.08))
@@ -57,6 +57,7 @@ def test_derivatives_against_differences() -> None:
     rng = np.random.default_rng(3)
     launcher = cj.Launcher(17_500.0)
 
+    @jax.jit
     def total(v):
         cost = cj.shell_cost(
             launcher,
@@ -71,16 +72,15 @@ def test_derivatives_against_differences() -> None:
         return jnp.stack([jnp.log(v) for v in cost])
 
     low, high = np.array([250, 5, 5, 100, 800, 3, 0.0005]), np.array([1500, 60, 60, 1500, 3000, 12, 0.1])
+    slopes = jax.jit(jax.jacfwd(total))
     for v in [*rng.uniform(low, high, (20, 7)), np.array([300.0, 10, 10, 500, 1500, 5, 1e-9])]:
-        found = jax.jacfwd(total)(jnp.asarray(v))
+        found = slopes(jnp.asarray(v))
         step = 1e-4 * np.maximum(np.abs(v), 1e-2)
         for k in range(7):
             e = np.eye(7)[k] * step[k]
             expected = (np.asarray(total(v + e)) - np.asarray(total(v - e))) / (2.0 * step[k])
-            np.testing.assert_allclose(
-                found[:, k] * step[k], expected * step[k], atol=1e-6 * step[k] / step.min() * 1e-3
-            )
-    assert np.isfinite(jax.jacfwd(total)(jnp.array([300.0, 10, 10, 500, 1500, 5, 0.0]))).all()
+            np.testing.assert_allclose(found[:, k], expected, rtol=2e-6, atol=1e-8)
+    assert np.isfinite(slopes(jnp.array([300.0, 10, 10, 500, 1500, 5, 0.0]))).all()
 
 
 def test_vehicles_of_the_list() -> None:

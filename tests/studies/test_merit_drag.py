@@ -111,7 +111,7 @@ def of_engine(solar: str, h: np.ndarray, i: np.ndarray, b: np.ndarray) -> np.nda
 
 @pytest.mark.slow
 def test_lifetimes_are_those_of_the_engine() -> None:
-    """Two thousand satellites between the knots. The table's own error grows where a rising Sun brings many altitudes down at once."""
+    """A thousand satellites and two Suns. The error grows where a rising Sun brings many altitudes down at once."""
     table = cj.lifetime_table(start="2027-01-01", solar=["low", "high"])
     rng = np.random.default_rng(8)
     h, i = rng.uniform(160.0, 650.0, 1000), np.rad2deg(np.arccos(rng.uniform(-1.0, 1.0, 1000)))
