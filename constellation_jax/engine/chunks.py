@@ -74,12 +74,12 @@ class Chunk:
         return float(self.minutes[-1])
 
 
-def cut(grid: Grid, start: int, stop: int, longest: float = np.inf) -> list[Chunk]:
-    """Instants start:stop in chunks of at most `CHUNK` instants that span at most `longest` minutes."""
+def cut(grid: Grid, start: int, stop: int, longest: float = np.inf, most: int = CHUNK) -> list[Chunk]:
+    """Instants start:stop in chunks of at most `most` instants that span at most `longest` minutes."""
     chunks = []
     first = start
     while first < stop:
-        last = min(first + CHUNK, stop)
+        last = min(first + most, stop)
         minutes = grid.minutes_since(grid.day[first], grid.fraction[first], slice(first, last))
         last = first + int(np.searchsorted(minutes, longest, side="right"))
         middle = 0.5 * minutes[last - first - 1]

@@ -22,8 +22,8 @@ _OUTPUTS = Outputs(_LAST[3], _LAST[2])
 _INSTANTS = Instants(*[_REPLICATED] * 5)
 
 _SPECS: dict[Any, tuple[tuple[Any, ...], Any, tuple[int, ...]]] = {
-    tiles.fill_near: ((_LAST[2], _INSTANTS, _OUTPUTS), _OUTPUTS, (2,)),
-    tiles.fill_deep: ((_LAST[2], _INSTANTS, _OUTPUTS), _OUTPUTS, (2,)),
+    tiles.fill_near: ((_LAST[2], _INSTANTS, _OUTPUTS, _REPLICATED), _OUTPUTS, (2,)),
+    tiles.fill_deep: ((_LAST[2], _INSTANTS, _OUTPUTS, _REPLICATED), _OUTPUTS, (2,)),
     tiles.interpolate: ((_REPLICATED, _LAST[3]), _LAST[3], ()),
     tiles.anchored: ((_LAST[2], _REPLICATED), _LAST[2], ()),
 }
@@ -54,6 +54,12 @@ class Devices:
         tile = self.width // self.mesh.size
         row = tiles.BLOCK_BYTES.get(self.platform)
         return tile if row is None else min(tile, row // np.dtype(dtype).itemsize)
+
+    def blocks(self, satellites: int, dtype: str) -> np.int32:
+        """How many blocks of a tile hold the first satellites; all of them where several devices share it."""
+        if self.mesh.size > 1:
+            satellites = self.width // self.mesh.size
+        return np.int32(-(-satellites // self.block(dtype)))
 
     def put(self, array: Any, *, replicated: bool = False) -> Any:
         """On the devices, its last axis (satellites) sharded."""

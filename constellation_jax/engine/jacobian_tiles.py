@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from constellation_jax.engine.tiles import CHUNK, POSITION, VELOCITY, table_entry, table_minutes
+from constellation_jax.engine.tiles import POSITION, VELOCITY, table_entry, table_minutes
 from constellation_jax.physics import sdp4, sgp4_near
 from constellation_jax.physics.constants import GravityModel
 from constellation_jax.physics.elements import Elements
@@ -22,6 +22,8 @@ from constellation_jax.physics.sgp4_common import Orbit
 STATE = (*POSITION, *VELOCITY)
 ELEMENTS = tuple(field.name for field in dataclasses.fields(Elements))[:7]
 """What the derivative is taken with respect to."""
+CHUNK = 64
+"""Number of instants in a chunk: shorter than that of states, for seven times as much is written."""
 TILE = {"cpu": 256, "gpu": 8192, "tpu": 8192}
 """Satellites in a tile, by platform. CPU: measured; the seven tangents of each intermediate share the cache with it."""
 

@@ -24,6 +24,7 @@ from constellation_jax.engine.chunks import LONGEST_MINUTES, Chunk, Grid, cut, p
 from constellation_jax.engine.devices import Devices
 from constellation_jax.engine.held import Held
 from constellation_jax.engine.jacobian_tiles import (
+    CHUNK,
     TILE,
     anchored,
     buffers,
@@ -34,7 +35,7 @@ from constellation_jax.engine.jacobian_tiles import (
 from constellation_jax.engine.kinds import in_pieces, split_off_deep_space, stays_small
 from constellation_jax.engine.latch import Latch, decay_times
 from constellation_jax.engine.precision import x64
-from constellation_jax.engine.tiles import CHUNK, table_length
+from constellation_jax.engine.tiles import table_length
 from constellation_jax.physics.constants import MINUTES_PER_DAY, WGS72, GravityModel
 from constellation_jax.physics.elements import Elements
 
@@ -85,7 +86,7 @@ class JacobianEngine:
         self._compiled = False
         with x64():
             kinds = [list(tiles) for tiles in self._tiles()]
-        chunks = cut(grid, 0, len(grid.day), LONGEST_MINUTES[precision])
+        chunks = cut(grid, 0, len(grid.day), LONGEST_MINUTES[precision], CHUNK)
         self._passes = [[(tile, chunk) for chunk in chunks for tile in tiles] for tiles in kinds if tiles]
 
     def allocate(self) -> Derivatives:

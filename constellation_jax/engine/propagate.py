@@ -244,11 +244,9 @@ class Engine:
         to_coefficients = chebyshev.coefficients(CHUNK)
         size = np.zeros((CHUNK, len(columns)))
         for chunk in self._samples:
-            instants = self._instants(chunk, "float64", nodes=CHUNK)
             first = 0
             for tile in self._cut(columns, deep=deep, small_eccentricity=not deep):
-                evaluate = self._loop(tile, "float64", self._at_nodes, chunk)
-                filled = evaluate(tile.coefficients, instants, self._take(len(self._at_nodes), "float64"))
+                filled = self._evaluate(tile, tile.coefficients, chunk, self._at_nodes, ("float64", "float64"), CHUNK)
                 found, unsafe = self._check(to_coefficients, filled, CHUNK, tile.count)
                 part = size[:, first : first + tile.count]
                 np.maximum(part, np.where(unsafe, np.inf, found), out=part)
@@ -307,32 +305,27 @@ class Engine:
             out["status"][rows, tile.columns] = 0
             return np.zeros(tile.count, np.bool_), again
         variables = self._request.variables
-        filled = self._loop(tile, dtype, variables, chunk)(
-            coefficients, self._instants(chunk, dtype), self._take(len(variables), self._request.dtype)
-        )
+        filled = self._evaluate(tile, coefficients, chunk, variables, (dtype, self._request.dtype))
         for name, values in zip(variables, self._devices.fetch(filled.values), strict=True):
             out[name][rows, tile.columns] = values[:count, : tile.count]
         status = self._devices.fetch(filled.status)[:count, : tile.count]
         out["status"][rows, tile.columns] = status
-        failed = np.asarray(status.any(axis=0))
         self._give(filled)
-        return failed, np.zeros(tile.count, np.bool_)
+        return np.asarray(status.any(axis=0)), np.zeros(tile.count, np.bool_)
 
     def _interpolate(
         self, tile: _Tile, chunk: Chunk, coefficients: Any, dtype: str, out: Arrays, rows: slice
     ) -> NDArray[np.bool_]:
         """Writes a tile by way of nodes. Returns which of its columns are too rough for that, or too low."""
         order, variables = tile.order, self._at_nodes
-        filled = self._loop(tile, dtype, variables, chunk)(
-            coefficients, self._instants(chunk, dtype, nodes=order), self._take(len(variables), dtype)
-        )
+        filled = self._evaluate(tile, coefficients, chunk, variables, (dtype, dtype), order)
         matrix, tail = self._matrices(chunk, order, dtype)
         if self._devices.platform == "cpu":
             nodes = self._devices.fetch(filled.values)[:, :order, : tile.count]
             with np.errstate(over="ignore", invalid="ignore"):
                 for name, values in zip(variables, nodes, strict=True):
                     if name in out:
-                        _multiply(matrix, values, out[name][rows], tile.columns)
+                        chebyshev.multiply_into(matrix, values, out[name][rows], tile.columns)
         else:
             interpolated = self._devices.fetch(self._devices.loop(tiles.interpolate)(matrix, filled.values))
             for name, values in zip(variables, interpolated, strict=True):
@@ -342,6 +335,15 @@ class Engine:
         self._give(filled)
         limit = tile.rough_from + (FLOAT32_NOISE_KM if dtype == "float32" else 0.0)
         return ~(size.sum(axis=0) <= limit) | unsafe
+
+    def _evaluate(
+        self, tile: _Tile, packed: Any, chunk: Chunk, names: tuple[str, ...], dtypes: tuple[str, str], nodes: int = 0
+    ) -> Outputs:
+        """A tile at the instants of a chunk, or at so many nodes; types of the arithmetic and of the results."""
+        instants, out = self._instants(chunk, dtypes[0], nodes), self._take(len(names), dtypes[1])
+        blocks = self._devices.blocks(tile.count, dtypes[0])
+        filled: Outputs = self._loop(tile, dtypes[0], names, chunk)(packed, instants, out, blocks)
+        return filled
 
     def _loop(self, tile: _Tile, dtype: str, variables: tuple[str, ...], chunk: Chunk) -> Any:
         """The compiled loop that evaluates a tile."""
@@ -392,11 +394,3 @@ class Engine:
 
     def _give(self, buffers: Outputs) -> None:
         self._held.give((buffers.values.shape[0], str(buffers.values.dtype)), buffers)
-
-
-def _multiply(matrix: NDArray[Any], values: NDArray[Any], rows: NDArray[Any], columns: Any) -> None:
-    """Writes a matrix product into columns of some rows, where it can without a copy between."""
-    if isinstance(columns, slice) and rows.dtype == values.dtype:
-        np.matmul(matrix, values, out=rows[:, columns])
-    else:
-        rows[:, columns] = matrix @ values

@@ -61,7 +61,7 @@ def _fill(frame: str, variables: tuple[str, ...], dtype: str = "float64", deep: 
     packed = _column(len(jax.tree.leaves(_coefficients(deep))) + 2, WIDTH)
     static |= {"gravity": WGS72, "frame": frame, "variables": variables, "block": WIDTH}
     function = partial(tiles.fill_deep if deep else tiles.fill_near, **static)
-    return Kernel(jax.jit(function), _cast((packed, instants, out), dtype), {}, dtype)
+    return Kernel(jax.jit(function), _cast((packed, instants, out, rows), dtype), {}, dtype)
 
 
 def _anchored() -> Kernel:
@@ -81,7 +81,7 @@ def _changes(coefficients: Any) -> Any:
 def _jacobian(dtype: str = "float64", deep: bool = False, **static: Any) -> Kernel:
     coefficients = _coefficients(deep)
     out = jax.eval_shape(lambda: jacobian_tiles.buffers(WIDTH, dtype))
-    arguments = (*_cast((coefficients, _changes(coefficients), _column(), _column(tiles.CHUNK)), dtype), out)
+    arguments = (*_cast((coefficients, _changes(coefficients), _column(), _column(jacobian_tiles.CHUNK)), dtype), out)
     function = jacobian_tiles.fill_deep if deep else jacobian_tiles.fill_near
     return Kernel(function, arguments, {"gravity": WGS72, **static}, dtype)
 
