@@ -41,6 +41,10 @@ _PUBLIC = {
     "lifetimes": "studies.decay",
     "station_keeping": "studies.station_keeping",
     "fit_ballistic_coefficient": "studies.ballistic_fit",
+    "coverage": "physics.coverage",
+    "link": "physics.link",
+    "crowding": "physics.crowding",
+    "crowding_background": "inputs.crowding_background",
     "InputError": "errors",
     "OutputError": "errors",
     "known_shells": "inputs.shells",
@@ -54,7 +58,7 @@ def __getattr__(name: str) -> Any:
     if name not in _PUBLIC:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module = import_module(f"{__name__}.{_PUBLIC[name]}")
-    value = getattr(module, name, module)  # "sgp4" and "frames" are modules themselves
+    value = getattr(module, name, module)  # "sgp4" and its like are modules themselves
     globals()[name] = value
     return value
 
