@@ -42,6 +42,7 @@ _PUBLIC = {
     "station_keeping": "studies.station_keeping",
     "fit_ballistic_coefficient": "studies.ballistic_fit",
     "coverage": "physics.coverage",
+    "coverage_gaps": "physics.coverage_gaps",
     "link": "physics.link",
     "crowding": "physics.crowding",
     "crowding_background": "inputs.crowding_background",

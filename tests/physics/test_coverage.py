@@ -31,7 +31,14 @@ def test_cap_by_its_triangle() -> None:
 
 @pytest.mark.parametrize(
     ("latitude", "altitude", "inclination", "mask"),
-    [(0, 550, 53, 25), (50, 550, 53, 25), (60, 550, 53, 25), (89.9, 1200, 87.9, 10), (-40, 300, 53, 25), (80, 560, 97.6, 0)],
+    [
+        (0, 550, 53, 25),
+        (50, 550, 53, 25),
+        (60, 550, 53, 25),
+        (89.9, 1200, 87.9, 10),
+        (-40, 300, 53, 25),
+        (80, 560, 97.6, 0),
+    ],
 )
 def test_mean_against_a_plain_sum(latitude: float, altitude: float, inclination: float, mask: float) -> None:
     found = mean_in_view([latitude], altitude, inclination, 1000.0, mask, oblate=False)[0, 0]
@@ -65,7 +72,9 @@ def test_chances_have_the_mean() -> None:
 def test_two_shells_are_convolved() -> None:
     one, other = (count_probabilities(3, [40.0], 300.0, 53.0, p, 15, 1.0, 25.0)[0] for p in (20, 10))
     both = cj.coverage.probability_in_view(2, [40.0], 300.0, 53.0, (20, 10), 15, 1.0, 25.0)
-    assert float(both[0]) == pytest.approx(float(1.0 - one[0] * other[0] - one[1] * other[0] - one[0] * other[1]), rel=1e-12)
+    assert float(both[0]) == pytest.approx(
+        float(1.0 - one[0] * other[0] - one[1] * other[0] - one[0] * other[1]), rel=1e-12
+    )
 
 
 def test_margin_tells_continuous_coverage() -> None:
@@ -96,7 +105,7 @@ def test_mean_range_against_a_sum() -> None:
 
 
 def test_crossing_orbits_of_a_band() -> None:
-    """464 approaches a day were predicted, and 442 counted, for 300 orbits of 30 to 80 degrees between 6,950 and 7,050 km within 20 km."""
+    """Counting gave 442 a day within 20 km, a direct sum 464, for 300 orbits of 30 to 80 degrees at 6,950 to 7,050 km."""
     rng = np.random.default_rng(1)
     altitude, inclination = rng.uniform(6950.0, 7050.0, 300) - RADIUS, rng.uniform(30.0, 80.0, 300)
     a_day = 0.5 * float(crowding.encounters_between(altitude, inclination, 1.0, 20.0, 0.5).sum()) / 365.25
@@ -145,7 +154,8 @@ def test_background_names_what_is_wrong() -> None:
 def test_frozen_shells_keep_their_distance() -> None:
     """Radii that SGP4 gives at a crossing differ by the difference in frozen altitude, to 0.3 km."""
     shells = [
-        cj.Shell(name=f"{i}", altitude_km=550.0, inclination_deg=i, planes=1, satellites_per_plane=180) for i in (40.0, 70.0)
+        cj.Shell(name=f"{i}", altitude_km=550.0, inclination_deg=i, planes=1, satellites_per_plane=180)
+        for i in (40.0, 70.0)
     ]
     states = cj.propagate(cj.shells_to_catalog(shells), ["2026-01-01"], variables="position")
     x, y, z = (states[name].values[0].reshape(2, 180) for name in "xyz")
@@ -160,7 +170,9 @@ def test_frozen_shells_keep_their_distance() -> None:
 
 def test_clearance_is_a_lower_bound() -> None:
     altitude, inclination = np.array([540.0, 545.0, 560.0]), np.full(3, 53.0)
-    assert 2.0 < float(crowding.smooth_least_clearance_km(altitude, inclination)) < 3.0  # 5 km less two dead bands of 1 km
+    assert (
+        2.0 < float(crowding.smooth_least_clearance_km(altitude, inclination)) < 3.0
+    )  # 5 km less two dead bands of 1 km
     needed = crowding.separation_needed_km(altitude, 1e-3, 1.0)
     assert float(needed[0, 1]) == pytest.approx(2.0 + 1e-3 * (2.0 * RADIUS + 1085.0))
 

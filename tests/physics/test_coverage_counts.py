@@ -67,7 +67,8 @@ def test_mean_and_chance_in_view(system: str, numbers: tuple[int, ...]) -> None:
     shells = SYSTEMS[system][0]()
     counted = counts(system, *SYSTEMS[system][1:])
     altitude, inclination, slots, phasing = (
-        np.array([getattr(s, key) for s in shells], float) for key in ("altitude_km", "inclination_deg", "slots", "phasing")
+        np.array([getattr(s, key) for s in shells], float)
+        for key in ("altitude_km", "inclination_deg", "slots", "phasing")
     )
     found = np.asarray(mean_in_view(LATITUDES, altitude, inclination, slots, MASK)).sum(axis=0)
     mean = counted.mean(axis=(0, 2))

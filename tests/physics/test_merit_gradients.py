@@ -1,4 +1,4 @@
-"""Derivatives of coverage, links and crowding: against central differences at random points, and finite where geometry is singular."""
+"""Derivatives of coverage, links and crowding: against central differences, and finite where geometry is singular."""
 
 from collections.abc import Callable
 from functools import partial
@@ -43,7 +43,9 @@ MERITS: dict[str, Callable[..., jax.Array]] = {
     "frozen altitude": lambda h, i, mask: crowding.frozen_altitude_km(h, i),
     "with": lambda h, i, mask: crowding.encounters_with(background(), h, i, 300.0, 0.5 + 0.1 * mask),
     "between": pairs,
-    "clearance": lambda h, i, mask: crowding.smooth_least_clearance_km(jnp.stack([h, h + 3.0]), jnp.stack([i, mask]), 1e-4),
+    "clearance": lambda h, i, mask: crowding.smooth_least_clearance_km(
+        jnp.stack([h, h + 3.0]), jnp.stack([i, mask]), 1e-4
+    ),
 }
 
 
@@ -108,7 +110,9 @@ def test_equal_shells_have_slopes() -> None:
 
 
 def test_longest_gap_by_altitude() -> None:
-    gap = jax.jit(partial(worst_gap_minutes, [0.0, 20.0, 40.0, 60.0], planes=6, satellites_per_plane=8, horizon_minutes=300.0))
+    gap = jax.jit(
+        partial(worst_gap_minutes, [0.0, 20.0, 40.0, 60.0], planes=6, satellites_per_plane=8, horizon_minutes=300.0)
+    )
     of_altitude = jax.jit(lambda h: gap(altitude_km=h, inclination_deg=53.0, phasing=1.0, min_elevation_deg=25.0))
     slope = jax.jit(jax.jacfwd(of_altitude))(jnp.asarray(700.0))
     difference = (of_altitude(700.001) - of_altitude(699.999)) / 0.002
