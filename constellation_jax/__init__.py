@@ -60,6 +60,11 @@ _PUBLIC = {
     "replacements_per_year": "physics.cost",
     "demand": "inputs.demand",
     "Demand": "inputs.demand",
+    "coverage": "physics.coverage",
+    "coverage_gaps": "physics.coverage_gaps",
+    "link": "physics.link",
+    "crowding": "physics.crowding",
+    "crowding_background": "inputs.crowding_background",
     "InputError": "errors",
     "OutputError": "errors",
     "known_shells": "inputs.shells",
@@ -73,7 +78,7 @@ def __getattr__(name: str) -> Any:
     if name not in _PUBLIC:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module = import_module(f"{__name__}.{_PUBLIC[name]}")
-    value = getattr(module, name, module)  # "sgp4" and "frames" are modules themselves
+    value = getattr(module, name, module)  # "sgp4" and its like are modules themselves
     globals()[name] = value
     return value
 
