@@ -1,10 +1,13 @@
 """Coverage, links and crowding against known values, simple sums and limits."""
 
+from collections.abc import Callable
+
 import jax
 import numpy as np
 import pytest
 
 import constellation_jax as cj
+from constellation_jax.inputs.mean_orbits import kozai_mean_motion_rev_per_day
 from constellation_jax.physics import coverage, crowding, link
 from constellation_jax.physics.coverage import cap_half_angle_deg, count_probabilities, mean_in_view
 from constellation_jax.physics.coverage_gaps import smooth_least_margin_deg, worst_gap_minutes
@@ -126,16 +129,16 @@ def test_meeting_weights_by_hand() -> None:
     np.testing.assert_array_equal(weights, weights[::-1, ::-1])
 
 
-def test_a_background_and_shells_agree() -> None:
+def test_a_background_and_shells_agree(catalog_of: Callable[..., cj.Catalog]) -> None:
     """A target among many shells of one satellite each: the table against the sum of pairs, with the same spread in radius."""
     rng = np.random.default_rng(4)
     n = 2000
     shells = rng.uniform(500.0, 600.0, n), rng.uniform(40.0, 80.0, n)
-    parts = [
-        cj.shells_to_catalog(cj.Shell(name="s", altitude_km=h, inclination_deg=i, planes=1, satellites_per_plane=1))
-        for h, i in zip(*shells, strict=True)
-    ]
-    background = cj.crowding_background(cj.Catalog.concatenate(parts), resolution_km=4.0)
+    kinds = list(
+        zip(kozai_mean_motion_rev_per_day(shells[0], 0.0, shells[1]), np.zeros(n), shells[1], np.zeros(n), strict=True)
+    )
+    catalog = catalog_of(kinds, rng, epoch_day=60850, epoch_fraction=0.0)
+    background = cj.crowding_background(catalog, resolution_km=4.0)
     by_table = float(crowding.encounters_with(background, 550.0, 65.0, 1.0, 1.0)[0])
     h, i = np.append(shells[0], 550.0), np.append(shells[1], 65.0)
     by_pairs = float(crowding.encounters_between(h, i, 1.0, 1.0, 2.8 / np.sqrt(2.0))[-1].sum())
