@@ -97,14 +97,14 @@ def test_links() -> None:
 
 
 def test_mean_range_against_a_sum() -> None:
-    rng = np.random.default_rng(2)
-    u, lon = rng.uniform(0.0, 2.0 * np.pi, (2, 2_000_000))
-    sine = np.sin(np.radians(53.0)) * np.sin(u)
+    u = (np.arange(4000) + 0.5) * (2.0 * np.pi / 4000.0)
+    lon = u
+    sine = np.sin(np.radians(53.0)) * np.sin(u)[:, None]
     cosine = np.cos(np.radians(40.0)) * np.sqrt(1.0 - sine**2) * np.cos(lon) + np.sin(np.radians(40.0)) * sine
     distance = np.sqrt(RADIUS**2 + (RADIUS + 550.0) ** 2 - 2.0 * RADIUS * (RADIUS + 550.0) * cosine)
     seen = distance[cosine > np.cos(np.radians(float(cap_half_angle_deg(550.0, 25.0))))]
     found = float(link.mean_over_cap(lambda d: d, [40.0], 550.0, 53.0, 25.0)[0, 0])
-    assert abs(found - seen.mean()) < 4.0 * seen.std() / np.sqrt(len(seen))
+    assert abs(found - seen.mean()) < 0.2  # km: who is in view of the sum is a matter of a step of 0.09 degrees
 
 
 def test_crossing_orbits_of_a_band() -> None:
