@@ -46,6 +46,7 @@ _PUBLIC = {
     "known_shells": "inputs.shells",
     "configure": "jax_settings",
     "match_shells": "studies.matching",
+    "plots": "plots",
 }
 __all__ = ["__version__", *_PUBLIC]
 
@@ -54,7 +55,7 @@ def __getattr__(name: str) -> Any:
     if name not in _PUBLIC:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module = import_module(f"{__name__}.{_PUBLIC[name]}")
-    value = getattr(module, name, module)  # "sgp4" and "frames" are modules themselves
+    value = getattr(module, name, module)  # "sgp4", "frames" and "plots" are modules themselves
     globals()[name] = value
     return value
 
