@@ -69,7 +69,12 @@ def altitude_histogram(
         rows = [altitude[(group == g) & np.isfinite(altitude)] for g in groups]
         axes.hist(rows, edges, stacked=True, label=[g or "other" for g in groups])
         axes.legend()
-    axes.set(xlabel=_label(dataset, name), ylabel=f"satellites (in {bin_km:g} km)", xlim=altitude_km)
+    kind = "mean" if name == "mean_altitude" else dataset[name].attrs["long_name"].removesuffix(" altitude")
+    axes.set(
+        xlabel=f"{kind} altitude ({_units(dataset[name].attrs['units'])})",
+        ylabel=f"satellites (in {bin_km:g} km)",
+        xlim=altitude_km,
+    )
     return axes
 
 

@@ -112,7 +112,7 @@ def legend(axes: matplotlib.axes.Axes) -> list[str]:
 def test_altitude_histogram_counts_the_first_instant(propagated: xr.Dataset) -> None:
     axes = cj.plots.altitude_histogram(propagated, bin_km=50.0, altitude_km=(250.0, 450.0))
     assert [bar.get_height() for bar in axes.patches] == [0, 1, 0, 1]  # 500 km lies outside
-    assert axes.get_xlabel() == "mean semi-major axis minus 6378.137 km (km)"
+    assert axes.get_xlabel() == "mean altitude (km)"
     assert axes.get_ylabel() == "satellites (in 50 km)"
     without = cj.plots.altitude_histogram(propagated.drop_vars("mean_altitude").isel(time=2), bin_km=100.0)
     assert without.get_xlabel() == "geodetic altitude (km)"
@@ -209,6 +209,45 @@ def test_groups_of_predictions_share_their_axes() -> None:
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("days left (observed)", "days left (predicted)")
     with pytest.raises(cj.InputError, match="expected two of the same length"):
         cj.plots.predicted_against_observed([1.0, 2.0], [1.0])
+    drawn_without_warning(axes)
+
+
+@pytest.fixture
+def tuned() -> xr.Dataset:
+    status = {"flag_values": np.arange(3, dtype=np.int8), "flag_meanings": "converged not_converged infeasible"}
+    return xr.Dataset(
+        {
+            "figure_value": ("figure", [6.0, 0.5]),
+            "figure_value_before": ("figure", [9.0, 0.1]),
+            "figure_units": ("figure", ["ms", "1"]),
+            "sweep_figure": (("sweep", "figure"), [[7.0, 0.3], [6.5, 0.4], [np.nan, np.nan]]),
+            "sweep_status": ("sweep", np.array([0, 1, 2], np.int8), status),
+            "history_objective": ("evaluation", [1.0, 0.6, 0.7], {"units": "1"}),
+            "history_violation": ("evaluation", [0.0, 0.2, 1e-9], {"units": "1"}),
+        },
+        coords={"figure": ["round_trip_ms", "duty_cycle"], "sweep": [0.3, 0.4, 0.1]},
+    )
+
+
+def test_pareto_front_of_a_sweep(tuned: xr.Dataset) -> None:
+    axes = cj.plots.pareto(tuned, "duty_cycle", "round_trip_ms")
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("duty_cycle (no unit)", "round_trip_ms (ms)")
+    assert legend(axes) == ["sweep", "not converged", "start", "tuned"]
+    points = [np.array(line.get_data()).T.tolist() for line in axes.lines[1:]]
+    assert points == [[[0.3, 7.0]], [[0.4, 6.5]], [[0.1, 9.0]], [[0.5, 6.0]]]
+    with pytest.raises(cj.InputError, match=r"no figure 'duty_cycles'; known are .*did you mean 'duty_cycle'"):
+        cj.plots.pareto(tuned, "duty_cycles", "round_trip_ms")
+    with pytest.raises(cj.InputError, match="its study has no sweep"):
+        cj.plots.pareto(tuned.drop_dims("sweep"), "duty_cycle", "round_trip_ms")
+    drawn_without_warning(axes)
+
+
+def test_convergence_tells_what_misses_a_constraint(tuned: xr.Dataset) -> None:
+    axes = cj.plots.convergence(tuned)
+    assert [line.get_data()[0].tolist() for line in axes.lines] == [[1, 2, 3], [1, 3], [2]]
+    assert [line.get_data()[1].tolist() for line in axes.lines] == [[1.0, 0.6, 0.7], [1.0, 0.7], [0.6]]
+    assert legend(axes) == ["constraints met", "constraints missed"]
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("evaluation (number)", "objective (no unit)")
     drawn_without_warning(axes)
 
 
