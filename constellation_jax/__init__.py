@@ -70,6 +70,7 @@ _PUBLIC = {
     "known_shells": "inputs.shells",
     "configure": "jax_settings",
     "match_shells": "studies.matching",
+    "plots": "plots",
 }
 __all__ = ["__version__", *_PUBLIC]
 

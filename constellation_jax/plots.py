@@ -1,0 +1,371 @@
+"""Small figures of the package's Datasets, one function each: `cj.plots.altitude_histogram(dataset)`.
+
+Each draws into the axes that it is given, or into a figure of its own that pyplot does not know, and gives the axes back:
+`axes.figure.savefig("altitudes.png")`. Labels and units come from the Dataset. matplotlib is the extra `plot`, imported when
+something is drawn. Deliberately absent: styles, coastlines, and anything that shows or closes a figure.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from constellation_jax.errors import InputError
+from constellation_jax.inputs.toml_lines import suggest
+from constellation_jax.outputs.variables import SATELLITE, TIME
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from matplotlib.axes import Axes
+
+_DAYS_PER_YEAR: Final = 365.25
+_REENTRY_KM: Final = 120.0
+_NAMED: Final = 10
+"""So many objects are named in a legend; more would cover the figure."""
+_BAND: Final = 0.2
+"""Opacity of what lies between two percentiles or scenarios."""
+
+
+def altitude_histogram(
+    dataset: xr.Dataset,
+    *,
+    bin_km: float = 10.0,
+    altitude_km: tuple[float, float] = (100.0, 2000.0),
+    by: str | None = None,
+    axes: Axes | None = None,
+) -> Axes:
+    """How many objects fly at which altitude, at the first instant.
+
+    Args:
+        dataset: of `propagate` or `decay`; `dataset.isel(time=k)` for another instant. The mean altitude is taken if there.
+        bin_km: width of a bin.
+        altitude_km: lowest and highest altitude shown; what lies outside is not counted.
+        by: coordinate of the objects, such as "source" or "shell", by which bars are stacked.
+        axes: where to draw; a new figure if not given.
+    """
+    if not (bin_km > 0.0 and altitude_km[0] < altitude_km[1]):
+        raise InputError(
+            f"altitude_histogram: bins of {bin_km!r} km in {altitude_km!r}: expected a width above 0, lowest first"
+        )
+    name = "mean_altitude" if "mean_altitude" in dataset else "altitude"
+    _check(
+        dataset,
+        "altitude_histogram",
+        [name, *([by] if by else [])],
+        "the groups 'altitude' and 'decay' of propagate have it",
+    )
+    axes = _axes(axes)
+    altitude = np.atleast_1d(_first_instant(dataset)[name].values)
+    edges = np.arange(altitude_km[0], altitude_km[1] + bin_km, bin_km).tolist()
+    if by is None:
+        axes.hist(altitude[np.isfinite(altitude)], edges)
+    else:
+        group = np.atleast_1d(dataset[by].values).astype(str)
+        groups = list(dict.fromkeys(group.tolist()))
+        rows = [altitude[(group == g) & np.isfinite(altitude)] for g in groups]
+        axes.hist(rows, edges, stacked=True, label=[g or "other" for g in groups])
+        axes.legend()
+    kind = "mean" if name == "mean_altitude" else dataset[name].attrs["long_name"].removesuffix(" altitude")
+    axes.set(
+        xlabel=f"{kind} altitude ({_units(dataset[name].attrs['units'])})",
+        ylabel=f"satellites (in {bin_km:g} km)",
+        xlim=altitude_km,
+    )
+    return axes
+
+
+def ground_track(dataset: xr.Dataset, *, axes: Axes | None = None) -> Axes:
+    """Sub-satellite points over time, one line for each object, broken at 180 degrees.
+
+    Args:
+        dataset: of `propagate` with the group "geodetic", of the objects wanted: `dataset.isel(satellite=[0, 5])`.
+        axes: where to draw; a new figure if not given.
+    """
+    hint = 'propagate with variables=("position", "geodetic")'
+    _check(dataset, "ground_track", ["longitude", "latitude"], hint)
+    axes = _axes(axes)
+    rows = _by_satellite(dataset)
+    for row, name in zip(rows, _names(rows), strict=True):
+        axes.plot(*_broken(row["longitude"].values, row["latitude"].values), linewidth=1.0, label=name)
+    axes.set(
+        xlabel="longitude (degrees east)",
+        ylabel="latitude (degrees north)",
+        xlim=(-180, 180),
+        ylim=(-90, 90),
+        xticks=range(-180, 181, 60),
+        yticks=range(-90, 91, 30),
+        aspect="equal",
+    )
+    axes.grid(alpha=_BAND)
+    _legend(axes)
+    return axes
+
+
+def altitude_over_time(
+    dataset: xr.Dataset, *, between: tuple[xr.Dataset, xr.Dataset] | None = None, axes: Axes | None = None
+) -> Axes:
+    """Mean altitude of decaying objects, down to re-entry.
+
+    Bars at 120 km reach from the 5th to the 95th percentile of the date of re-entry, at most to the end of the span.
+
+    Args:
+        dataset: of `decay`, of the objects wanted.
+        between: decays of the same objects under two other Suns, such as "low" and "high": a band lies between them.
+        axes: where to draw; a new figure if not given.
+    """
+    _check(dataset, "altitude_over_time", ["altitude", "reentry_date"], "it is not one of decay")
+    for other in between or ():
+        _check(other, "altitude_over_time", ["altitude"], "it is not one of decay")
+        if not other[[TIME, "name"]].equals(dataset[[TIME, "name"]]):
+            raise InputError("altitude_over_time: `between` has other objects or another span than the dataset")
+    axes = _axes(axes)
+    rows = _by_satellite(dataset)
+    bounds = [_by_satellite(other) for other in between] if between else []
+    for k, (row, name) in enumerate(zip(rows, _names(rows), strict=True)):
+        (line,) = axes.plot(*_track(row), label=name)
+        if bounds:
+            low, high = (_down_to_reentry(each[k]["altitude"].values) for each in bounds)
+            axes.fill_between(row[TIME].values, low, high, color=line.get_color(), alpha=_BAND, linewidth=0.0)
+        if "reentry_date_percentile" in row and not np.isnat(row["reentry_date_percentile"].values[0]):
+            first, last = row["reentry_date_percentile"].values[[0, -1]]
+            last = row[TIME].values[-1] if np.isnat(last) else last
+            axes.hlines(_REENTRY_KM, first, last, color=line.get_color(), linewidth=4.0, alpha=0.5)
+    axes.set(xlabel="date (UTC)", ylabel=_label(dataset, "altitude"))
+    _legend(axes)
+    return axes
+
+
+def lifetime_against_altitude(datasets: xr.Dataset | Sequence[xr.Dataset], *, axes: Axes | None = None) -> Axes:
+    """Lifetime by the altitude at the start; a line for each Sun, a band from the 5th to the 95th percentile where they are known.
+
+    Args:
+        datasets: of `decay`, one for each `solar`; of objects alike but for the altitude. What outlives the span is left out.
+        axes: where to draw; a new figure if not given.
+    """
+    several = list(datasets) if isinstance(datasets, Sequence) else [datasets]
+    for dataset in several:
+        _check(dataset, "lifetime_against_altitude", ["altitude", "lifetime"], "it is not one of decay")
+    axes = _axes(axes)
+    for dataset in several:
+        altitude = _at_the_start(dataset["altitude"].transpose(TIME, SATELLITE).values)
+        order = np.argsort(altitude)
+        years = dataset["lifetime"].values[order] / _DAYS_PER_YEAR
+        scenario = dataset.attrs.get("solar_scenario", "")
+        (line,) = axes.plot(altitude[order], years, marker=".", label=f"{scenario} Sun" if scenario else "_nolegend_")
+        if "lifetime_percentile" in dataset:
+            spread = dataset["lifetime_percentile"].transpose(..., SATELLITE).values[:, order] / _DAYS_PER_YEAR
+            axes.fill_between(
+                altitude[order], spread[0], spread[-1], color=line.get_color(), alpha=_BAND, linewidth=0.0
+            )
+    axes.set(xlabel=_label(several[0], "altitude"), ylabel="lifetime (years)", yscale="log")
+    _legend(axes)
+    return axes
+
+
+def delta_v_against_altitude(dataset: xr.Dataset, *, axes: Axes | None = None) -> Axes:
+    """What holding an altitude costs; a line for the mean of the span, a band up to the rate of the worst ten days.
+
+    Args:
+        dataset: of `station_keeping`, of shells alike but for the altitude.
+        axes: where to draw; a new figure if not given.
+    """
+    _check(
+        dataset, "delta_v_against_altitude", ["altitude", "delta_v", "delta_v_peak"], "it is not one of station_keeping"
+    )
+    axes = _axes(axes)
+    order = np.argsort(dataset["altitude"].values)
+    altitude = dataset["altitude"].values[order]
+    for scenario in dataset["solar"].values:
+        row = dataset.sel(solar=scenario)
+        (line,) = axes.plot(altitude, row["delta_v"].values[order], marker=".", label=f"{scenario} Sun")
+        axes.fill_between(
+            altitude,
+            row["delta_v"].values[order],
+            row["delta_v_peak"].values[order],
+            color=line.get_color(),
+            alpha=_BAND,
+            linewidth=0.0,
+        )
+    units = _units(dataset["delta_v"].attrs["units"])
+    axes.set(xlabel=_label(dataset, "altitude"), ylabel=f"velocity increment ({units})", yscale="log")
+    _legend(axes)
+    return axes
+
+
+def predicted_against_observed(
+    observed_days: ArrayLike, predicted_days: ArrayLike, *, label: str = "", axes: Axes | None = None
+) -> Axes:
+    """Predicted remaining lives against what was left, on a line of equals with 10 % on either side.
+
+    Args:
+        observed_days, predicted_days: one of each for each object, shape (n,), above 0.
+        label: of this group of objects; call again with the same axes for another.
+        axes: where to draw; a new figure if not given.
+    """
+    observed, predicted = np.asarray(observed_days, float), np.asarray(predicted_days, float)
+    if observed.ndim != 1 or observed.shape != predicted.shape:
+        raise InputError(
+            f"predicted_against_observed: shapes {observed.shape} and {predicted.shape}: expected two of the same length"
+        )
+    axes = _axes(axes)
+    if not axes.has_data():
+        ends = np.array([0.5, 500.0])
+        axes.plot(ends, ends, color="0.5", linewidth=1.0)
+        axes.fill_between(ends, 0.9 * ends, 1.1 * ends, color="0.5", alpha=_BAND, linewidth=0.0, label="within 10 %")
+        axes.set(xscale="log", yscale="log", aspect="equal", xlim=(1, 100), ylim=(1, 100))
+        axes.set(xlabel="days left (observed)", ylabel="days left (predicted)")
+    axes.plot(observed, predicted, "o", markersize=4.0, label=label or "_nolegend_")
+    _legend(axes)
+    return axes
+
+
+def pareto(dataset: xr.Dataset, x: str, y: str, *, axes: Axes | None = None) -> Axes:
+    """One figure of merit against another along the sweep of a tuned study, beside the start and the tuned shells.
+
+    What did not converge is hollow.
+
+    Args:
+        dataset: of `tune`, of a study with a sweep.
+        x, y: names of its `figure`.
+        axes: where to draw; a new figure if not given.
+    """
+    _check(dataset, "pareto", ["sweep_figure", "sweep_status", "figure_units"], "its study has no sweep")
+    known = [str(name) for name in dataset["figure"].values]
+    for name in (x, y):
+        if name not in known:
+            raise InputError(f"pareto: no figure {name!r}; known are {', '.join(known)}{suggest(name, known)}")
+    axes = _axes(axes)
+    found = [dataset["sweep_figure"].isel(figure=known.index(name)).values for name in (x, y)]
+    meanings = dataset["sweep_status"].attrs["flag_meanings"].split()
+    settled = dataset["sweep_status"].values == meanings.index("converged")
+    (line,) = axes.plot(*found, linewidth=1.0)
+    axes.plot(*(row[settled] for row in found), "o", color=line.get_color(), label="sweep")
+    loose = ~settled & np.isfinite(found).all(axis=0)
+    if loose.any():
+        style: dict[str, Any] = {"color": line.get_color(), "fillstyle": "none"}
+        axes.plot(*(row[loose] for row in found), "o", label="not converged", **style)
+    for variable, marker, label in (("figure_value_before", "x", "start"), ("figure_value", "*", "tuned")):
+        if variable in dataset:
+            axes.plot(
+                *dataset[variable].values[[[known.index(x)], [known.index(y)]]], marker, markersize=9.0, label=label
+            )
+    units = [str(dataset["figure_units"].values[known.index(name)]) for name in (x, y)]
+    axes.set(xlabel=f"{x} ({_units(units[0])})", ylabel=f"{y} ({_units(units[1])})")
+    _legend(axes)
+    return axes
+
+
+def convergence(dataset: xr.Dataset, *, axes: Axes | None = None) -> Axes:
+    """Objective at each evaluation; hollow where a constraint is missed by more than a thousandth.
+
+    Args:
+        dataset: of `tune`.
+        axes: where to draw; a new figure if not given.
+    """
+    _check(dataset, "convergence", ["history_objective", "history_violation"], "it is not one of tune")
+    axes = _axes(axes)
+    objective, violation = dataset["history_objective"].values, dataset["history_violation"].values
+    number = np.arange(1, len(objective) + 1)
+    (line,) = axes.plot(number, objective, linewidth=1.0)
+    for chosen, fill, label in (
+        (violation <= 1e-3, "full", "constraints met"),
+        (violation > 1e-3, "none", "constraints missed"),
+    ):
+        if chosen.any():
+            style: dict[str, Any] = {"color": line.get_color(), "fillstyle": fill, "label": label}
+            axes.plot(number[chosen], objective[chosen], "o", markersize=4.0, **style)
+    axes.set(xlabel="evaluation (number)", ylabel=f"objective ({_units(dataset['history_objective'].attrs['units'])})")
+    _legend(axes)
+    return axes
+
+
+def _axes(axes: Axes | None) -> Axes:
+    if axes is not None:
+        return axes
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise InputError(
+            "plots: matplotlib is not installed; install it with: pip install 'constellation-jax[plot]'"
+        ) from None
+    return Figure(layout="constrained").subplots()
+
+
+def _check(dataset: xr.Dataset, function: str, names: Sequence[str], hint: str) -> None:
+    for name in names:
+        if name not in dataset.variables:
+            raise InputError(f"{function}: the dataset has no {name!r}; {hint}")
+
+
+def _first_instant(dataset: xr.Dataset) -> xr.Dataset:
+    return dataset.isel({TIME: 0}) if TIME in dataset.dims else dataset
+
+
+def _by_satellite(dataset: xr.Dataset) -> list[xr.Dataset]:
+    if SATELLITE not in dataset.dims:
+        return [dataset]
+    return [dataset.isel({SATELLITE: k}) for k in range(dataset.sizes[SATELLITE])]
+
+
+def _names(rows: Sequence[xr.Dataset]) -> list[str]:
+    """For the legend; those that begin with an underscore are not shown there."""
+    named = len(rows) <= _NAMED
+    return [str(row["name"].values) if named and "name" in row.coords else "_nolegend_" for row in rows]
+
+
+def _legend(axes: Axes) -> None:
+    if axes.get_legend_handles_labels()[1]:
+        axes.legend()
+
+
+def _label(dataset: xr.Dataset, name: str) -> str:
+    attributes = dataset[name].attrs
+    return f"{attributes['long_name']} ({_units(attributes['units'])})"
+
+
+def _units(units: str) -> str:
+    """Units of CF, with powers raised: "m s-1" -> "m s$^{-1}$"; a number alone is said to be one."""
+    return "no unit" if units in ("1", "") else re.sub(r"(?<=[A-Za-z])(-?\d+)", r"$^{\1}$", units)
+
+
+def _broken(longitude: NDArray[Any], latitude: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """A track whose line ends at one edge of the map and goes on at the other, by linear interpolation."""
+    longitude, latitude = np.asarray(longitude, float), np.asarray(latitude, float)
+    before = np.flatnonzero(np.abs(np.diff(longitude)) > 180.0)
+    edge = np.copysign(180.0, longitude[before])
+    to, beyond = np.abs(edge - longitude[before]), np.abs(-edge - longitude[before + 1])
+    # both are zero only between +180 and -180, the same place, of which either latitude will do
+    part = to / np.maximum(to + beyond, 1e-12)
+    crossing = latitude[before] + part * (latitude[before + 1] - latitude[before])
+    gap = np.full(len(before), np.nan)
+    at = np.repeat(before + 1, 3)
+    return (
+        np.insert(longitude, at, np.stack([edge, gap, -edge], axis=1).ravel()),
+        np.insert(latitude, at, np.stack([crossing, gap, crossing], axis=1).ravel()),
+    )
+
+
+def _track(row: xr.Dataset) -> tuple[NDArray[np.datetime64], NDArray[np.float64]]:
+    """Dates and altitudes of one object while it is up, and its re-entry."""
+    up = np.isfinite(row["altitude"].values)
+    time, altitude = row[TIME].values[up], row["altitude"].values[up].astype(float)
+    end = row["reentry_date"].values
+    if np.isnat(end):
+        return time, altitude
+    return np.append(time, end.astype(time.dtype)), np.append(altitude, _REENTRY_KM)
+
+
+def _down_to_reentry(altitude: NDArray[Any]) -> NDArray[np.float64]:
+    """Altitudes over time, with 120 km in place of the NaN that follows a re-entry."""
+    begun = np.logical_or.accumulate(np.isfinite(altitude))
+    return np.where(begun & ~np.isfinite(altitude), _REENTRY_KM, altitude).astype(float)
+
+
+def _at_the_start(altitude: NDArray[Any]) -> NDArray[np.float64]:
+    """The first altitude that is not NaN, of each column."""
+    first = np.argmax(np.isfinite(altitude), axis=0)
+    return np.asarray(np.take_along_axis(altitude, first[None], axis=0)[0], float)

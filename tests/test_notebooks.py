@@ -1,0 +1,119 @@
+"""The notebooks run from top to bottom at small size, warnings being errors, and are kept without outputs."""
+
+import json
+import os
+import subprocess
+import sys
+import types
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+FULL, SMALL = "SMALL = False", "SMALL = True"
+
+
+def content(notebook: Path) -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads(notebook.read_text(encoding="utf-8"))
+    return loaded
+
+
+def code_cells(notebook: Path) -> list[str]:
+    return ["".join(cell["source"]) for cell in content(notebook)["cells"] if cell["cell_type"] == "code"]
+
+
+def ids(notebook: Path) -> str:
+    return notebook.stem
+
+
+def run_small(notebook: Path, folder: Path) -> str:
+    """What the code cells print, run in a folder. A cell that shows a table or a figure by its last line runs as it stands."""
+    script = ["import linecache", "namespace = {'__name__': '__main__'}"]
+    whole = "\n".join(code_cells(notebook))
+    assert whole.count(FULL) == 1
+    for k, code in enumerate(code_cells(notebook)):
+        name, code = f"{notebook.name}[{k}]", code.replace(FULL, SMALL)
+        script.append(f"linecache.cache[{name!r}] = (0, None, {code!r}.splitlines(True), {name!r})")
+        script.append(f"exec(compile({code!r}, {name!r}, 'exec'), namespace)")
+    # at the end every figure is drawn once, as the notebook would do after each cell
+    script.append("import matplotlib.pyplot as plt")
+    script.append("for number in plt.get_fignums(): plt.figure(number).canvas.draw()")
+    script.append("assert plt.get_fignums()")
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("JAX_")} | {
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
+        "MPLBACKEND": "agg",
+        "CONSTELLATION_JAX_CACHE": str(folder / "cache"),
+        "CONSTELLATION_JAX_CELESTRAK_URL": "http://127.0.0.1:9/",  # no notebook may need the network
+    }
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", "\n".join(script)],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=ids)
+def test_runs_at_small_size(notebook: Path, tmp_path: Path) -> None:
+    run_small(notebook, tmp_path)
+
+
+@pytest.mark.slow
+def test_stranded_satellites_of_the_real_catalogue(shared_data: Path, tmp_path: Path) -> None:
+    """20 of Qianfan's first 90, as counted in the same catalogue for configs/deployments/qianfan.toml."""
+    folder = tmp_path / "checkout" / "notebooks"
+    folder.mkdir(parents=True)
+    (tmp_path / "shared").symlink_to(shared_data.parent, target_is_directory=True)
+    notebook = next(n for n in NOTEBOOKS if n.name.startswith("02"))
+    assert "20 satellites at" in run_small(notebook, folder)
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=ids)
+def test_is_clean(notebook: Path) -> None:
+    """As nbformat 4.5 wants it, and without what a run leaves."""
+    found = content(notebook)
+    assert (found["nbformat"], found["nbformat_minor"]) == (4, 5)
+    assert found["metadata"]["kernelspec"]["name"] == "python3"
+    names = [cell["id"] for cell in found["cells"]]
+    assert len(set(names)) == len(names)
+    for cell in found["cells"]:
+        assert cell["metadata"] == {}
+        if cell["cell_type"] == "code":
+            assert cell["outputs"] == []
+            assert cell["execution_count"] is None
+    assert notebook.stat().st_size < 20_000
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=ids)
+def test_first_cell_holds_the_jax_of_colab(notebook: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    commands: list[list[str]] = []
+    monkeypatch.setattr(subprocess, "run", lambda command, **_: commands.append(command))
+    monkeypatch.chdir(tmp_path)
+    first = code_cells(notebook)[0]
+    exec(first, {})
+    assert commands == []  # this is not Colab
+
+    monkeypatch.setitem(sys.modules, "google.colab", types.ModuleType("google.colab"))
+    wheel = tmp_path / "constellation_jax-9.9-py3-none-any.whl"
+    wheel.touch()
+    exec(first, {})
+    (command,) = commands
+    assert command[1:4] == ["-m", "pip", "install"]
+    assert command[-1] == str(wheel)
+    assert "--upgrade" not in command
+    held = Path(command[command.index("--constraint") + 1]).read_text(encoding="utf-8").split()
+    assert {f"jax=={version('jax')}", f"jaxlib=={version('jaxlib')}", f"numpy=={version('numpy')}"} <= set(held)
+
+
+def test_every_notebook_is_linked() -> None:
+    assert NOTEBOOKS
+    page = (ROOT / "README.md").read_text(encoding="utf-8")
+    for notebook in NOTEBOOKS:
+        assert f"(notebooks/{notebook.name})" in page, notebook.name
