@@ -19,8 +19,8 @@ from constellation_jax.inputs.study_terms import QUANTITIES, TERMS
 from constellation_jax.inputs.walker import Shell
 from constellation_jax.outputs.tuning import Columns, SweepColumns, make_tuning_dataset
 from constellation_jax.studies.design import Design, Floats, design_of
-from constellation_jax.studies.merit import surroundings_of, term_values
-from constellation_jax.studies.tuning_problem import Frame, Problem, labels
+from constellation_jax.studies.merit import surroundings_of
+from constellation_jax.studies.tuning_problem import Frame, Problem, asked, labels
 from constellation_jax.studies.tuning_rounding import rounded
 from constellation_jax.studies.tuning_solvers import TOLERANCE, Solution, import_optax, restore, solve
 
@@ -83,7 +83,7 @@ def tune(
     _check_that_it_depends(problem, begin)
     found, frame = _tuned(problem, begin, problem.frame)
     swept = _swept(problem, found.coordinates) if study.sweep else None
-    return _result(problem, found, frame, swept, time.perf_counter() - begun)
+    return _result(problem, found, frame, swept, begun)
 
 
 def _checked(solver: Any) -> Any:
@@ -229,25 +229,12 @@ def _shells(problem: Problem, design: Design) -> tuple[Shell, ...]:
     return tuple(tuned)
 
 
-def _figures(problem: Problem, design: Design, frame: Frame) -> Floats:
-    """Every value of every term that the study asks for, one after the other."""
-    with x64():
-        values = problem.values(Design(*(np.asarray(v, float) for v in design)), frame)
-        found = [np.asarray(term_values(term, values)).ravel() for term in _asked(problem.study)]
-    return np.concatenate(found)
-
-
-def _asked(study: Study) -> list[Term]:
-    """The terms, each once, whatever they are asked for."""
-    return list(dict.fromkeys(dataclasses.replace(term, over="") for term in study.terms()))
-
-
-def _result(problem: Problem, found: Solution, frame: Frame, swept: _Swept | None, seconds: float) -> TuneResult:
+def _result(problem: Problem, found: Solution, frame: Frame, swept: _Swept | None, begun: float) -> TuneResult:
     study = problem.study
     design = _design(problem, found, frame)
     shells = _shells(problem, design)
-    figure_labels = [label for term in _asked(study) for label in labels(study, term)]
-    figure_units = [TERMS[term.quantity].units for term in _asked(study) for _ in labels(study, term)]
+    figure_labels = [label for term in asked(study) for label in labels(study, term)]
+    figure_units = [TERMS[term.quantity].units for term in asked(study) for _ in labels(study, term)]
     by_objective, by_rows = problem.sensitivities(design, frame)
     rows = problem.natural(found.coordinates, frame)[1]
     signs = np.array([row.sign for row in problem.rows])
@@ -272,8 +259,8 @@ def _result(problem: Problem, found: Solution, frame: Frame, swept: _Swept | Non
         constraint_sensitivities=by_rows._asdict(),
         figures=figure_labels,
         figure_units=figure_units,
-        figure_values=_figures(problem, design, frame),
-        figure_values_before=_figures(problem, problem.frame.base, problem.frame),
+        figure_values=problem.figures(design, frame),
+        figure_values_before=problem.figures(problem.frame.base),
         history=np.array([[step.objective, step.violation] for step in found.history]).reshape(-1, 2),
         sweep=None if swept is None else _sweep_columns(problem, swept),
         attributes={
@@ -292,7 +279,7 @@ def _result(problem: Problem, found: Solution, frame: Frame, swept: _Swept | Non
         },
     )
     dataset = make_tuning_dataset(columns)
-    return TuneResult(study, shells, status, found.message, found.at.objective, problem.evaluations, seconds, dataset)
+    return TuneResult(study, shells, status, found.message, found.at.objective, problem.evaluations, time.perf_counter() - begun, dataset)
 
 
 def _sweep_columns(problem: Problem, swept: _Swept) -> SweepColumns:
@@ -307,7 +294,7 @@ def _sweep_columns(problem: Problem, swept: _Swept) -> SweepColumns:
             objective.append(np.nan)
             continue
         variables.append(problem.coordinates.values(solution.coordinates))
-        figures.append(_figures(problem, _design(problem, solution, frame), frame))
+        figures.append(problem.figures(_design(problem, solution, frame), frame))
         objective.append(solution.at.objective)
     status = ["infeasible" if s is None else "converged" if s.converged else "not_converged" for s in swept.solutions]
     return SweepColumns(

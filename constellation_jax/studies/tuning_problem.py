@@ -10,6 +10,7 @@ leaves here: it is an error that names the term and the shell.
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any, Final, NamedTuple
 
 import jax
@@ -75,6 +76,8 @@ class Problem:
         self.frame = Frame(base, limits, np.ones(len(study.objectives)), surroundings)
         self._evaluate = jax.jit(self._value_and_jacobian)
         self._outputs = jax.jit(self.outputs)
+        self._derivatives = jax.jit(self._by_design)
+        self._figures = jax.jit(self._every_term)
         scales = [np.nan if o.scale is None else o.scale for o in study.objectives]
         if any(o.scale is None for o in study.objectives):
             with x64():
@@ -141,16 +144,14 @@ class Problem:
     def sensitivities(self, design: Design, frame: Frame | None = None) -> tuple[Design, Design]:
         """Derivatives by every number of the design: of the objective, arrays of shape (shells,); of the rows in natural units,
         arrays of shape (rows, shells)."""
-        frame = self.frame if frame is None else frame
-
-        def scalar(design: Design) -> Array:
-            return self.scalar(self.of_design(design, frame)[0], frame)
-
         with x64():
-            design = Design(*(jnp.asarray(v, float) for v in design))
-            by_objective = jax.grad(scalar)(design)
-            by_rows = jax.jacfwd(lambda d: self.of_design(d, frame)[1])(design)
-            return jax.tree.map(np.asarray, by_objective), jax.tree.map(np.asarray, by_rows)
+            found = self._derivatives(_as_arrays(design), self.frame if frame is None else frame)
+        return Design(*map(np.asarray, found[0])), Design(*map(np.asarray, found[1]))
+
+    def figures(self, design: Design, frame: Frame | None = None) -> Floats:
+        """Every value of every term of `asked`, one after the other."""
+        with x64():
+            return np.asarray(self._figures(_as_arrays(design), self.frame if frame is None else frame))
 
     def not_finite(self, coordinates: Floats, frame: Frame) -> str:
         """What to say about a point where something is not finite: the first such term, and its shell or latitude."""
@@ -173,6 +174,18 @@ class Problem:
                     return f"study {self.study.name!r}: {term.quantity} {what} or its derivative is not finite at {numbers}"
         return f"study {self.study.name!r}: the objective is not finite; look at the weights and scales"
 
+    def _by_design(self, design: Design, frame: Frame) -> tuple[Design, Design]:
+        def both(design: Design) -> Array:
+            objectives, rows = self.of_design(design, frame)
+            return jnp.concatenate([self.scalar(objectives, frame)[None], rows])
+
+        found = jax.jacrev(both)(design)
+        return Design(*(row[0] for row in found)), Design(*(row[1:] for row in found))
+
+    def _every_term(self, design: Design, frame: Frame) -> Array:
+        values = self.values(design, frame)
+        return jnp.concatenate([term_values(term, values).ravel() for term in asked(self.study)])
+
     def _value_and_jacobian(self, coordinates: Array, frame: Frame) -> Any:
         def both(c: Array) -> tuple[Array, tuple[Array, Array]]:
             f, g = self.merit(c, frame)
@@ -181,6 +194,15 @@ class Problem:
         by = jax.jacfwd if len(self.coordinates) <= 1 + len(self.rows) else jax.jacrev
         jacobian, (f, g) = by(both, has_aux=True)(coordinates)
         return (f, g), (jacobian[0], jacobian[1:])
+
+
+def asked(study: Study) -> list[Term]:
+    """The terms of a study, each once, over whatever they are taken."""
+    return list(dict.fromkeys(dataclasses.replace(term, over="") for term in study.terms()))
+
+
+def _as_arrays(design: Design) -> Design:
+    return Design(*(np.asarray(v, float) for v in design))
 
 
 def reduced(term: Term, values: Values, combine: str) -> Array:
