@@ -60,6 +60,16 @@ _PUBLIC = {
     "replacements_per_year": "physics.cost",
     "demand": "inputs.demand",
     "Demand": "inputs.demand",
+    "coverage": "physics.coverage",
+    "link": "physics.link",
+    "crowding": "physics.crowding",
+    "crowding_background": "inputs.crowding_background",
+    "tune": "studies.tuning",
+    "TuneResult": "studies.tuning",
+    "known_studies": "inputs.studies",
+    "load_study": "inputs.studies",
+    "Study": "inputs.studies",
+    "write_shells": "outputs.shell_file",
     "InputError": "errors",
     "OutputError": "errors",
     "known_shells": "inputs.shells",
@@ -73,7 +83,7 @@ def __getattr__(name: str) -> Any:
     if name not in _PUBLIC:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module = import_module(f"{__name__}.{_PUBLIC[name]}")
-    value = getattr(module, name, module)  # "sgp4" and "frames" are modules themselves
+    value = getattr(module, name, module)  # "sgp4" and its like are modules themselves
     globals()[name] = value
     return value
 

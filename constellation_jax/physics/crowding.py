@@ -1,0 +1,236 @@
+"""Who comes near: close approaches expected in a year, of shells with a background of other objects and with each other.
+
+Objects are taken as evenly spread over their orbits and nodes, independently of each other (kinetic theory). Two near-circular orbits
+cross at equal latitudes, where the frozen eccentricity and what latitude adds to the radius are the same for both: so radii are
+compared on `frozen_altitude_km`. A shell's own satellites are coordinated and left out. Everything is smooth and differentiable.
+
+Deliberately absent: phases that a pattern or a resonance keeps apart, manoeuvres, and the speed of eccentric objects, which is taken
+as that of a circular orbit at the same radius.
+
+References: Opik, "Collision probabilities with the planets", Proc. R. Irish Acad. 54A, 165 (1951); Kessler, "Derivation of the collision
+probability between orbiting objects", Icarus 48, 39 (1981), equations 14 to 16; Arnas, Lifson, Linares & Avendano, "Definition of low
+Earth orbit slotting architectures using 2D lattice flower constellations", Adv. Space Res. 67, 3696 (2021).
+"""
+
+import math
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jax.typing import ArrayLike
+from numpy.typing import NDArray
+
+from constellation_jax.physics.constants import DEGREE, SECONDS_PER_DAY, TWO_PI, WGS84_EQUATORIAL_RADIUS_KM
+from constellation_jax.physics.drag import MU
+from constellation_jax.physics.shell_geometry import floats, frozen_surface_km
+
+YEAR_SECONDS: Final = 365.25 * SECONDS_PER_DAY
+INCLINATION_STEP_DEG: Final = 0.5
+"""Of the tables: what is deposited there is spread by a spline of 0.3 degrees rms."""
+_MEETING_NODES: Final = 16
+_R: Final = WGS84_EQUATORIAL_RADIUS_KM
+_HALF_PI: Final = 0.25 * TWO_PI
+
+
+class Background(NamedTuple):
+    """What flies already, for targets on near-circular orbits. Build one with `crowding_background`."""
+
+    coefficients: Array
+    """Cubic spline in frozen altitude and in inclination of the target, 1/km: objects per km of altitude, each weighted by how often the
+    two meet (`meeting_weights`). Shape (altitudes, inclinations)."""
+    first_km: Array
+    """Frozen altitude of the first row."""
+    step_km: Array
+
+
+def frozen_altitude_km(altitude_km: ArrayLike, inclination_deg: ArrayLike) -> Array:
+    """Altitude on which frozen orbits of all inclinations compare, km: those with the same one touch wherever they cross. Any shape.
+
+    J2 makes the radius of an orbit grow with its inclination, by 16 km from 0 to 90 degrees at the same mean semi-major axis.
+
+    Reference: Hoots & Roehrich, Spacetrack Report 3 (1980), section 6, short-period term of the radius at e = 0.
+    """
+    h, i = floats(altitude_km, inclination_deg)
+    return frozen_surface_km(h, i * DEGREE)
+
+
+def encounters_with(
+    background: Background,
+    altitude_km: ArrayLike,
+    inclination_deg: ArrayLike,
+    satellites: ArrayLike,
+    miss_distance_km: ArrayLike = 1.0,
+) -> Array:
+    """Expected approaches of each shell to the background within a distance, per year, all its satellites together. Shape (shells,).
+
+    Args:
+        background: from `crowding_background`; outside its altitudes there is nothing.
+        altitude_km: as the others, shape (shells,) or scalars.
+        inclination_deg: 0 to 180.
+        satellites: need not be whole.
+        miss_distance_km: least distance in three dimensions.
+    """
+    h, i, n, d = floats(altitude_km, inclination_deg, satellites, miss_distance_km)
+    h, i, n, d = jnp.broadcast_arrays(*[jnp.atleast_1d(v) for v in (h, i, n, d)])
+    level = frozen_surface_km(h, i * DEGREE)
+    # relative velocities are horizontal: at a difference of radius x the width of the target is 2 sqrt(d^2 - x^2),
+    # whose mean is a Gauss-Chebyshev sum of the second kind
+    k = np.arange(1, 4) * (math.pi / 4.0)
+    across, share = jnp.asarray(np.cos(k), h.dtype), jnp.asarray(np.sin(k) ** 2 / 2.0, h.dtype)
+    row = (level[:, None] + d[:, None] * across[None] - background.first_km) / background.step_km
+    column = jnp.broadcast_to((i / INCLINATION_STEP_DEG)[:, None], row.shape)
+    density = _spline(jnp.asarray(background.coefficients, h.dtype), row, column)
+    return n * _rate(h + _R, d) * jnp.sum(share[None] * density, axis=1)
+
+
+def encounters_between(
+    altitude_km: ArrayLike,
+    inclination_deg: ArrayLike,
+    satellites: ArrayLike,
+    miss_distance_km: ArrayLike = 1.0,
+    radial_spread_km: ArrayLike = 1.0,
+) -> Array:
+    """Expected approaches between all satellites of two shells within a distance, per year, shape (shells, shells).
+
+    Symmetric; zero on the diagonal. The sum over all pairs is half the sum of the matrix.
+
+    Args:
+        altitude_km: as inclination_deg and satellites, shape (shells,).
+        miss_distance_km: scalar.
+        radial_spread_km: standard deviation of a satellite's radius about its frozen orbit, shape (shells,) or scalar, above 0: dead
+            band, and eccentricity that is not frozen (a e / sqrt 2).
+    """
+    h, i, n, d, spread = floats(altitude_km, inclination_deg, satellites, miss_distance_km, radial_spread_km)
+    h, i, n, spread = jnp.broadcast_arrays(*[jnp.atleast_1d(v) for v in (h, i, n, spread)])
+    level = frozen_surface_km(h, i * DEGREE)
+    apart = level[:, None] - level[None]
+    # the target's width, a half circle of radius d, is taken into a normal distribution of the same variance
+    variance = spread[:, None] ** 2 + spread[None] ** 2 + 0.25 * d * d
+    density = jnp.exp(-0.5 * apart**2 / variance) / jnp.sqrt(TWO_PI * variance)
+    weights = jnp.asarray(meeting_weights(), h.dtype)
+    row, column = jnp.broadcast_arrays((i / INCLINATION_STEP_DEG)[:, None], (i / INCLINATION_STEP_DEG)[None])
+    radius = _R + 0.5 * (h[:, None] + h[None])
+    between = n[:, None] * n[None] * _rate(radius, d) * density * _spline(weights, row, column)
+    return jnp.where(jnp.eye(h.size, dtype=bool), 0.0, between)
+
+
+def separation_needed_km(
+    altitude_km: ArrayLike, eccentricity: ArrayLike = 0.0, dead_band_km: ArrayLike = 1.0, margin_km: ArrayLike = 0.0
+) -> Array:
+    """How far the frozen altitudes of two stacked shells must be apart so that no satellites of them can touch, km, shape (shells, shells).
+
+    Args:
+        altitude_km: shape (shells,); the others too, or scalars.
+        eccentricity: SGP4 mean, by which the orbit is off the frozen one, which is 0.
+        dead_band_km: half of the band in which the mean altitude is kept.
+        margin_km: beyond that, half of it counted for each of the two shells.
+    """
+    h, e, band, margin = floats(altitude_km, eccentricity, dead_band_km, margin_km)
+    h, e, band, margin = jnp.broadcast_arrays(*[jnp.atleast_1d(v) for v in (h, e, band, margin)])
+    reach = (h + _R) * e + band + 0.5 * margin
+    return reach[:, None] + reach[None]
+
+
+def smooth_least_clearance_km(
+    altitude_km: ArrayLike,
+    inclination_deg: ArrayLike,
+    eccentricity: ArrayLike = 0.0,
+    dead_band_km: ArrayLike = 1.0,
+    sharpness_km: float = 0.2,
+) -> Array:
+    """Smallest distance in frozen altitude between two shells beyond `separation_needed_km`, km; a smooth lower bound of it, scalar.
+
+    Below the true one by at most sharpness_km * ln(pairs), some more where two shells are within sharpness_km of each other.
+
+    Args:
+        altitude_km: as inclination_deg, shape (shells,), two or more.
+        others: as for `separation_needed_km`.
+        sharpness_km: static.
+    """
+    h, i = floats(altitude_km, inclination_deg)
+    h, i = jnp.broadcast_arrays(jnp.atleast_1d(h), jnp.atleast_1d(i))
+    level = frozen_surface_km(h, i * DEGREE)
+    first, second = np.triu_indices(h.size, 1)
+    apart = level[first] - level[second]
+    # |apart| with a round bottom, so that shells that start at one altitude have a slope
+    distance = jnp.sqrt(apart**2 + sharpness_km**2) - sharpness_km
+    clear = distance - separation_needed_km(h, eccentricity, dead_band_km)[first, second]
+    return -sharpness_km * jax.nn.logsumexp(-clear / sharpness_km)
+
+
+@lru_cache(maxsize=1)
+def meeting_weights() -> NDArray[np.float64]:
+    """How often two circular orbits meet, by their inclinations every half degree from 0 to 180, shape (361, 361), symmetric.
+
+    With it the rate is pi d^2 (v / r^2) w g for one pair, g the density of their difference of radius (1/km): w is the mean over
+    the arguments of latitude of the lower-inclined one of (v_rel / v) / (2 pi^2 sqrt(sin^2 i - sin^2 delta)), i of the other.
+    Averages over half a degree of inclination, which keep it finite for two polar orbits, all of which meet at the poles.
+    """
+    last = round(180.0 / INCLINATION_STEP_DEG)
+    p, q = np.indices((last + 1, last + 1))
+    p, q = (index[(p <= q) & (p + q <= last)] for index in (p, q))  # the rest by symmetry: swapped, or seen in a mirror
+    values = np.zeros(len(p))
+    for off in (-0.375, -0.125, 0.125, 0.375):
+        one, other = p * INCLINATION_STEP_DEG, np.abs((q + off) * INCLINATION_STEP_DEG)
+        values += 0.25 * _meeting_weight(one * DEGREE, np.minimum(other, 360.0 - other) * DEGREE)
+    result = np.zeros((last + 1, last + 1))
+    for k, m in ((p, q), (q, p), (last - p, last - q), (last - q, last - p)):
+        result[k, m] = values
+    result.flags.writeable = False
+    return result
+
+
+def _meeting_weight(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
+    """`meeting_weights` of two inclinations that differ, rad, arrays of one shape."""
+    swap = np.sin(one) > np.sin(other)
+    low, high = np.where(swap, other, one), np.where(swap, one, other)
+    sin_low, sin_high = np.sin(low), np.sin(high)
+    # sqrt(sin^2 high - sin^2 delta) is sin(high) sqrt(c^2 + ...) near the top of the lower orbit: x = c sinh(y) takes it away
+    c = np.sqrt(np.maximum((sin_high - sin_low) * (sin_high + sin_low), 1e-16)) / sin_high
+    x, w = np.polynomial.legendre.leggauss(_MEETING_NODES)
+    last = np.arcsinh(_HALF_PI / c)
+    result = np.zeros_like(c)
+    for node, weight in zip(0.5 * (x + 1.0), 0.5 * w, strict=True):
+        y = last * node
+        colatitude = c * np.sinh(y)  # of u, from its highest point
+        sine = sin_low * np.cos(colatitude)
+        cosine2 = 1.0 - sine**2
+        root = np.sqrt(np.maximum(sin_high**2 - sine**2, 1e-20))
+        # headings: sin A = cos i / cos(latitude), cos A > 0 on the ascending leg
+        along = sin_low * np.sin(colatitude) * root / cosine2
+        across = np.cos(low) * np.cos(high) / cosine2
+        same = np.sqrt(np.maximum(0.5 * (1.0 - across - along), 0.0))
+        opposite = np.sqrt(np.maximum(0.5 * (1.0 - across + along), 0.0))
+        result += weight * (same + opposite) / (2.0 * math.pi**2 * root) * c * np.cosh(y) * last
+    return result / _HALF_PI
+
+
+def _rate(radius: Array, d: Array) -> Array:
+    """pi d^2 v / r^2 in a year, km."""
+    return (math.pi * YEAR_SECONDS * math.sqrt(MU)) * d * d / (radius * radius * jnp.sqrt(radius))
+
+
+def _spline(coefficients: Array, row: Array, column: Array) -> Array:
+    """Uniform cubic B-spline surface at fractional indices, any shape; beyond the rows it is zero, beyond the columns they are mirrored."""
+    rows, many = coefficients.shape
+    row_at, row_weights = _basis(row)
+    column_at, column_weights = _basis(column)
+    column_at = jnp.abs(column_at)
+    column_at = jnp.where(column_at > many - 1, 2 * (many - 1) - column_at, column_at)
+    there = (row_at >= 0) & (row_at < rows)
+    row_weights = jnp.where(there, row_weights, 0.0)
+    values = coefficients[jnp.clip(row_at, 0, rows - 1)[..., :, None], jnp.clip(column_at, 0, many - 1)[..., None, :]]
+    return jnp.einsum("...r,...c,...rc->...", row_weights, column_weights, values)
+
+
+def _basis(index: Array) -> tuple[Array, Array]:
+    """The four coefficients that matter at a fractional index, and their weights, shape (..., 4)."""
+    whole = jnp.floor(jax.lax.stop_gradient(index))
+    t = index - whole
+    weights = [(1.0 - t) ** 3, 4.0 - 6.0 * t**2 + 3.0 * t**3, 1.0 + 3.0 * t + 3.0 * t**2 - 3.0 * t**3, t**3]
+    # far outside, where an integer would overflow, there is nothing either way
+    at = jnp.clip(whole, -1e6, 1e6).astype(jnp.int32)
+    return jnp.stack([at - 1, at, at + 1, at + 2], axis=-1), jnp.stack(weights, axis=-1) / 6.0

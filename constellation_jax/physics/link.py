@@ -1,0 +1,106 @@
+"""How far, how late and how faint: the path between the ground and a satellite of a shell, by elevation and averaged over who is in view.
+
+On a sphere of 6378.137 km. Deliberately absent: refraction, rain, antenna gains, processing on board and links between satellites.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Final
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jax.typing import ArrayLike
+
+from constellation_jax.physics.constants import DEGREE
+from constellation_jax.physics.coverage import mean_in_cap
+from constellation_jax.physics.shell_geometry import R, floats, gauss_legendre
+
+SPEED_OF_LIGHT: Final = 299792.458
+"""km/s, exact (SI)."""
+_CAP_NODES: Final = 16
+
+
+def slant_range_km(altitude_km: ArrayLike, elevation_deg: ArrayLike) -> Array:
+    """Distance from the ground to a satellite seen at an elevation (deg), km. Shapes that broadcast.
+
+    Reference: Wertz, Mission Geometry; Orbit and Constellation Design and Management (2001), section 9.1.
+    """
+    h, e = floats(altitude_km, elevation_deg)
+    e = e * DEGREE
+    up = R * jnp.sin(e)
+    # sqrt(r^2 - R^2 cos^2 e) - R sin e, in the form that loses no digits overhead; h > 0 keeps the root off zero
+    above = h * (h + 2.0 * R)
+    return above / (jnp.sqrt(above + up * up) + up)
+
+
+def light_time_ms(distance_km: ArrayLike) -> Array:
+    """One-way light time over a distance, ms. Any shape."""
+    return floats(distance_km)[0] * (1000.0 / SPEED_OF_LIGHT)
+
+
+def free_space_loss_db(distance_km: ArrayLike, frequency_ghz: ArrayLike) -> Array:
+    """Loss between isotropic antennas, 20 log10(4 pi d f / c), dB. Shapes that broadcast.
+
+    Reference: Friis, "A note on a simple transmission formula", Proc. IRE 34, 254 (1946); ITU-R P.525-4 (2019), equation 4.
+    """
+    d, f = floats(distance_km, frequency_ghz)
+    return (20.0 / math.log(10.0)) * jnp.log(d * f * (4.0e9 * math.pi / (SPEED_OF_LIGHT)))
+
+
+def round_trip_ms(altitude_km: ArrayLike, elevation_deg: ArrayLike, gateway_elevation_deg: ArrayLike) -> Array:
+    """User to satellite to gateway and back, by light alone, ms. Shapes that broadcast.
+
+    Args:
+        altitude_km: of the satellite.
+        elevation_deg: of the satellite at the user.
+        gateway_elevation_deg: of the satellite at the gateway.
+    """
+    there = slant_range_km(altitude_km, elevation_deg) + slant_range_km(altitude_km, gateway_elevation_deg)
+    return light_time_ms(2.0 * there)
+
+
+def mean_over_cap(
+    of_range: Callable[[Array], Array],
+    latitude_deg: ArrayLike,
+    altitude_km: ArrayLike,
+    inclination_deg: ArrayLike,
+    min_elevation_deg: ArrayLike,
+) -> Array:
+    """Mean of a function of the slant range over all satellites in view, time and longitude, shape (shells, latitudes).
+
+    Each satellite in view counts once, wherever it is in the cap. Where none is ever in view it is the value at the mask.
+
+    Args:
+        of_range: of the slant range in km (any shape), such as `light_time_ms`.
+        latitude_deg: geocentric, shape (latitudes,).
+        altitude_km: and the others, shape (shells,) or scalars.
+
+    The number within an angle psi of the observer is M(psi), so the mean is f(edge) - integral of M(psi) / M(edge) df: smooth
+    wherever M is.
+    """
+    phi, h, i, mask = floats(latitude_deg, altitude_km, inclination_deg, min_elevation_deg)
+    h, i, mask = jnp.broadcast_arrays(*[jnp.atleast_1d(v) for v in (h, i, mask)])
+    phi = jnp.atleast_1d(phi)
+    edge = jnp.arccos(jnp.clip(R / (h + R) * jnp.cos(mask * DEGREE), 0.0, 1.0 - 1e-12)) - mask * DEGREE
+    x, weight = gauss_legendre(_CAP_NODES, 0.0, 1.0, h.dtype)
+
+    def at(fraction: Array) -> tuple[Array, Array]:
+        """Number within a fraction of the edge's angle, and the slope of the function there by the fraction."""
+        value, slope = jax.jvp(
+            lambda t: of_range(_range_at_angle(h, edge * t)), (fraction,), (jnp.ones_like(fraction),)
+        )
+        del value
+        return mean_in_cap(phi, i, edge * fraction), slope
+
+    within, slopes = jax.vmap(at)(x)
+    total = mean_in_cap(phi, i, edge)
+    some = total > 1e-9
+    share = jnp.where(some[None], within / jnp.where(some, total, 1.0)[None], 0.0)
+    last = of_range(_range_at_angle(h, edge))
+    return last[:, None] - jnp.sum(weight[:, None, None] * share * slopes[:, :, None], axis=0)
+
+
+def _range_at_angle(h: Array, psi: Array) -> Array:
+    """Distance to a satellite at an angle psi about the Earth's centre, km."""
+    return jnp.sqrt(h * h + 4.0 * R * (R + h) * jnp.sin(0.5 * psi) ** 2)

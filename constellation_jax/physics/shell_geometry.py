@@ -1,0 +1,101 @@
+"""Where satellites of a shell are at a latitude, and what an observer on the ellipsoid sees of them: what merits of shells share.
+
+A shell's altitude is its mean semi-major axis (Brouwer) minus 6378.137 km, as in a shell file; an eccentricity of 0 (SGP4 mean) is
+the frozen orbit, so that the radius is a function of latitude. Deliberately absent: other eccentricities, and time.
+"""
+
+import math
+from typing import Any, Final, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jax.typing import ArrayLike
+
+from constellation_jax.physics.constants import DEGREE, WGS72, WGS84_EQUATORIAL_RADIUS_KM, WGS84_FLATTENING
+
+R: Final = WGS84_EQUATORIAL_RADIUS_KM
+_J2_R2: Final = WGS72.j2 * WGS72.equatorial_radius_km**2
+_FROZEN_KM: Final = 0.5 * WGS72.j3_over_j2 * WGS72.equatorial_radius_km
+_E2: Final = WGS84_FLATTENING * (2.0 - WGS84_FLATTENING)
+
+
+class Observer(NamedTuple):
+    """Places on the ground, rad and km; arrays of one shape."""
+
+    latitude: Array
+    """Geocentric."""
+    tilt: Array
+    """Geodetic minus geocentric latitude."""
+    radius: Array
+
+
+def floats(*values: ArrayLike) -> tuple[Array, ...]:
+    """Arrays of one floating dtype: the widest that is given, JAX's default where all are whole numbers or Python's."""
+    given = [np.dtype(v.dtype) for v in values if hasattr(v, "dtype") and jnp.issubdtype(v.dtype, jnp.floating)]
+    dtype = max(given, key=lambda d: d.itemsize) if given else jnp.result_type(float)
+    return tuple(jnp.asarray(v, dtype) for v in values)
+
+
+def observer(latitude_deg: Array, *, oblate: bool = True) -> Observer:
+    """From the geodetic latitude, deg; on a sphere of 6378.137 km unless `oblate` (static)."""
+    geodetic = latitude_deg * DEGREE
+    if not oblate:
+        return Observer(geodetic, jnp.zeros_like(geodetic), jnp.full_like(geodetic, R))
+    sine, cosine = jnp.sin(geodetic), jnp.cos(geodetic)
+    prime_vertical = R / jnp.sqrt(1.0 - _E2 * sine**2)
+    rho, z = prime_vertical * cosine, prime_vertical * (1.0 - _E2) * sine
+    # never both zero: the ellipsoid does not go through the centre
+    geocentric = jnp.arctan2(z, rho)
+    return Observer(geocentric, geodetic - geocentric, jnp.sqrt(rho**2 + z**2))
+
+
+def radius_at(altitude_km: Array, inclination: Array, sin_latitude: Array, *, oblate: bool = True) -> Array:
+    """Distance from the centre of a frozen orbit at a geocentric latitude, km; inclination in rad, shapes that broadcast.
+
+    Reference: Hoots & Roehrich, Spacetrack Report 3 (1980), section 6: the short-period term of the radius at e = 0 with
+    sin i sin u = sin(latitude), and a_yNL, whose a e sin u is the same for every orbit at that latitude.
+    """
+    a = altitude_km + R
+    if not oblate:
+        return a + 0.0 * sin_latitude
+    k = 0.25 * _J2_R2 / a
+    return a + k * (10.0 * jnp.sin(inclination) ** 2 - 6.0 - 2.0 * sin_latitude**2) + _FROZEN_KM * sin_latitude
+
+
+def frozen_surface_km(altitude_km: Array, inclination: Array) -> Array:
+    """Altitude with what J2 adds to the radius by inclination: frozen orbits with the same one meet at every crossing.
+
+    It is `radius_at` without the terms that latitude alone gives (but for 0.2 % in them over 10 km of altitude).
+    """
+    return altitude_km + 2.5 * _J2_R2 / (altitude_km + R) * jnp.sin(inclination) ** 2
+
+
+def cap_half_angle(radius: Array, ground: Array, elevation: Array) -> Array:
+    """Angle at the Earth's centre between an observer and a satellite at an elevation, rad.
+
+    Reference: Wertz, Mission Geometry; Orbit and Constellation Design and Management (2001), equations 9-3 to 9-5.
+    """
+    ratio = ground / radius * jnp.cos(elevation)
+    # a satellite on the ground sees nothing and has no slope there: below it stays so
+    return jnp.arccos(jnp.clip(ratio, 0.0, 1.0 - 1e-7)) - elevation
+
+
+def cap_centre(seen_from: Observer, radius: Array, elevation: Array) -> Array:
+    """Geocentric latitude of the middle of the cap that is in view, rad.
+
+    The plumb line leans by `tilt` from the radius, which to the first order moves the cap by -d(half-angle)/d(elevation) of it.
+    """
+    ratio = seen_from.radius / radius
+    root = jnp.sqrt(jnp.maximum(1.0 - (ratio * jnp.cos(elevation)) ** 2, 1e-7))
+    return seen_from.latitude + seen_from.tilt * (1.0 - ratio * jnp.sin(elevation) / root)
+
+
+def gauss_legendre(n: int, low: float, high: float, dtype: Any) -> tuple[Array, Array]:
+    """Nodes and weights on an interval."""
+    x, w = np.polynomial.legendre.leggauss(n)
+    half = 0.5 * (high - low)
+    return jnp.asarray(low + half * (x + 1.0), dtype), jnp.asarray(half * w, dtype)
+
+
+HALF_PI: Final = 0.5 * math.pi
