@@ -19,6 +19,7 @@ from constellation_jax.inputs.study_rules import (
     BACKGROUND_RULES,
     COMMON_RULES,
     CONSTRAINT_RULES,
+    LAUNCH_RULES,
     OBJECTIVE_RULES,
     REPORT_RULES,
     SOLAR_RULES,
@@ -132,6 +133,9 @@ class Study:
     """Patterns of names of objects that are left out of it, such as those with which the shells are coordinated."""
     miss_distance_km: float
     vehicle: str
+    cargo: str
+    """Kind of satellite of which the list of vehicles says how many there is room for; "" where mass alone decides."""
+    injection_altitude_km: float
 
     def terms(self) -> tuple[Term, ...]:
         """Every term that is asked for: objectives, constraints, then reports."""
@@ -182,10 +186,10 @@ class _Reader:
         solver = Solver(**self._table("solver", SOLVER_RULES))
         solar = self._table("solar", SOLAR_RULES)
         background = self._table("background", BACKGROUND_RULES)
-        vehicle = self._table("launch", {"vehicle": Rule("the name of a launch vehicle", lambda v: isinstance(v, str))})
-        vehicles = load_vehicles()
-        if vehicle and vehicle["vehicle"] not in vehicles:
-            file.report(("launch", "vehicle"), f"launch, vehicle: {unknown_vehicle(vehicle['vehicle'], vehicles)}")
+        launch = self._table("launch", LAUNCH_RULES)
+        vehicle, vehicles = launch.get("vehicle", "falcon-9"), load_vehicles()
+        if vehicle not in vehicles:
+            file.report(("launch", "vehicle"), f"launch, vehicle: {unknown_vehicle(vehicle, vehicles)}")
         catalog = str(background.get("catalog", "bundled"))
         beside = file.path.parent / catalog
         study = Study(
@@ -206,7 +210,9 @@ class _Reader:
             background=str(beside) if beside.is_file() else catalog,
             exclude=tuple(background.get("exclude", ())),
             miss_distance_km=float(background.get("miss_distance_km", 1.0)),
-            vehicle=vehicle.get("vehicle", "falcon-9"),
+            vehicle=vehicle,
+            cargo=launch.get("cargo", ""),
+            injection_altitude_km=float(launch.get("injection_altitude_km", 300.0)),
         )
         file.finish()
         return study

@@ -89,6 +89,11 @@ BACKGROUND_RULES: Final[dict[str, Rule]] = {
     "exclude": Rule("a list of patterns of names, such as 'QIANFAN*'", _is_list_of(lambda x: isinstance(x, str))),
     "miss_distance_km": above_zero("km"),
 }
+LAUNCH_RULES: Final[dict[str, Rule]] = {
+    "vehicle": text("the name of a launch vehicle"),
+    "cargo": text("a kind of satellite"),
+    "injection_altitude_km": number(120.0, unit="km"),
+}
 COMMON_RULES: Final[dict[str, Rule]] = {
     key: RULES[key]
     for key in (

@@ -83,7 +83,7 @@ TERMS: Final[dict[str, TermKind]] = {
     ),
     "satellites": TermKind("satellites", "1"),
     "mass_to_orbit_kg": TermKind("mass of the satellites", "kg", needs=("mass_kg",)),
-    "launches": TermKind("launches that put a shell up", "1", needs=("mass_kg",)),
+    "launches": TermKind("launches that put a shell up", "1", needs=("mass_kg", "specific_impulse_s")),
     "replacements_per_year": TermKind("satellites replaced", "year-1", needs=("design_life_years",)),
     "altitude_km": TermKind("altitude", "km"),
 }

@@ -10,9 +10,9 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import Array
 from numpy.typing import NDArray
 
 from constellation_jax.inputs.studies import Study
@@ -73,13 +73,24 @@ class Coordinates:
     def __len__(self) -> int:
         return len(self.free)
 
-    def design(self, coordinates: Array, base: Design) -> Design:
-        """The design at coordinates, shape (free,), everything else being as in `base`. Traced."""
-        rows = base._asdict()
+    def span(self, shells: int) -> Floats:
+        """Derivative of a design by the coordinates, shape (quantities * shells, free)."""
+        found = np.zeros((len(QUANTITIES), shells, len(self.free)))
         for k, c in enumerate(self.free):
-            value = c.low + coordinates[k] * (c.high - c.low)
-            rows[c.quantity] = jnp.asarray(rows[c.quantity]).at[np.array(c.shells)].set(value)
-        return Design(**rows)
+            found[[*QUANTITIES].index(c.quantity), list(c.shells), k] = c.high - c.low
+        return found.reshape(-1, len(self.free))
+
+    def design(self, coordinates: Any, base: Design) -> Design:
+        """The design at coordinates, shape (free,), everything else being as in `base`; of NumPy, or traced."""
+        shells = len(base.altitude_km)
+        lowest = np.full((len(QUANTITIES), shells), np.nan)
+        for c in self.free:
+            lowest[[*QUANTITIES].index(c.quantity), list(c.shells)] = c.low
+        moved = (self.span(shells) @ coordinates).reshape(lowest.shape)
+        where = jnp.where if isinstance(coordinates, jax.Array) else np.where
+        is_free = ~np.isnan(lowest)
+        rows = [where(f, np.where(f, at, 0.0) + m, b) for f, at, m, b in zip(is_free, lowest, moved, base, strict=True)]
+        return Design(*rows)
 
     def begin(self, base: Design) -> Floats:
         """Coordinates of a design, within the bounds; of shells that share one, their mean."""

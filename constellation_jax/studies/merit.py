@@ -18,11 +18,13 @@ from jax import Array
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.catalog import Catalog
 from constellation_jax.inputs.config import find_source, read_source
+from constellation_jax.inputs.demand import demand
 from constellation_jax.inputs.space_weather import Source
 from constellation_jax.inputs.studies import Study, Term
 from constellation_jax.inputs.study_terms import TERMS
 from constellation_jax.inputs.walker import Shell
 from constellation_jax.physics.constants import WGS84_EQUATORIAL_RADIUS_KM
+from constellation_jax.physics.cost import launch_mass_kg, launches_needed, replacements_per_year
 from constellation_jax.physics.coverage import cap_half_angle_deg, mean_in_view, probability_in_view
 from constellation_jax.physics.crowding import encounters_between, encounters_with, smooth_least_clearance_km
 from constellation_jax.physics.drag_tables import delta_v_per_year, lifetime_years
@@ -65,6 +67,9 @@ class Surroundings(NamedTuple):
     background: Any
     weights: Any
     """By name of the demand: (latitudes, weights)."""
+    launcher: Any
+    """Payload and room of the launch vehicle."""
+    injection_altitude_km: float
 
 
 def surroundings_of(
@@ -93,7 +98,15 @@ def surroundings_of(
 
         crowd = crowding_background(_without(_catalog(study) if background is None else background, study.exclude))
     weights = {term.demand: _weights(term.demand) for term in study.terms() if term.demand}
-    return Surroundings(satellites, climate, lifetimes, crowd, weights)
+    carrier = None
+    if "launches" in asked:
+        from constellation_jax.studies.cost import launcher
+
+        try:
+            carrier = launcher(study.vehicle, cargo=study.cargo or None)
+        except InputError as error:
+            raise InputError(f"study {study.name!r}, launch: {error}") from None
+    return Surroundings(satellites, climate, lifetimes, crowd, weights, carrier, study.injection_altitude_km)
 
 
 class Values:
@@ -211,6 +224,14 @@ def _lifetime(v: Values) -> Array:
     return lifetime_years(v.surroundings.lifetimes, v.design.altitude_km, v.design.inclination_deg, b)
 
 
+def _launches(v: Values) -> Array:
+    s, d = v.surroundings.satellites, v.design
+    at_launch = launch_mass_kg(
+        jnp.asarray(s.mass_kg), d.altitude_km, v.surroundings.injection_altitude_km, jnp.asarray(s.specific_impulse_s)
+    )
+    return launches_needed(d.satellites, at_launch, *v.surroundings.launcher)
+
+
 def _background_encounters(v: Values) -> Array:
     d = v.design
     return encounters_with(v.surroundings.background, d.altitude_km, d.inclination_deg, d.satellites, v.miss_distance_km)
@@ -233,6 +254,10 @@ _BY_SHELL: Final[dict[str, Callable[[Values], Array]]] = {
     "lifetime_years": _lifetime,
     "satellites": lambda v: v.design.satellites,
     "mass_to_orbit_kg": lambda v: v.design.satellites * jnp.asarray(v.surroundings.satellites.mass_kg),
+    "launches": _launches,
+    "replacements_per_year": lambda v: replacements_per_year(
+        v.design.satellites, jnp.asarray(v.surroundings.satellites.design_life_years)
+    ),
     "background_encounters_per_year": _background_encounters,
     "mutual_encounters_per_year": _mutual_encounters,
     "altitude_km": lambda v: v.design.altitude_km,
@@ -256,5 +281,8 @@ def _without(catalog: Catalog, patterns: tuple[str, ...]) -> Catalog:
     return catalog[np.array([match(name.upper()) is None for name in catalog.name.tolist()])]
 
 
-def _weights(demand: str) -> tuple[Floats, Floats]:
-    raise NotImplementedError(demand)
+def _weights(name: str) -> tuple[Floats, Floats]:
+    """Latitudes and weights of a demand, without those that have none."""
+    found = demand(name)
+    some = found.weight > 0.0
+    return found.latitude_deg[some], found.weight[some]

@@ -10,7 +10,6 @@ from typing import Any, Final
 import numpy as np
 import xarray as xr
 
-from constellation_jax.engine.precision import x64
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.catalog import Catalog
 from constellation_jax.inputs.space_weather import Source
@@ -151,7 +150,7 @@ def _feasible(problem: Problem, found: Solution, frame: Frame, free: Floats) -> 
 
 
 def _infeasible(problem: Problem, nearest: Solution, frame: Frame) -> str:
-    rows = problem.natural(nearest.coordinates, frame)[1]
+    rows = nearest.at.rows
     k = int(np.argmin(nearest.at.constraints))
     row = problem.rows[k]
     limit, units = frame.limits[k], "" if row.units == "1" else f" {row.units}"
@@ -202,12 +201,6 @@ def _swept(problem: Problem, begin: Floats) -> _Swept:
     return _Swept(np.array(sweep.values), solutions, frames)
 
 
-def _design(problem: Problem, found: Solution, frame: Frame) -> Design:
-    with x64():
-        design = problem.coordinates.design(found.coordinates, frame.base)
-        return Design(*(np.asarray(row, float) for row in design))
-
-
 def _shells(problem: Problem, design: Design) -> tuple[Shell, ...]:
     """The shells of a design; what is free may have come with an orbit or a filling that it replaces."""
     tuned = []
@@ -231,12 +224,10 @@ def _shells(problem: Problem, design: Design) -> tuple[Shell, ...]:
 
 def _result(problem: Problem, found: Solution, frame: Frame, swept: _Swept | None, begun: float) -> TuneResult:
     study = problem.study
-    design = _design(problem, found, frame)
+    design = problem.coordinates.design(found.coordinates, frame.base)
     shells = _shells(problem, design)
     figure_labels = [label for term in asked(study) for label in labels(study, term)]
     figure_units = [TERMS[term.quantity].units for term in asked(study) for _ in labels(study, term)]
-    by_objective, by_rows = problem.sensitivities(design, frame)
-    rows = problem.natural(found.coordinates, frame)[1]
     signs = np.array([row.sign for row in problem.rows])
     # the margin falls by this much when the limit rises by one
     limits = np.where([row.logarithmic for row in problem.rows], np.abs(frame.limits), np.where(frame.limits == 0.0, 1.0, np.abs(frame.limits)))
@@ -245,18 +236,18 @@ def _result(problem: Problem, found: Solution, frame: Frame, swept: _Swept | Non
         shells=[shell.name for shell in shells],
         design=design._asdict(),
         design_before=problem.frame.base._asdict(),
-        sensitivities=by_objective._asdict(),
+        sensitivities=dict(zip(QUANTITIES, found.at.by_design, strict=True)),
         variables=[c.name(study.shells) for c in problem.coordinates.free],
         variable_values=problem.coordinates.values(found.coordinates),
         variable_bounds=np.array([[c.low, c.high] for c in problem.coordinates.free]),
         constraints=[row.label for row in problem.rows],
         constraint_units=[row.units for row in problem.rows],
-        constraint_values=rows,
+        constraint_values=found.at.rows,
         constraint_limits=frame.limits,
         constraint_margins=found.at.constraints,
         constraint_multipliers=found.multipliers,
         objective_by_limit=found.multipliers * signs / limits,
-        constraint_sensitivities=by_rows._asdict(),
+        constraint_sensitivities=dict(zip(QUANTITIES, found.at.rows_by_design.swapaxes(0, 1), strict=True)),
         figures=figure_labels,
         figure_units=figure_units,
         figure_values=problem.figures(design, frame),
@@ -294,7 +285,7 @@ def _sweep_columns(problem: Problem, swept: _Swept) -> SweepColumns:
             objective.append(np.nan)
             continue
         variables.append(problem.coordinates.values(solution.coordinates))
-        figures.append(problem.figures(_design(problem, solution, frame), frame))
+        figures.append(problem.figures(problem.coordinates.design(solution.coordinates, frame.base), frame))
         objective.append(solution.at.objective)
     status = ["infeasible" if s is None else "converged" if s.converged else "not_converged" for s in swept.solutions]
     return SweepColumns(

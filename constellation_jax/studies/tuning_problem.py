@@ -20,8 +20,8 @@ from jax import Array
 
 from constellation_jax.engine.precision import x64
 from constellation_jax.errors import InputError
-from constellation_jax.inputs.studies import Constraint, Objective, Study, Term
-from constellation_jax.inputs.study_terms import SUMMED, TERMS
+from constellation_jax.inputs.studies import Constraint, Study, Term
+from constellation_jax.inputs.study_terms import QUANTITIES, SUMMED, TERMS
 from constellation_jax.studies.design import Coordinates, Design, Floats
 from constellation_jax.studies.merit import Surroundings, Values, pattern_of, term_values
 
@@ -48,17 +48,29 @@ class Row(NamedTuple):
     units: str
     sign: float
     logarithmic: bool
+    sun: str
+    shell: int
+    """Position of the one shell that it depends on; -1 where it depends on several."""
 
 
 class Evaluation(NamedTuple):
-    """A point with its derivatives by the coordinates."""
+    """A point with its derivatives."""
 
     objective: float
     gradient: Floats
+    """By the coordinates, shape (free,)."""
     constraints: Floats
-    """Above or at 0 where met, shape (rows,)."""
+    """Margins, above or at 0 where met, shape (rows,)."""
     jacobian: Floats
-    """Shape (rows, free)."""
+    """Of the margins by the coordinates, shape (rows, free)."""
+    objectives: Floats
+    """In natural units, shape (objectives,)."""
+    rows: Floats
+    """In natural units, shape (rows,)."""
+    by_design: Floats
+    """Of the objective, shape (quantities, shells)."""
+    rows_by_design: Floats
+    """In natural units, shape (rows, quantities, shells)."""
 
 
 class Problem:
@@ -70,55 +82,31 @@ class Problem:
         self.evaluations = 0
         self.rows = _rows(study)
         self._pattern = pattern_of(study.shells)
+        self._span = self.coordinates.span(len(study.shells))
         self._signs = np.array([row.sign for row in self.rows])
         self._logarithmic = np.array([row.logarithmic for row in self.rows], bool)
+        self._colours = _colours(self.rows)
         limits = np.array([study.constraints[row.constraint].limit for row in self.rows], float)
         self.frame = Frame(base, limits, np.ones(len(study.objectives)), surroundings)
-        self._evaluate = jax.jit(self._value_and_jacobian)
-        self._outputs = jax.jit(self.outputs)
-        self._derivatives = jax.jit(self._by_design)
+        self._evaluate = jax.jit(self._with_derivatives)
         self._figures = jax.jit(self._every_term)
-        scales = [np.nan if o.scale is None else o.scale for o in study.objectives]
-        if any(o.scale is None for o in study.objectives):
-            with x64():
-                at_start = np.abs(np.asarray(self._outputs(self.coordinates.begin(base), self.frame)[0]))
-            scales = [s if s == s else (v if np.isfinite(v) and v > 0 else 1.0) for s, v in zip(scales, at_start, strict=True)]
+        at_start = np.abs(self.evaluate(self.coordinates.begin(base)).objectives)
+        given = zip(study.objectives, at_start, strict=True)
+        scales = [o.scale if o.scale is not None else (v if v > 0.0 else 1.0) for o, v in given]
         self.frame = self.frame._replace(scales=np.array(scales, float))
 
     def values(self, design: Design, frame: Frame) -> Values:
         """Figures of merit of a design. Traced."""
         return Values(design, frame.surroundings, self._pattern, self.study.miss_distance_km)
 
-    def outputs(self, coordinates: Array, frame: Frame) -> tuple[Array, Array]:
-        """Objectives and rows of constraints in natural units. Traced."""
-        design = self.coordinates.design(coordinates, frame.base)
-        return self.of_design(design, frame)
-
-    def of_design(self, design: Design, frame: Frame) -> tuple[Array, Array]:
-        """The same of a design. Traced."""
-        values = self.values(design, frame)
-        study = self.study
-        objectives = [_objective(o, values, study.combine) for o in study.objectives]
-        rows = [_each(c, values) for c in study.constraints]
-        return jnp.stack(objectives), jnp.concatenate([*rows, jnp.zeros(0)])
-
-    def scalar(self, objectives: Array, frame: Frame) -> Array:
-        """The sum that is minimised."""
-        weights = jnp.array([o.weight for o in self.study.objectives])
-        return jnp.sum(weights / frame.scales * objectives)
-
-    def margins(self, rows: Array, frame: Frame) -> Array:
-        """Constraints as numbers that are met at 0 and above. Traced."""
-        limits = jnp.asarray(frame.limits)
-        linear = (rows - limits) / jnp.where(limits == 0.0, 1.0, jnp.abs(limits))
-        # both branches stay finite: a logarithmic term is above 0, but its rows alone may be
-        safe = jnp.where(self._logarithmic, rows, 1.0) / jnp.where(self._logarithmic, limits, 1.0)
-        return self._signs * jnp.where(self._logarithmic, jnp.log(safe), linear)
-
     def merit(self, coordinates: Array, frame: Frame) -> tuple[Array, Array]:
         """Objective and margins. Traced."""
-        objectives, rows = self.outputs(coordinates, frame)
-        return self.scalar(objectives, frame), self.margins(rows, frame)
+        objectives, rows = self._natural(self.coordinates.design(coordinates, frame.base), frame)
+        limits = jnp.asarray(frame.limits)
+        linear = (rows - limits) / _size_of(limits)
+        # both branches stay finite: rows that are not logarithmic may be 0 or below
+        ratio = jnp.where(self._logarithmic, rows / _size_of(limits), 1.0)
+        return self._sum(objectives, frame), self._signs * jnp.where(self._logarithmic, jnp.log(ratio), linear)
 
     def evaluate(self, coordinates: Floats, frame: Frame | None = None) -> Evaluation:
         """A point with its derivatives.
@@ -128,81 +116,102 @@ class Problem:
         """
         frame = self.frame if frame is None else frame
         self.evaluations += 1
+        design = self.coordinates.design(np.asarray(coordinates, float), frame.base)
         with x64():
-            (f, g), (df, dg) = jax.device_get(self._evaluate(jnp.asarray(coordinates, float), frame))
-        found = Evaluation(float(f), np.asarray(df), np.asarray(g), np.asarray(dg))
-        if not all(np.isfinite(part).all() for part in found):
-            raise InputError(self.not_finite(coordinates, frame))
-        return found
-
-    def natural(self, coordinates: Floats, frame: Frame | None = None) -> tuple[Floats, Floats]:
-        """Objectives and rows of constraints in natural units."""
-        with x64():
-            objectives, rows = self._outputs(jnp.asarray(coordinates, float), self.frame if frame is None else frame)
-        return np.asarray(objectives), np.asarray(rows)
-
-    def sensitivities(self, design: Design, frame: Frame | None = None) -> tuple[Design, Design]:
-        """Derivatives by every number of the design: of the objective, arrays of shape (shells,); of the rows in natural units,
-        arrays of shape (rows, shells)."""
-        with x64():
-            found = self._derivatives(_as_arrays(design), self.frame if frame is None else frame)
-        return Design(*map(np.asarray, found[0])), Design(*map(np.asarray, found[1]))
+            f, objectives, rows, by_design, coloured = jax.device_get(self._evaluate(design, frame))
+        if not all(np.isfinite(part).all() for part in (f, objectives, rows, by_design, coloured)):
+            raise InputError(self.not_finite(design, frame))
+        rows_by_design = self._expanded(coloured)
+        size = _size_of(frame.limits)
+        with np.errstate(divide="ignore", invalid="ignore"):  # of the branch that is not taken
+            margins = self._signs * np.where(self._logarithmic, np.log(rows / size), (rows - frame.limits) / size)
+            slopes = self._signs * np.where(self._logarithmic, 1.0 / rows, 1.0 / size)
+        jacobian = slopes[:, None] * (rows_by_design.reshape(len(rows), -1) @ self._span)
+        gradient = by_design.ravel() @ self._span
+        return Evaluation(float(f), gradient, margins, jacobian, objectives, rows, by_design, rows_by_design)
 
     def figures(self, design: Design, frame: Frame | None = None) -> Floats:
         """Every value of every term of `asked`, one after the other."""
         with x64():
-            return np.asarray(self._figures(_as_arrays(design), self.frame if frame is None else frame))
+            return np.asarray(self._figures(design, self.frame if frame is None else frame))
 
-    def not_finite(self, coordinates: Floats, frame: Frame) -> str:
+    def not_finite(self, design: Design, frame: Frame) -> str:
         """What to say about a point where something is not finite: the first such term, and its shell or latitude."""
+        names = [shell.name for shell in self.study.shells]
         with x64():
-            design = self.coordinates.design(jnp.asarray(coordinates, float), frame.base)
-            values = self.values(design, frame)
-            names = [shell.name for shell in self.study.shells]
-            for term in self.study.terms():
-                found = np.asarray(term_values(term, values))
-                derivative = jax.jacfwd(lambda d, t=term: term_values(t, self.values(d, frame)))(design)
-                bad = ~np.isfinite(found)
-                for part in derivative:
+            for term in asked(self.study):
+
+                def of(d: Design, term: Term = term) -> Array:
+                    return term_values(term, self.values(d, frame))
+
+                whole = Design(*(jnp.asarray(row, float) for row in design))
+                bad = ~np.isfinite(np.asarray(of(whole)))
+                for part in jax.jacrev(of)(whole):
                     bad |= ~np.isfinite(np.asarray(part)).all(axis=-1)
-                if bad.any():
-                    where = np.argwhere(bad)[0]
-                    at = where[-1]
-                    what = _place(term, names, int(at))
-                    shell = term.shells[int(at)] if TERMS[term.quantity].each == "shell" else term.shells[0]
-                    numbers = ", ".join(f"{key} {float(row[shell]):g}" for key, row in design._asdict().items())
-                    return f"study {self.study.name!r}: {term.quantity} {what} or its derivative is not finite at {numbers}"
+                if not bad.any():
+                    continue
+                at = int(np.argwhere(bad)[0][-1])
+                shell = term.shells[at] if TERMS[term.quantity].each == "shell" else term.shells[0]
+                numbers = ", ".join(f"{key} {row[shell]:g}" for key, row in zip(QUANTITIES, design, strict=True))
+                what = f"{term.quantity} {_place(term, names, at)}".rstrip()
+                return f"study {self.study.name!r}: {what}, or its derivative, is not finite at {numbers}"
         return f"study {self.study.name!r}: the objective is not finite; look at the weights and scales"
 
-    def _by_design(self, design: Design, frame: Frame) -> tuple[Design, Design]:
-        def both(design: Design) -> Array:
-            objectives, rows = self.of_design(design, frame)
-            return jnp.concatenate([self.scalar(objectives, frame)[None], rows])
+    def _sum(self, objectives: Array, frame: Frame) -> Array:
+        weights = np.array([o.weight for o in self.study.objectives])
+        return jnp.sum(weights / frame.scales * objectives)
 
-        found = jax.jacrev(both)(design)
-        return Design(*(row[0] for row in found)), Design(*(row[1:] for row in found))
+    def _natural(self, design: Design, frame: Frame) -> tuple[Array, Array]:
+        values = self.values(design, frame)
+        objectives = [reduced(o.term, values, self.study.combine) for o in self.study.objectives]
+        rows = [_each(c, values) for c in self.study.constraints]
+        return jnp.stack(objectives), jnp.concatenate([*rows, jnp.zeros(0)])
+
+    def _with_derivatives(self, design: Design, frame: Frame) -> Any:
+        """Objective, objectives and rows; then derivatives by the design, of rows one for each colour."""
+
+        def both(design: Design) -> tuple[Array, tuple[Array, Array, Array]]:
+            objectives, rows = self._natural(design, frame)
+            f = self._sum(objectives, frame)
+            return jnp.concatenate([f[None], self._colours @ rows]), (f, objectives, rows)
+
+        whole = Design(*(jnp.asarray(row) for row in design))
+        found, back, (f, objectives, rows) = jax.vjp(both, whole, has_aux=True)
+        derivatives = jnp.stack(jax.vmap(back)(jnp.eye(len(found)))[0], axis=1)
+        return f, objectives, rows, derivatives[0], derivatives[1:]
+
+    def _expanded(self, coloured: Floats) -> Floats:
+        """Derivatives of the rows from those of their colours: a row of one shell has only that shell's."""
+        found = coloured[np.argmax(self._colours, axis=0)] if len(self.rows) else np.zeros((0, *coloured.shape[1:]))
+        for k, row in enumerate(self.rows):
+            if row.shell >= 0:
+                found[k, :, np.arange(found.shape[2]) != row.shell] = 0.0
+        return found
 
     def _every_term(self, design: Design, frame: Frame) -> Array:
-        values = self.values(design, frame)
+        values = self.values(Design(*(jnp.asarray(row) for row in design)), frame)
         return jnp.concatenate([term_values(term, values).ravel() for term in asked(self.study)])
 
-    def _value_and_jacobian(self, coordinates: Array, frame: Frame) -> Any:
-        def both(c: Array) -> tuple[Array, tuple[Array, Array]]:
-            f, g = self.merit(c, frame)
-            return jnp.concatenate([f[None], g]), (f, g)
 
-        by = jax.jacfwd if len(self.coordinates) <= 1 + len(self.rows) else jax.jacrev
-        jacobian, (f, g) = by(both, has_aux=True)(coordinates)
-        return (f, g), (jacobian[0], jacobian[1:])
+def _size_of(limits: Any) -> Any:
+    """What margins are a part of: the limit, or 1 in its unit where it is 0."""
+    return abs(limits) + (limits == 0.0)
+
+
+def _colours(rows: list[Row]) -> Floats:
+    """Rows that share no shell can share one pass of derivatives: which rows each pass adds up, shape (passes, rows)."""
+    passes: dict[Any, list[int]] = {}
+    for k, row in enumerate(rows):
+        passes.setdefault((row.constraint, row.sun) if row.shell >= 0 else k, []).append(k)
+    found = np.zeros((len(passes), len(rows)))
+    for colour, members in enumerate(passes.values()):
+        found[colour, members] = 1.0
+    return found
 
 
 def asked(study: Study) -> list[Term]:
     """The terms of a study, each once, over whatever they are taken."""
     return list(dict.fromkeys(dataclasses.replace(term, over="") for term in study.terms()))
-
-
-def _as_arrays(design: Design) -> Design:
-    return Design(*(np.asarray(v, float) for v in design))
 
 
 def reduced(term: Term, values: Values, combine: str) -> Array:
@@ -221,10 +230,6 @@ def reduced(term: Term, values: Values, combine: str) -> Array:
         satellites = values.design.satellites[np.array(term.shells)]
         return jnp.sum(found * satellites) / jnp.sum(satellites)
     return jnp.mean(found)
-
-
-def _objective(objective: Objective, values: Values, combine: str) -> Array:
-    return reduced(objective.term, values, combine)
 
 
 def _each(constraint: Constraint, values: Values) -> Array:
@@ -262,16 +267,15 @@ def _rows(study: Study) -> list[Row]:
     names = [shell.name for shell in study.shells]
     for k, constraint in enumerate(study.constraints):
         term, kind = constraint.term, TERMS[constraint.term.quantity]
-        suns = study.scenarios if kind.by_sun else ("",)
-        if term.over in ("", "each"):
-            places = [_place(term, names, i) for i in range(_size(term))]
-        else:
-            places = [f"({term.over})"]
-        for sun in suns:
-            for place in places:
+        each = term.over in ("", "each")
+        own = each and kind.each == "shell" and term.quantity != "mutual_encounters_per_year"
+        for sun in study.scenarios if kind.by_sun else ("",):
+            for i in range(_size(term) if each else 1):
+                place = _place(term, names, i) if each else f"({term.over})"
                 label = " ".join(part for part in (constraint.name, place, f"({sun} sun)" if sun else "") if part)
                 logarithmic = term.quantity in _LOGARITHMIC and constraint.limit > 0.0
-                rows.append(Row(k, label, kind.units, 1.0 if constraint.at_least else -1.0, logarithmic))
+                sign, shell = 1.0 if constraint.at_least else -1.0, term.shells[i] if own else -1
+                rows.append(Row(k, label, kind.units, sign, logarithmic, sun, shell))
     return rows
 
 
