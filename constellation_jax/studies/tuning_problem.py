@@ -126,7 +126,7 @@ class Problem:
         with np.errstate(divide="ignore", invalid="ignore"):  # of the branch that is not taken
             margins = self._signs * np.where(self._logarithmic, np.log(rows / size), (rows - frame.limits) / size)
             slopes = self._signs * np.where(self._logarithmic, 1.0 / rows, 1.0 / size)
-        jacobian = slopes[:, None] * (rows_by_design.reshape(len(rows), -1) @ self._span)
+        jacobian = slopes[:, None] * (rows_by_design.reshape(len(rows), self._span.shape[0]) @ self._span)
         gradient = by_design.ravel() @ self._span
         return Evaluation(float(f), gradient, margins, jacobian, objectives, rows, by_design, rows_by_design)
 
@@ -177,7 +177,7 @@ class Problem:
 
         whole = Design(*(jnp.asarray(row) for row in design))
         found, back, (f, objectives, rows) = jax.vjp(both, whole, has_aux=True)
-        derivatives = jnp.stack(jax.vmap(back)(jnp.eye(len(found)))[0], axis=1)
+        derivatives = jnp.stack(jax.lax.map(back, jnp.eye(len(found)))[0], axis=1)
         return f, objectives, rows, derivatives[0], derivatives[1:]
 
     def _expanded(self, coloured: Floats) -> Floats:
