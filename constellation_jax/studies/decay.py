@@ -17,7 +17,7 @@ from constellation_jax.inputs.space_weather import Source
 from constellation_jax.inputs.space_weather_series import SpaceWeather
 from constellation_jax.inputs.times import MJD_1970, Time, parse_time, to_day_fraction
 from constellation_jax.outputs.decay import RULES, Columns, make_decay_dataset
-from constellation_jax.physics.constants import WGS84_EQUATORIAL_RADIUS_KM
+from constellation_jax.physics.constants import WGS84_EQUATORIAL_RADIUS_KM, YEAR_DAYS
 from constellation_jax.studies.decay_inputs import (
     ballistic_coefficients,
     climates,
@@ -28,7 +28,6 @@ from constellation_jax.studies.decay_inputs import (
     weather_said,
 )
 
-YEAR_DAYS: Final = 365.25
 PERCENTILES: Final = (5.0, 50.0, 95.0)
 _OUTPUT_TIMES = 300
 _LONGEST_YEARS = 200.0

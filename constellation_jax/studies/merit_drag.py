@@ -1,4 +1,4 @@
-"""What drag costs shells, for use in a user's own optimisation: tables made once, by the engine of decay, and then functions of them.
+"""What drag costs shells, for a user's own optimisation: tables made once by the engine of decay, and functions of them.
 
     drag_climate    orbits over altitude and inclination through the atmosphere of a mission, ten days at a time
     lifetime_table  satellites over altitude, inclination and ballistic coefficient, decayed to re-entry
@@ -21,9 +21,10 @@ from constellation_jax.errors import InputError
 from constellation_jax.inputs.space_weather import Source
 from constellation_jax.inputs.space_weather_series import CYCLE_DAYS, SCENARIOS
 from constellation_jax.inputs.times import Time, parse_time, to_day_fraction
-from constellation_jax.physics.constants import DEGREE, TWO_PI, WGS84_EQUATORIAL_RADIUS_KM
+from constellation_jax.physics.constants import DEGREE, TWO_PI, WGS84_EQUATORIAL_RADIUS_KM, YEAR_DAYS
 from constellation_jax.physics.drag import MeanOrbit
 from constellation_jax.physics.drag_tables import (
+    ALTITUDES_KM,
     DragClimate,
     LifetimeTable,
     altitudes_km,
@@ -33,7 +34,6 @@ from constellation_jax.physics.drag_tables import (
     ln_fall_days,
     rate_table,
 )
-from constellation_jax.physics.station_keeping import YEAR_DAYS
 from constellation_jax.studies.decay_inputs import climates, weather_of
 
 STEP_DAYS: Final = 10.0
@@ -44,7 +44,7 @@ _LONG_STEP_DAYS: Final = 30.0
 _LIFE_INCLINATIONS: Final = 5
 _LIFE_PLANES: Final = 2
 """A quarter of a turn apart: an orbit along the terminator and one through noon."""
-_HORIZON_YEARS: Final = 150.0
+_HORIZON_YEARS: Final = 60.0
 
 
 def drag_climate(
@@ -99,7 +99,7 @@ def lifetime_table(
     if not (given > 0.0).all() or len(given) > 2 or (np.diff(given) <= 0.0).any():
         raise InputError(f"ballistic_coefficient {ballistic_coefficient!r}: expected m2/kg above 0, or (least, most)")
     ln_b = np.log([given[0], given[-1]])
-    b = np.exp(np.linspace(*ln_b, 3)) if len(given) == 2 else given
+    b = np.exp(np.linspace(ln_b[0], ln_b[1], 3)) if len(given) == 2 else given
     first = mjd_of(start)
     fall, correction = [], []
     for scenario in scenarios_of(solar):
@@ -129,7 +129,8 @@ def mjd_of(time: Time) -> float:
 
 def middles(climate: Climate, span_days: float, step_days: float) -> Floats:
     """Middles of the whole steps of a span, at least one: Modified Julian Dates."""
-    return float(climate.first_mjd) + (np.arange(max(int(span_days / step_days), 1)) + 0.5) * step_days
+    steps = max(int(span_days / step_days), 1)
+    return np.asarray(float(climate.first_mjd) + (np.arange(steps) + 0.5) * step_days)
 
 
 def rates_on_station(climate: Climate, orbit: MeanOrbit, ballistic: Floats, mjd: Floats) -> Floats:
@@ -176,7 +177,9 @@ def _times_to_fall(rates: Floats) -> Floats:
     power = np.diff(np.log(1.0 / rates), axis=-1) / np.diff(np.log(h))
     times = (h[1:] / rates[..., 1:] - h[:-1] / rates[..., :-1]) / (power + 1.0)
     # below the first knot, with its power
-    first = h[0] / rates[..., :1] * (1.0 - (REENTRY_ALTITUDE_KM / h[0]) ** (power[..., :1] + 1.0)) / (power[..., :1] + 1.0)
+    first = (
+        h[0] / rates[..., :1] * (1.0 - (REENTRY_ALTITUDE_KM / h[0]) ** (power[..., :1] + 1.0)) / (power[..., :1] + 1.0)
+    )
     return np.concatenate([first, first + np.cumsum(times, axis=-1)], axis=-1)
 
 
@@ -189,7 +192,7 @@ def _corrections(climate: Climate, fall: Floats, b: Floats) -> Floats:
     """
     first, days = float(climate.first_mjd), fall_days()
     inclination = inclinations_deg(_LIFE_INCLINATIONS)
-    fine = np.linspace(*np.log(altitudes_km()[[0, -1]]), 20_001)
+    fine = np.linspace(np.log(ALTITUDES_KM[0]), np.log(ALTITUDES_KM[1]), 20_001)
     with x64():
         ln_days = np.asarray(ln_fall_days(fall[None], np.exp(fine)[:, None], inclination))[0]
     wanted = np.log(days) + np.log(b)[:, None]

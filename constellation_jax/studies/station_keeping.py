@@ -7,22 +7,23 @@ propellant it costs does not depend on how much is left. Deliberately absent: ph
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import xarray as xr
 
 from constellation_jax import __version__
 from constellation_jax.engine.decay import Climate
-from constellation_jax.engine.decay_runs import Floats, Objects, decay_rates
+from constellation_jax.engine.decay_runs import Floats
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.shells import Shell, shells_to_catalog
 from constellation_jax.inputs.space_weather import Source
 from constellation_jax.inputs.space_weather_series import SCENARIOS
-from constellation_jax.inputs.times import Time, parse_time, to_day_fraction
-from constellation_jax.physics.constants import SECONDS_PER_DAY, STANDARD_GRAVITY, TWO_PI, WGS84_EQUATORIAL_RADIUS_KM
-from constellation_jax.physics.drag import MU
-from constellation_jax.studies.decay import YEAR_DAYS, lifetimes
+from constellation_jax.inputs.times import Time
+from constellation_jax.physics.constants import SECONDS_PER_DAY, WGS84_EQUATORIAL_RADIUS_KM, YEAR_DAYS
+from constellation_jax.physics.drag import MeanOrbit
+from constellation_jax.physics.station_keeping import delta_v_rate, duty_cycle, propellant_kg
+from constellation_jax.studies.decay import lifetimes
 from constellation_jax.studies.decay_inputs import (
     ASSUMED_BALLISTIC_COEFFICIENT,
     climates,
@@ -30,10 +31,8 @@ from constellation_jax.studies.decay_inputs import (
     weather_of,
     weather_said,
 )
+from constellation_jax.studies.merit_drag import STEP_DAYS, middles, mjd_of, rates_on_station, scenarios_of
 
-_PLANES: Final = 4
-"""Nodes, a quarter of a turn apart, that stand for all the planes of a shell."""
-_STEP_DAYS: Final = 10.0
 _LOWEST, _HIGHEST = 140.0, 900.0
 
 
@@ -78,9 +77,9 @@ def station_keeping(
         InputError: no shell, an unknown scenario, or a number that is not positive.
     """
     shells = [shells] if isinstance(shells, Shell) else list(shells)
-    scenarios = [solar] if isinstance(solar, str) else list(solar)
-    if not shells or not scenarios:
-        raise InputError("no shell or no solar scenario given: at least one is needed")
+    scenarios = scenarios_of(solar)
+    if not shells:
+        raise InputError("no shell given: at least one is needed")
     given = {
         "mass_kg": mass_kg,
         "propellant_kg": propellant_kg,
@@ -103,13 +102,12 @@ def station_keeping(
     if (thruster.propellant_kg >= thruster.mass_kg).any():
         raise InputError(f"propellant_kg {np.nanmax(thruster.propellant_kg):g}: expected less than mass_kg")
     b = np.array([ballistic_coefficient or s.ballistic_coefficient() or ASSUMED_BALLISTIC_COEFFICIENT for s in shells])
-    day, fraction = to_day_fraction(np.atleast_1d(parse_time(start)))
-    first = float(day[0] + fraction[0])
+    first = mjd_of(start)
     columns: dict[str, list[Floats]] = {}
     weather = None
     for scenario in scenarios:
         weather = weather_of(space_weather, scenario)
-        climate = climates(weather, first, first + years * YEAR_DAYS, _STEP_DAYS)[0]
+        climate = climates(weather, first, first + years * YEAR_DAYS, STEP_DAYS)[0]
         found = _of_scenario(shells, b, thruster, climate, years, dead_band_km)
         found["lifetime_after_propellant"] = _afterwards(
             shells, b, found["propellant_lasts"], thruster, first, scenario, space_weather
@@ -166,60 +164,40 @@ _ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
 }
 
 
-def delta_v_rate(altitude: Floats, decay_rate: Floats) -> Floats:
-    """Velocity increment that makes a decay good, m/s per day, from the mean altitude (km) and its rate (km/day)."""
-    a = np.asarray(altitude) + WGS84_EQUATORIAL_RADIUS_KM
-    return np.asarray(-decay_rate * np.sqrt(MU / a) / (2.0 * a) * 1000.0)
-
-
 def _of_scenario(
     shells: list[Shell], b: Floats, thruster: Thruster, climate: Climate, years: float, dead_band_km: float
 ) -> dict[str, Floats]:
-    steps = int(years * YEAR_DAYS / _STEP_DAYS)
-    middle = float(climate.first_mjd) + (np.arange(max(steps, 1)) + 0.5) * _STEP_DAYS
+    middle = middles(climate, years * YEAR_DAYS, STEP_DAYS)
     altitude = np.array([s.altitude_km for s in shells])
-    rate = np.array([_mean_rates(s, v, s.altitude_km, middle, climate) for s, v in zip(shells, b, strict=True)])
-    worst = np.argmin(rate, axis=1)
-    mean, peak = rate.mean(axis=1), rate.min(axis=1)
-    dv, dv_peak = delta_v_rate(altitude, mean), delta_v_rate(altitude, peak)  # m/s per day
-    exhaust = thruster.specific_impulse_s * STANDARD_GRAVITY
-    force = dv / SECONDS_PER_DAY * thruster.mass_kg  # N
-    strongest = thruster.thrust_mn * 1e-3
-    used = force / exhaust * (SECONDS_PER_DAY * YEAR_DAYS)
+    rate = rates_on_station(climate, _orbits(shells, altitude), b, middle)
+    worst = np.argmin(rate, axis=0)
+    mean, peak = rate.mean(axis=0), rate.min(axis=0)
+    dv, dv_peak = (delta_v_rate(altitude, v) * YEAR_DAYS for v in (mean, peak))
+    mass, impulse, thrust = thruster.mass_kg, thruster.specific_impulse_s, thruster.thrust_mn
+    used = propellant_kg(dv, mass, impulse)
     # within the span day by day, beyond it at its mean
-    spent = (
-        np.cumsum(delta_v_rate(altitude[:, None], rate), axis=1) * (_STEP_DAYS * thruster.mass_kg / exhaust)[:, None]
-    )
-    lasts = np.array([_years_until(s, p, u) for s, p, u in zip(spent, thruster.propellant_kg, used, strict=True)])
+    spent = np.cumsum(propellant_kg(delta_v_rate(altitude, rate) * STEP_DAYS, mass, impulse), axis=0)
+    lasts = np.array([_years_until(s, p, u) for s, p, u in zip(spent.T, thruster.propellant_kg, used, strict=True)])
     return {
-        "delta_v": dv * YEAR_DAYS,
-        "delta_v_peak": dv_peak * YEAR_DAYS,
+        "delta_v": dv,
+        "delta_v_peak": dv_peak,
         "propellant": used,
-        "duty_cycle": force / strongest,
-        "duty_cycle_peak": dv_peak / SECONDS_PER_DAY * thruster.mass_kg / strongest,
+        "duty_cycle": duty_cycle(dv, mass, thrust),
+        "duty_cycle_peak": duty_cycle(dv_peak, mass, thrust),
         "manoeuvre_interval": -dead_band_km / mean,
         "manoeuvre_interval_least": -dead_band_km / peak,
         "lowest_altitude": np.array(
-            [
-                _lowest(s, v, strongest[k] / thruster.mass_kg[k], middle[worst[k]], climate)
-                for k, (s, v) in enumerate(zip(shells, b, strict=True))
-            ]
+            [_lowest(s, b[k], thrust[k] * 1e-3 / mass[k], middle[worst[k]], climate) for k, s in enumerate(shells)]
         ),
         "propellant_lasts": lasts,
     }
 
 
-def _mean_rates(shell: Shell, b: float, altitude: Any, mjd: Any, climate: Climate) -> Floats:
-    """Decay rates, km/day, mean of the planes, for each of some altitudes and times that go together."""
-    altitude, mjd = np.broadcast_arrays(np.asarray(altitude, float), np.asarray(mjd, float))
-    n = altitude.size
-    one = objects_of(shells_to_catalog(shell)[:1], np.array([b])).take(np.zeros(n * _PLANES, np.intp))
-    orbit = one.orbit._replace(
-        semi_major_axis=np.tile(altitude, _PLANES) + WGS84_EQUATORIAL_RADIUS_KM,
-        raan=np.repeat(np.arange(_PLANES) * (TWO_PI / _PLANES), n),
-    )
-    objects: Objects = one._replace(orbit=orbit, mjd=np.tile(mjd, _PLANES))
-    return np.asarray(decay_rates(objects, climate)[0].reshape(_PLANES, n).mean(axis=0))
+def _orbits(shells: list[Shell], altitude: Floats) -> MeanOrbit:
+    """Mean orbit of a satellite of each shell, or of one shell, at altitudes of their own."""
+    first = [objects_of(shells_to_catalog(s)[:1], np.zeros(1)).orbit for s in shells]
+    orbit = MeanOrbit(*(np.concatenate(v) + np.zeros(len(altitude)) for v in zip(*first, strict=True)))
+    return orbit._replace(semi_major_axis=altitude + WGS84_EQUATORIAL_RADIUS_KM)
 
 
 def _lowest(shell: Shell, b: float, acceleration: float, mjd: float, climate: Climate) -> float:
@@ -227,7 +205,9 @@ def _lowest(shell: Shell, b: float, acceleration: float, mjd: float, climate: Cl
     if not acceleration > 0.0:
         return float("nan")
     altitude = np.geomspace(_LOWEST - 60.0, _HIGHEST - 60.0, 40) + 60.0
-    drag = delta_v_rate(altitude, _mean_rates(shell, b, altitude, mjd, climate)) / SECONDS_PER_DAY
+    ballistic = np.full(altitude.shape, b)
+    rate = rates_on_station(climate, _orbits([shell], altitude), ballistic, np.array([mjd]))
+    drag = delta_v_rate(altitude, rate[0]) / SECONDS_PER_DAY
     if not drag[-1] < acceleration < drag[0]:
         return float("nan")
     return float(np.interp(np.log(acceleration), np.log(drag)[::-1], altitude[::-1]))
@@ -239,8 +219,8 @@ def _years_until(spent: Floats, propellant: float, used: float) -> float:
     if spent[-1] >= propellant:
         k = int(np.searchsorted(spent, propellant))
         before = spent[k - 1] if k else 0.0
-        return float((k + (propellant - before) / (spent[k] - before)) * _STEP_DAYS / YEAR_DAYS)
-    return float(len(spent) * _STEP_DAYS / YEAR_DAYS + (propellant - spent[-1]) / used)
+        return float((k + (propellant - before) / (spent[k] - before)) * STEP_DAYS / YEAR_DAYS)
+    return float(len(spent) * STEP_DAYS / YEAR_DAYS + (propellant - spent[-1]) / used)
 
 
 def _afterwards(

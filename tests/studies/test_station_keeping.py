@@ -9,8 +9,8 @@ from constellation_jax.engine.decay_runs import decay_rates
 from constellation_jax.inputs.atmosphere_table import load_atmosphere
 from constellation_jax.inputs.shells import Shell
 from constellation_jax.physics.atmosphere import conditions, density
+from constellation_jax.physics.station_keeping import delta_v_rate
 from constellation_jax.studies.decay_inputs import climates, objects_of
-from constellation_jax.studies.station_keeping import delta_v_rate
 
 # m/s a year at B = 0.01: 0.5 B rho v^2 T with global means of NRLMSISE-00 on 2024-03-20, by F10.7 / Ap; two or three digits
 ROW_KM = np.array([250.0, 300.0, 350.0, 400.0, 450.0, 480.0, 500.0, 550.0, 600.0])
