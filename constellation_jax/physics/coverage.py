@@ -26,6 +26,7 @@ from constellation_jax.physics.shell_geometry import (
     floats,
     gauss_legendre,
     observer,
+    plane_from,
     radius_at,
 )
 
@@ -125,7 +126,7 @@ def count_probabilities(
         return _counts_over_phase((middle - half) * per_turn - ahead, 2.0 * half * per_turn, below)
 
     over_nodes = jax.vmap(at, in_axes=(None, 0))
-    return jax.vmap(lambda place: jnp.mean(over_nodes(place, offsets), axis=0))(seen_from)
+    return jax.lax.map(lambda place: jnp.mean(over_nodes(place, offsets), axis=0), seen_from)
 
 
 def probability_in_view(
@@ -237,13 +238,9 @@ def _arc_in_view(
 ) -> tuple[Array, Array]:
     """Middle and half-length of the arc of argument of latitude in view in each plane, rad; node relative to the observer, any shape."""
     centre = cap_centre(place, radius_at(h, i, jnp.zeros_like(h), oblate=oblate), mask)
-    sin_c, cos_c, sin_i, cos_i = jnp.sin(centre), jnp.cos(centre), jnp.sin(i), jnp.cos(i)
-    east = -jnp.sin(node) * cos_c
-    x, y, z = jnp.cos(node) * cos_c, east * cos_i + sin_c * sin_i, sin_c * cos_i - east * sin_i
-    in_plane = jnp.maximum(x * x + y * y, 1e-12)  # zero at the pole of the orbit, from which no satellite is seen
-    far = x * x + y * y < 1e-12
-    middle = jnp.arctan2(jnp.where(far, 0.0, y), jnp.where(far, 1.0, x))
-    cap = cap_half_angle(radius_at(h, i, sin_i * y / jnp.sqrt(in_plane), oblate=oblate), place.radius, mask)
+    middle, x, y, z = plane_from(centre, i, node)
+    in_plane = jnp.sqrt(jnp.maximum(x * x + y * y, 1e-12))
+    cap = cap_half_angle(radius_at(h, i, jnp.sin(i) * y / in_plane, oblate=oblate), place.radius, mask)
     sine2 = jnp.sin(cap) ** 2
     width = _GRAZING * sine2
     q = _softly_positive(sine2 - z * z, width)
@@ -270,8 +267,16 @@ def _counts_over_phase(start: Array, length: Array, below: int) -> Array:
     whole = jnp.floor(end)
     at = jnp.concatenate([start, end - whole])
     change = jnp.concatenate([jnp.ones_like(start), -jnp.ones_like(start)])
-    at, change = jax.lax.sort((at, change), num_keys=1)
-    count = jnp.concatenate([jnp.zeros_like(start[:1]), jnp.cumsum(change)]) + jnp.sum(whole)
-    zero, one = jnp.zeros_like(start[:1]), jnp.ones_like(start[:1])
-    lengths = jnp.diff(jnp.concatenate([zero, at, one]))
-    return jnp.stack([jnp.sum(jnp.where(jnp.abs(count - j) < 0.5, lengths, 0.0)) for j in range(below)])
+    # the count before each change, from a comparison of all with all (equal ones in the order of their index): a sort
+    # takes XLA many times as long to compile, and its derivative even longer
+    index = jnp.arange(at.size)
+    earlier = (at[None] < at[:, None]) | ((at[None] == at[:, None]) & (index[None] < index[:, None]))
+    first = jnp.sum(whole)
+    before = first + jnp.sum(jnp.where(earlier, change[None], 0.0), axis=1)
+    number = jnp.arange(below, dtype=at.dtype)
+
+    def is_number(count: Array) -> Array:
+        return (jnp.abs(count[..., None] - number[(None,) * count.ndim]) < 0.5).astype(at.dtype)
+
+    # the length where the count is j: each change of it ends one stretch and begins another
+    return is_number(first) + jnp.sum(at[:, None] * (is_number(before) - is_number(before + change)), axis=0)

@@ -91,6 +91,24 @@ def cap_centre(seen_from: Observer, radius: Array, elevation: Array) -> Array:
     return seen_from.latitude + seen_from.tilt * (1.0 - ratio * jnp.sin(elevation) / root)
 
 
+def plane_from(latitude: Array, inclination: Array, node: Array) -> tuple[Array, Array, Array, Array]:
+    """A direction from the Earth's centre as seen from an orbital plane: argument of latitude nearest to it, and unit vector.
+
+    Args:
+        latitude: of the direction, rad.
+        inclination: of the plane.
+        node: of the plane, counted from the direction's longitude; any shape.
+
+    Returns:
+        Argument of latitude, and components to the node, 90 degrees on along the orbit, and along the normal.
+    """
+    sin_i, cos_i = jnp.sin(inclination), jnp.cos(inclination)
+    east, north = -jnp.sin(node) * jnp.cos(latitude), jnp.sin(latitude)
+    x, y, z = jnp.cos(node) * jnp.cos(latitude), east * cos_i + north * sin_i, north * cos_i - east * sin_i
+    off_pole = x * x + y * y > 1e-12  # at the pole of the orbit all arguments are equally near, and none has a slope
+    return jnp.arctan2(jnp.where(off_pole, y, 0.0), jnp.where(off_pole, x, 1.0)), x, y, z
+
+
 def gauss_legendre(n: int, low: float, high: float, dtype: Any) -> tuple[Array, Array]:
     """Nodes and weights on an interval."""
     x, w = np.polynomial.legendre.leggauss(n)
