@@ -126,14 +126,18 @@ class Values:
 def term_values(term: Term, values: Values) -> Array:
     """A term for the shells, latitudes or pairs that it is about: shape (places,), or (scenarios, shells) where the Sun matters."""
     kind = TERMS[term.quantity]
-    shells = np.array(term.shells)
     if kind.each == "latitude":
         return _by_latitude(term, values)
     if kind.each == "system":
         d = values.design
-        return smooth_least_clearance_km(d.altitude_km[shells], d.inclination_deg[shells])[None]
-    found = values.once(term.quantity, lambda: _BY_SHELL[term.quantity](values))
-    return found[..., shells]
+        return smooth_least_clearance_km(picked(d.altitude_km, term.shells), picked(d.inclination_deg, term.shells))[None]
+    return picked(values.once(term.quantity, lambda: _BY_SHELL[term.quantity](values)), term.shells)
+
+
+def picked(found: Array, shells: tuple[int, ...]) -> Array:
+    """Values of some shells, from those of all along the last axis."""
+    # XLA's CPU compiler (jaxlib 0.10.2) aborts on a gather of everything here under xla_cpu_use_multi_output_fusion
+    return found if shells == tuple(range(found.shape[-1])) else found[..., np.array(shells)]
 
 
 def pattern_of(shells: tuple[Shell, ...]) -> Pattern:
@@ -163,11 +167,10 @@ def _by_latitude(term: Term, values: Values) -> Array:
     else:
         latitude, weight = jnp.array(term.latitude_deg), None
     if term.quantity == "mean_in_view":
+        counted = np.zeros(len(d.altitude_km))
+        counted[shells] = 1.0
         found = jnp.sum(
-            mean_in_view(
-                latitude, d.altitude_km[shells], d.inclination_deg[shells], d.satellites[shells], d.min_elevation_deg[shells]
-            ),
-            axis=0,
+            mean_in_view(latitude, d.altitude_km, d.inclination_deg, d.satellites * counted, d.min_elevation_deg), axis=0
         )
     else:
         p = values.pattern

@@ -23,7 +23,7 @@ from constellation_jax.errors import InputError
 from constellation_jax.inputs.studies import Constraint, Study, Term
 from constellation_jax.inputs.study_terms import QUANTITIES, SUMMED, TERMS
 from constellation_jax.studies.design import Coordinates, Design, Floats
-from constellation_jax.studies.merit import Surroundings, Values, pattern_of, term_values
+from constellation_jax.studies.merit import Surroundings, Values, pattern_of, picked, term_values
 
 _LOGARITHMIC: Final = frozenset({"lifetime_years", "delta_v_m_s_per_year", "propellant_kg_per_year", "duty_cycle", "duty_cycle_peak"})
 
@@ -165,7 +165,7 @@ class Problem:
         values = self.values(design, frame)
         objectives = [reduced(o.term, values, self.study.combine) for o in self.study.objectives]
         rows = [_each(c, values) for c in self.study.constraints]
-        return jnp.stack(objectives), jnp.concatenate([*rows, jnp.zeros(0)])
+        return jnp.stack(objectives), jnp.concatenate(rows) if rows else jnp.zeros(0)
 
     def _with_derivatives(self, design: Design, frame: Frame) -> Any:
         """Objective, objectives and rows; then derivatives by the design, of rows one for each colour."""
@@ -195,7 +195,8 @@ class Problem:
 
 def _size_of(limits: Any) -> Any:
     """What margins are a part of: the limit, or 1 in its unit where it is 0."""
-    return abs(limits) + (limits == 0.0)
+    module = jnp if isinstance(limits, jax.Array) else np
+    return module.where(limits == 0.0, 1.0, abs(limits))
 
 
 def _colours(rows: list[Row]) -> Floats:
@@ -227,7 +228,7 @@ def reduced(term: Term, values: Values, combine: str) -> Array:
     if over == "sum":
         return jnp.sum(found)
     if kind.each == "shell":
-        satellites = values.design.satellites[np.array(term.shells)]
+        satellites = picked(values.design.satellites, term.shells)
         return jnp.sum(found * satellites) / jnp.sum(satellites)
     return jnp.mean(found)
 
@@ -241,7 +242,7 @@ def _each(constraint: Constraint, values: Values) -> Array:
         return reduced(term, values, "worst")[None]
     worst = "worst" if not constraint.at_least else "least"
     found = term_values(term, values)
-    satellites = values.design.satellites[np.array(term.shells)]
+    satellites = picked(values.design.satellites, term.shells)
     over = {
         "sum": lambda v: jnp.sum(v, axis=1),
         "mean": lambda v: v @ satellites / jnp.sum(satellites),
