@@ -91,7 +91,7 @@ def rate_table(ln_values: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def correction_table(values: NDArray[Any]) -> NDArray[np.float64]:
-    """Coefficients from values by scenario, inclination, B (at -1, 0 and 1 of its range, or one alone) and `fall_days`."""
+    """Coefficients from values by scenario, inclination, B (of equal ratios over its range, or one alone) and `fall_days`."""
     splines = spline_through(values, flat_ends=True)
     powers = np.linspace(-1.0, 1.0, values.shape[2])[:, None] ** np.arange(values.shape[2])
     if values.shape[2] > 1:

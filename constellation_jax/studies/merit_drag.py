@@ -44,6 +44,8 @@ _LONG_STEP_DAYS: Final = 30.0
 _LIFE_INCLINATIONS: Final = 5
 _LIFE_PLANES: Final = 2
 """A quarter of a turn apart: an orbit along the terminator and one through noon."""
+_BALLISTICS: Final = 5
+"""Ballistic coefficients in a range, of equal ratios."""
 _HORIZON_YEARS: Final = 60.0
 
 
@@ -85,7 +87,7 @@ def lifetime_table(
 ) -> LifetimeTable:
     """Lifetimes of satellites that fail at a date, by altitude, inclination and ballistic coefficient, for `lifetime_years`.
 
-    Takes half a minute; with one ballistic coefficient a third of it.
+    Takes a minute or two; with one ballistic coefficient a fifth of it.
 
     Args:
         start: when they fail (UTC).
@@ -99,7 +101,7 @@ def lifetime_table(
     if not (given > 0.0).all() or len(given) > 2 or (np.diff(given) <= 0.0).any():
         raise InputError(f"ballistic_coefficient {ballistic_coefficient!r}: expected m2/kg above 0, or (least, most)")
     ln_b = np.log([given[0], given[-1]])
-    b = np.exp(np.linspace(ln_b[0], ln_b[1], 3)) if len(given) == 2 else given
+    b = np.exp(np.linspace(ln_b[0], ln_b[1], _BALLISTICS)) if len(given) == 2 else given
     first = mjd_of(start)
     fall, correction = [], []
     for scenario in scenarios_of(solar):
