@@ -61,6 +61,7 @@ _PUBLIC = {
     "demand": "inputs.demand",
     "Demand": "inputs.demand",
     "coverage": "physics.coverage",
+    "coverage_gaps": "physics.coverage_gaps",
     "link": "physics.link",
     "crowding": "physics.crowding",
     "crowding_background": "inputs.crowding_background",

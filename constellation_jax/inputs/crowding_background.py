@@ -18,8 +18,9 @@ _ANOMALIES = 64
 def crowding_background(catalog: Catalog, *, resolution_km: float = 4.0) -> Background:
     """What is at each altitude, for `encounters_with`: all objects of a catalogue between 100 and 2,500 km.
 
-    Each object is spread over the radii of its orbit by the time spent there, then by a smooth kernel (cubic B-spline after a linear
-    deposit) with a standard deviation of 0.7 times the resolution. Its deviation from the frozen orbit is its eccentricity as SGP4 has it.
+    Each object is spread over the radii of its orbit by the time spent there, then by a smooth kernel (cubic B-spline after
+    a linear deposit) with a standard deviation of 0.7 times the resolution. What is off the frozen orbit is the eccentricity as
+    SGP4 has it.
 
     Args:
         catalog: leave out what a target is coordinated with, such as its own constellation.

@@ -1,8 +1,9 @@
 """Who is in view: the mean number of satellites above an elevation mask at a latitude, and the chance of at least k.
 
 Latitudes are geodetic, on the WGS-84 ellipsoid, and the mask counts from its horizon; a shell's altitude is its mean semi-major
-axis minus 6378.137 km, on a frozen orbit. All functions are differentiable by every float that goes in, with finite derivatives everywhere.
-The mean number has kinks in earnest, where the edge of the view touches the highest latitude of the satellites.
+axis minus 6378.137 km, on a frozen orbit. All functions are differentiable by
+every float that goes in, with finite derivatives everywhere. The mean number has kinks in earnest, where the edge of the view
+touches the highest latitude of the satellites.
 
 Deliberately absent: refraction, terrain, antennas that are not masks, and shells that are filled in part.
 """
@@ -153,11 +154,16 @@ def probability_in_view(
         others: as for `count_probabilities`.
     """
     h, i, f, mask = floats(altitude_km, inclination_deg, phasing, min_elevation_deg)
-    shells = max([jnp.size(v) for v in (h, i, f, mask)] + [len(v) for v in (planes, satellites_per_plane) if not isinstance(v, int)])
+    shells = max(
+        [jnp.size(v) for v in (h, i, f, mask)]
+        + [len(v) for v in (planes, satellites_per_plane) if not isinstance(v, int)]
+    )
     h, i, f, mask = (jnp.broadcast_to(jnp.atleast_1d(v), (shells,)) for v in (h, i, f, mask))
     many = [[v] * shells if isinstance(v, int) else list(v) for v in (planes, satellites_per_plane, star)]
     latitudes = jnp.atleast_1d(jnp.asarray(latitude_deg))
-    fewer = jnp.zeros((latitudes.size, at_least), h.dtype).at[:, 0].set(1.0) if at_least else jnp.zeros((latitudes.size, 1))
+    fewer = (
+        jnp.zeros((latitudes.size, at_least), h.dtype).at[:, 0].set(1.0) if at_least else jnp.zeros((latitudes.size, 1))
+    )
     for k, (p, s, kind) in enumerate(zip(*many, strict=True)):
         one = count_probabilities(
             at_least, latitudes, h[k], i[k], int(p), int(s), f[k], mask[k], star=bool(kind), oblate=oblate
@@ -207,7 +213,9 @@ def _fraction_in_cap(centre: Array, i: Array, cap: Callable[[Array], Array]) -> 
             latitude = centre + side * cap(jnp.sin(jnp.clip(latitude, -HALF_PI, HALF_PI)))
         around = side * latitude > HALF_PI
         sine = jnp.sin(latitude) / jnp.maximum(sin_i, 1e-9)
-        inside = jnp.abs(sine) < 1.0 - 1e-13  # beyond it the slope of arcsin is infinite, and the shell does not go there
+        inside = (
+            jnp.abs(sine) < 1.0 - 1e-13
+        )  # beyond it the slope of arcsin is infinite, and the shell does not go there
         angle = jnp.where(inside, jnp.arcsin(jnp.where(inside, sine, 0.0)), jnp.sign(sine) * HALF_PI)
         return angle, around.astype(angle.dtype)
 
@@ -233,10 +241,8 @@ def _half_arc(centre: Array, delta: Array, cap: Array) -> Array:
     return 2.0 * jnp.arctan2(root_inner, jnp.where(some | part, root_outer, 1.0))
 
 
-def _arc_in_view(
-    place: Observer, h: Array, i: Array, mask: Array, node: Array, oblate: bool
-) -> tuple[Array, Array]:
-    """Middle and half-length of the arc of argument of latitude in view in each plane, rad; node relative to the observer, any shape."""
+def _arc_in_view(place: Observer, h: Array, i: Array, mask: Array, node: Array, oblate: bool) -> tuple[Array, Array]:
+    """Middle and half-length of the arc in view in each plane, rad; node relative to the observer, any shape."""
     centre = cap_centre(place, radius_at(h, i, jnp.zeros_like(h), oblate=oblate), mask)
     middle, x, y, z = plane_from(centre, i, node)
     in_plane = jnp.sqrt(jnp.maximum(x * x + y * y, 1e-12))

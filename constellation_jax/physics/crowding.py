@@ -1,20 +1,21 @@
 """Who comes near: close approaches expected in a year, of shells with a background of other objects and with each other.
 
-Objects are taken as evenly spread over their orbits and nodes, independently of each other (kinetic theory). Two near-circular orbits
-cross at equal latitudes, where the frozen eccentricity and what latitude adds to the radius are the same for both: so radii are
-compared on `frozen_altitude_km`. A shell's own satellites are coordinated and left out. Everything is smooth and differentiable.
+Objects are taken as evenly spread over their orbits and nodes, independently of each other (kinetic theory). Two near-circular
+orbits cross at equal latitudes, where the frozen eccentricity and what latitude adds to the radius are the same for both: so
+radii are compared on `frozen_altitude_km`. A shell's own satellites are coordinated and left out. Everything is smooth and
+differentiable.
 
-Deliberately absent: phases that a pattern or a resonance keeps apart, manoeuvres, and the speed of eccentric objects, which is taken
-as that of a circular orbit at the same radius.
+Deliberately absent: phases that a pattern or a resonance keeps apart, manoeuvres, and the speed of eccentric objects, which is
+taken as that of a circular orbit at the same radius.
 
-References: Opik, "Collision probabilities with the planets", Proc. R. Irish Acad. 54A, 165 (1951); Kessler, "Derivation of the collision
-probability between orbiting objects", Icarus 48, 39 (1981), equations 14 to 16; Arnas, Lifson, Linares & Avendano, "Definition of low
-Earth orbit slotting architectures using 2D lattice flower constellations", Adv. Space Res. 67, 3696 (2021).
+References: Opik, "Collision probabilities with the planets", Proc. R. Irish Acad. 54A, 165 (1951); Kessler, "Derivation of the
+collision probability between orbiting objects", Icarus 48, 39 (1981), equations 14 to 16; Arnas, Lifson, Linares & Avendano,
+"Definition of low Earth orbit slotting architectures using 2D lattice flower constellations", Adv. Space Res. 67, 3696 (2021).
 """
 
 import math
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -38,16 +39,17 @@ _HALF_PI: Final = 0.25 * TWO_PI
 class Background(NamedTuple):
     """What flies already, for targets on near-circular orbits. Build one with `crowding_background`."""
 
-    coefficients: Array
-    """Cubic spline in frozen altitude and in inclination of the target, 1/km: objects per km of altitude, each weighted by how often the
-    two meet (`meeting_weights`). Shape (altitudes, inclinations)."""
-    first_km: Array
+    coefficients: Any
+    """Cubic spline in frozen altitude and in inclination of the target, 1/km: objects per km of altitude, each weighted by how
+    often the two meet (`meeting_weights`). Shape (altitudes, inclinations)."""
+    first_km: Any
     """Frozen altitude of the first row."""
-    step_km: Array
+    step_km: Any
 
 
 def frozen_altitude_km(altitude_km: ArrayLike, inclination_deg: ArrayLike) -> Array:
-    """Altitude on which frozen orbits of all inclinations compare, km: those with the same one touch wherever they cross. Any shape.
+    """Altitude on which frozen orbits of all inclinations compare, km: those with the same one touch wherever they cross. Any
+    shape.
 
     J2 makes the radius of an orbit grow with its inclination, by 16 km from 0 to 90 degrees at the same mean semi-major axis.
 
@@ -64,7 +66,8 @@ def encounters_with(
     satellites: ArrayLike,
     miss_distance_km: ArrayLike = 1.0,
 ) -> Array:
-    """Expected approaches of each shell to the background within a distance, per year, all its satellites together. Shape (shells,).
+    """Expected approaches of each shell to the background within a distance, per year, all its satellites together. Shape
+    (shells,).
 
     Args:
         background: from `crowding_background`; outside its altitudes there is nothing.
@@ -100,8 +103,8 @@ def encounters_between(
     Args:
         altitude_km: as inclination_deg and satellites, shape (shells,).
         miss_distance_km: scalar.
-        radial_spread_km: standard deviation of a satellite's radius about its frozen orbit, shape (shells,) or scalar, above 0: dead
-            band, and eccentricity that is not frozen (a e / sqrt 2).
+        radial_spread_km: standard deviation of a satellite's radius about its frozen orbit, shape (shells,) or scalar, above
+            0: dead band, and eccentricity that is not frozen (a e / sqrt 2).
     """
     h, i, n, d, spread = floats(altitude_km, inclination_deg, satellites, miss_distance_km, radial_spread_km)
     h, i, n, spread = jnp.broadcast_arrays(*[jnp.atleast_1d(v) for v in (h, i, n, spread)])
@@ -120,7 +123,8 @@ def encounters_between(
 def separation_needed_km(
     altitude_km: ArrayLike, eccentricity: ArrayLike = 0.0, dead_band_km: ArrayLike = 1.0, margin_km: ArrayLike = 0.0
 ) -> Array:
-    """How far the frozen altitudes of two stacked shells must be apart so that no satellites of them can touch, km, shape (shells, shells).
+    """How far the frozen altitudes of two stacked shells must be apart so that no satellites of them can touch, km, shape
+    (shells, shells).
 
     Args:
         altitude_km: shape (shells,); the others too, or scalars.
@@ -141,7 +145,8 @@ def smooth_least_clearance_km(
     dead_band_km: ArrayLike = 1.0,
     sharpness_km: float = 0.2,
 ) -> Array:
-    """Smallest distance in frozen altitude between two shells beyond `separation_needed_km`, km; a smooth lower bound of it, scalar.
+    """Smallest distance in frozen altitude between two shells beyond `separation_needed_km`, km; a smooth lower bound of it,
+    scalar.
 
     Below the true one by at most sharpness_km * ln(pairs), some more where two shells are within sharpness_km of each other.
 
@@ -162,7 +167,7 @@ def smooth_least_clearance_km(
 
 
 @lru_cache(maxsize=1)
-def meeting_weights() -> NDArray[np.float64]:
+def meeting_weights() -> NDArray[Any]:
     """How often two circular orbits meet, by their inclinations every half degree from 0 to 180, shape (361, 361), symmetric.
 
     With it the rate is pi d^2 (v / r^2) w g for one pair, g the density of their difference of radius (1/km): w is the mean over
@@ -183,7 +188,7 @@ def meeting_weights() -> NDArray[np.float64]:
     return result
 
 
-def _meeting_weight(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
+def _meeting_weight(one: NDArray[Any], other: NDArray[Any]) -> NDArray[Any]:
     """`meeting_weights` of two inclinations that differ, rad, arrays of one shape."""
     swap = np.sin(one) > np.sin(other)
     low, high = np.where(swap, other, one), np.where(swap, one, other)
@@ -214,7 +219,8 @@ def _rate(radius: Array, d: Array) -> Array:
 
 
 def _spline(coefficients: Array, row: Array, column: Array) -> Array:
-    """Uniform cubic B-spline surface at fractional indices, any shape; beyond the rows it is zero, beyond the columns they are mirrored."""
+    """Uniform cubic B-spline surface at fractional indices, any shape; beyond the rows it is zero, beyond the columns they are
+    mirrored."""
     rows, many = coefficients.shape
     row_at, row_weights = _basis(row)
     column_at, column_weights = _basis(column)

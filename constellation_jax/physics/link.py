@@ -1,4 +1,4 @@
-"""How far, how late and how faint: the path between the ground and a satellite of a shell, by elevation and averaged over who is in view.
+"""How far, how late and how faint: paths between the ground and a satellite, by elevation and averaged over who is in view.
 
 On a sphere of 6378.137 km. Deliberately absent: refraction, rain, antenna gains, processing on board and links between satellites.
 """

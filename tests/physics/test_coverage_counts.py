@@ -1,0 +1,100 @@
+"""Coverage against counting satellites that SGP4 propagates for a day, from places on the ellipsoid."""
+
+from functools import cache
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import constellation_jax as cj
+from constellation_jax.physics.constants import WGS84_EQUATORIAL_RADIUS_KM, WGS84_FLATTENING
+from constellation_jax.physics.coverage import mean_in_view, probability_in_view
+from constellation_jax.physics.coverage_gaps import worst_gap_minutes
+
+LATITUDES = np.array([-50.0, 0.0, 20.0, 40.0, 50.0, 60.0])
+MASK = 25.0
+LOW = cj.Shell(name="low", altitude_km=300.0, inclination_deg=53.0, planes=20, satellites_per_plane=15, phasing=1)
+SYSTEMS = {
+    # shells, seconds between instants, longitudes: some 2e8 looks from a place to a satellite
+    "starlink": (lambda: cj.load_shells("starlink"), 240, 24),
+    "guowang": (lambda: cj.load_shells("guowang"), 360, 12),
+    "chutian": (lambda: cj.load_shells("chutian"), 90, 72),
+    "low": (lambda: [LOW], 90, 72),
+}
+CASES = [
+    # system, numbers whose chance is compared
+    pytest.param("starlink", (1, 20), marks=pytest.mark.slow),
+    pytest.param("guowang", (1, 2), marks=pytest.mark.slow),
+    pytest.param("chutian", (1, 2), marks=pytest.mark.slow),
+    ("low", (1, 2, 3)),
+]
+in_view = jax.jit(probability_in_view, static_argnums=(0, 4, 5), static_argnames=("star",))
+
+
+def sites(longitudes: int) -> tuple[np.ndarray, np.ndarray]:
+    """Places (km) and their verticals, Earth-fixed, shape (3, latitudes * longitudes)."""
+    e2 = WGS84_FLATTENING * (2.0 - WGS84_FLATTENING)
+    phi, lon = np.meshgrid(np.radians(LATITUDES), 2.0 * np.pi * np.arange(longitudes) / longitudes, indexing="ij")
+    up = np.stack([np.cos(phi) * np.cos(lon), np.cos(phi) * np.sin(lon), np.sin(phi)]).reshape(3, -1)
+    normal = WGS84_EQUATORIAL_RADIUS_KM / np.sqrt(1.0 - e2 * np.sin(phi) ** 2)
+    return up * np.array([1.0, 1.0, 1.0 - e2])[:, None] * normal.ravel(), up
+
+
+@cache
+def counts(system: str, step_s: float, longitudes: int) -> np.ndarray:
+    """Satellites in view, shape (instants, latitudes, longitudes), over a day."""
+    catalog = cj.shells_to_catalog(SYSTEMS[system][0]())
+    times = cj.time_grid("2026-01-01", "1d", f"{step_s:g}s")
+    states = cj.propagate(catalog, times, frame="itrs", variables="position")
+    positions = jnp.asarray(np.stack([states[axis].values for axis in "xyz"], axis=-1))
+    place, up = (jnp.asarray(v) for v in sites(longitudes))
+    ground = jnp.sum(place * up, axis=0)
+    ground2 = jnp.sum(place * place, axis=0)
+
+    @jax.jit
+    def count(p: jax.Array) -> jax.Array:
+        height = p @ up - ground[None]
+        range2 = jnp.sum(p * p, axis=1)[:, None] + ground2[None] - 2.0 * p @ place
+        return jnp.sum(height > np.sin(np.radians(MASK)) * jnp.sqrt(range2), axis=0)
+
+    found = np.stack([np.asarray(count(p)) for p in positions])
+    return found.reshape(len(times), len(LATITUDES), longitudes)
+
+
+@pytest.mark.parametrize(("system", "numbers"), CASES)
+def test_mean_and_chance_in_view(system: str, numbers: tuple[int, ...]) -> None:
+    shells = SYSTEMS[system][0]()
+    counted = counts(system, *SYSTEMS[system][1:])
+    altitude, inclination, slots, phasing = (
+        np.array([getattr(s, key) for s in shells], float)
+        for key in ("altitude_km", "inclination_deg", "slots", "phasing")
+    )
+    found = np.asarray(mean_in_view(LATITUDES, altitude, inclination, slots, MASK)).sum(axis=0)
+    mean = counted.mean(axis=(0, 2))
+    print(system, "mean: counted", np.round(mean, 3), "off by", np.round(found - mean, 4))
+    # a percent of the number; where satellites are seldom in view, a hundredth of one satellite
+    np.testing.assert_allclose(found, mean, rtol=0.01, atol=0.01)
+    pattern = tuple(s.planes for s in shells), tuple(s.satellites_per_plane for s in shells)
+    stars = tuple(s.walker == "star" for s in shells)
+    for k in numbers:
+        chance = in_view(k, LATITUDES, altitude, inclination, *pattern, phasing, MASK, star=stars)
+        off = np.asarray(chance) - (counted >= k).mean(axis=(0, 2))
+        print(system, "at least", k, "off by", np.round(off, 4))
+        np.testing.assert_allclose(off, 0.0, atol=0.01)  # the aim; counting itself is good to some 0.003
+
+
+def test_longest_gap() -> None:
+    step_s = 20
+    seen = counts("low", step_s, 36) > 0
+    longest = np.zeros(len(LATITUDES))
+    since = np.zeros(seen.shape[1:])
+    for now in seen:
+        since = np.where(now, 0.0, since + step_s / 60.0)
+        longest = np.maximum(longest, since.max(axis=1))
+    found = np.asarray(worst_gap_minutes(LATITUDES, 300.0, 53.0, 20, 15, 1.0, MASK))
+    print("longest gap, min: counted", np.round(longest, 2), "found", np.round(found, 2))
+    # counting is late by up to a step at either end; both look from some longitudes only: a tenth
+    np.testing.assert_allclose(found[:5], longest[:5], rtol=0.1, atol=0.7)
+    assert found[5] == 1440.0  # no satellite is ever seen from 60 degrees
+    assert longest[5] > 1439.0
