@@ -28,7 +28,9 @@ def tune(
     ] = None,
     catalog: Annotated[
         str | None,
-        typer.Option(metavar="WHAT", help="Background in place of the study's: 'bundled', a CelesTrak group or a file."),
+        typer.Option(
+            metavar="WHAT", help="Background in place of the study's: 'bundled', a CelesTrak group or a file."
+        ),
     ] = None,
     method: Annotated[
         str | None, typer.Option(metavar="SOLVER", help="slsqp, trust-constr, adam or lbfgs, in place of the study's.")

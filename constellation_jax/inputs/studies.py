@@ -317,7 +317,9 @@ class _Reader:
         limit = table[limits[0]]
         return Constraint(str(table.get("name", term.quantity)), term, float(limit), limits[0] == "at_least")
 
-    def _term(self, way: tuple[str, int], table: dict[str, Any], rules: dict[str, Rule], key: str = "quantity") -> Term | None:
+    def _term(
+        self, way: tuple[str, int], table: dict[str, Any], rules: dict[str, Rule], key: str = "quantity"
+    ) -> Term | None:
         label = f"{way[0][:-1]} number {way[1] + 1}"
         before = len(self.file.mistakes)
         if key in ("minimise", "maximise"):
@@ -339,8 +341,12 @@ class _Reader:
         if kind.each != "latitude" and given:
             self.file.report((*way, given[0]), f"{label}, {given[0]}: {name} is not a term of latitudes, leave it out")
         if "at_least_in_view" in values and not kind.counts_at_least:
-            self.file.report((*way, "at_least_in_view"), f"{label}, at_least_in_view: {name} does not count, leave it out")
-        if kind.counts_at_least and any("planes" in t or "satellites_per_plane" in t for _, t in self._tables("variables")):
+            self.file.report(
+                (*way, "at_least_in_view"), f"{label}, at_least_in_view: {name} does not count, leave it out"
+            )
+        if kind.counts_at_least and any(
+            "planes" in t or "satellites_per_plane" in t for _, t in self._tables("variables")
+        ):
             said = f"{name} needs fixed numbers of planes and satellites, expected mean_in_view where they vary"
             self.file.report((*way, key), f"{label}, {key}: {said}")
         if kind.each == "system" and len(shells) < 2:
@@ -376,7 +382,9 @@ class _Reader:
             name, names = values["constraint"], [c.name for c in constraints]
             if name not in names:
                 near = suggest(name, names) or f"; they are {', '.join(names) or 'none'}"
-                self.file.report(("sweep", "constraint"), f"sweep, constraint: found {name!r}, expected a constraint{near}")
+                self.file.report(
+                    ("sweep", "constraint"), f"sweep, constraint: found {name!r}, expected a constraint{near}"
+                )
             if "limits" not in values:
                 self.file.report(("sweep",), "sweep, limits: missing, expected the limits of the constraint in turn")
             return Sweep(tuple(map(float, values.get("limits", ()))), constraint=name)
@@ -394,7 +402,9 @@ class _Reader:
             here = [k for k, name in enumerate(self.names) if fnmatchcase(name, pattern)]
             if not here and self.names:
                 near = suggest(pattern, self.names) or f"; they are {', '.join(self.names)}"
-                self.file.report((*way, "shells"), f"{label}, shells: found {pattern!r}, expected a shell of the study{near}")
+                self.file.report(
+                    (*way, "shells"), f"{label}, shells: found {pattern!r}, expected a shell of the study{near}"
+                )
             picked += [k for k in here if k not in picked]
         return tuple(picked)
 

@@ -77,9 +77,7 @@ SOLVER_RULES: Final[dict[str, Rule]] = {
     "tolerance": above_zero(),
 }
 SOLAR_RULES: Final[dict[str, Rule]] = {
-    "scenarios": Rule(
-        "a list of 'low', 'median', 'high'", _is_list_of(lambda x: x in ("low", "median", "high"))
-    ),
+    "scenarios": Rule("a list of 'low', 'median', 'high'", _is_list_of(lambda x: x in ("low", "median", "high"))),
     "combine": one_of("worst", "mean"),
     "start": DATE,
     "years": above_zero("years"),

@@ -79,7 +79,9 @@ TERMS: Final[dict[str, TermKind]] = {
         "passages within the miss distance between satellites of two shells, half of them counted for each", "year-1"
     ),
     "clearance_km": TermKind(
-        "least distance of two shells in frozen altitude beyond what their eccentricities and dead bands take", "km", "system"
+        "least distance of two shells in frozen altitude beyond what their eccentricities and dead bands take",
+        "km",
+        "system",
     ),
     "satellites": TermKind("satellites", "1"),
     "mass_to_orbit_kg": TermKind("mass of the satellites", "kg", needs=("mass_kg",)),

@@ -70,22 +70,42 @@ def make_tuning_dataset(c: Columns) -> xr.Dataset:
     for key, quantity in QUANTITIES.items():
         said, units = _LONG_NAMES[key], quantity.units
         variables[key] = ("shell", c.design[key], {"long_name": said, "units": units})
-        variables[f"{key}_before"] = ("shell", c.design_before[key], {"long_name": f"{said} at the start", "units": units})
+        variables[f"{key}_before"] = (
+            "shell",
+            c.design_before[key],
+            {"long_name": f"{said} at the start", "units": units},
+        )
         per = "" if units == "1" else f" {units}-1"
         said = f"derivative of the objective by the {said}"
-        variables[f"objective_by_{key}"] = ("shell", c.sensitivities[key], {"long_name": said, "units": per.strip() or "1"})
+        variables[f"objective_by_{key}"] = (
+            "shell",
+            c.sensitivities[key],
+            {"long_name": said, "units": per.strip() or "1"},
+        )
         if c.constraints:
             said = f"derivative of the constrained figure by the {_LONG_NAMES[key]}"
             attributes = {"long_name": said, "comment": f"in constraint_units per {units}"}
             variables[f"constraint_by_{key}"] = (("constraint", "shell"), c.constraint_sensitivities[key], attributes)
     variables |= {
         "figure_value": ("figure", c.figure_values, {"long_name": "value", "comment": "in figure_units"}),
-        "figure_value_before": ("figure", c.figure_values_before, {"long_name": "value at the start", "comment": "in figure_units"}),
+        "figure_value_before": (
+            "figure",
+            c.figure_values_before,
+            {"long_name": "value at the start", "comment": "in figure_units"},
+        ),
         "figure_units": ("figure", _text(c.figure_units), {"long_name": "units"}),
-        "variable_value": ("variable", c.variable_values, {"long_name": "tuned value", "comment": "in the units of its name"}),
+        "variable_value": (
+            "variable",
+            c.variable_values,
+            {"long_name": "tuned value", "comment": "in the units of its name"},
+        ),
         "variable_low": ("variable", c.variable_bounds[:, 0], {"long_name": "lower bound"}),
         "variable_high": ("variable", c.variable_bounds[:, 1], {"long_name": "upper bound"}),
-        "history_objective": ("evaluation", c.history[:, 0], {"long_name": "objective of each evaluation", "units": "1"}),
+        "history_objective": (
+            "evaluation",
+            c.history[:, 0],
+            {"long_name": "objective of each evaluation", "units": "1"},
+        ),
         "history_violation": (
             "evaluation",
             c.history[:, 1],
@@ -101,14 +121,26 @@ def make_tuning_dataset(c: Columns) -> xr.Dataset:
         coordinates["constraint"] = ("constraint", _text(c.constraints), {"long_name": "constraint"})
         variables |= {
             "constraint_units": ("constraint", _text(c.constraint_units), {"long_name": "units"}),
-            "constraint_value": ("constraint", c.constraint_values, {"long_name": "value", "comment": "in constraint_units"}),
-            "constraint_limit": ("constraint", c.constraint_limits, {"long_name": "limit", "comment": "in constraint_units"}),
+            "constraint_value": (
+                "constraint",
+                c.constraint_values,
+                {"long_name": "value", "comment": "in constraint_units"},
+            ),
+            "constraint_limit": (
+                "constraint",
+                c.constraint_limits,
+                {"long_name": "limit", "comment": "in constraint_units"},
+            ),
             "constraint_margin": (
                 "constraint",
                 c.constraint_margins,
                 {"long_name": "distance from the limit as a part of it; below 0 it is missed", "units": "1"},
             ),
-            "constraint_multiplier": ("constraint", c.constraint_multipliers, {"long_name": "Lagrange multiplier of the margin", "units": "1"}),
+            "constraint_multiplier": (
+                "constraint",
+                c.constraint_multipliers,
+                {"long_name": "Lagrange multiplier of the margin", "units": "1"},
+            ),
             "objective_by_limit": (
                 "constraint",
                 c.objective_by_limit,
@@ -138,7 +170,11 @@ def _sweep(c: Columns, sweep: SweepColumns) -> dict[str, Any]:
     return {
         "sweep_objective": ("sweep", sweep.objective, {"long_name": "best objective", "units": "1"}),
         "sweep_status": ("sweep", status, {"long_name": "how the tuning ended", **flags}),
-        "sweep_variable": (("sweep", "variable"), rows(sweep.variables, len(c.variables)), {"long_name": "tuned value"}),
+        "sweep_variable": (
+            ("sweep", "variable"),
+            rows(sweep.variables, len(c.variables)),
+            {"long_name": "tuned value"},
+        ),
         "sweep_figure": (
             ("sweep", "figure"),
             rows(sweep.figures, len(c.figures)),

@@ -82,9 +82,7 @@ def surroundings_of(
     if asked & _DRAG:
         from constellation_jax.studies.merit_drag import drag_climate
 
-        climate = drag_climate(
-            years=study.years, start=study.start, solar=study.scenarios, space_weather=space_weather
-        )
+        climate = drag_climate(years=study.years, start=study.start, solar=study.scenarios, space_weather=space_weather)
     if "lifetime_years" in asked:
         from constellation_jax.studies.merit_drag import lifetime_table
 
@@ -130,7 +128,9 @@ def term_values(term: Term, values: Values) -> Array:
         return _by_latitude(term, values)
     if kind.each == "system":
         d = values.design
-        return smooth_least_clearance_km(picked(d.altitude_km, term.shells), picked(d.inclination_deg, term.shells))[None]
+        return smooth_least_clearance_km(picked(d.altitude_km, term.shells), picked(d.inclination_deg, term.shells))[
+            None
+        ]
     return picked(values.once(term.quantity, lambda: _BY_SHELL[term.quantity](values)), term.shells)
 
 
@@ -155,9 +155,7 @@ def _satellites(shells: tuple[Shell, ...]) -> Satellites:
 
     on_station = [s.ballistic_coefficient() or ASSUMED_BALLISTIC_COEFFICIENT for s in shells]
     dead = [s.ballistic_coefficient("tumbling") or b for s, b in zip(shells, on_station, strict=True)]
-    return Satellites(
-        np.array(on_station), np.array(dead), *(known(key) for key in Satellites._fields[2:])
-    )
+    return Satellites(np.array(on_station), np.array(dead), *(known(key) for key in Satellites._fields[2:]))
 
 
 def _by_latitude(term: Term, values: Values) -> Array:
@@ -170,7 +168,8 @@ def _by_latitude(term: Term, values: Values) -> Array:
         counted = np.zeros(len(d.altitude_km))
         counted[shells] = 1.0
         found = jnp.sum(
-            mean_in_view(latitude, d.altitude_km, d.inclination_deg, d.satellites * counted, d.min_elevation_deg), axis=0
+            mean_in_view(latitude, d.altitude_km, d.inclination_deg, d.satellites * counted, d.min_elevation_deg),
+            axis=0,
         )
     else:
         p = values.pattern
@@ -237,7 +236,9 @@ def _launches(v: Values) -> Array:
 
 def _background_encounters(v: Values) -> Array:
     d = v.design
-    return encounters_with(v.surroundings.background, d.altitude_km, d.inclination_deg, d.satellites, v.miss_distance_km)
+    return encounters_with(
+        v.surroundings.background, d.altitude_km, d.inclination_deg, d.satellites, v.miss_distance_km
+    )
 
 
 def _mutual_encounters(v: Values) -> Array:
@@ -269,7 +270,9 @@ _BY_SHELL: Final[dict[str, Callable[[Values], Array]]] = {
 
 def _catalog(study: Study) -> Catalog:
     if study.background == "none":
-        raise InputError(f"study {study.name!r}: background_encounters_per_year needs a background catalogue, found 'none'")
+        raise InputError(
+            f"study {study.name!r}: background_encounters_per_year needs a background catalogue, found 'none'"
+        )
     try:
         return read_source(find_source(study.background))
     except InputError as error:

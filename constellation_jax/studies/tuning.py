@@ -125,7 +125,9 @@ def _tuned(problem: Problem, begin: Floats, frame: Frame) -> tuple[Solution, Fra
     if any(problem.coordinates.whole(key) for key, q in QUANTITIES.items() if q.whole):
         found, free = rounded(problem, found, solver, frame)
         found = _feasible(problem, found, frame, free)
-        found = found._replace(history=relaxed.history + found.history, iterations=relaxed.iterations + found.iterations)
+        found = found._replace(
+            history=relaxed.history + found.history, iterations=relaxed.iterations + found.iterations
+        )
     return found, frame
 
 
@@ -144,7 +146,9 @@ def _feasible(problem: Problem, found: Solution, frame: Frame, free: Floats) -> 
     )
     if nearest.violation > _INFEASIBLE:
         raise InputError(_infeasible(problem, nearest, frame))
-    again = solve(problem, nearest.coordinates, dataclasses.replace(problem.study.solver, method="slsqp", starts=1), frame, free)
+    again = solve(
+        problem, nearest.coordinates, dataclasses.replace(problem.study.solver, method="slsqp", starts=1), frame, free
+    )
     best = again if again.violation <= TOLERANCE else nearest._replace(converged=False)
     return best._replace(history=found.history + nearest.history + again.history)
 
@@ -230,7 +234,11 @@ def _result(problem: Problem, found: Solution, frame: Frame, swept: _Swept | Non
     figure_units = [TERMS[term.quantity].units for term in asked(study) for _ in labels(study, term)]
     signs = np.array([row.sign for row in problem.rows])
     # the margin falls by this much when the limit rises by one
-    limits = np.where([row.logarithmic for row in problem.rows], np.abs(frame.limits), np.where(frame.limits == 0.0, 1.0, np.abs(frame.limits)))
+    limits = np.where(
+        [row.logarithmic for row in problem.rows],
+        np.abs(frame.limits),
+        np.where(frame.limits == 0.0, 1.0, np.abs(frame.limits)),
+    )
     status = "converged" if found.converged else "not_converged"
     columns = Columns(
         shells=[shell.name for shell in shells],
@@ -270,7 +278,16 @@ def _result(problem: Problem, found: Solution, frame: Frame, swept: _Swept | Non
         },
     )
     dataset = make_tuning_dataset(columns)
-    return TuneResult(study, shells, status, found.message, found.at.objective, problem.evaluations, time.perf_counter() - begun, dataset)
+    return TuneResult(
+        study,
+        shells,
+        status,
+        found.message,
+        found.at.objective,
+        problem.evaluations,
+        time.perf_counter() - begun,
+        dataset,
+    )
 
 
 def _sweep_columns(problem: Problem, swept: _Swept) -> SweepColumns:

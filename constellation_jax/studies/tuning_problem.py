@@ -25,7 +25,12 @@ from constellation_jax.inputs.study_terms import QUANTITIES, SUMMED, TERMS
 from constellation_jax.studies.design import Coordinates, Design, Floats
 from constellation_jax.studies.merit import Surroundings, Values, pattern_of, picked, term_values
 
-_LOGARITHMIC: Final = frozenset({"lifetime_years", "delta_v_m_s_per_year", "propellant_kg_per_year", "duty_cycle", "duty_cycle_peak"})
+_LOGARITHMIC: Final = frozenset(
+    {"lifetime_years", "delta_v_m_s_per_year", "propellant_kg_per_year", "duty_cycle", "duty_cycle_peak"}
+)
+
+_NOTHING: Final = 1e-6
+"""What an objective is at the start that no scale can come from."""
 
 
 class Frame(NamedTuple):
@@ -92,7 +97,7 @@ class Problem:
         self._figures = jax.jit(self._every_term)
         at_start = np.abs(self.evaluate(self.coordinates.begin(base)).objectives)
         given = zip(study.objectives, at_start, strict=True)
-        scales = [o.scale if o.scale is not None else (v if v > 0.0 else 1.0) for o, v in given]
+        scales = [o.scale if o.scale is not None else (v if v > _NOTHING else 1.0) for o, v in given]
         self.frame = self.frame._replace(scales=np.array(scales, float))
 
     def values(self, design: Design, frame: Frame) -> Values:

@@ -40,10 +40,10 @@ def rounded(problem: Problem, found: Solution, solver: Solver, frame: Frame) -> 
         if quantity == "phasing":
             best = solve(problem, _best_phasings(problem, best.coordinates, which, frame), one, frame, free)
             continue
-        tried = [
-            solve(problem, start, one, frame, free) for start in _ways(problem, best.coordinates, which)
-        ]
-        best = min(tried, key=lambda s: (s.violation > TOLERANCE, s.violation if s.violation > TOLERANCE else s.at.objective))
+        tried = [solve(problem, start, one, frame, free) for start in _ways(problem, best.coordinates, which)]
+        best = min(
+            tried, key=lambda s: (s.violation > TOLERANCE, s.violation if s.violation > TOLERANCE else s.at.objective)
+        )
     return best, free
 
 

@@ -65,7 +65,9 @@ def violation(at: Evaluation) -> float:
     return float(max(0.0, -at.constraints.min())) if len(at.constraints) else 0.0
 
 
-def solve(problem: Problem, begin: Floats, solver: Solver, frame: Frame | None = None, free: Floats | None = None) -> Solution:
+def solve(
+    problem: Problem, begin: Floats, solver: Solver, frame: Frame | None = None, free: Floats | None = None
+) -> Solution:
     """The best point that a solver finds from one start, or from several.
 
     Args:
@@ -85,7 +87,9 @@ def solve(problem: Problem, begin: Floats, solver: Solver, frame: Frame | None =
         found = _run_optax(problem, _starts(begin, solver, mask), rough, frame, mask, 3, 40)
         starts += _best_apart(found)
     found = [_by_scipy(problem, start, solver, frame, mask) for start in starts]
-    return min(found, key=lambda s: (s.violation > TOLERANCE, s.at.objective if s.violation <= TOLERANCE else s.violation))
+    return min(
+        found, key=lambda s: (s.violation > TOLERANCE, s.at.objective if s.violation <= TOLERANCE else s.violation)
+    )
 
 
 def restore(problem: Problem, begin: Floats, frame: Frame, free: Floats | None = None) -> Solution:
@@ -192,11 +196,20 @@ def _by_scipy(problem: Problem, begin: Floats, solver: Solver, frame: Frame, fre
             options={"maxiter": solver.iterations, "gtol": solver.tolerance, "xtol": solver.tolerance},
         )
     at(result.x)
-    return _finished(problem, at.best(), frame, free, bool(result.success), str(result.message), at.history, int(result.nit))
+    return _finished(
+        problem, at.best(), frame, free, bool(result.success), str(result.message), at.history, int(result.nit)
+    )
 
 
 def _finished(
-    problem: Problem, point: Floats, frame: Frame, free: Floats, success: bool, message: str, history: list[Step], iterations: int
+    problem: Problem,
+    point: Floats,
+    frame: Frame,
+    free: Floats,
+    success: bool,
+    message: str,
+    history: list[Step],
+    iterations: int,
 ) -> Solution:
     at = problem.evaluate(point, frame)
     found, residual = multipliers(at, point, free)
@@ -293,7 +306,9 @@ def _run_optax(
     problem.evaluations += len(starts) * outer * inner  # L-BFGS: its line searches come on top
     for k in np.flatnonzero(~np.isfinite(f)):
         problem.evaluate(np.nan_to_num(starts[k]), frame)  # says which term it is, where it is one at the start
-        raise InputError(f"study {problem.study.name!r}: {solver.method} left the numbers from start {k + 1}; try slsqp")
+        raise InputError(
+            f"study {problem.study.name!r}: {solver.method} left the numbers from start {k + 1}; try slsqp"
+        )
     return _Ends(points, f, missed, way.swapaxes(0, 1))
 
 

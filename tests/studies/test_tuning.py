@@ -90,7 +90,8 @@ def test_multiplier_is_the_price_of_the_limit(tmp_path: Path) -> None:
     k = int(d.constraint_multiplier.argmax())
     step = 0.01
     optima = [
-        cj.tune(study_of(tmp_path, SHELL + LOWER.replace("1.2", f"{1.2 + s}"), f"s{k}")).objective for s in (step, -step)
+        cj.tune(study_of(tmp_path, SHELL + LOWER.replace("1.2", f"{1.2 + s}"), f"s{k}")).objective
+        for s in (step, -step)
     ]
     price = (optima[0] - optima[1]) / (2.0 * step)
     assert float(d.objective_by_limit.sum()) == pytest.approx(price, rel=0.01)
@@ -151,7 +152,9 @@ def test_sweep_is_the_study_over_again(tmp_path: Path) -> None:
 
 def test_constraints_that_cannot_be_met_together(tmp_path: Path) -> None:
     text = SHELL + LOWER.replace("1.2", "3")
-    with pytest.raises(cj.InputError, match=r"cannot be met together: at the best point coverage at 20 degrees is 1\.\d+") as caught:
+    with pytest.raises(
+        cj.InputError, match=r"cannot be met together: at the best point coverage at 20 degrees is 1\.\d+"
+    ) as caught:
         cj.tune(study_of(tmp_path, text))
     assert "off its limit of at least 3" in str(caught.value)
     assert "altitude_km of 'A' 600" in str(caught.value)  # the highest sees most
@@ -160,14 +163,18 @@ def test_constraints_that_cannot_be_met_together(tmp_path: Path) -> None:
 
 def test_a_variable_that_nothing_depends_on(tmp_path: Path) -> None:
     text = SHELL + LOWER + "[[variables]]\nphasing = [0, 11]\n"
-    with pytest.raises(cj.InputError, match="variable phasing of 'A': neither an objective nor a constraint depends on it"):
+    with pytest.raises(
+        cj.InputError, match="variable phasing of 'A': neither an objective nor a constraint depends on it"
+    ):
         cj.tune(study_of(tmp_path, text))
 
 
 def test_what_is_not_finite_is_named(tmp_path: Path) -> None:
     problem = problem_of(study_of(tmp_path, SHELL + LOWER))
     base = problem.frame.base._replace(min_elevation_deg=np.array([np.nan]))
-    with pytest.raises(cj.InputError, match=r"round_trip_ms of 'A', or its derivative, is not finite at altitude_km 425"):
+    with pytest.raises(
+        cj.InputError, match=r"round_trip_ms of 'A', or its derivative, is not finite at altitude_km 425"
+    ):
         problem.evaluate(np.array([0.5, 0.5]), problem.frame._replace(base=base))
 
 
