@@ -67,7 +67,7 @@ SWEEP_RULES: Final[dict[str, Rule]] = {
     "constraint": text("the name of a constraint"),
     "limits": _NUMBERS,
     "shells": _SHELLS,
-    **{key: _NUMBERS for key in QUANTITIES},
+    **dict.fromkeys(QUANTITIES, _NUMBERS),
 }
 SOLVER_RULES: Final[dict[str, Rule]] = {
     "method": one_of(*METHODS),

@@ -95,7 +95,7 @@ class Coordinates:
     def begin(self, base: Design) -> Floats:
         """Coordinates of a design, within the bounds; of shells that share one, their mean."""
         found = [(np.mean(getattr(base, c.quantity)[list(c.shells)]) - c.low) / (c.high - c.low) for c in self.free]
-        return np.clip(np.array(found), 0.0, 1.0)
+        return np.asarray(np.clip(np.array(found), 0.0, 1.0))
 
     def values(self, coordinates: Floats) -> Floats:
         """Coordinates in their own units."""

@@ -1,7 +1,7 @@
 """What a design is worth: the terms of a study, each from a figure of merit of physics/, in shapes that the study asks for.
 
-What does not vary is made once for a study (`surroundings_of`): drag over altitude and inclination, lifetimes, the background catalogue,
-weights of latitudes, satellites and launch vehicle. The rest is pure JAX of the design.
+What does not vary is made once for a study (`surroundings_of`): drag over altitude and inclination, lifetimes, the background
+catalogue, weights of latitudes, satellites and launch vehicle. The rest is pure JAX of the design.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ class Values:
 
 
 def term_values(term: Term, values: Values) -> Array:
-    """A term for the shells, latitudes or pairs that it is about: shape (places,), or (scenarios, shells) where the Sun matters."""
+    """A term for the shells or latitudes that it is about: shape (places,), or (scenarios, shells) where the Sun matters."""
     kind = TERMS[term.quantity]
     if kind.each == "latitude":
         return _by_latitude(term, values)
@@ -213,12 +213,16 @@ def _delta_v(v: Values, *, worst: bool = False) -> Array:
 
 def _duty_cycle(v: Values, *, worst: bool) -> Array:
     s = v.surroundings.satellites
-    return duty_cycle(_delta_v(v, worst=worst), jnp.asarray(s.mass_kg)[None], jnp.asarray(s.thrust_mn)[None])
+    return jnp.asarray(
+        duty_cycle(_delta_v(v, worst=worst), jnp.asarray(s.mass_kg)[None], jnp.asarray(s.thrust_mn)[None])
+    )
 
 
 def _propellant(v: Values) -> Array:
     s = v.surroundings.satellites
-    return propellant_kg(_delta_v(v), jnp.asarray(s.mass_kg)[None], jnp.asarray(s.specific_impulse_s)[None])
+    return jnp.asarray(
+        propellant_kg(_delta_v(v), jnp.asarray(s.mass_kg)[None], jnp.asarray(s.specific_impulse_s)[None])
+    )
 
 
 def _lifetime(v: Values) -> Array:

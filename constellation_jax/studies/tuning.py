@@ -13,7 +13,7 @@ import xarray as xr
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.catalog import Catalog
 from constellation_jax.inputs.space_weather import Source
-from constellation_jax.inputs.studies import Study, Term, load_study
+from constellation_jax.inputs.studies import Study, load_study
 from constellation_jax.inputs.study_terms import QUANTITIES, TERMS
 from constellation_jax.inputs.walker import Shell
 from constellation_jax.outputs.tuning import Columns, SweepColumns, make_tuning_dataset
@@ -71,7 +71,7 @@ def tune(
     """
     begun = time.perf_counter()
     study = study if isinstance(study, Study) else load_study(study)
-    given = {key: value for key, value in (("method", method), ("starts", starts)) if value is not None}
+    given: dict[str, Any] = {key: value for key, value in (("method", method), ("starts", starts)) if value is not None}
     study = dataclasses.replace(study, solver=_checked(dataclasses.replace(study.solver, **given)))
     if study.solver.starts > 1 or study.solver.method in ("adam", "lbfgs"):
         import_optax(study.solver.method)
@@ -293,12 +293,13 @@ def _result(problem: Problem, found: Solution, frame: Frame, swept: _Swept | Non
 def _sweep_columns(problem: Problem, swept: _Swept) -> SweepColumns:
     sweep = problem.study.sweep
     assert sweep is not None
-    missing = None
-    variables, figures, objective = [], [], []
+    variables: list[Floats | None] = []
+    figures: list[Floats | None] = []
+    objective = []
     for solution, frame in zip(swept.solutions, swept.frames, strict=True):
         if solution is None:
-            variables.append(missing)
-            figures.append(missing)
+            variables.append(None)
+            figures.append(None)
             objective.append(np.nan)
             continue
         variables.append(problem.coordinates.values(solution.coordinates))

@@ -111,7 +111,7 @@ class Problem:
         linear = (rows - limits) / _size_of(limits)
         # both branches stay finite: rows that are not logarithmic may be 0 or below
         ratio = jnp.where(self._logarithmic, rows / _size_of(limits), 1.0)
-        return self._sum(objectives, frame), self._signs * jnp.where(self._logarithmic, jnp.log(ratio), linear)
+        return self._sum(objectives, frame), jnp.asarray(self._signs) * jnp.where(self._logarithmic, jnp.log(ratio), linear)
 
     def evaluate(self, coordinates: Floats, frame: Frame | None = None) -> Evaluation:
         """A point with its derivatives.
@@ -245,15 +245,13 @@ def _each(constraint: Constraint, values: Values) -> Array:
         return term_values(term, values).ravel()
     if not TERMS[term.quantity].by_sun:
         return reduced(term, values, "worst")[None]
-    worst = "worst" if not constraint.at_least else "least"
     found = term_values(term, values)
     satellites = picked(values.design.satellites, term.shells)
-    over = {
-        "sum": lambda v: jnp.sum(v, axis=1),
-        "mean": lambda v: v @ satellites / jnp.sum(satellites),
-        "worst": lambda v: jnp.max(v, axis=1) if worst == "worst" else jnp.min(v, axis=1),
-    }[term.over]
-    return jnp.asarray(over(found))
+    if term.over == "sum":
+        return jnp.sum(found, axis=1)
+    if term.over == "mean":
+        return found @ satellites / jnp.sum(satellites)
+    return jnp.min(found, axis=1) if constraint.at_least else jnp.max(found, axis=1)
 
 
 def labels(study: Study, term: Term) -> list[str]:

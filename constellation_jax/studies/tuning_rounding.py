@@ -1,8 +1,8 @@
 """Whole numbers: planes, then satellites per plane, then Walker's phasing are rounded, and what is left free is tuned again.
 
-Rounding everything at once leaves the constraints that were active; so each kind of number is fixed in turn, from the point that the
-one before it led to. Few numbers are tried down and up in all combinations, many are rounded to the nearest, down and up; all phasings
-are tried, for coverage has a minimum at nearly each.
+Rounding everything at once leaves the constraints that were active; so each kind of number is fixed in turn, from the point that
+the one before it led to. Few numbers are tried down and up in all combinations, many are rounded to the nearest, down and up; all
+phasings are tried, for coverage has a minimum at nearly each.
 """
 
 from __future__ import annotations

@@ -84,8 +84,7 @@ def solve(
     starts = [begin]
     if solver.starts > 1:
         rough = solver.__class__("adam", solver.starts, solver.seed)
-        found = _run_optax(problem, _starts(begin, solver, mask), rough, frame, mask, 3, 40)
-        starts += _best_apart(found)
+        starts += _best_apart(_run_optax(problem, _starts(begin, solver, mask), rough, frame, mask, 3, 40))
     found = [_by_scipy(problem, start, solver, frame, mask) for start in starts]
     return min(
         found, key=lambda s: (s.violation > TOLERANCE, s.at.objective if s.violation <= TOLERANCE else s.violation)
@@ -292,7 +291,8 @@ def _run_optax(
                 update, state = method.update(gradient, state, z, **extra)
                 return (z + update, state), jnp.stack([f, jnp.max(-g, initial=0.0)])
 
-            (z, _), way = jax.lax.scan(step, (z, method.init(z)), None, length=inner)
+            (z, state), way = jax.lax.scan(step, (z, method.init(z)), None, length=inner)
+            del state
             _, (_, g) = lagrangian(z, begin, mu, rho)
             return (z, jnp.maximum(0.0, mu - rho * g), jnp.minimum(rho * 2.0, 1e3)), way
 

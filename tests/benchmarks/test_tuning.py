@@ -1,4 +1,4 @@
-"""Figures of tuning: against differential evolution, derivatives of every term, the largest study, and a recount of what it promises.
+"""Figures of tuning: against differential evolution, derivatives of every term, the largest study, a recount of what it promises.
 
 python -m pytest -m benchmark -s tests/benchmarks/test_tuning.py
 """

@@ -71,8 +71,8 @@ def test_optimum_of_two_variables_is_that_of_a_fine_grid(tmp_path: Path) -> None
 def values_at(problem: Problem, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     import jax
 
-    merit = jax.jit(lambda p: jax.lax.map(lambda x: problem.merit(x, problem.frame), p, batch_size=64))
-    return tuple(np.asarray(v) for v in merit(points))
+    found = jax.jit(jax.vmap(lambda x: problem.merit(x, problem.frame)))(points)
+    return np.asarray(found[0]), np.asarray(found[1])
 
 
 @pytest.mark.parametrize("method", ["trust-constr", "adam", "lbfgs"])
@@ -185,7 +185,7 @@ def test_optax_is_asked_for_where_it_is_missing(tmp_path: Path, monkeypatch: pyt
 
 
 def test_an_unknown_method_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(cj.InputError, match="method 'slsq': expected one of .*did you mean 'slsqp'"):
+    with pytest.raises(cj.InputError, match=r"method 'slsq': expected one of .*did you mean 'slsqp'"):
         cj.tune(study_of(tmp_path, SHELL + LOWER), method="slsq")
 
 
