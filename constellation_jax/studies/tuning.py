@@ -164,8 +164,8 @@ def _infeasible(problem: Problem, nearest: Solution, frame: Frame) -> str:
     free = zip(problem.coordinates.free, problem.coordinates.values(nearest.coordinates), strict=True)
     where = ", ".join(f"{c.name(problem.study.shells)} {value:.6g}" for c, value in list(free)[:3])
     return (
-        f"study {problem.study.name!r}: the constraints cannot be met together: at the best point {row.label} is {rows[k]:.4g}{units}, "
-        f"{abs(rows[k] - limit):.3g} off its limit of {side} {limit:g}{more}; best point: {where}"
+        f"study {problem.study.name!r}: the constraints cannot be met together: at the best point {row.label} is "
+        f"{rows[k]:.4g}{units}, {abs(rows[k] - limit):.3g} off its limit of {side} {limit:g}{more}; best point: {where}"
     )
 
 
