@@ -18,6 +18,7 @@ from constellation_jax import __version__
 from constellation_jax.cli.decay import decay, station_keeping
 from constellation_jax.cli.deploy import deploy
 from constellation_jax.cli.reporting import Reporter, choose_reporter
+from constellation_jax.cli.tune import tune
 from constellation_jax.jax_settings import configure
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ app.add_typer(shells_app, name="shells")
 app.command()(deploy)
 app.command()(decay)
 app.command()(station_keeping)
+app.command()(tune)
 
 EPHEMERIS_SPAN = "2h"
 """Length of a span of an ephemeris."""

@@ -196,7 +196,7 @@ class TomlTables:
                 continue
             here = (*way, key)
             if key not in rules:
-                known = suggest(key, rules) or f"; known are {', '.join(rules)}"
+                known = _without_unit(key, rules) or suggest(key, rules) or f"; known are {', '.join(rules)}"
                 self.report(here, f"{label}, {key}: unknown key{known}")
                 continue
             value = entry
@@ -268,3 +268,12 @@ class TomlTables:
                 near = suggest(source, self.sources) or f"; they are {', '.join(self.sources)}"
                 self.report((*way, "source"), f"{label}, source: found {source!r}, expected a key of [sources]{near}")
         return Provenance(str(status), str(source))
+
+
+_UNITS = ("km", "deg", "h", "kg", "mn", "s", "m2", "m2_kg", "years", "days", "km_per_day")
+
+
+def _without_unit(key: str, rules: Mapping[str, Rule]) -> str:
+    """The hint for a key that lacks the unit in its name; "" for any other."""
+    whole = next((f"{key}_{unit}" for unit in _UNITS if f"{key}_{unit}" in rules), "")
+    return whole and f", its unit is missing: did you mean {whole!r}?"

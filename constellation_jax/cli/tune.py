@@ -1,0 +1,162 @@
+"""The command `tune`: shells tuned by gradient for a study. Only glue and text."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from constellation_jax.cli.reporting import choose_reporter
+from constellation_jax.jax_settings import configure
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from constellation_jax.studies.tuning import TuneResult
+
+
+def tune(
+    ctx: typer.Context,
+    study: Annotated[str | None, typer.Argument(metavar="STUDY", help="Study by name, or a study file.")] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="NetCDF file to write; the shells go beside it, as .toml."),
+    ] = None,
+    catalog: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WHAT", help="Background in place of the study's: 'bundled', a CelesTrak group or a file."
+        ),
+    ] = None,
+    method: Annotated[
+        str | None, typer.Option(metavar="SOLVER", help="slsqp, trust-constr, adam or lbfgs, in place of the study's.")
+    ] = None,
+    starts: Annotated[
+        int | None, typer.Option(metavar="N", help="From how many points, in place of the study's number.")
+    ] = None,
+    space_weather: Annotated[
+        str | None,
+        typer.Option("--space-weather", metavar="FILE", help="CelesTrak's SW-All.csv, an MSAFE forecast or a table."),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,
+    allow_stale: Annotated[
+        bool,
+        typer.Option("--allow-stale", help="Use an old copy, with a warning, where CelesTrak gives no new one."),
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only warnings and errors.")] = False,
+) -> None:
+    """Tune the shells of a study by gradient.
+
+    Prints what they were and what they are worth now, the constraints that hold them and the sweep; writes all of it to a
+    NetCDF file and the shells to a shell file, where --output is given. Without STUDY, lists the bundled studies.
+    """
+    reporter = choose_reporter(quiet=quiet, log_json=False)
+    with reporter.session(debug=ctx.obj["debug"]):
+        if study is None:
+            for line in _known():
+                typer.echo(line)
+            return
+        from constellation_jax.inputs.studies import load_study
+
+        loaded = load_study(study)
+        shells = None if output is None else output.with_suffix(".toml")
+        if output is not None and shells is not None:
+            from constellation_jax.errors import InputError
+            from constellation_jax.outputs.partial_file import check_target
+
+            if shells == output:
+                raise InputError(f"--output: found {str(output)!r}, expected a NetCDF file such as tuned.nc")
+            for target in (output, shells):
+                check_target(target, overwrite=overwrite)
+        background = None
+        if catalog is not None:
+            from constellation_jax.errors import InputError
+            from constellation_jax.inputs.config import find_source, read_source
+
+            try:
+                found = find_source(catalog)
+            except InputError as error:
+                raise InputError(f"--catalog: {error}") from None
+            background = read_source(found, allow_stale=allow_stale)
+        configure(cpu_flags=False, compile_cache=True)  # jaxlib 0.10.2 aborts on some studies with those flags
+        from constellation_jax.studies.tuning import tune as compute
+
+        result = compute(loaded, background=background, method=method, starts=starts, space_weather=space_weather)
+        if output is not None and shells is not None:
+            _write(result, output, shells, overwrite)
+        if not quiet:
+            for line in _lines(result):
+                typer.echo(line)
+            if output is not None:
+                typer.echo(f"{output}, {shells}: {len(result.shells)} shells")
+
+
+def _known() -> Iterator[str]:
+    from constellation_jax.inputs.studies import known_studies, load_study
+
+    for name in known_studies():
+        yield f"{name:<22} {load_study(name).question}"
+
+
+def _write(result: TuneResult, output: Path, shells: Path, overwrite: bool) -> None:
+    from constellation_jax.outputs.shell_file import write_shells
+    from constellation_jax.outputs.whole_file import write_dataset
+
+    command = shlex.join(["constellation-jax", *sys.argv[1:]])
+    write_dataset(result.dataset.assign_attrs(command=command), output, overwrite=overwrite)
+    write_shells(result.shells, shells, title=f"Tuned: {result.study.title}", source=command, overwrite=overwrite)
+
+
+def _lines(result: TuneResult) -> Iterator[str]:
+    d = result.dataset
+    yield result.study.title
+    yield result.study.question
+    yield ""
+    yield f"{'tuned':<52}{'low':>11}{'value':>12}{'high':>11}"
+    for k in range(d.sizes["variable"]):
+        v = d.isel(variable=k)
+        low, value, high = float(v.variable_low), float(v.variable_value), float(v.variable_high)
+        yield f"{_cut(v.variable, 52)}{low:>11.6g}{value:>12.6g}{high:>11.6g}"
+    yield ""
+    yield f"{'figure':<64}{'before':>11}{'tuned':>11}"
+    for k in range(d.sizes["figure"]):
+        f = d.isel(figure=k)
+        units = "" if f.figure_units == "1" else f" {f.figure_units.item()}"
+        yield f"{_cut(f.figure, 64)}{float(f.figure_value_before):>11.4g}{float(f.figure_value):>11.4g}{units}"
+    if "constraint" in d.sizes:
+        yield ""
+        yield f"{'constraint':<52}{'value':>11}{'limit':>11}{'multiplier':>12}{'d objective / d limit':>23}"
+        for k in range(d.sizes["constraint"]):
+            c = d.isel(constraint=k)
+            numbers = f"{float(c.constraint_value):>11.4g}{float(c.constraint_limit):>11.4g}"
+            by = f"{float(c.constraint_multiplier):>12.3g}{float(c.objective_by_limit):>23.3g}"
+            yield f"{_cut(c.constraint, 52)}{numbers}{by}"
+    if "sweep" in d.sizes:
+        yield ""
+        yield from _sweep_lines(d)
+    yield ""
+    yield (
+        f"{result.status}: {result.message}; objective {result.objective:.6g} "
+        f"({result.evaluations:,} evaluations, {result.seconds:.1f} s)"
+    )
+
+
+def _sweep_lines(d: xr.Dataset) -> Iterator[str]:
+    meanings = d.sweep_status.attrs["flag_meanings"].split()
+    yield f"sweep: {d.sweep.attrs['long_name']}"
+    for k in range(d.sizes["sweep"]):
+        row = d.isel(sweep=k)
+        yield f"{float(row.sweep):g}: objective {float(row.sweep_objective):.5g}, {meanings[int(row.sweep_status)]}"
+        for names, values in ((d.variable, row.sweep_variable), (d.figure, row.sweep_figure)):
+            for name, value in zip(names.values, values.values, strict=True):
+                if value == value:
+                    yield f"    {_cut(name, 64)}{float(value):>12.5g}"
+
+
+def _cut(text: object, width: int) -> str:
+    found = str(getattr(text, "values", text))
+    return f"{found if len(found) < width else found[: width - 4] + '...':<{width}}"

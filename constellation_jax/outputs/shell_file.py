@@ -1,0 +1,73 @@
+"""Shells written as a shell file, which `load_shells` and every command read again."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from constellation_jax.errors import InputError, OutputError
+from constellation_jax.inputs.walker import RULES, Shell
+from constellation_jax.outputs.partial_file import cause_of
+
+_COMPUTED = "tuned"
+
+
+def write_shells(
+    shells: Sequence[Shell], path: str | os.PathLike[str], *, title: str = "", source: str = "", overwrite: bool = False
+) -> None:
+    """Write shells to a TOML file, with the provenance of what they keep.
+
+    Args:
+        shells: of one system.
+        path: of the file.
+        title: of the file.
+        source: what numbers without a provenance come from.
+        overwrite: whether an existing file may be replaced.
+
+    Raises:
+        InputError: the file exists.
+        OutputError: it could not be written.
+    """
+    path = Path(path)
+    if path.exists() and not overwrite:
+        raise InputError(f"{path}: exists; choose another name or give --overwrite")
+    systems = {shell.system for shell in shells}
+    lines = [f"title = {_toml(title or 'Shells')}", f"system = {_toml(systems.pop() if len(systems) == 1 else '')}", ""]
+    sources = {key: text for shell in shells for key, text in shell.sources.items()} | {_COMPUTED: source or "tuned"}
+    lines += ["[sources]", *(f"{_toml(key)} = {_toml(text)}" for key, text in sources.items())]
+    for shell in shells:
+        lines += ["", "[[shells]]", 'status = "estimated"', f"source = {_toml(_COMPUTED)}", *_lines(shell)]
+    try:
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"{path}: {cause_of(error)}; nothing was written") from error
+
+
+def _lines(shell: Shell) -> list[str]:
+    defaults = {field.name: field.default for field in dataclasses.fields(Shell)}
+    lines = []
+    for key, rule in RULES.items():
+        value = getattr(shell, key)
+        absent = value is None or key == "variant" or (key == "inclination_deg" and shell.sun_synchronous)
+        if absent or (value == defaults[key] and not rule.required):
+            continue
+        said = shell.provenance.get(key)
+        if said is None or not said.status:
+            lines.append(f"{key} = {_toml(value)}")
+            continue
+        source = f", source = {_toml(said.source)}" if said.source in shell.sources else ""
+        lines.append(f"{key} = {{ value = {_toml(value)}, status = {_toml(said.status)}{source} }}")
+    return lines
+
+
+def _toml(value: Any) -> str:
+    """A value as TOML; JSON's strings, numbers and lists are TOML's too."""
+    if isinstance(value, tuple | list):
+        return f"[{', '.join(map(_toml, value))}]"
+    if isinstance(value, str | bool | int | float):
+        return json.dumps(value, ensure_ascii=False)
+    return json.dumps(float(value))
