@@ -271,6 +271,7 @@ def convergence(dataset: xr.Dataset, *, axes: Axes | None = None) -> Axes:
     objective, violation = dataset["history_objective"].values, dataset["history_violation"].values
     number = np.arange(1, len(objective) + 1)
     (line,) = axes.plot(number, objective, linewidth=1.0)
+    axes.locator_params(axis="x", integer=True)
     for chosen, fill, label in (
         (violation <= 1e-3, "full", "constraints met"),
         (violation > 1e-3, "none", "constraints missed"),
