@@ -17,6 +17,18 @@ from constellation_jax.inputs.campaigns import CAMPAIGN_RULES
 from constellation_jax.inputs.config import RunConfig, read_run
 from constellation_jax.inputs.deployments import load_deployment
 from constellation_jax.inputs.shells import load_shells
+from constellation_jax.inputs.studies import load_study
+from constellation_jax.inputs.study_rules import (
+    BACKGROUND_RULES,
+    CONSTRAINT_RULES,
+    LAUNCH_RULES,
+    OBJECTIVE_RULES,
+    SOLAR_RULES,
+    SOLVER_RULES,
+    SWEEP_RULES,
+    VARIABLE_RULES,
+)
+from constellation_jax.inputs.study_terms import TERMS
 from constellation_jax.inputs.vehicles import LOAD_RULES, VEHICLE_RULES
 from constellation_jax.inputs.walker import RULES
 
@@ -79,6 +91,20 @@ def test_deployment_file_examples_are_accepted(tmp_path: Path) -> None:
     for example in examples:
         (tmp_path / "deployment.toml").write_text(example, encoding="utf-8")
         load_deployment(tmp_path / "deployment.toml")
+
+
+def test_study_file_examples_are_accepted(tmp_path: Path) -> None:
+    examples = blocks(ROOT / "docs" / "tuning.md", "toml")
+    assert examples
+    for example in examples:
+        (tmp_path / "study.toml").write_text(example, encoding="utf-8")
+        load_study(tmp_path / "study.toml")
+
+
+def test_every_key_and_term_of_a_study_is_described() -> None:
+    rules = [VARIABLE_RULES, OBJECTIVE_RULES, CONSTRAINT_RULES, SWEEP_RULES, SOLVER_RULES, SOLAR_RULES]
+    for key in {key for rule in [*rules, BACKGROUND_RULES, LAUNCH_RULES] for key in rule} | set(TERMS):
+        assert f"`{key}`" in text("tuning.md"), key
 
 
 def test_every_key_of_a_deployment_is_described() -> None:

@@ -56,7 +56,8 @@ def _lines(shell: Shell) -> list[str]:
         if absent or (value == defaults[key] and not rule.required):
             continue
         said = shell.provenance.get(key)
-        if said is None or not said.status:
+        # the reader takes truth values as they are: a shell is sun-synchronous before its numbers are read
+        if said is None or not said.status or isinstance(value, bool):
             lines.append(f"{key} = {_toml(value)}")
             continue
         source = f", source = {_toml(said.source)}" if said.source in shell.sources else ""

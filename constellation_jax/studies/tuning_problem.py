@@ -111,7 +111,9 @@ class Problem:
         linear = (rows - limits) / _size_of(limits)
         # both branches stay finite: rows that are not logarithmic may be 0 or below
         ratio = jnp.where(self._logarithmic, rows / _size_of(limits), 1.0)
-        return self._sum(objectives, frame), jnp.asarray(self._signs) * jnp.where(self._logarithmic, jnp.log(ratio), linear)
+        return self._sum(objectives, frame), jnp.asarray(self._signs) * jnp.where(
+            self._logarithmic, jnp.log(ratio), linear
+        )
 
     def evaluate(self, coordinates: Floats, frame: Frame | None = None) -> Evaluation:
         """A point with its derivatives.

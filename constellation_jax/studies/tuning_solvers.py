@@ -265,7 +265,7 @@ def _run_optax(
     """Minimises the augmented Lagrangian from all starts at once (vmap)."""
     optax = import_optax(solver.method)
     mask = jnp.asarray(free)
-    method = optax.adam(0.05) if solver.method == "adam" else optax.lbfgs()
+    method = optax.adam(optax.cosine_decay_schedule(0.05, inner)) if solver.method == "adam" else optax.lbfgs()
 
     def lagrangian(z: Array, fixed: Array, mu: Array, rho: Array) -> tuple[Array, tuple[Array, Array]]:
         point = jnp.where(mask, jax.nn.sigmoid(z), fixed)
@@ -301,7 +301,8 @@ def _run_optax(
         _, (f, g) = lagrangian(z, begin, mu, rho)
         return jnp.where(mask, jax.nn.sigmoid(z), begin), f, jnp.max(-g, initial=0.0), way.reshape(-1, 2)
 
-    with x64():
+    # optax mixes integers of 32 and 64 bits, which a process may have forbidden
+    with x64(), jax.numpy_dtype_promotion("standard"):
         points, f, missed, way = (np.asarray(v) for v in jax.jit(jax.vmap(one))(jnp.asarray(starts)))
     problem.evaluations += len(starts) * outer * inner  # L-BFGS: its line searches come on top
     for k in np.flatnonzero(~np.isfinite(f)):

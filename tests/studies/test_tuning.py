@@ -87,10 +87,9 @@ def test_solvers_agree(tmp_path: Path, method: str) -> None:
 def test_multiplier_is_the_price_of_the_limit(tmp_path: Path) -> None:
     """The optimum for limits a little higher and lower moves as the multiplier says."""
     d = cj.tune(study_of(tmp_path, SHELL + LOWER)).dataset
-    k = int(d.constraint_multiplier.argmax())
     step = 0.01
     optima = [
-        cj.tune(study_of(tmp_path, SHELL + LOWER.replace("1.2", f"{1.2 + s}"), f"s{k}")).objective
+        cj.tune(study_of(tmp_path, SHELL + LOWER.replace("1.2", f"{1.2 + s}"), f"at{s}")).objective
         for s in (step, -step)
     ]
     price = (optima[0] - optima[1]) / (2.0 * step)
@@ -153,7 +152,7 @@ def test_sweep_is_the_study_over_again(tmp_path: Path) -> None:
 def test_constraints_that_cannot_be_met_together(tmp_path: Path) -> None:
     text = SHELL + LOWER.replace("1.2", "3")
     with pytest.raises(
-        cj.InputError, match=r"cannot be met together: at the best point coverage at 20 degrees is 1\.\d+"
+        cj.InputError, match=r"cannot be met together: at the best point coverage at 20 degrees is 2\.8\d+"
     ) as caught:
         cj.tune(study_of(tmp_path, text))
     assert "off its limit of at least 3" in str(caught.value)
