@@ -32,9 +32,11 @@ class Observer(NamedTuple):
 
 def floats(*values: ArrayLike) -> tuple[Array, ...]:
     """Arrays of one floating dtype: the widest that is given, JAX's default where all are whole numbers or Python's."""
-    given = [np.dtype(v.dtype) for v in values if hasattr(v, "dtype") and jnp.issubdtype(v.dtype, jnp.floating)]
-    dtype = max(given, key=lambda d: d.itemsize) if given else jnp.result_type(float)
-    return tuple(jnp.asarray(v, dtype) for v in values)
+    arrays = [jnp.asarray(v) for v in values]  # float32 where 64 bits are not enabled, whatever NumPy brings
+    given = [a.dtype for a, v in zip(arrays, values, strict=True) if hasattr(v, "dtype")]
+    floating = [d for d in given if jnp.issubdtype(d, jnp.floating)]
+    dtype = max(floating, key=lambda d: d.itemsize) if floating else jnp.result_type(float)
+    return tuple(a.astype(dtype) for a in arrays)
 
 
 def observer(latitude_deg: Array, *, oblate: bool = True) -> Observer:
