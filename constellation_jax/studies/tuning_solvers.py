@@ -32,6 +32,8 @@ _OUTER: Final = 12
 _INNER: Final = {"adam": 120, "lbfgs": 25}
 _LOOSE: Final = 1e-3
 """What an augmented Lagrangian leaves of a constraint, as a part of its limit."""
+_STIFFEST: Final = 40.0
+"""Weight of a squared violation: multipliers do the rest, and beyond 80 Adam jumps off the constraint again."""
 _EDGE: Final = 1e-3
 """Nearest to a bound that a start may be: the sigmoid is flat there."""
 
@@ -296,7 +298,7 @@ def _run_optax(
             (z, state), way = jax.lax.scan(step, (z, method.init(z)), None, length=inner)
             del state
             _, (_, g) = lagrangian(z, begin, mu, rho)
-            return (z, jnp.maximum(0.0, mu - rho * g), jnp.minimum(rho * 2.0, 1e3)), way
+            return (z, jnp.maximum(0.0, mu - rho * g), jnp.minimum(rho * 2.0, _STIFFEST)), way
 
         carry = (z, jnp.zeros(len(problem.rows)), jnp.asarray(10.0))
         (z, mu, rho), way = jax.lax.scan(round_, carry, None, length=outer)
