@@ -30,6 +30,10 @@ RESIDUAL: Final = 1e-3
 """Of the Karush-Kuhn-Tucker conditions, as a part of the gradient, up to which a point counts as an optimum."""
 _OUTER: Final = 12
 _INNER: Final = {"adam": 120, "lbfgs": 25}
+_LOOSE: Final = 1e-3
+"""What an augmented Lagrangian leaves of a constraint, as a part of its limit."""
+_STIFFEST: Final = 40.0
+"""Weight of a squared violation: multipliers do the rest, and beyond 80 Adam jumps off the constraint again."""
 _EDGE: Final = 1e-3
 """Nearest to a bound that a start may be: the sigmoid is flat there."""
 
@@ -114,7 +118,7 @@ def restore(problem: Problem, begin: Floats, frame: Frame, free: Floats | None =
     return _finished(problem, at.best(), frame, mask, bool(result.success), str(result.message), at.history, result.nit)
 
 
-def multipliers(at: Evaluation, coordinates: Floats, free: Floats) -> tuple[Floats, float]:
+def multipliers(at: Evaluation, coordinates: Floats, free: Floats, near: float = 1e-4) -> tuple[Floats, float]:
     """Multipliers, 0 or above, with which the gradients of active constraints and bounds make up that of the objective.
 
     Returns:
@@ -122,7 +126,7 @@ def multipliers(at: Evaluation, coordinates: Floats, free: Floats) -> tuple[Floa
     """
     gradient = at.gradient[free]
     x = coordinates[free]
-    active = np.flatnonzero(at.constraints <= 1e-4)
+    active = np.flatnonzero(at.constraints <= near)
     low, high = np.flatnonzero(x <= 1e-6), np.flatnonzero(x >= 1.0 - 1e-6)
     unit = np.eye(len(x))
     columns = np.concatenate([at.jacobian[active][:, free], unit[low], -unit[high]]).T
@@ -250,11 +254,11 @@ def _by_optax(
 ) -> Solution:
     found = _run_optax(problem, starts, solver, frame, free, outer, inner)
     # what an augmented Lagrangian leaves of a violation shrinks with its rounds, so that of equals the lesser objective wins
-    k = int(np.lexsort((found.objectives, np.where(found.violations > 1e-4, found.violations, 0.0)))[0])
+    k = int(np.lexsort((found.objectives, np.where(found.violations > _LOOSE, found.violations, 0.0)))[0])
     history = [Step(float(f), float(v)) for f, v in found.history[:, k]]
     at = problem.evaluate(found.points[k], frame)
-    by, residual = multipliers(at, found.points[k], free)
-    settled = violation(at) <= 1e-4 and residual <= 30.0 * RESIDUAL
+    by, residual = multipliers(at, found.points[k], free, _LOOSE)
+    settled = violation(at) <= _LOOSE and residual <= 50.0 * RESIDUAL
     message = f"{solver.method}: {outer} rounds of {inner} steps from {len(starts)} starts"
     return Solution(found.points[k], at, by, residual, settled, message, history, outer * inner)
 
@@ -294,7 +298,7 @@ def _run_optax(
             (z, state), way = jax.lax.scan(step, (z, method.init(z)), None, length=inner)
             del state
             _, (_, g) = lagrangian(z, begin, mu, rho)
-            return (z, jnp.maximum(0.0, mu - rho * g), jnp.minimum(rho * 2.0, 1e3)), way
+            return (z, jnp.maximum(0.0, mu - rho * g), jnp.minimum(rho * 2.0, _STIFFEST)), way
 
         carry = (z, jnp.zeros(len(problem.rows)), jnp.asarray(10.0))
         (z, mu, rho), way = jax.lax.scan(round_, carry, None, length=outer)
