@@ -82,7 +82,7 @@ def tune(
             except InputError as error:
                 raise InputError(f"--catalog: {error}") from None
             background = read_source(found, allow_stale=allow_stale)
-        configure(cpu_flags=False, compile_cache=True)  # jaxlib 0.10.2 aborts on some studies with those flags
+        configure(compile_cache=True)
         from constellation_jax.studies.tuning import tune as compute
 
         result = compute(loaded, background=background, method=method, starts=starts, space_weather=space_weather)

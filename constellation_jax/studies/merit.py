@@ -136,8 +136,8 @@ def term_values(term: Term, values: Values) -> Array:
 
 def picked(found: Array, shells: tuple[int, ...]) -> Array:
     """Values of some shells, from those of all along the last axis."""
-    # XLA's CPU compiler (jaxlib 0.10.2) aborts on a gather of everything here under xla_cpu_use_multi_output_fusion
-    return found if shells == tuple(range(found.shape[-1])) else found[..., np.array(shells)]
+    # no gather: under xla_cpu_use_multi_output_fusion it makes XLA's CPU compiler (jaxlib 0.10.2) abort
+    return jnp.stack([found[..., k] for k in shells], axis=-1)
 
 
 def pattern_of(shells: tuple[Shell, ...]) -> Pattern:
@@ -159,14 +159,14 @@ def _satellites(shells: tuple[Shell, ...]) -> Satellites:
 
 
 def _by_latitude(term: Term, values: Values) -> Array:
-    d, shells = values.design, np.array(term.shells)
+    d = values.design
     if term.demand:
         latitude, weight = (jnp.asarray(v) for v in values.surroundings.weights[term.demand])
     else:
         latitude, weight = jnp.array(term.latitude_deg), None
     if term.quantity == "mean_in_view":
         counted = np.zeros(len(d.altitude_km))
-        counted[shells] = 1.0
+        counted[list(term.shells)] = 1.0
         found = jnp.sum(
             mean_in_view(latitude, d.altitude_km, d.inclination_deg, d.satellites * counted, d.min_elevation_deg),
             axis=0,
@@ -176,12 +176,12 @@ def _by_latitude(term: Term, values: Values) -> Array:
         found = probability_in_view(
             term.at_least_in_view,
             latitude,
-            d.altitude_km[shells],
-            d.inclination_deg[shells],
+            picked(d.altitude_km, term.shells),
+            picked(d.inclination_deg, term.shells),
             [p.planes[k] for k in term.shells],
             [p.satellites_per_plane[k] for k in term.shells],
-            d.phasing[shells],
-            d.min_elevation_deg[shells],
+            picked(d.phasing, term.shells),
+            picked(d.min_elevation_deg, term.shells),
             star=[p.star[k] for k in term.shells],
         )
     return found if weight is None else jnp.sum(weight * found)[None]

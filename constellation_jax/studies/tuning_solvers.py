@@ -295,9 +295,8 @@ def _run_optax(
                 update, state = method.update(gradient, state, z, **extra)
                 return (z + update, state), jnp.stack([f, jnp.max(-g, initial=0.0)])
 
-            (z, state), way = jax.lax.scan(step, (z, method.init(z)), None, length=inner)
-            del state
-            _, (_, g) = lagrangian(z, begin, mu, rho)
+            (z, _last), way = jax.lax.scan(step, (z, method.init(z)), None, length=inner)
+            g = lagrangian(z, begin, mu, rho)[1][1]
             return (z, jnp.maximum(0.0, mu - rho * g), jnp.minimum(rho * 2.0, _STIFFEST)), way
 
         carry = (z, jnp.zeros(len(problem.rows)), jnp.asarray(10.0))
