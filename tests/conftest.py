@@ -29,6 +29,13 @@ def shared_data() -> Path:
 
 
 @pytest.fixture(scope="session")
+def kept_kernels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """For the environment of other processes: what one of them compiles, the next ones load."""
+    folder = tmp_path_factory.mktemp("kernels")
+    return {"JAX_COMPILATION_CACHE_DIR": str(folder), "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
+
+
+@pytest.fixture(scope="session")
 def catalog_of() -> Callable[..., cj.Catalog]:
     """Makes a Catalog of kinds of orbits (rev/day, eccentricity, inclination in deg, B*), with random angles and other columns."""
 

@@ -46,7 +46,7 @@ def text(name: str) -> str:
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")], ids=lambda page: page.stem)
-def test_python_examples_run(page: Path, tmp_path: Path) -> None:
+def test_python_examples_run(page: Path, kept_kernels: dict[str, str], tmp_path: Path) -> None:
     names = [f"{page.name}[{i}]" for i in range(len(blocks(page, "python")))]
     script = ["import linecache", "namespace = {'__name__': '__main__'}"]
     for name, code in zip(names, blocks(page, "python"), strict=True):
@@ -57,6 +57,7 @@ def test_python_examples_run(page: Path, tmp_path: Path) -> None:
         "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
         "CONSTELLATION_JAX_CACHE": str(tmp_path / "cache"),
         "CONSTELLATION_JAX_CELESTRAK_URL": "http://127.0.0.1:9/",  # no example may use the network
+        **kept_kernels,
     }
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", "\n".join(script)],

@@ -29,7 +29,7 @@ def ids(notebook: Path) -> str:
     return notebook.stem
 
 
-def run_small(notebook: Path, folder: Path) -> str:
+def run_small(notebook: Path, folder: Path, kept_kernels: dict[str, str]) -> str:
     """What the code cells print, run in a folder. A cell that shows a table or a figure by its last line runs as it stands."""
     script = ["import linecache", "namespace = {'__name__': '__main__'}"]
     whole = "\n".join(code_cells(notebook))
@@ -47,6 +47,7 @@ def run_small(notebook: Path, folder: Path) -> str:
         "MPLBACKEND": "agg",
         "CONSTELLATION_JAX_CACHE": str(folder / "cache"),
         "CONSTELLATION_JAX_CELESTRAK_URL": "http://127.0.0.1:9/",  # no notebook may need the network
+        **kept_kernels,
     }
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", "\n".join(script)],
@@ -61,18 +62,20 @@ def run_small(notebook: Path, folder: Path) -> str:
 
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=ids)
-def test_runs_at_small_size(notebook: Path, tmp_path: Path) -> None:
-    run_small(notebook, tmp_path)
+def test_runs_at_small_size(notebook: Path, kept_kernels: dict[str, str], tmp_path: Path) -> None:
+    run_small(notebook, tmp_path, kept_kernels)
 
 
 @pytest.mark.slow
-def test_stranded_satellites_of_the_real_catalogue(shared_data: Path, tmp_path: Path) -> None:
+def test_stranded_satellites_of_the_real_catalogue(
+    shared_data: Path, kept_kernels: dict[str, str], tmp_path: Path
+) -> None:
     """20 of Qianfan's first 90, as counted in the same catalogue for configs/deployments/qianfan.toml."""
     folder = tmp_path / "checkout" / "notebooks"
     folder.mkdir(parents=True)
     (tmp_path / "shared").symlink_to(shared_data.parent, target_is_directory=True)
     notebook = next(n for n in NOTEBOOKS if n.name.startswith("02"))
-    assert "20 satellites at" in run_small(notebook, folder)
+    assert "20 satellites at" in run_small(notebook, folder, kept_kernels)
 
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=ids)

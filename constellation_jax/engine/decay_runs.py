@@ -28,6 +28,9 @@ from constellation_jax.physics.drag import NEAR_CIRCULAR_ECCENTRICITY, MeanOrbit
 TILE: Final = {False: 1024, True: 128}
 """Satellites in a tile, of near-circular and of elliptic orbits."""
 STEPS_TOGETHER: Final = 360
+"""Steps whose atmosphere is computed at once."""
+CLIMATE_STEPS: Final = 1440
+"""Steps of a climate; of a longer one 4, 16 ... times as many. Few lengths, for each takes the compiler a quarter of a minute."""
 PART_STEPS: Final = 60
 """Calendar steps of a part, about."""
 FALL_PART: Final = 20
@@ -73,14 +76,21 @@ def make_climate(
 ) -> Climate:
     """From f107, f107a, ap and day of the year, one value for each step.
 
-    The last one is repeated to a multiple of `STEPS_TOGETHER`, so that spans of all lengths share few compiled programs.
+    The last one is repeated up to one of few lengths.
     """
-    count = len(indices[0])
-    steps = -(-count // STEPS_TOGETHER) * STEPS_TOGETHER
+    count, steps = len(indices[0]), CLIMATE_STEPS
+    while steps < count:
+        steps *= 4
     with x64():
-        arrays = [jnp.asarray(_filled(np.asarray(v, dtype), steps)) for v in indices]
-        numbers = (jnp.asarray(float(v)) for v in (first_mjd, step_days, count * step_days))
-        return decay.climate(table, *arrays, *numbers)
+        numbers = [jnp.asarray(float(v)) for v in (first_mjd, step_days, count * step_days)]
+        parts = []
+        for first in range(0, count, STEPS_TOGETHER):
+            some = (np.asarray(v[first : first + STEPS_TOGETHER], dtype) for v in indices)
+            part = decay.climate(table, *(jnp.asarray(_filled(v, STEPS_TOGETHER)) for v in some), *numbers)
+            parts.append(np.asarray(part.coefficients))
+        stack = np.concatenate(parts)[:count]
+        stack = np.concatenate([stack, np.broadcast_to(stack[-1:], (steps - count, *stack.shape[1:]))])
+        return Climate(jnp.asarray(stack), *numbers)
 
 
 def run(

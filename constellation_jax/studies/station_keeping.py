@@ -23,7 +23,7 @@ from constellation_jax.inputs.times import Time
 from constellation_jax.physics.constants import SECONDS_PER_DAY, WGS84_EQUATORIAL_RADIUS_KM, YEAR_DAYS
 from constellation_jax.physics.drag import MeanOrbit
 from constellation_jax.physics.station_keeping import delta_v_rate, duty_cycle, propellant_kg
-from constellation_jax.studies.decay import lifetimes
+from constellation_jax.studies.decay import LIFETIME_YEARS, lifetimes
 from constellation_jax.studies.decay_inputs import (
     ASSUMED_BALLISTIC_COEFFICIENT,
     climates,
@@ -234,6 +234,9 @@ def _afterwards(
         )
         dry = b[k] * thruster.mass_kg[k] / (thruster.mass_kg[k] - thruster.propellant_kg[k])
         one = shells_to_catalog(shells[k], epoch=end)[:1]
-        days = lifetimes(one, years=100.0, ballistic_coefficient=dry, solar=solar, space_weather=source)[0]
-        result[k] = days / YEAR_DAYS if np.isfinite(days) else np.nan
+        for years in (LIFETIME_YEARS, 100.0):  # the longer span wants programs of its own
+            days = lifetimes(one, years=years, ballistic_coefficient=dry, solar=solar, space_weather=source)[0]
+            if np.isfinite(days):
+                result[k] = days / YEAR_DAYS
+                break
     return result
