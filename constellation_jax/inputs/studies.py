@@ -344,11 +344,7 @@ class _Reader:
             self.file.report(
                 (*way, "at_least_in_view"), f"{label}, at_least_in_view: {name} does not count, leave it out"
             )
-        if kind.counts_at_least and any(
-            "planes" in t or "satellites_per_plane" in t for _, t in self._tables("variables")
-        ):
-            said = f"{name} needs fixed numbers of planes and satellites, expected mean_in_view where they vary"
-            self.file.report((*way, key), f"{label}, {key}: {said}")
+        self._check_one_pattern(way, label, key, values, shells)
         if kind.each == "system" and len(shells) < 2:
             self.file.report(way, f"{label}, {name}: found one shell, expected at least two")
         self._check_known(way, f"{label}, {name}", shells, kind.needs)
@@ -364,6 +360,26 @@ class _Reader:
             str(beside) if demand and beside.is_file() else demand,
             values.get("at_least_in_view", 1),
         )
+
+    def _check_one_pattern(
+        self, way: tuple[str, int], label: str, key: str, values: dict[str, Any], shells: tuple[int, ...]
+    ) -> None:
+        """What a term says that follows single satellites of a pattern."""
+        name, kind = values[key], TERMS[values[key]]
+        sweep = self.file.data.get("sweep")
+        varied = [*(t for _, t in self._tables("variables")), sweep if isinstance(sweep, dict) else {}]
+        if kind.fixed_numbers and any("planes" in t or "satellites_per_plane" in t for t in varied):
+            said = f"{name} needs fixed numbers of planes and satellites, expected mean_in_view where they vary"
+            self.file.report((*way, key), f"{label}, {key}: {said}")
+        if kind.one_shell and len(shells) != 1:
+            said = f"found {len(shells)} shells, expected one, shells = [name]"
+            self.file.report(way, f"{label}, {name}: {said}")
+        if kind.one_shell and "demand" in values:
+            said = f"a mean over latitudes says nothing about {name}, expected latitude_deg"
+            self.file.report((*way, "demand"), f"{label}, demand: {said}")
+        if kind.only_reported and way[0] != "reports":
+            said = f"{name} jumps and can only be reported, expected coverage_margin_deg here"
+            self.file.report((*way, key), f"{label}, {key}: {said}")
 
     def _sweep(self, constraints: tuple[Constraint, ...], variables: tuple[Variable, ...]) -> Sweep | None:
         if "sweep" not in self.file.data:

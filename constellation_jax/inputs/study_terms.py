@@ -43,6 +43,12 @@ class TermKind(NamedTuple):
     """Whether it has a value for each solar scenario."""
     counts_at_least: bool = False
     """Whether `at_least_in_view` belongs to it."""
+    fixed_numbers: bool = False
+    """Whether it needs planes and satellites per plane that do not vary."""
+    one_shell: bool = False
+    """Whether it is about a single shell, at latitudes that are named."""
+    only_reported: bool = False
+    """Whether it jumps, so that no solver can follow it."""
 
 
 _THRUSTER = ("mass_kg", "thrust_mn")
@@ -54,6 +60,24 @@ TERMS: Final[dict[str, TermKind]] = {
         "latitude",
         ("min_elevation_deg",),
         counts_at_least=True,
+        fixed_numbers=True,
+    ),
+    "coverage_margin_deg": TermKind(
+        "how far inside the view the best satellite is at the worst time, at the Earth's centre; above 0.4 always one in view",
+        "degree",
+        "latitude",
+        ("min_elevation_deg",),
+        fixed_numbers=True,
+        one_shell=True,
+    ),
+    "worst_gap_minutes": TermKind(
+        "longest time in a day without a satellite in view",
+        "min",
+        "latitude",
+        ("min_elevation_deg",),
+        fixed_numbers=True,
+        one_shell=True,
+        only_reported=True,
     ),
     "slant_range_km": TermKind("slant range, mean of the satellites in view", "km", needs=("min_elevation_deg",)),
     "round_trip_ms": TermKind(

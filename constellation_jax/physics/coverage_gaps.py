@@ -138,9 +138,9 @@ def smooth_least_margin_deg(
 ) -> Array:
     """How far inside the view the best satellite is at the worst time, deg at the Earth's centre, shape (latitudes,).
 
-    Above zero coverage is continuous; below, it is by so much that caps are too small. Smooth: a soft largest of the planes and a
-    soft least (mean of the lowest values, weighted exponentially) over the angles that the pattern takes, 32 phases and nodes at
-    most half a degree apart.
+    Above twice the sharpness coverage is continuous; below zero, it is by so much that caps are too small. Smooth: a soft largest
+    of the planes and a soft least (mean of the lowest values, weighted exponentially, so some 0.7 to 1.5 of the sharpness above
+    the least one) over the angles that the pattern takes, 32 phases and nodes at most half a degree apart.
 
     Args:
         sharpness_deg: static; the scale of the soft largest and least.

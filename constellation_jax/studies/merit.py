@@ -26,6 +26,7 @@ from constellation_jax.inputs.walker import Shell
 from constellation_jax.physics.constants import WGS84_EQUATORIAL_RADIUS_KM
 from constellation_jax.physics.cost import launch_mass_kg, launches_needed, replacements_per_year
 from constellation_jax.physics.coverage import cap_half_angle_deg, mean_in_view, probability_in_view
+from constellation_jax.physics.coverage_gaps import smooth_least_margin_deg, worst_gap_minutes
 from constellation_jax.physics.crowding import encounters_between, encounters_with, smooth_least_clearance_km
 from constellation_jax.physics.drag_tables import delta_v_per_year, lifetime_years
 from constellation_jax.physics.link import free_space_loss_db, light_time_ms
@@ -124,6 +125,8 @@ class Values:
 def term_values(term: Term, values: Values) -> Array:
     """A term for the shells or latitudes that it is about: shape (places,), or (scenarios, shells) where the Sun matters."""
     kind = TERMS[term.quantity]
+    if kind.one_shell:
+        return _of_one_shell(term, values)
     if kind.each == "latitude":
         return _by_latitude(term, values)
     if kind.each == "system":
@@ -185,6 +188,22 @@ def _by_latitude(term: Term, values: Values) -> Array:
             star=[p.star[k] for k in term.shells],
         )
     return found if weight is None else jnp.sum(weight * found)[None]
+
+
+def _of_one_shell(term: Term, values: Values) -> Array:
+    """Continuity of coverage by one full shell at each latitude."""
+    d, p, k = values.design, values.pattern, term.shells[0]
+    found = smooth_least_margin_deg if term.quantity == "coverage_margin_deg" else worst_gap_minutes
+    return found(
+        jnp.array(term.latitude_deg),
+        d.altitude_km[k],
+        d.inclination_deg[k],
+        p.planes[k],
+        p.satellites_per_plane[k],
+        d.phasing[k],
+        d.min_elevation_deg[k],
+        star=p.star[k],
+    )
 
 
 def _slant_range(v: Values) -> Array:

@@ -295,7 +295,8 @@ def _size(term: Term) -> int:
 def _place(term: Term, names: list[str], k: int) -> str:
     each = TERMS[term.quantity].each
     if each == "latitude":
-        return f"at {term.latitude_deg[k]:g} degrees" if term.latitude_deg else f"by {term.demand}"
+        of = f"of {names[term.shells[0]]!r} " if TERMS[term.quantity].one_shell else ""
+        return f"{of}at {term.latitude_deg[k]:g} degrees" if term.latitude_deg else f"by {term.demand}"
     if each == "system":
         return ""
     return f"of {names[term.shells[k]]!r}"

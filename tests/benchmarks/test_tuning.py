@@ -11,7 +11,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from approaches import DAYS_PER_YEAR, EPOCH, approaches, states
 from scipy import optimize
+from scipy.special import ndtri
 
 import constellation_jax as cj
 from constellation_jax.inputs.study_terms import TERMS
@@ -100,11 +102,12 @@ def test_against_differential_evolution(tmp_path: Path, starts: int) -> None:
 
 def test_derivatives_of_every_term(tmp_path: Path) -> None:
     text = SHELLS + "[[variables]]\naltitude_km = [300, 700]\n[[variables]]\ninclination_deg = [30, 80]\n"
-    names = list(TERMS)
+    names = [name for name, kind in TERMS.items() if not kind.only_reported]
     for name in names:
         kind = TERMS[name]
         text += f'[[constraints]]\nname = "{name}"\nquantity = "{name}"\nat_least = 1\n'
         text += "latitude_deg = [0, 35]\n" if kind.each == "latitude" else ""
+        text += 'shells = ["A"]\n' if kind.one_shell else ""
     text += '[[objectives]]\nminimise = "satellites"\n'
     _, problem = problem_of(tmp_path / "all.toml", text)
     worst: dict[str, float] = {}
@@ -180,3 +183,106 @@ def test_recount_of_the_promised_coverage(tmp_path: Path) -> None:
         promised = float(result.dataset.constraint_value[k])
         print(f"{latitude:g} degrees: promised {promised:.4f}, counted {counted:.4f}")
         assert counted == pytest.approx(promised, rel=0.02)
+
+
+COPRIME = """
+system = "S"
+[common]
+min_elevation_deg = 25
+phasing = 1
+[[shells]]
+name = "A"
+altitude_km = 520
+inclination_deg = 40
+planes = 31
+satellites_per_plane = 41
+[[shells]]
+name = "B"
+altitude_km = 560
+inclination_deg = 60
+planes = 29
+satellites_per_plane = 43
+[[variables]]
+altitude_km = [480, 620]
+[[variables]]
+inclination_deg = [35, 70]
+[[constraints]]
+quantity = "mean_in_view"
+latitude_deg = [0, 30, 50]
+at_least = 10
+"""
+"""Numbers without common factors: shells of equal ones meet in step, many pairs at once, and a count says little."""
+
+
+def promised_per_day(result: cj.TuneResult, quantity: str) -> float:
+    figures = zip(result.dataset.figure.values.tolist(), result.dataset.figure_value.values.tolist(), strict=True)
+    return sum(value for label, value in figures if label.startswith(quantity)) / DAYS_PER_YEAR
+
+
+def said(what: str, promised: float, counted: float) -> None:
+    print(
+        f"{what}: promised {promised:.0f}, counted {counted:.0f}, {promised / counted - 1:+.3f} +- {counted**-0.5:.3f}"
+    )
+    assert counted > 2500.0  # else its noise is above 2 %
+    # merit's own bound; what it was when written is in the docstring
+    assert abs(promised / counted - 1.0) < 0.2
+
+
+def test_recount_of_the_promised_mutual_encounters(tmp_path: Path) -> None:
+    """Two shells drawn together by their round trips: 1.1 % more promised than counted over a day, 1.8 % of it noise.
+
+    The promise is for satellites that are 1 km rms off their frozen orbits; here the planes are. Limits: the half circle of the
+    miss distance is taken as a normal distribution (1.4 % where two shells are at one altitude), and the noise of the count.
+    """
+    path = tmp_path / "mutual.toml"
+    path.write_text(
+        COPRIME
+        + """
+        [[objectives]]
+        minimise = "round_trip_ms"
+        [[constraints]]
+        quantity = "clearance_km"
+        at_most = -1
+        [[reports]]
+        quantity = "mutual_encounters_per_year"
+        [background]
+        miss_distance_km = 2
+        """,
+        encoding="utf-8",
+    )
+    result = cj.tune(path)
+
+    def banded(shell: cj.Shell) -> cj.Shell:
+        """Planes at altitudes spread normally by 1 km rms, not in their order."""
+        off = ndtri((np.arange(shell.planes) + 0.5) / shell.planes)
+        off = np.random.default_rng(3).permutation(off / off.std())
+        return dataclasses.replace(shell, plane_altitudes_km=tuple((shell.altitude_km + off).tolist()))
+
+    cj.write_shells([banded(shell) for shell in result.shells], tmp_path / "tuned.toml")
+    one, other = (
+        states(cj.shells_to_catalog(shell, epoch=EPOCH), 1.0) for shell in cj.load_shells(tmp_path / "tuned.toml")
+    )
+    counted = float(approaches(one, other, jnp.asarray(2.0)).sum())
+    said("mutual", promised_per_day(result, "mutual_encounters_per_year"), counted)
+
+
+def test_recount_of_the_promised_background(tmp_path: Path) -> None:
+    """Two tuned shells among the whole bundled population: 0.1 % fewer promised than counted over a day, 1.3 % of it noise.
+
+    Limits: the noise of the count (4,184 and 1,427 approaches), and the population's smoothing over altitude by 2.8 km rms, which
+    a miss distance of 10 km hides and one of 1 km would not.
+    """
+    path = tmp_path / "background.toml"
+    objective = '[[objectives]]\nminimise = "background_encounters_per_year"\n[background]\nmiss_distance_km = 10\n'
+    path.write_text(COPRIME + objective, encoding="utf-8")
+    result = cj.tune(path)
+    cj.write_shells(result.shells, tmp_path / "tuned.toml")
+    population = cj.bundled_population()
+    radial_km = (population.mean_altitude_km + WGS84_EQUATORIAL_RADIUS_KM) * population.eccentricity
+    counted = 0.0
+    for shell in cj.load_shells(tmp_path / "tuned.toml"):
+        # 10 km of miss distance, and up to 16 km between orbits of one altitude and different inclinations
+        near = population[np.abs(population.mean_altitude_km - shell.altitude_km) < radial_km + 30.0]
+        one, other = states(cj.shells_to_catalog(shell, epoch=EPOCH), 1.0), states(near, 1.0)
+        counted += float(approaches(one, other, jnp.asarray(10.0)).sum())
+    said("background", promised_per_day(result, "background_encounters_per_year"), counted)

@@ -110,6 +110,21 @@ def test_probability_needs_fixed_numbers(tmp_path: Path) -> None:
         read(tmp_path, text)
 
 
+def test_continuous_coverage_is_of_one_fixed_shell(tmp_path: Path) -> None:
+    margin = GOOD.replace("mean_in_view", "coverage_margin_deg")
+    assert read(tmp_path, margin).constraints[0].term.quantity == "coverage_margin_deg"
+    second = '[[shells]]\nname = "B"\naltitude_km = 600\ninclination_deg = 50\nplanes = 2\nsatellites_per_plane = 2\n'
+    for old, new, said in (
+        ("altitude_km = [300, 600]", "planes = [3, 60]", "needs fixed numbers of planes and satellites"),
+        ("[[objectives]]", "[sweep]\nplanes = [3, 6]\n[[objectives]]", "needs fixed numbers of planes and satellites"),
+        ("[[variables]]", f"{second}min_elevation_deg = 25\n[[variables]]", "found 2 shells, expected one"),
+        ("latitude_deg = [0, 40]", 'demand = "area"', "expected latitude_deg"),
+        ("coverage_margin_deg", "worst_gap_minutes", "can only be reported, expected coverage_margin_deg"),
+    ):
+        with pytest.raises(cj.InputError, match=said):
+            read(tmp_path, margin.replace(old, new, 1))
+
+
 def test_common_completes_the_shells_of_a_constellation(tmp_path: Path) -> None:
     text = """
         constellation = "guowang:filed"

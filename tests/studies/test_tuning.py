@@ -188,6 +188,41 @@ def test_an_unknown_method_is_refused(tmp_path: Path) -> None:
         cj.tune(study_of(tmp_path, SHELL + LOWER), method="slsq")
 
 
+CLOSED = """
+[[variables]]
+altitude_km = [400, 900]
+[[variables]]
+inclination_deg = [30, 80]
+[[objectives]]
+minimise = "round_trip_ms"
+[[constraints]]
+quantity = "coverage_margin_deg"
+latitude_deg = [20, 40]
+at_least = 0.4
+[[reports]]
+quantity = "worst_gap_minutes"
+latitude_deg = [20, 40]
+"""
+
+
+@pytest.mark.slow
+def test_continuous_coverage(tmp_path: Path) -> None:
+    """The lowest shell that leaves no gap leaves none, and one 10 km lower is short of the margin at every inclination."""
+    study = study_of(tmp_path, SHELL + CLOSED)
+    result = cj.tune(study)
+    d, shell = result.dataset, result.shells[0]
+    figures = dict(zip(d.figure.values.tolist(), d.figure_value.values.tolist(), strict=True))
+    print(shell.altitude_km, shell.inclination_deg, figures)
+    gaps = [figures[f"worst_gap_minutes of 'A' at {latitude} degrees"] for latitude in (20, 40)]
+    assert gaps == [0.0, 0.0]
+    assert d.figure_value_before.values[-2:].max() > 0.1
+    problem = problem_of(study)
+    points = np.column_stack(
+        [np.full(51, problem.coordinates.coordinate(0, shell.altitude_km - 10.0)), np.linspace(0.0, 1.0, 51)]
+    )
+    assert not (values_at(problem, points)[1] >= 0.0).all(axis=1).any()
+
+
 def test_tuned_shells_are_a_shell_file(tmp_path: Path) -> None:
     result = cj.tune(study_of(tmp_path, SHELL + LOWER))
     cj.write_shells(result.shells, tmp_path / "tuned.toml", title="t")
