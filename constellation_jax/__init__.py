@@ -69,7 +69,7 @@ _PUBLIC = {
     "TuneResult": "studies.tuning",
     "known_studies": "inputs.studies",
     "load_study": "inputs.studies",
-    "Study": "inputs.studies",
+    "Study": "inputs.study",
     "write_shells": "outputs.shell_file",
     "InputError": "errors",
     "OutputError": "errors",

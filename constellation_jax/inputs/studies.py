@@ -1,7 +1,7 @@
 """Study files: which shells are tuned, within which bounds, for what, TOML -> Study.
 
 The shells stand in the file, in the form of a shell file, or are those of a constellation. Deliberately absent: what
-the terms mean (study_terms.py) and how they are tuned (studies/tuning.py).
+a study holds (study.py), what the terms mean (study_terms.py) and how they are tuned (studies/tuning.py).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any, Final
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.configs import find_config, known_configs
 from constellation_jax.inputs.shells import load_shells, read_shells
+from constellation_jax.inputs.study import Constraint, Objective, Solver, Study, Sweep, Term, Variable
 from constellation_jax.inputs.study_rules import (
     BACKGROUND_RULES,
     COMMON_RULES,
@@ -32,115 +33,6 @@ from constellation_jax.inputs.toml_lines import KeyPath, suggest
 from constellation_jax.inputs.toml_tables import Rule, TomlTables
 from constellation_jax.inputs.vehicles import load_vehicles, unknown_vehicle
 from constellation_jax.inputs.walker import Shell
-
-__all__ = ["Study", "known_studies", "load_study"]
-
-
-@dataclasses.dataclass(frozen=True)
-class Variable:
-    """A quantity of some shells that is free between two bounds."""
-
-    quantity: str
-    """Of `QUANTITIES`."""
-    shells: tuple[int, ...]
-    """Positions in `Study.shells`."""
-    low: float
-    high: float
-    together: bool = False
-    """One value for all of these shells, instead of one for each."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Term:
-    """A figure of merit of some shells, as the study asks for it."""
-
-    quantity: str
-    """Of `TERMS`."""
-    shells: tuple[int, ...]
-    over: str = ""
-    """"sum", "mean" (over satellites), "worst", or "each"; how the values of shells or latitudes become one."""
-    latitude_deg: tuple[float, ...] = ()
-    demand: str = ""
-    """Weights of latitudes: "area", "population" or a file; instead of latitude_deg."""
-    at_least_in_view: int = 1
-
-
-@dataclasses.dataclass(frozen=True)
-class Objective:
-    """A term that is minimised; several add up, each by its weight over its scale."""
-
-    term: Term
-    weight: float = 1.0
-    """Below 0 for what is maximised."""
-    scale: float | None = None
-    """What of the term counts as much as 1 of another; None: its value at the start."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Constraint:
-    """A term with a limit."""
-
-    name: str
-    term: Term
-    limit: float
-    at_least: bool
-    """Whether the limit is the lowest value allowed, not the highest."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Sweep:
-    """The study over again for each of some values, of a constraint's limit or of a quantity of shells."""
-
-    values: tuple[float, ...]
-    constraint: str = ""
-    quantity: str = ""
-    shells: tuple[int, ...] = ()
-
-
-@dataclasses.dataclass(frozen=True)
-class Solver:
-    """How it is tuned."""
-
-    method: str = "slsqp"
-    starts: int = 1
-    seed: int = 0
-    iterations: int = 200
-    tolerance: float = 1e-8
-
-
-@dataclasses.dataclass(frozen=True)
-class Study:
-    """Everything that a study file says."""
-
-    name: str
-    title: str
-    question: str
-    shells: tuple[Shell, ...]
-    variables: tuple[Variable, ...]
-    objectives: tuple[Objective, ...]
-    constraints: tuple[Constraint, ...]
-    reports: tuple[Term, ...]
-    sweep: Sweep | None
-    solver: Solver
-    scenarios: tuple[str, ...]
-    combine: str
-    """"worst" or "mean": what the scenarios of the Sun make of an objective and of a report."""
-    start: str
-    years: float
-    background: str
-    """Catalogue that the shells fly in: "bundled", a file or a CelesTrak group; "none"."""
-    exclude: tuple[str, ...]
-    """Patterns of names of objects that are left out of it, such as those with which the shells are coordinated."""
-    miss_distance_km: float
-    vehicle: str
-    cargo: str
-    """Kind of satellite of which the list of vehicles says how many there is room for; "" where mass alone decides."""
-    injection_altitude_km: float
-
-    def terms(self) -> tuple[Term, ...]:
-        """Every term that is asked for: objectives, constraints, then reports."""
-        return (*(o.term for o in self.objectives), *(c.term for c in self.constraints), *self.reports)
-
 
 _FILE_KEYS: Final = [
     "title", "question", "system", "sources", "constellation", "layers", "common", "shells", "variables", "objectives",

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from constellation_jax.inputs.studies import Study
+from constellation_jax.inputs.study import Study
 from constellation_jax.inputs.study_terms import QUANTITIES
 from constellation_jax.inputs.walker import Shell
 

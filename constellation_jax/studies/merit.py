@@ -20,7 +20,7 @@ from constellation_jax.inputs.catalog import Catalog
 from constellation_jax.inputs.config import find_source, read_source
 from constellation_jax.inputs.demand import demand
 from constellation_jax.inputs.space_weather import Source
-from constellation_jax.inputs.studies import Study, Term
+from constellation_jax.inputs.study import Study, Term
 from constellation_jax.inputs.study_terms import TERMS
 from constellation_jax.inputs.walker import Shell
 from constellation_jax.physics.constants import WGS84_EQUATORIAL_RADIUS_KM

@@ -13,7 +13,8 @@ import xarray as xr
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.catalog import Catalog
 from constellation_jax.inputs.space_weather import Source
-from constellation_jax.inputs.studies import Study, load_study
+from constellation_jax.inputs.studies import load_study
+from constellation_jax.inputs.study import Study
 from constellation_jax.inputs.study_terms import QUANTITIES, TERMS
 from constellation_jax.inputs.walker import Shell
 from constellation_jax.outputs.tuning import Columns, SweepColumns, make_tuning_dataset

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from constellation_jax.engine.precision import x64
-from constellation_jax.inputs.studies import Solver
+from constellation_jax.inputs.study import Solver
 from constellation_jax.inputs.study_terms import QUANTITIES
 from constellation_jax.studies.design import Floats
 from constellation_jax.studies.tuning_problem import Frame, Problem
