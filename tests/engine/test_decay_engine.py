@@ -14,6 +14,7 @@ from constellation_jax.engine.decay_runs import Objects, run, stays_up
 from constellation_jax.inputs.atmosphere_table import load_atmosphere
 from constellation_jax.physics import drag
 from constellation_jax.physics.constants import WGS84_EQUATORIAL_RADIUS_KM as RADIUS
+from constellation_jax.studies.decay_inputs import climates, weather_of
 
 DSST = Path(__file__).parents[1] / "reference_data" / "decay_dsst.json"
 MJD_2020 = 58849.0
@@ -50,7 +51,7 @@ def lifetimes(weather: Climate, orbit: drag.MeanOrbit, b=0.01):
 
 def test_what_is_said_to_stay_up_does() -> None:
     altitude = np.arange(200.0, 1400.0, 25.0)
-    weather = constant_climate(140.0, 15.0, 25.0, 10.0)
+    weather = climates(weather_of((140.0, 15.0), "median"), MJD_2020, MJD_2020 + 25.0 * 365.25, 10.0)[0]
     zero = np.zeros(len(altitude))
     objects = Objects(
         jax.tree.map(np.asarray, orbits(altitude)), zero + MJD_2020, np.geomspace(0.003, 0.1, len(altitude)), zero

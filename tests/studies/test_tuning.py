@@ -75,6 +75,7 @@ def values_at(problem: Problem, points: np.ndarray) -> tuple[np.ndarray, np.ndar
     return np.asarray(found[0]), np.asarray(found[1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["trust-constr", "adam", "lbfgs"])
 def test_solvers_agree(tmp_path: Path, method: str) -> None:
     study = study_of(tmp_path, SHELL + LOWER)
@@ -84,6 +85,7 @@ def test_solvers_agree(tmp_path: Path, method: str) -> None:
     assert other.status == "converged"
 
 
+@pytest.mark.slow
 def test_multiplier_is_the_price_of_the_limit(tmp_path: Path) -> None:
     """The optimum for limits a little higher and lower moves as the multiplier says."""
     d = cj.tune(study_of(tmp_path, SHELL + LOWER)).dataset

@@ -1,6 +1,6 @@
 """Figures of tuning: against differential evolution, derivatives of every term, the largest study, a recount of what it promises.
 
-python -m pytest -m benchmark -s tests/benchmarks/test_tuning.py
+python -m pytest -m benchmark -s tests/benchmarks/test_tuning_figures.py
 """
 
 import dataclasses
