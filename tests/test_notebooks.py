@@ -61,6 +61,7 @@ def run_small(notebook: Path, folder: Path, kept_kernels: dict[str, str]) -> str
     return done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=ids)
 def test_runs_at_small_size(notebook: Path, kept_kernels: dict[str, str], tmp_path: Path) -> None:
     run_small(notebook, tmp_path, kept_kernels)

@@ -49,6 +49,7 @@ def lifetimes(weather: Climate, orbit: drag.MeanOrbit, b=0.01):
     return np.where(reentered, days, np.nan)
 
 
+@pytest.mark.slow
 def test_what_is_said_to_stay_up_does() -> None:
     altitude = np.arange(200.0, 1400.0, 25.0)
     weather = climates(weather_of((140.0, 15.0), "median"), MJD_2020, MJD_2020 + 25.0 * 365.25, 10.0)[0]

@@ -129,6 +129,7 @@ def test_meeting_weights_by_hand() -> None:
     np.testing.assert_array_equal(weights, weights[::-1, ::-1])
 
 
+@pytest.mark.slow
 def test_a_background_and_shells_agree(catalog_of: Callable[..., cj.Catalog]) -> None:
     """A target among many shells of one satellite each: the table against the sum of pairs, with the same spread in radius."""
     rng = np.random.default_rng(4)

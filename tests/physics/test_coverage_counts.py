@@ -31,7 +31,7 @@ CASES = [
     pytest.param("starlink's first", (1, 6, 18), marks=pytest.mark.slow),
     pytest.param("guowang", (1,), marks=pytest.mark.slow),
     pytest.param("chutian", (1, 2), marks=pytest.mark.slow),
-    ("low", (1, 2, 3)),
+    pytest.param("low", (1, 2, 3), marks=pytest.mark.slow),
 ]
 in_view = jax.jit(probability_in_view, static_argnums=(0, 4, 5), static_argnames=("star",))
 
@@ -88,6 +88,7 @@ def test_mean_and_chance_in_view(system: str, numbers: tuple[int, ...]) -> None:
         np.testing.assert_allclose(off, 0.0, atol=0.01)  # the aim; counting itself is good to some 0.003
 
 
+@pytest.mark.slow
 def test_longest_gap() -> None:
     step_s = 20
     seen = counts("low", step_s, 36) > 0

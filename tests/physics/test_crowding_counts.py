@@ -23,6 +23,7 @@ def circular_orbits(
     return catalog_of(kinds, rng, epoch_day=EPOCH_MJD, epoch_fraction=0.0), altitude, inclination
 
 
+@pytest.mark.slow
 def test_between_crossing_orbits(catalog_of: Callable[..., cj.Catalog]) -> None:
     catalog, altitude, inclination = circular_orbits(catalog_of, 400, (560.0, 610.0), (30.0, 98.0))
     days, miss = 1.0, 10.0

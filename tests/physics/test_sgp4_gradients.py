@@ -187,7 +187,9 @@ _slope = jax.jit(jax.jacfwd(_along))
 
 
 @pytest.mark.parametrize(
-    ("n", "e"), [(0.004375, 0.001), (0.00875, 0.69), (0.007, 0.2)], ids=["24 h", "12 h", "no resonance"]
+    ("n", "e"),
+    [pytest.param(0.004375, 0.001, marks=pytest.mark.slow), (0.00875, 0.69), (0.007, 0.2)],
+    ids=["24 h", "12 h", "no resonance"],
 )
 def test_deep_space_derivative_along_a_direction(n: float, e: float) -> None:
     """The quick half of the slow tests: one direction, through the resonance integrator."""

@@ -46,6 +46,7 @@ def history(number: int, b: float) -> Catalog:
     )
 
 
+@pytest.mark.slow
 def test_a_fit_gives_back_the_coefficient() -> None:
     catalog = history(7, 0.02) + history(5, 0.006)
     shuffled = catalog[np.random.default_rng(1).permutation(len(catalog))]

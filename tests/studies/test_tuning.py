@@ -52,6 +52,7 @@ def numbers(result: cj.TuneResult) -> dict[str, float]:
     return dict(zip(d.variable.values.tolist(), d.variable_value.values.tolist(), strict=True))
 
 
+@pytest.mark.slow
 def test_optimum_of_two_variables_is_that_of_a_fine_grid(tmp_path: Path) -> None:
     study = study_of(tmp_path, SHELL + LOWER)
     result = cj.tune(study)
@@ -129,6 +130,7 @@ at_least = 1.2
 """
 
 
+@pytest.mark.slow
 def test_whole_numbers_are_the_fewest_that_serve(tmp_path: Path) -> None:
     study = study_of(tmp_path, SHELL + FEWER)
     result = cj.tune(study)
