@@ -116,7 +116,7 @@ def decay_rate(
         worst: static; the rate of the worst ten days in place of the mean.
 
     Returns:
-        Shape (s, *altitude.shape).
+        Shape (s, ...), the latter that of the altitude.
     """
     h, i, b = _together(altitude_km, inclination_deg, ballistic_coefficient)
     return -b[None] * jnp.exp(_logarithm(climate.worst if worst else climate.mean, h, i))
@@ -146,7 +146,7 @@ def lifetime_years(
         others: as `decay_rate`; the ballistic coefficient is that of the dead satellite, whose attitude may be another.
 
     Returns:
-        Shape (s, *altitude.shape).
+        Shape (s, ...), the latter that of the altitude.
     """
     h, i, b = _together(altitude_km, inclination_deg, ballistic_coefficient)
     ln_b = jnp.log(b)[None]
@@ -166,7 +166,7 @@ def lifetime_years(
 
 
 def ln_fall_days(fall: Any, altitude_km: ArrayLike, inclination_deg: ArrayLike) -> Array:
-    """ln(days) to 120 km at the mean rates for B = 1 m2/kg, from `LifetimeTable.fall`; shape (s, *altitude.shape)."""
+    """ln(days) to 120 km at the mean rates for B = 1 m2/kg, from `LifetimeTable.fall`; shape (s, ...)."""
     return _logarithm(fall, *_together(altitude_km, inclination_deg))
 
 
