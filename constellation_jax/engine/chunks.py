@@ -15,7 +15,7 @@ from constellation_jax.engine.tiles import CHUNK
 from constellation_jax.physics import frames
 from constellation_jax.physics.constants import MINUTES_PER_DAY
 
-LONGEST_MINUTES = {"float64": 31 * 1440.0, "float32": 180.0}
+LONGEST_MINUTES = {"float64": 31 * 1440.0, "float32": 120.0}
 """Longest chunk, by precision. float64: the steps of the resonances in it are kept in a table. float32: with its anchor in the
 middle, phases stay exact to a metre."""
 
