@@ -17,7 +17,7 @@ import constellation_jax as cj
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "benchmarks"))
-from reentries import observed_weather, predictions  # noqa: E402
+from reentries import observed_weather, predictions  # noqa: E402 - found by the path above: tests are no package
 
 SHARED_DATA = ROOT.parent / "shared" / "data"
 TARGET = ROOT / "docs" / "reentries.svg"

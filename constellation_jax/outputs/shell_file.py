@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from constellation_jax.errors import InputError, OutputError
+from constellation_jax.errors import OutputError
 from constellation_jax.inputs.walker import RULES, Shell
-from constellation_jax.outputs.partial_file import cause_of
+from constellation_jax.outputs.partial_file import cause_of, check_target, give_name
 
 _COMPUTED = "tuned"
 
@@ -29,22 +29,24 @@ def write_shells(
         overwrite: whether an existing file may be replaced.
 
     Raises:
-        InputError: the file exists.
+        InputError: the file exists, or its folder does not or cannot be written to.
         OutputError: it could not be written.
     """
     path = Path(path)
-    if path.exists() and not overwrite:
-        raise InputError(f"{path}: exists; choose another name or give --overwrite")
+    check_target(path, overwrite=overwrite)
     systems = {shell.system for shell in shells}
     lines = [f"title = {_toml(title or 'Shells')}", f"system = {_toml(systems.pop() if len(systems) == 1 else '')}", ""]
     sources = {key: text for shell in shells for key, text in shell.sources.items()} | {_COMPUTED: source or "tuned"}
     lines += ["[sources]", *(f"{_toml(key)} = {_toml(text)}" for key, text in sources.items())]
     for shell in shells:
         lines += ["", "[[shells]]", 'status = "estimated"', f"source = {_toml(_COMPUTED)}", *_lines(shell)]
+    partial = path.with_name(path.name + ".partial")
     try:
-        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        partial.write_text("\n".join(lines) + "\n", encoding="utf-8")
     except OSError as error:
+        partial.unlink(missing_ok=True)
         raise OutputError(f"{path}: {cause_of(error)}; nothing was written") from error
+    give_name(partial, path, overwrite=overwrite)
 
 
 def _lines(shell: Shell) -> list[str]:

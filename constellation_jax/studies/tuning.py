@@ -14,15 +14,22 @@ from constellation_jax.errors import InputError
 from constellation_jax.inputs.catalog import Catalog
 from constellation_jax.inputs.space_weather import Source
 from constellation_jax.inputs.studies import load_study
-from constellation_jax.inputs.study import Study
+from constellation_jax.inputs.study import Solver, Study
+from constellation_jax.inputs.study_rules import METHODS
 from constellation_jax.inputs.study_terms import QUANTITIES, TERMS
+from constellation_jax.inputs.toml_lines import suggest
 from constellation_jax.inputs.walker import Shell
 from constellation_jax.outputs.tuning import Columns, SweepColumns, make_tuning_dataset
 from constellation_jax.studies.design import Design, Floats, design_of
 from constellation_jax.studies.merit import surroundings_of
-from constellation_jax.studies.tuning_problem import Frame, Problem, asked, labels
+from constellation_jax.studies.tuning_problem import Frame, Problem, asked, labels, size_of
 from constellation_jax.studies.tuning_rounding import rounded
 from constellation_jax.studies.tuning_solvers import TOLERANCE, Solution, import_optax, restore, solve
+
+
+class _Infeasible(InputError):
+    """Constraints that cannot be met together: an error of a study, an entry of a sweep."""
+
 
 _PROBES: Final = 5
 """Points at which a variable has to matter."""
@@ -86,10 +93,7 @@ def tune(
     return _result(problem, found, frame, swept, begun)
 
 
-def _checked(solver: Any) -> Any:
-    from constellation_jax.inputs.study_rules import METHODS
-    from constellation_jax.inputs.toml_lines import suggest
-
+def _checked(solver: Solver) -> Solver:
     if solver.method not in METHODS:
         near = suggest(str(solver.method), METHODS)
         raise InputError(f"method {solver.method!r}: expected one of {', '.join(METHODS)}{near}")
@@ -146,7 +150,7 @@ def _feasible(problem: Problem, found: Solution, frame: Frame, free: Floats) -> 
         key=lambda s: s.violation,
     )
     if nearest.violation > _INFEASIBLE:
-        raise InputError(_infeasible(problem, nearest, frame))
+        raise _Infeasible(_infeasible(problem, nearest, frame))
     again = solve(
         problem, nearest.coordinates, dataclasses.replace(problem.study.solver, method="slsqp", starts=1), frame, free
     )
@@ -195,9 +199,7 @@ def _swept(problem: Problem, begin: Floats) -> _Swept:
             frame = frame._replace(base=frame.base._replace(**{sweep.quantity: row}))
         try:
             found, frame = _tuned(problem, begin, frame)
-        except InputError as error:
-            if "cannot be met" not in str(error):
-                raise
+        except _Infeasible:
             solutions.append(None)
         else:
             solutions.append(found)
@@ -234,12 +236,6 @@ def _result(problem: Problem, found: Solution, frame: Frame, swept: _Swept | Non
     figure_labels = [label for term in asked(study) for label in labels(study, term)]
     figure_units = [TERMS[term.quantity].units for term in asked(study) for _ in labels(study, term)]
     signs = np.array([row.sign for row in problem.rows])
-    # the margin falls by this much when the limit rises by one
-    limits = np.where(
-        [row.logarithmic for row in problem.rows],
-        np.abs(frame.limits),
-        np.where(frame.limits == 0.0, 1.0, np.abs(frame.limits)),
-    )
     status = "converged" if found.converged else "not_converged"
     columns = Columns(
         shells=[shell.name for shell in shells],
@@ -255,7 +251,8 @@ def _result(problem: Problem, found: Solution, frame: Frame, swept: _Swept | Non
         constraint_limits=frame.limits,
         constraint_margins=found.at.constraints,
         constraint_multipliers=found.multipliers,
-        objective_by_limit=found.multipliers * signs / limits,
+        # the margin falls by 1 / size when the limit rises by one
+        objective_by_limit=found.multipliers * signs / size_of(frame.limits),
         constraint_sensitivities=dict(zip(QUANTITIES, found.at.rows_by_design.swapaxes(0, 1), strict=True)),
         figures=figure_labels,
         figure_units=figure_units,

@@ -108,9 +108,9 @@ class Problem:
         """Objective and margins. Traced."""
         objectives, rows = self._natural(self.coordinates.design(coordinates, frame.base), frame)
         limits = jnp.asarray(frame.limits)
-        linear = (rows - limits) / _size_of(limits)
+        linear = (rows - limits) / size_of(limits)
         # both branches stay finite: rows that are not logarithmic may be 0 or below
-        ratio = jnp.where(self._logarithmic, rows / _size_of(limits), 1.0)
+        ratio = jnp.where(self._logarithmic, rows / size_of(limits), 1.0)
         return self._sum(objectives, frame), jnp.asarray(self._signs) * jnp.where(
             self._logarithmic, jnp.log(ratio), linear
         )
@@ -129,7 +129,7 @@ class Problem:
         if not all(np.isfinite(part).all() for part in (f, objectives, rows, by_design, coloured)):
             raise InputError(self.not_finite(design, frame))
         rows_by_design = self._expanded(coloured)
-        size = _size_of(frame.limits)
+        size = size_of(frame.limits)
         with np.errstate(divide="ignore", invalid="ignore"):  # of the branch that is not taken
             margins = self._signs * np.where(self._logarithmic, np.log(rows / size), (rows - frame.limits) / size)
             slopes = self._signs * np.where(self._logarithmic, 1.0 / rows, 1.0 / size)
@@ -200,7 +200,7 @@ class Problem:
         return jnp.concatenate([term_values(term, values).ravel() for term in asked(self.study)])
 
 
-def _size_of(limits: Any) -> Any:
+def size_of(limits: Any) -> Any:
     """What margins are a part of: the limit, or 1 in its unit where it is 0."""
     module = jnp if isinstance(limits, jax.Array) else np
     return module.where(limits == 0.0, 1.0, abs(limits))
@@ -273,13 +273,15 @@ def _rows(study: Study) -> list[Row]:
     names = [shell.name for shell in study.shells]
     for k, constraint in enumerate(study.constraints):
         term, kind = constraint.term, TERMS[constraint.term.quantity]
+        swept = study.sweep.values if study.sweep and study.sweep.constraint == constraint.name else ()
+        lowest = min((constraint.limit, *swept))
         each = term.over in ("", "each")
         own = each and kind.each == "shell" and term.quantity != "mutual_encounters_per_year"
         for sun in study.scenarios if kind.by_sun else ("",):
             for i in range(_size(term) if each else 1):
                 place = _place(term, names, i) if each else f"({term.over})"
                 label = " ".join(part for part in (constraint.name, place, f"({sun} sun)" if sun else "") if part)
-                logarithmic = term.quantity in _LOGARITHMIC and constraint.limit > 0.0
+                logarithmic = term.quantity in _LOGARITHMIC and lowest > 0.0
                 sign, shell = 1.0 if constraint.at_least else -1.0, term.shells[i] if own else -1
                 rows.append(Row(k, label, kind.units, sign, logarithmic, sun, shell))
     return rows

@@ -7,6 +7,7 @@ phasings are tried, for coverage has a minimum at nearly each.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from itertools import product
 from typing import Final
@@ -20,7 +21,7 @@ from constellation_jax.inputs.study import Solver
 from constellation_jax.inputs.study_terms import QUANTITIES
 from constellation_jax.studies.design import Floats
 from constellation_jax.studies.tuning_problem import Frame, Problem
-from constellation_jax.studies.tuning_solvers import TOLERANCE, Solution, solve
+from constellation_jax.studies.tuning_solvers import Solution, solve
 
 _ALL_WAYS: Final = 3
 """Numbers up to which every combination of down and up is tried."""
@@ -30,7 +31,7 @@ _PENALTY: Final = 10.0
 def rounded(problem: Problem, found: Solution, solver: Solver, frame: Frame) -> tuple[Solution, Floats]:
     """The best point with whole numbers near a relaxed one, and which coordinates stayed free, shape (free,)."""
     free = np.ones(len(found.coordinates), bool)
-    one = solver.__class__("slsqp", 1, solver.seed, solver.iterations, solver.tolerance)
+    one = dataclasses.replace(solver, method="slsqp", starts=1)
     best = found
     for quantity in (key for key, q in QUANTITIES.items() if q.whole):
         which = problem.coordinates.whole(quantity)
@@ -41,9 +42,7 @@ def rounded(problem: Problem, found: Solution, solver: Solver, frame: Frame) -> 
             best = solve(problem, _best_phasings(problem, best.coordinates, which, frame), one, frame, free)
             continue
         tried = [solve(problem, start, one, frame, free) for start in _ways(problem, best.coordinates, which)]
-        best = min(
-            tried, key=lambda s: (s.violation > TOLERANCE, s.violation if s.violation > TOLERANCE else s.at.objective)
-        )
+        best = min(tried, key=lambda s: s.rank)
     return best, free
 
 

@@ -8,6 +8,7 @@ Karush-Kuhn-Tucker conditions come from the derivatives at the point itself, so 
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
@@ -63,10 +64,21 @@ class Solution(NamedTuple):
     def violation(self) -> float:
         return violation(self.at)
 
+    @property
+    def rank(self) -> tuple[bool, float]:
+        """Least is best: see `_rank`."""
+        return _rank(self.at)
+
 
 def violation(at: Evaluation) -> float:
     """By how much of its limit the worst constraint is missed; 0 where all are met."""
     return float(max(0.0, -at.constraints.min())) if len(at.constraints) else 0.0
+
+
+def _rank(at: Evaluation) -> tuple[bool, float]:
+    """Of points that meet the constraints the least objective; else the least violation."""
+    missed = violation(at)
+    return (missed > TOLERANCE, missed if missed > TOLERANCE else at.objective)
 
 
 def solve(
@@ -87,12 +99,10 @@ def solve(
         return _by_optax(problem, _starts(begin, solver, mask), solver, frame, mask, _OUTER, _INNER[solver.method])
     starts = [begin]
     if solver.starts > 1:
-        rough = solver.__class__("adam", solver.starts, solver.seed)
+        rough = dataclasses.replace(solver, method="adam")
         starts += _best_apart(_run_optax(problem, _starts(begin, solver, mask), rough, frame, mask, 3, 40))
     found = [_by_scipy(problem, start, solver, frame, mask) for start in starts]
-    return min(
-        found, key=lambda s: (s.violation > TOLERANCE, s.at.objective if s.violation <= TOLERANCE else s.violation)
-    )
+    return min(found, key=lambda s: s.rank)
 
 
 def restore(problem: Problem, begin: Floats, frame: Frame, free: Floats | None = None) -> Solution:
@@ -158,13 +168,8 @@ class _Cache:
         return self._known[key][1]
 
     def best(self) -> Floats:
-        """Of the points seen: the least objective among those that meet the constraints, else the least violation."""
-
-        def rank(entry: tuple[Floats, Evaluation]) -> tuple[bool, float]:
-            missed = violation(entry[1])
-            return (missed > TOLERANCE, missed if missed > TOLERANCE else entry[1].objective)
-
-        return min(self._known.values(), key=rank)[0]
+        """Of the points seen."""
+        return min(self._known.values(), key=lambda entry: _rank(entry[1]))[0]
 
 
 def _by_scipy(problem: Problem, begin: Floats, solver: Solver, frame: Frame, free: Floats) -> Solution:

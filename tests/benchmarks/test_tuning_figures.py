@@ -146,7 +146,7 @@ def test_the_largest_study(shared_data: Path) -> None:
         f"{len(background)} objects, {sum(s.total for s in result.shells)} satellites: {seconds:.1f} s, {result.status}, "
         f"{result.evaluations} evaluations; one with derivatives {1e3 * min(times):.1f} ms"
     )
-    assert min(times) < 1.0
+    assert result.status == "converged"
 
 
 def test_recount_of_the_promised_coverage(tmp_path: Path) -> None:
