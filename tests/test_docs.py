@@ -4,13 +4,11 @@ A page's ```python blocks run in order in one process of their own, so that JAX 
 as errors. Other blocks (text, console) are not run.
 """
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from examples import run_examples
 
 import constellation_jax as cj
 from constellation_jax.inputs.campaigns import CAMPAIGN_RULES
@@ -47,27 +45,7 @@ def text(name: str) -> str:
 
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")], ids=lambda page: page.stem)
 def test_python_examples_run(page: Path, kept_kernels: dict[str, str], tmp_path: Path) -> None:
-    names = [f"{page.name}[{i}]" for i in range(len(blocks(page, "python")))]
-    script = ["import linecache", "namespace = {'__name__': '__main__'}"]
-    for name, code in zip(names, blocks(page, "python"), strict=True):
-        # linecache lets a traceback show the line of the page's example
-        script.append(f"linecache.cache[{name!r}] = (0, None, {code!r}.splitlines(True), {name!r})")
-        script.append(f"exec(compile({code!r}, {name!r}, 'exec'), namespace)")
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("JAX_")} | {
-        "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
-        "CONSTELLATION_JAX_CACHE": str(tmp_path / "cache"),
-        "CONSTELLATION_JAX_CELESTRAK_URL": "http://127.0.0.1:9/",  # no example may use the network
-        **kept_kernels,
-    }
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", "\n".join(script)],
-        cwd=tmp_path,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    run_examples(page.name, blocks(page, "python"), tmp_path, kept_kernels)
 
 
 def test_run_file_examples_are_accepted(tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 """The notebooks run from top to bottom at small size, warnings being errors, and are kept without outputs."""
 
 import json
-import os
 import subprocess
 import sys
 import types
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from examples import run_examples
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -31,34 +31,15 @@ def ids(notebook: Path) -> str:
 
 def run_small(notebook: Path, folder: Path, kept_kernels: dict[str, str]) -> str:
     """What the code cells print, run in a folder. A cell that shows a table or a figure by its last line runs as it stands."""
-    script = ["import linecache", "namespace = {'__name__': '__main__'}"]
-    whole = "\n".join(code_cells(notebook))
-    assert whole.count(FULL) == 1
-    for k, code in enumerate(code_cells(notebook)):
-        name, code = f"{notebook.name}[{k}]", code.replace(FULL, SMALL)
-        script.append(f"linecache.cache[{name!r}] = (0, None, {code!r}.splitlines(True), {name!r})")
-        script.append(f"exec(compile({code!r}, {name!r}, 'exec'), namespace)")
+    cells = code_cells(notebook)
+    assert "\n".join(cells).count(FULL) == 1
     # at the end every figure is drawn once, as the notebook would do after each cell
-    script.append("import matplotlib.pyplot as plt")
-    script.append("for number in plt.get_fignums(): plt.figure(number).canvas.draw()")
-    script.append("assert plt.get_fignums()")
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("JAX_")} | {
-        "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
-        "MPLBACKEND": "agg",
-        "CONSTELLATION_JAX_CACHE": str(folder / "cache"),
-        "CONSTELLATION_JAX_CELESTRAK_URL": "http://127.0.0.1:9/",  # no notebook may need the network
-        **kept_kernels,
-    }
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", "\n".join(script)],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
+    after = (
+        "import matplotlib.pyplot as plt",
+        "for number in plt.get_fignums(): plt.figure(number).canvas.draw()",
+        "assert plt.get_fignums()",
     )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    return run_examples(notebook.name, [code.replace(FULL, SMALL) for code in cells], folder, kept_kernels, after)
 
 
 @pytest.mark.slow

@@ -7,8 +7,9 @@ from numpy.typing import NDArray
 
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.catalog import Catalog
-from constellation_jax.physics.constants import DEGREE, TWO_PI, WGS72, WGS84_EQUATORIAL_RADIUS_KM
+from constellation_jax.physics.constants import DEGREE, TWO_PI, WGS84_EQUATORIAL_RADIUS_KM
 from constellation_jax.physics.crowding import INCLINATION_STEP_DEG, Background, meeting_weights
+from constellation_jax.physics.shell_geometry import oblate_rise_km
 
 LOWEST_KM, HIGHEST_KM = 100.0, 2500.0
 _ANOMALIES = 64
@@ -45,7 +46,7 @@ def _deposit(catalog: Catalog, rows: int, step: float) -> NDArray[np.float64]:
     e, i = catalog.eccentricity, catalog.inclination_deg
     near = (a * (1.0 - e) - WGS84_EQUATORIAL_RADIUS_KM < HIGHEST_KM) & (e < 1.0)
     a, e, i = a[near], e[near], i[near]
-    oblate = 2.5 * WGS72.j2 * WGS72.equatorial_radius_km**2 / a * np.sin(i * DEGREE) ** 2
+    oblate = oblate_rise_km(a, np.sin(i * DEGREE))
     anomaly = (np.arange(_ANOMALIES) + 0.5) * (0.5 * TWO_PI / _ANOMALIES)
     near_one = 1.0 - e[:, None] * np.cos(anomaly)  # r / a, and the time spent there
     row = (a[:, None] * near_one + oblate[:, None] - WGS84_EQUATORIAL_RADIUS_KM - LOWEST_KM) / step

@@ -24,16 +24,14 @@ from jax import Array
 from jax.typing import ArrayLike
 from numpy.typing import NDArray
 
-from constellation_jax.physics.constants import DEGREE, SECONDS_PER_DAY, TWO_PI, WGS84_EQUATORIAL_RADIUS_KM
+from constellation_jax.physics.constants import DEGREE, SECONDS_PER_DAY, TWO_PI
 from constellation_jax.physics.drag import MU
-from constellation_jax.physics.shell_geometry import floats, frozen_surface_km
+from constellation_jax.physics.shell_geometry import HALF_PI, R, floats, frozen_surface_km
 
 YEAR_SECONDS: Final = 365.25 * SECONDS_PER_DAY
 INCLINATION_STEP_DEG: Final = 0.5
 """Of the tables: what is deposited there is spread by a spline of 0.3 degrees rms."""
 _MEETING_NODES: Final = 16
-_R: Final = WGS84_EQUATORIAL_RADIUS_KM
-_HALF_PI: Final = 0.25 * TWO_PI
 
 
 class Background(NamedTuple):
@@ -86,7 +84,7 @@ def encounters_with(
     row = (level[:, None] + d[:, None] * across[None] - background.first_km) / background.step_km
     column = jnp.broadcast_to((i / INCLINATION_STEP_DEG)[:, None], row.shape)
     density = _spline(jnp.asarray(background.coefficients, h.dtype), row, column)
-    return n * _rate(h + _R, d) * jnp.sum(share[None] * density, axis=1)
+    return n * _rate(h + R, d) * jnp.sum(share[None] * density, axis=1)
 
 
 def encounters_between(
@@ -115,7 +113,7 @@ def encounters_between(
     density = jnp.exp(-0.5 * apart**2 / variance) / jnp.sqrt(TWO_PI * variance)
     weights = jnp.asarray(meeting_weights(), h.dtype)
     row, column = jnp.broadcast_arrays((i / INCLINATION_STEP_DEG)[:, None], (i / INCLINATION_STEP_DEG)[None])
-    radius = _R + 0.5 * (h[:, None] + h[None])
+    radius = R + 0.5 * (h[:, None] + h[None])
     between = n[:, None] * n[None] * _rate(radius, d) * density * _spline(weights, row, column)
     return jnp.where(jnp.eye(h.size, dtype=bool), 0.0, between)
 
@@ -134,7 +132,7 @@ def separation_needed_km(
     """
     h, e, band, margin = floats(altitude_km, eccentricity, dead_band_km, margin_km)
     h, e, band, margin = jnp.broadcast_arrays(*[jnp.atleast_1d(v) for v in (h, e, band, margin)])
-    reach = (h + _R) * e + band + 0.5 * margin
+    reach = (h + R) * e + band + 0.5 * margin
     return reach[:, None] + reach[None]
 
 
@@ -196,7 +194,7 @@ def _meeting_weight(one: NDArray[Any], other: NDArray[Any]) -> NDArray[Any]:
     # sqrt(sin^2 high - sin^2 delta) is sin(high) sqrt(c^2 + ...) near the top of the lower orbit: x = c sinh(y) takes it away
     c = np.sqrt(np.maximum((sin_high - sin_low) * (sin_high + sin_low), 1e-16)) / sin_high
     x, w = np.polynomial.legendre.leggauss(_MEETING_NODES)
-    last = np.arcsinh(_HALF_PI / c)
+    last = np.arcsinh(HALF_PI / c)
     result = np.zeros_like(c)
     for node, weight in zip(0.5 * (x + 1.0), 0.5 * w, strict=True):
         y = last * node
@@ -210,7 +208,7 @@ def _meeting_weight(one: NDArray[Any], other: NDArray[Any]) -> NDArray[Any]:
         same = np.sqrt(np.maximum(0.5 * (1.0 - across - along), 0.0))
         opposite = np.sqrt(np.maximum(0.5 * (1.0 - across + along), 0.0))
         result += weight * (same + opposite) / (2.0 * math.pi**2 * root) * c * np.cosh(y) * last
-    return result / _HALF_PI
+    return result / HALF_PI
 
 
 def _rate(radius: Array, d: Array) -> Array:

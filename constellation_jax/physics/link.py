@@ -13,12 +13,13 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from constellation_jax.physics.constants import DEGREE
-from constellation_jax.physics.coverage import mean_in_cap
+from constellation_jax.physics.coverage import cap_half_angle_deg, mean_in_cap
 from constellation_jax.physics.shell_geometry import R, floats, gauss_legendre
 
 SPEED_OF_LIGHT: Final = 299792.458
 """km/s, exact (SI)."""
 _CAP_NODES: Final = 16
+_FOOTPRINT_NODES: Final = 12
 
 
 def slant_range_km(altitude_km: ArrayLike, elevation_deg: ArrayLike) -> Array:
@@ -99,6 +100,25 @@ def mean_over_cap(
     share = jnp.where(some[None], within / jnp.where(some, total, 1.0)[None], 0.0)
     last = of_range(_range_at_angle(h, edge))
     return last[:, None] - jnp.sum(weight[:, None, None] * share * slopes[:, :, None], axis=0)
+
+
+def mean_over_footprint(
+    of_range: Callable[[Array], Array], altitude_km: ArrayLike, min_elevation_deg: ArrayLike
+) -> Array:
+    """Mean of a function of the slant range over the area that a satellite serves, shape (shells,).
+
+    That is also its mean over all satellites in view of users who are spread evenly over the Earth.
+
+    Args:
+        of_range: of the slant range in km (any shape), such as `light_time_ms`.
+        altitude_km: shape (shells,) or a scalar, as min_elevation_deg.
+    """
+    h, mask = floats(altitude_km, min_elevation_deg)
+    h, mask = jnp.broadcast_arrays(jnp.atleast_1d(h), jnp.atleast_1d(mask))
+    edge = cap_half_angle_deg(h, mask) * DEGREE
+    x, weight = gauss_legendre(_FOOTPRINT_NODES, 0.0, 1.0, h.dtype)
+    below = (1.0 - jnp.cos(edge))[:, None] * x[None]  # 1 - cos(angle) in equal steps: equal areas of the cap
+    return of_range(jnp.sqrt(h[:, None] ** 2 + 2.0 * R * (R + h[:, None]) * below)) @ weight
 
 
 def _range_at_angle(h: Array, psi: Array) -> Array:

@@ -70,7 +70,12 @@ def frozen_surface_km(altitude_km: Array, inclination: Array) -> Array:
 
     It is `radius_at` without the terms that latitude alone gives (but for 0.2 % in them over 10 km of altitude).
     """
-    return altitude_km + 2.5 * _J2_R2 / (altitude_km + R) * jnp.sin(inclination) ** 2
+    return altitude_km + oblate_rise_km(altitude_km + R, jnp.sin(inclination))
+
+
+def oblate_rise_km(semi_major_axis_km: Any, sin_inclination: Any) -> Any:
+    """What J2 adds to the radius of an orbit by its inclination, km. Operators alone, of JAX or of NumPy on the host."""
+    return 2.5 * _J2_R2 / semi_major_axis_km * sin_inclination**2
 
 
 def cap_half_angle(radius: Array, ground: Array, elevation: Array) -> Array:

@@ -23,13 +23,12 @@ from constellation_jax.inputs.space_weather import Source
 from constellation_jax.inputs.study import Study, Term
 from constellation_jax.inputs.study_terms import TERMS
 from constellation_jax.inputs.walker import Shell
-from constellation_jax.physics.constants import WGS84_EQUATORIAL_RADIUS_KM
 from constellation_jax.physics.cost import launch_mass_kg, launches_needed, replacements_per_year
-from constellation_jax.physics.coverage import cap_half_angle_deg, mean_in_view, probability_in_view
+from constellation_jax.physics.coverage import mean_in_view, probability_in_view
 from constellation_jax.physics.coverage_gaps import smooth_least_margin_deg, worst_gap_minutes
 from constellation_jax.physics.crowding import encounters_between, encounters_with, smooth_least_clearance_km
 from constellation_jax.physics.drag_tables import delta_v_per_year, lifetime_years
-from constellation_jax.physics.link import free_space_loss_db, light_time_ms
+from constellation_jax.physics.link import free_space_loss_db, light_time_ms, mean_over_footprint
 from constellation_jax.physics.station_keeping import duty_cycle, propellant_kg
 from constellation_jax.studies.decay_inputs import ASSUMED_BALLISTIC_COEFFICIENT
 from constellation_jax.studies.design import Design, Floats
@@ -207,18 +206,12 @@ def _of_one_shell(term: Term, values: Values) -> Array:
 
 
 def _slant_range(v: Values) -> Array:
-    """Mean over the cap: that of all satellites in view of users spread evenly over the Earth."""
+    """Mean over all satellites in view of users spread evenly over the Earth."""
     return v.once("slant_range_km", lambda: _over_footprint(v, lambda d: d))
 
 
 def _over_footprint(v: Values, of_range: Callable[[Array], Array]) -> Array:
-    h = v.design.altitude_km
-    r = WGS84_EQUATORIAL_RADIUS_KM
-    edge = jnp.deg2rad(cap_half_angle_deg(h, v.design.min_elevation_deg))
-    x, weight = np.polynomial.legendre.leggauss(12)
-    below = (1.0 - jnp.cos(edge))[:, None] * (0.5 * (x + 1.0))[None, :]  # 1 - cos(angle): equal areas of the cap
-    distance = jnp.sqrt(h[:, None] ** 2 + 2.0 * r * (r + h[:, None]) * below)
-    return of_range(distance) @ jnp.asarray(0.5 * weight)
+    return mean_over_footprint(of_range, v.design.altitude_km, v.design.min_elevation_deg)
 
 
 def _delta_v(v: Values, *, worst: bool = False) -> Array:

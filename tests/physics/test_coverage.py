@@ -107,6 +107,15 @@ def test_mean_range_against_a_sum() -> None:
     assert abs(found - seen.mean()) < 0.2  # km: who is in view of the sum is a matter of a step of 0.09 degrees
 
 
+def test_mean_over_the_footprint_against_a_sum() -> None:
+    edge = np.radians(float(cap_half_angle_deg(550.0, 25.0)))
+    angle = np.arccos(1.0 - (np.arange(100_000) + 0.5) / 100_000 * (1.0 - np.cos(edge)))  # equal areas
+    distance = np.sqrt(RADIUS**2 + (RADIUS + 550.0) ** 2 - 2.0 * RADIUS * (RADIUS + 550.0) * np.cos(angle))
+    found = link.mean_over_footprint(lambda d: d, np.array([550.0, 800.0]), 25.0)
+    assert float(found[0]) == pytest.approx(distance.mean(), abs=1e-6)
+    assert found[1] > found[0]
+
+
 def test_crossing_orbits_of_a_band() -> None:
     """Counting gave 442 a day within 20 km, a direct sum 464, for 300 orbits of 30 to 80 degrees at 6,950 to 7,050 km."""
     rng = np.random.default_rng(1)
