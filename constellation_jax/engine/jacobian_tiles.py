@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from constellation_jax.engine.tiles import POSITION, VELOCITY, table_entry, table_minutes
+from constellation_jax.engine.tiles import POSITION, VELOCITY, table_entry, table_minutes, without_subnormals
 from constellation_jax.physics import sdp4, sgp4_near
 from constellation_jax.physics.constants import GravityModel
 from constellation_jax.physics.elements import Elements
@@ -29,20 +29,18 @@ TILE = {"cpu": 256, "gpu": 8192, "tpu": 8192}
 
 
 class Buffers(NamedTuple):
-    """What a tile writes, for each component of the state: shapes (CHUNK, TILE) and (CHUNK, 7, TILE); and the status (int8)."""
+    """What a tile writes. In one array, row after row: XLA:CPU updates in place what it does not fuse with another update."""
 
-    state: tuple[Array, ...]
-    jacobian: tuple[Array, ...]
+    values: Array
+    """The six components of the state, then their derivatives by the seven elements: shape (6 + 6 * 7, CHUNK, TILE)."""
     status: Array
+    """Shape (CHUNK, TILE), int8."""
 
 
 def buffers(width: int, dtype: str) -> Buffers:
     """Fresh ones for tiles of a width."""
-    return Buffers(
-        tuple(jnp.zeros((CHUNK, width), dtype) for _ in STATE),
-        tuple(jnp.zeros((CHUNK, len(ELEMENTS), width), dtype) for _ in STATE),
-        jnp.zeros((CHUNK, width), jnp.int8),
-    )
+    rows = len(STATE) * (1 + len(ELEMENTS))
+    return Buffers(jnp.zeros((rows, CHUNK, width), dtype), jnp.zeros((CHUNK, width), jnp.int8))
 
 
 @partial(jax.jit, static_argnames=("gravity", "deep"))
@@ -69,7 +67,7 @@ def anchored(coefficients: Any, changes: Any, minutes: Array) -> Any:
         return jax.jvp(lambda c: sgp4_near.shift(c, minutes), (coefficients,), (change,))
 
     moved = jax.vmap(along, out_axes=(None, 0))(changes)
-    return jax.tree.map(lambda v: v.astype(jnp.float32), moved)
+    return jax.tree.map(without_subnormals, moved)
 
 
 @partial(jax.jit, static_argnames=("gravity", "small_eccentricity"), donate_argnames="out")
@@ -78,6 +76,7 @@ def fill_near(
     changes: Any,
     offset: Array,
     minutes: Array,
+    rows: Array,
     out: Buffers,
     *,
     gravity: GravityModel,
@@ -90,6 +89,7 @@ def fill_near(
         changes: their derivatives, shape (7, TILE).
         offset: minutes from each anchor to the chunk's reference, shape (TILE,).
         minutes: from there to the instants, ascending, shape (CHUNK,).
+        rows: how many of them are asked for.
         out: donated.
         gravity, small_eccentricity: static.
     """
@@ -102,7 +102,7 @@ def fill_near(
 
         return _write(out, k, *jax.vmap(along, out_axes=(None, 0))(changes))
 
-    return jax.lax.fori_loop(0, minutes.shape[0], instant, out)
+    return jax.lax.fori_loop(0, rows, instant, out)
 
 
 @partial(jax.jit, static_argnames=("gravity", "table_length"), donate_argnames="out")
@@ -111,6 +111,7 @@ def fill_deep(
     changes: Any,
     offset: Array,
     minutes: Array,
+    rows: Array,
     out: Buffers,
     *,
     gravity: GravityModel,
@@ -150,16 +151,15 @@ def fill_deep(
 
         return _write(out, k, *jax.vmap(along, out_axes=(None, 0))(changes, resonance_changes))
 
-    return jax.lax.fori_loop(0, minutes.shape[0], instant, out)
+    return jax.lax.fori_loop(0, rows, instant, out)
 
 
 def _write(out: Buffers, k: Array, orbit: Orbit, changes: Orbit) -> Buffers:
-    def put(buffer: Array, row: Array) -> Array:
-        start = (k, *[jnp.zeros_like(k)] * (buffer.ndim - 1))
-        return jax.lax.dynamic_update_slice(buffer, row.astype(buffer.dtype)[None], start)
-
-    return Buffers(
-        tuple(put(buffer, row) for buffer, row in zip(out.state, orbit[:6], strict=True)),
-        tuple(put(buffer, row) for buffer, row in zip(out.jacobian, changes[:6], strict=True)),
-        put(out.status, orbit.status),
-    )
+    update, zero = jax.lax.dynamic_update_slice, jnp.zeros_like(k)
+    filled = out.values
+    for i, name in enumerate(STATE):
+        state, derivatives = getattr(orbit, name), getattr(changes, name)
+        filled = update(filled, state.astype(filled.dtype)[None, None], (zero + i, k, zero))
+        row = len(STATE) + i * len(ELEMENTS)
+        filled = update(filled, derivatives.astype(filled.dtype)[:, None], (zero + row, k, zero))
+    return Buffers(filled, update(out.status, orbit.status.astype(jnp.int8)[None], (k, zero)))

@@ -195,6 +195,7 @@ class JacobianEngine:
             changes,
             jnp.asarray(offset.astype(dtype)),
             jnp.asarray(padded(chunk.minutes, CHUNK).astype(dtype)),
+            np.int32(len(chunk.minutes)),
             self._held.take(dtype, lambda: buffers(self._width, dtype)),
         )
         if tile.deep:
@@ -206,8 +207,10 @@ class JacobianEngine:
         width = columns.stop - columns.start if isinstance(columns, slice) else len(columns)
         rows = slice(chunk.first, chunk.last)
         # the buffers are JAX's: they are copied out, then given back to the next call of this thread
+        values = np.asarray(filled.values)[:, :count, :width]
+        states, derivatives = values[:6], values[6:].reshape(6, 7, count, width)
         for k in range(6):
-            out.state[rows, k][..., columns] = np.asarray(filled.state[k])[:count, :width]
-            out.jacobian[rows, k][..., columns] = np.asarray(filled.jacobian[k])[:count, :, :width]
+            out.state[rows, k][..., columns] = states[k]
+            out.jacobian[rows, k][..., columns] = derivatives[k].swapaxes(0, 1)
         out.status[rows, columns] = np.asarray(filled.status)[:count, :width]
         self._held.give(dtype, filled)

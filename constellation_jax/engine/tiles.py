@@ -176,9 +176,12 @@ def anchored(coefficients: Array, middle: Array) -> Array:
     """Packed near-Earth coefficients anchored at the middle of a chunk, in float32; from float64."""
     c, t0 = _unpack(sgp4_near.initialise, coefficients, middle)
     nothing = jnp.zeros_like(t0)
-    rows = jnp.stack([*jax.tree.leaves(sgp4_near.shift(c, t0)), nothing, nothing])
-    # drag terms far below any effect would be subnormal numbers in float32, which processors are slow with
-    return jnp.where(jnp.abs(rows) < 1e-30, 0.0, rows).astype(jnp.float32)
+    return without_subnormals(jnp.stack([*jax.tree.leaves(sgp4_near.shift(c, t0)), nothing, nothing]))
+
+
+def without_subnormals(values: Array) -> Array:
+    """In float32, with zero for drag terms far below any effect: they would be subnormal, which processors are slow with."""
+    return jnp.where(jnp.abs(values) < 1e-30, 0.0, values).astype(jnp.float32)
 
 
 def attitude(gmst: Array, polar_x: Array, polar_y: Array) -> tuple[Array, Array]:

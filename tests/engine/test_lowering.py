@@ -80,8 +80,12 @@ def _changes(coefficients: Any) -> Any:
 
 def _jacobian(dtype: str = "float64", deep: bool = False, **static: Any) -> Kernel:
     coefficients = _coefficients(deep)
-    out = jax.eval_shape(lambda: jacobian_tiles.buffers(WIDTH, dtype))
-    arguments = (*_cast((coefficients, _changes(coefficients), _column(), _column(jacobian_tiles.CHUNK)), dtype), out)
+    out, rows = jax.eval_shape(lambda: jacobian_tiles.buffers(WIDTH, dtype)), jax.ShapeDtypeStruct((), jnp.int32)
+    arguments = (
+        *_cast((coefficients, _changes(coefficients), _column(), _column(jacobian_tiles.CHUNK)), dtype),
+        rows,
+        out,
+    )
     function = jacobian_tiles.fill_deep if deep else jacobian_tiles.fill_near
     return Kernel(function, arguments, {"gravity": WGS72, **static}, dtype)
 
