@@ -81,7 +81,7 @@ def cut(grid: Grid, start: int, stop: int, longest: float = np.inf, most: int = 
     while first < stop:
         last = min(first + most, stop)
         minutes = grid.minutes_since(grid.day[first], grid.fraction[first], slice(first, last))
-        last = first + int(np.searchsorted(minutes, longest, side="right"))
+        last = first + int(np.searchsorted(minutes, longest * (1.0 + 1e-9), side="right"))  # whatever the last digit
         middle = 0.5 * minutes[last - first - 1]
         fraction = float(grid.fraction[first] + middle / MINUTES_PER_DAY)
         chunks.append(Chunk(first, last, float(grid.day[first]), fraction, minutes[: last - first] - middle))

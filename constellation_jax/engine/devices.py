@@ -49,21 +49,27 @@ class Devices:
         self.threads: int = max(1, (os.cpu_count() or 1) // len(found)) if cpu else 2
         """Python threads that feed them."""
 
-    def block(self, dtype: str) -> int:
-        """Satellites that a loop works on together."""
+    def block(self, dtype: str, *, few: bool = False) -> int:
+        """Satellites that a loop works on together.
+
+        Args:
+            few: a tile may be next to empty.
+        """
         tile = self.width // self.mesh.size
-        row = tiles.BLOCK_BYTES.get(self.platform)
+        row = (tiles.FEW_BYTES if few else tiles.BLOCK_BYTES).get(self.platform)
         return tile if row is None else min(tile, row // np.dtype(dtype).itemsize)
 
-    def blocks(self, satellites: int, dtype: str) -> np.int32:
+    def blocks(self, satellites: int, dtype: str, *, few: bool = False) -> np.int32:
         """How many blocks of a tile hold the first satellites; all of them where several devices share it."""
         if self.mesh.size > 1:
             satellites = self.width // self.mesh.size
-        return np.int32(-(-satellites // self.block(dtype)))
+        return np.int32(-(-satellites // self.block(dtype, few=few)))
 
     def put(self, array: Any, *, replicated: bool = False) -> Any:
         """On the devices, its last axis (satellites) sharded."""
         if self.mesh.size == 1:
+            if replicated and self.platform == "cpu":
+                return array  # a call takes NumPy's own memory in less time than this would take
             return jax.device_put(array, self.mesh.devices.flat[0])
         spec = _REPLICATED if replicated else _LAST[np.ndim(array)]
         return jax.device_put(array, NamedSharding(self.mesh, spec))

@@ -34,6 +34,29 @@ def stays_small(c: Any, elements: Elements, ends: tuple[NDArray[np.float64], ...
     return np.asarray(np.maximum(bound, np.abs(elements.eccentricity)) < kepler.SMALL_ECCENTRICITY)
 
 
+def stays_high(c: Any, ends: tuple[NDArray[np.float64], ...], gravity: GravityModel) -> NDArray[np.bool_]:
+    """Whether a satellite certainly stays above `SAFE_RADIUS_KM` over a run, without any failure.
+
+    The bound on its semi-major axis takes each power of time for itself, so it is far too low where drag is strong.
+
+    Args:
+        c, ends: as in `stays_small`.
+    """
+    root_a = c.root_a[0]
+    for k, factor in enumerate(c.root_a[1:], 1):
+        root_a = root_a + np.minimum(0.0, np.minimum(*(factor * t**k for t in ends)))
+    swing = [c.eccentricity[0] + c.eccentricity[1] * t for t in ends]
+    largest = np.maximum(*swing) + np.abs(c.bstar_cc5)
+    smallest = np.minimum(*swing) - np.abs(c.bstar_cc5)
+    perigee = np.maximum(root_a, 0.0) ** 2 * (1.0 - largest) * gravity.equatorial_radius_km
+    return np.asarray((perigee > SAFE_RADIUS_KM) & (smallest > -0.001))  # below that SGP4 gives status 1
+
+
+SAFE_RADIUS_KM = 6500.0
+"""No satellite whose mean perigee is farther than this from the Earth's centre comes under one Earth radius: short- and long-period
+terms move it by less than 30 km."""
+
+
 def coefficients_of(
     initialise: Callable[[Elements, GravityModel], Any], elements: Elements, gravity: GravityModel
 ) -> Any:

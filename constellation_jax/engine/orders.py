@@ -9,14 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-NODE_COST, CHECK_COST = 0.12, 0.12
+NODE_COST, CHECK_COST = 0.005, 0.03
 """Of one node in the interpolation of one state, and of the check of a state's polynomial, in evaluations. Measured on two
-threads of a CPU with AVX-512, where the matrix product is slow in comparison: the gain begins at steps of a few seconds."""
+threads of a CPU with AVX-512."""
+MOST_NODES = 64
+"""The coefficients are measured up to here, which takes its time; over two hours low orbits need 20 to 40."""
 
 
 def most_nodes(instants: int) -> int:
     """The largest number of nodes with which interpolating a chunk of so many instants is quicker than evaluating each."""
-    return min(instants, int((1.0 - CHECK_COST) / (1.0 / instants + NODE_COST)))
+    return min(instants, MOST_NODES, int((1.0 - CHECK_COST) / (1.0 / instants + NODE_COST)))
 
 
 def may_suffice(
@@ -25,7 +27,8 @@ def may_suffice(
     """Which satellites it is worth measuring the coefficients of: the others need more nodes than `most_nodes`.
 
     A circular orbit of radius a that turns by 2 x in a chunk has the coefficients 2 a J_k(x), and any orbit has its main part.
-    J_k(x) >= (x/2)^k / k! (1 - (x/2)^2 / (k + 1)) (DLMF 10.2.2), and it grows up to x = 2 and beyond for the k that occur.
+    J_k(x) >= (x/2)^k / k! (1 - (x/2)^2 / (k + 1)) (DLMF 10.2.2), which grows up to (x/2)^2 = k/2 at least, as J_k does; and for
+    x > k the coefficients do not fall at all.
 
     Args:
         semi_major_axis: km, shape (satellites,).
@@ -33,9 +36,10 @@ def may_suffice(
         instants: in a chunk.
         tolerance: largest error, km.
     """
-    k, half = most_nodes(instants), np.minimum(0.5 * angle, 1.0)
+    k = most_nodes(instants)
+    half = np.minimum(0.5 * angle, math.sqrt(0.5 * k))
     first_left_out = 2.0 * semi_major_axis * half**k / math.factorial(k) * (1.0 - half**2 / (k + 1))
-    return np.asarray(first_left_out <= tolerance) & (k >= 4)
+    return np.asarray((first_left_out <= tolerance) & (angle <= k)) & (k >= 4)
 
 
 def choose_order(
@@ -56,7 +60,7 @@ def choose_order(
     left_out = np.cumsum(size[::-1], axis=0)[::-1]  # by a polynomial with k coefficients
     enough = left_out <= 0.5 * tolerance
     need = np.where(enough.any(axis=0), np.argmax(enough, axis=0), len(size))
-    orders = np.arange(4, most_nodes(instants) + 1, 2)
+    orders = np.arange(4, min(most_nodes(instants), len(size) - 1) + 1, 2)
     share = np.array([np.mean(need <= order) for order in orders])
     # nodes that are evaluated, their interpolation, and what is left for evaluation at each instant
     cost = share * (orders / instants + NODE_COST * orders + CHECK_COST) + (1.0 - share)

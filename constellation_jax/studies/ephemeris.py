@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from constellation_jax.engine import chebyshev
 from constellation_jax.engine.chunks import Grid
-from constellation_jax.engine.propagate import Arrays, Engine, Request
+from constellation_jax.engine.propagate import Engine
+from constellation_jax.engine.request import Arrays, Request
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.catalog import Catalog
 from constellation_jax.inputs.times import Duration, Time, minutes_since, parse_duration, parse_time, to_day_fraction

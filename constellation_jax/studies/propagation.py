@@ -12,7 +12,8 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from constellation_jax.engine.chunks import Grid
-from constellation_jax.engine.propagate import Arrays, Engine, Request
+from constellation_jax.engine.propagate import Engine
+from constellation_jax.engine.request import Arrays, Request
 from constellation_jax.engine.tiles import CHUNK
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.catalog import Catalog

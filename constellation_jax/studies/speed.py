@@ -19,7 +19,8 @@ from constellation_jax.engine import tiles
 from constellation_jax.engine.chunks import Grid
 from constellation_jax.engine.devices import Devices
 from constellation_jax.engine.precision import x64
-from constellation_jax.engine.propagate import Arrays, Engine, Request
+from constellation_jax.engine.propagate import Engine
+from constellation_jax.engine.request import Arrays, Request
 from constellation_jax.inputs.catalog import Catalog
 from constellation_jax.inputs.times import to_day_fraction
 from constellation_jax.outputs.plain_writer import plain_writer

@@ -12,7 +12,8 @@ import pytest
 import constellation_jax as cj
 from constellation_jax.engine import orders, tiles
 from constellation_jax.engine.chunks import Grid
-from constellation_jax.engine.propagate import Engine, Request
+from constellation_jax.engine.propagate import Engine
+from constellation_jax.engine.request import Request
 from constellation_jax.inputs.times import to_day_fraction
 from constellation_jax.physics import frames
 
@@ -226,7 +227,8 @@ jax.config.update("jax_num_cpu_devices", 4)
 import numpy as np
 import constellation_jax as cj
 from constellation_jax.engine.devices import Devices
-from constellation_jax.engine.propagate import Engine, Request
+from constellation_jax.engine.propagate import Engine
+from constellation_jax.engine.request import Request
 from constellation_jax.studies.propagation import _grid
 
 objects = cj.shells_to_catalog(cj.load_shells("qianfan")[:1])[:50]

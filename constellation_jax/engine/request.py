@@ -1,0 +1,42 @@
+"""What is asked of a run."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from numpy.typing import NDArray
+
+from constellation_jax.physics.constants import WGS72, GravityModel
+
+TOLERANCE_KM = {"float64": 1e-6, "float32": 1e-4}
+"""Largest error that interpolation may add to a position, by precision."""
+
+Arrays = dict[str, NDArray[Any]]
+"""Results: shape (instants, satellites) for each variable and "status" (int8)."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """What to compute, and how. Static: it chooses code."""
+
+    variables: tuple[str, ...]
+    """Names out of `tiles.VARIABLES`."""
+    frame: str = "teme"
+    """Of position and velocity: "teme" or "itrs"."""
+    precision: str = "float64"
+    """Of the kernels: "float64", or "float32" about float64 anchors (near-Earth orbits; SDP4 runs in float64)."""
+    dtype: str = "float64"
+    """Of the results."""
+    gravity: GravityModel = WGS72
+    dense: bool = True
+    """Whether states between Chebyshev nodes may be interpolated."""
+    tolerance_km: float | None = None
+    """Largest error that interpolation may add to a position; None: by `TOLERANCE_KM`."""
+    platform: str | None = None
+    """Of the devices; None: JAX's default."""
+
+    @property
+    def tolerance(self) -> float:
+        """km."""
+        return self.tolerance_km or TOLERANCE_KM[self.precision]
