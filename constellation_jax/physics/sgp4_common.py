@@ -226,10 +226,13 @@ class _Polar(NamedTuple):
 
 
 def _polar(mean: MeanOrbit, gravity: GravityModel, small_eccentricity: bool) -> _Polar:
-    am, inv_root = mean.root_a * mean.root_a, 1.0 / mean.root_a
+    am, one_minus_e2 = mean.root_a * mean.root_a, 1.0 - mean.eccentricity * mean.eccentricity
+    # divisions cost as much as ten multiplications: some share one here and below
+    inverse = 1.0 / (mean.root_a * one_minus_e2)
+    inv_root = inverse * one_minus_e2
     inv_a = inv_root * inv_root
     sin_argp, cos_argp = sincos(mean.arg_perigee)
-    temp = inv_a / (1.0 - mean.eccentricity * mean.eccentricity)
+    temp = inv_a * (inverse * mean.root_a)
     axnl = mean.eccentricity * cos_argp
     aynl = mean.eccentricity * sin_argp + temp * mean.aycof
     u = mean.mean_argument + temp * mean.xlcof * axnl
@@ -241,12 +244,15 @@ def _polar(mean: MeanOrbit, gravity: GravityModel, small_eccentricity: bool) -> 
     # el2 reaches one only where the orbit has failed (status 4); the floor keeps value and gradient of the root finite there
     one_minus_el2 = jnp.maximum(1.0 - el2, 1e-9)
     betal = jnp.sqrt(one_minus_el2)
-    q = 1.0 / jnp.maximum(1.0 - ecose, 1e-9)
+    one_minus_ecose = jnp.maximum(1.0 - ecose, 1e-9)
+    beta_el2 = (1.0 + betal) * one_minus_el2
+    inverse = 1.0 / (one_minus_ecose * beta_el2)
+    q = inverse * beta_el2
     rl = am * (1.0 - ecose)
     inv_rl = inv_a * q
     rdotl = mean.root_a * esine * inv_rl
     rvdotl = mean.root_a * betal * inv_rl
-    tau = esine / (1.0 + betal)
+    tau = esine * (inverse * one_minus_ecose * one_minus_el2)
     sinu = q * (sineo1 - aynl - axnl * tau)
     cosu = q * (coseo1 - axnl + aynl * tau)
     sin2u = 2.0 * sinu * cosu
@@ -254,7 +260,7 @@ def _polar(mean: MeanOrbit, gravity: GravityModel, small_eccentricity: bool) -> 
 
     # short-period terms of J2: angles of some 1e-3 rad, by which sines and cosines are turned instead of computed again; only an
     # eccentric orbit with its perigee deep in the Earth makes them large
-    inv_pl = inv_a / one_minus_el2
+    inv_pl = inv_a * (inverse * one_minus_ecose * (1.0 + betal))
     temp1 = 0.5 * gravity.j2 * inv_pl
     temp2 = temp1 * inv_pl
     sini, cosi = mean.sini, mean.cosi
