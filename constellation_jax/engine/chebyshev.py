@@ -9,8 +9,6 @@ Reference: Trefethen, "Approximation Theory and Approximation Practice" (SIAM, 2
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -64,11 +62,3 @@ def derivative_basis(count: int, x: NDArray[np.float64]) -> NDArray[np.float64]:
         rows[..., k] = k * now
         before, now = now, 2.0 * x * now - before
     return rows
-
-
-def multiply_into(matrix: NDArray[Any], values: NDArray[Any], rows: NDArray[Any], columns: Any) -> None:
-    """Writes a matrix product into columns of some rows, where it can without a copy between."""
-    if isinstance(columns, slice) and rows.dtype == values.dtype:
-        np.matmul(matrix, values, out=rows[:, columns])
-    else:
-        rows[:, columns] = matrix @ values

@@ -29,7 +29,8 @@ from constellation_jax.engine.kinds import coefficients_of, split_off_deep_space
 from constellation_jax.engine.latch import Latch, decay_times
 from constellation_jax.engine.orders import choose_order, may_suffice, most_nodes
 from constellation_jax.engine.precision import x64
-from constellation_jax.engine.request import Arrays, Request
+from constellation_jax.engine.request import Request
+from constellation_jax.engine.results import Arrays, allocate
 from constellation_jax.engine.tile_runner import Tile, TileRunner
 from constellation_jax.engine.tiles import CHUNK
 from constellation_jax.physics import sdp4, sgp4_near
@@ -117,8 +118,7 @@ class Engine:
         kinds = {(tile.deep, tile.small_eccentricity, tile.order): tile for tile in self._tiles}
         tasks = [next(self._tasks([tile], 0, len(self._grid.day))) for tile in kinds.values()]
         shape = (max((chunk.last for _, chunk in tasks), default=0), self.satellites)
-        out: Arrays = {name: np.empty(shape, self._request.dtype) for name in self._request.variables}
-        out["status"] = np.empty(shape, np.int8)
+        out = allocate(*shape, self._request.variables, self._request.dtype)
 
         def compile_for(task: tuple[Tile, Chunk]) -> None:
             with x64():

@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
-
-from numpy.typing import NDArray
 
 from constellation_jax.physics.constants import WGS72, GravityModel
 
 TOLERANCE_KM = {"float64": 1e-6, "float32": 1e-4}
 """Largest error that interpolation may add to a position, by precision."""
-
-Arrays = dict[str, NDArray[Any]]
-"""Results: shape (instants, satellites) for each variable and "status" (int8)."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -15,7 +15,8 @@ from constellation_jax.engine.devices import Devices
 from constellation_jax.engine.held import Held
 from constellation_jax.engine.kinds import SAFE_RADIUS_KM
 from constellation_jax.engine.orders import coefficient_sizes
-from constellation_jax.engine.request import Arrays, Request
+from constellation_jax.engine.request import Request
+from constellation_jax.engine.results import Arrays, joined, write, write_product
 from constellation_jax.engine.tiles import CHUNK, Instants, Outputs
 
 FLOAT32_NOISE_KM = 2e-3
@@ -56,8 +57,8 @@ class TileRunner:
         self._anchors_inside = devices.platform == "cpu"
         self._held = Held()
         self._loops: dict[Any, Any] = {}
-        # position comes first: by it the error of an interpolation is known, and that no decay hides between two nodes
-        self._at_nodes = tuple(dict.fromkeys((*tiles.POSITION, *request.variables)))
+        # by position the error of an interpolation is known, and that no decay hides between two nodes
+        self._at_nodes = tuple(dict.fromkeys((*request.variables, *tiles.POSITION)))
 
     def cut(
         self,
@@ -104,8 +105,8 @@ class TileRunner:
             return np.zeros(tile.count, np.bool_), again
         variables = self._request.variables
         filled = self._evaluate(tile, coefficients, chunk, variables, (dtype, self._request.dtype))
-        for name, values in zip(variables, self._devices.fetch(filled.values), strict=True):
-            out[name][rows, tile.columns] = values[:count, : tile.count]
+        values = self._devices.fetch(filled.values)[:, :count, : tile.count]
+        write(values, joined([out[name] for name in variables]), rows, tile.columns)
         status = self._devices.fetch(filled.status)[:count, : tile.count]
         out["status"][rows, tile.columns] = status
         self._give(filled)
@@ -124,20 +125,17 @@ class TileRunner:
         self, tile: Tile, chunk: Chunk, coefficients: Any, dtype: str, out: Arrays, rows: slice
     ) -> NDArray[np.bool_]:
         """Writes a tile by way of nodes. Returns which of its columns are too rough for that, or too low."""
-        order, variables = tile.order, self._at_nodes
-        filled = self._evaluate(tile, coefficients, chunk, variables, (dtype, dtype), order)
+        order, variables = tile.order, self._request.variables
+        filled = self._evaluate(tile, coefficients, chunk, self._at_nodes, (dtype, dtype), order)
         matrix, tail = self._matrices(chunk, order, dtype)
+        target = joined([out[name] for name in variables])
         if self._devices.platform == "cpu":
-            nodes = self._devices.fetch(filled.values)[:, :order, : tile.count]
+            nodes = self._devices.fetch(filled.values)[: len(variables), :order, : tile.count]
             with np.errstate(over="ignore", invalid="ignore"):
-                for name, values in zip(variables, nodes, strict=True):
-                    if name in out:
-                        chebyshev.multiply_into(matrix, values, out[name][rows], tile.columns)
+                write_product(matrix, nodes, target, rows, tile.columns)
         else:
-            interpolated = self._devices.fetch(self._devices.loop(tiles.interpolate)(matrix, filled.values))
-            for name, values in zip(variables, interpolated, strict=True):
-                if name in out:
-                    out[name][rows, tile.columns] = values[: len(chunk.minutes), : tile.count]
+            values = self._devices.fetch(self._devices.loop(tiles.interpolate)(matrix, filled.values))
+            write(values[: len(variables), : len(chunk.minutes), : tile.count], target, rows, tile.columns)
         size, unsafe = self._check(tail, filled, tile)
         self._give(filled)
         limit = tile.rough_from + (FLOAT32_NOISE_KM if dtype == "float32" else 0.0)
@@ -150,11 +148,12 @@ class TileRunner:
         order = matrix.shape[1]
         nodes = self._devices.fetch(filled.values)[:, :order, : tile.count]
         with np.errstate(over="ignore", invalid="ignore"):  # what has failed may have any value
+            position = [nodes[self._at_nodes.index(name)] for name in tiles.POSITION]
             others = [nodes[self._at_nodes.index("altitude")]] if "altitude" in self._at_nodes else []
-            size = coefficient_sizes(matrix, nodes[:3], others)
+            size = coefficient_sizes(matrix, position, others)
             if not tile.deep:  # `stays_high` has looked at these
                 return size, np.bool_(False)
-            radius = np.sqrt((nodes[:3] ** 2).sum(axis=0).min(axis=0))
+            radius = np.sqrt(sum(values**2 for values in position).min(axis=0))
         failed = self._devices.fetch(filled.status)[:order, : tile.count].any(axis=0)
         return size, ~(radius >= SAFE_RADIUS_KM) | failed
 
@@ -182,8 +181,8 @@ class TileRunner:
         return self._loops[key]
 
     def _few(self, tile: Tile) -> bool:
-        """Near-Earth satellites in eccentric orbits are few in a usual catalogue, and take ten steps for Kepler's equation."""
-        return not tile.deep and not tile.small_eccentricity
+        """Satellites in deep space and in eccentric orbits seldom fill a tile, and take long."""
+        return not tile.small_eccentricity
 
     def _instants(self, chunk: Chunk, dtype: str, nodes: int = 0) -> Instants:
         """The instants of a chunk, or so many Chebyshev nodes in it."""

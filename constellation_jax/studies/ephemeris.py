@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from constellation_jax.engine import chebyshev
 from constellation_jax.engine.chunks import Grid
 from constellation_jax.engine.propagate import Engine
-from constellation_jax.engine.request import Arrays, Request
+from constellation_jax.engine.request import Request
+from constellation_jax.engine.results import Arrays, allocate
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.catalog import Catalog
 from constellation_jax.inputs.times import Duration, Time, minutes_since, parse_duration, parse_time, to_day_fraction
@@ -120,7 +121,7 @@ def ephemeris_to(
         in_blocks(
             spans,
             block,
-            [_allocate(block * per_span, satellites) for _ in range(2)],
+            [allocate(block * per_span, satellites, AXES, "float64") for _ in range(2)],
             lambda first, last, part: engine.run(first * per_span, last * per_span, part, count),
             store,
             clock,
@@ -164,14 +165,9 @@ def _pilot(catalog: Catalog, start: np.datetime64, ends: NDArray[np.int64], tole
     """The design that suits a sample of the catalogue in the first span."""
     some = catalog[np.unique(np.linspace(0, len(catalog) - 1, PILOT_OBJECTS).astype(np.intp))]
     at = 0.5 * ends.sum() + 0.5 * (ends[1] - ends[0]) * chebyshev.nodes(PILOT_NODES)
-    values = _allocate(PILOT_NODES, len(some))
+    values = allocate(PILOT_NODES, len(some), AXES, "float64")
     Engine(some.elements, _grid(start, at), Request(AXES, dense=False)).run(0, PILOT_NODES, values)
     sizes = [np.abs(chebyshev.coefficients(PILOT_NODES) @ values[axis]) for axis in AXES]
     tail = np.sqrt(np.sum([np.cumsum(size[::-1], axis=0)[::-1] ** 2 for size in sizes], axis=0))
     apogee_km = semi_major_axis_km(catalog.elements) * (1.0 + catalog.eccentricity)
     return design_for(tail, apogee_km, tolerance_m * 1e-3)
-
-
-def _allocate(instants: int, satellites: int) -> Arrays:
-    shape = (instants, satellites)
-    return {**{axis: np.empty(shape) for axis in AXES}, "status": np.empty(shape, np.int8)}

@@ -95,23 +95,6 @@ class Instants:
         return chebyshev.basis(self._degrees, x), chebyshev.derivative_basis(self._degrees, x) * per_second[..., None]
 
 
-def multiply(rows: NDArray[np.float64], coefficients: NDArray[np.float64], out: NDArray[np.float64]) -> None:
-    """out = rows @ coefficients, in tiles that stay in cache and that BLAS takes on the calling thread.
-
-    The products are slim: threads that BLAS starts for them wait for each other most of the time, which cost five to ten times
-    the processor time of one thread.
-    """
-    count, inner = rows.shape
-    high = min(count, 128)
-    wide = max(16, _TILE_PRODUCTS // (high * inner))
-    for top in range(0, count, high):
-        part = rows[top : top + high]
-        for left in range(0, out.shape[1], wide):
-            np.matmul(part, coefficients[:, left : left + wide], out=out[top : top + high, left : left + wide])
-
-
-_TILE_PRODUCTS = 200_000
-"""OpenBLAS starts threads above 262,144 products of a matrix multiplication (GEMM_MULTITHREAD_THRESHOLD 4)."""
 _INSTANTS = 1024
 """Fixed shape of the call that turns frames, so that it compiles once."""
 

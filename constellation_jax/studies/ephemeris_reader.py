@@ -19,6 +19,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
+from constellation_jax.engine.blas import one_blas_thread
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.times import as_times
 from constellation_jax.outputs.dataset import time_attributes
@@ -32,7 +33,7 @@ from constellation_jax.outputs.variables import (
     VARIABLES,
     check_frame,
 )
-from constellation_jax.studies.ephemeris_evaluation import VELOCITIES, Instants, multiply
+from constellation_jax.studies.ephemeris_evaluation import VELOCITIES, Instants
 
 READ_BYTES: Final = 64 * 2**20
 """Coefficients that are read at a time."""
@@ -125,7 +126,7 @@ class Ephemeris:
         out = {name: np.empty(shape) for name in (*AXES, *VELOCITIES)}
         status = np.empty(shape, np.int8)
         ordered = Instants(ascending, self._starts, self._stops, self._degrees, frame)
-        with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        with ThreadPoolExecutor(os.cpu_count() or 1) as pool, one_blas_thread():
             for task in self._tasks(np.unique(ordered.span), chosen):
                 self._fill(ordered, task, out, status, pool)
         if np.any(np.diff(order) != 1):
@@ -229,7 +230,7 @@ class Ephemeris:
             failed = np.flatnonzero(flags[k])
             for name, rows, coefficients in instants.products(part, series, self._scale):
                 found = out[name][part] if in_place else np.empty((part.stop - part.start, len(chosen)))
-                multiply(rows, coefficients, found)
+                np.matmul(rows, coefficients, out=found)
                 found[:, failed] = np.nan
                 if not in_place:
                     out[name][part, columns] = found

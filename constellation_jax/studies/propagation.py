@@ -13,7 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from constellation_jax.engine.chunks import Grid
 from constellation_jax.engine.propagate import Engine
-from constellation_jax.engine.request import Arrays, Request
+from constellation_jax.engine.request import Request
+from constellation_jax.engine.results import Arrays, allocate
 from constellation_jax.engine.tiles import CHUNK
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.catalog import Catalog
@@ -264,7 +265,7 @@ def _grid(instants: NDArray[np.datetime64], frame: str, names: tuple[str, ...]) 
 
 def _allocate(steps: int, satellites: int, names: tuple[str, ...], dtype: str) -> Arrays:
     try:
-        return {name: np.empty((steps, satellites), np.int8 if name == STATUS_VARIABLE else dtype) for name in names}
+        return allocate(steps, satellites, tuple(name for name in names if name != STATUS_VARIABLE), dtype)
     except MemoryError:
         size = steps * _step_bytes(satellites, names, dtype) / 2**30
         raise InputError(

@@ -20,7 +20,8 @@ from constellation_jax.engine.chunks import Grid
 from constellation_jax.engine.devices import Devices
 from constellation_jax.engine.precision import x64
 from constellation_jax.engine.propagate import Engine
-from constellation_jax.engine.request import Arrays, Request
+from constellation_jax.engine.request import Request
+from constellation_jax.engine.results import Arrays, allocate
 from constellation_jax.inputs.catalog import Catalog
 from constellation_jax.inputs.times import to_day_fraction
 from constellation_jax.outputs.plain_writer import plain_writer
@@ -151,8 +152,7 @@ def _time_engine(
 
     first = seconds(start)
     engine = start()
-    shape = (len(times), len(catalog))
-    out: Arrays = {name: np.empty(shape, precision) for name in names} | {STATUS_VARIABLE: np.empty(shape, np.int8)}
+    out = allocate(len(times), len(catalog), names, precision)
     transfer = _Transfer(out)
     works: dict[str, Work] = {
         "start": start,
