@@ -60,6 +60,23 @@ class Kinks:
         return interval[pair], self._members[row[pair]], np.rint(right[:, 0]).astype(np.int64)
 
 
+def kink_windows(c: Any, since_epoch: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """First and last minute at which each satellite may have a kink, since the instant that `since_epoch` leads to; (satellites,).
+
+    Args:
+        c: `NearEarth` of NumPy arrays of shape (satellites,).
+        since_epoch: minutes, shape (satellites,).
+    """
+    level, slope = c.eccentricity
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ends = [(ECCENTRICITY_FLOOR + swing - level) / slope for swing in (c.bstar_cc5, -c.bstar_cc5)]
+    # without drag it stays where it is: within the swing for ever, or never
+    near = np.abs(level - ECCENTRICITY_FLOOR) <= np.abs(c.bstar_cc5)
+    first = np.where(slope == 0.0, np.where(near, -np.inf, np.inf), np.minimum(*ends))
+    last = np.where(slope == 0.0, np.where(near, np.inf, -np.inf), np.maximum(*ends))
+    return first - since_epoch, last - since_epoch
+
+
 def _above(c: Any, minutes: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Whether the mean eccentricity is above the least one."""
     eccentricity, _ = eccentricity_and_turn(c, minutes, lambda angle: (np.sin(angle), np.cos(angle)))

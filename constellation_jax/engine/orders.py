@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 NODE_COST, CHECK_COST = 0.005, 0.03
 """Of one node in the interpolation of one state, and of the check of a state's polynomial, in evaluations. Measured on two
 threads of a CPU with AVX-512."""
+LAST = 4
+"""Coefficients that are looked at in every chunk: in near-circular motion those of one parity can be small by chance."""
 MOST_NODES = 64
 """The coefficients are measured up to here, which takes its time; over two hours low orbits need 20 to 40."""
 
@@ -54,11 +56,11 @@ def choose_order(
         tolerance: largest error, km.
 
     Returns:
-        Nodes for each satellite, 0 where it is to be evaluated at each instant; and the sum of the last two coefficients of that
-        polynomial from which it misses the tolerance, km.
+        Nodes for each satellite, 0 where it is to be evaluated at each instant; and the sum of the `LAST` coefficients of that
+        polynomial from which it may miss the tolerance, km.
     """
     left_out = np.cumsum(size[::-1], axis=0)[::-1]  # by a polynomial with k coefficients
-    enough = left_out <= 0.5 * tolerance
+    enough = left_out <= 0.25 * tolerance
     need = np.where(enough.any(axis=0), np.argmax(enough, axis=0), len(size))
     orders = np.arange(4, min(most_nodes(instants), len(size) - 1) + 1, 2)
     share = np.array([np.mean(need <= order) for order in orders])
@@ -67,8 +69,8 @@ def choose_order(
     order = int(orders[np.argmin(cost)])
     chosen = (need <= order) & (cost.min() < 1.0)
     # in a chunk where the last coefficients are larger than here, so is what is left out, in proportion
-    growth = np.minimum(tolerance / np.maximum(left_out[order], 1e-12), 10.0)
-    last = np.where(chosen, size[order - 2] + size[order - 1], 0.0)
+    growth = np.minimum(0.5 * tolerance / np.maximum(left_out[order], 1e-12), 10.0)
+    last = np.where(chosen, size[order - LAST : order].sum(axis=0), 0.0)
     return np.where(chosen, order, 0), last * growth
 
 

@@ -26,12 +26,13 @@ from constellation_jax.engine.blas import one_blas_thread
 from constellation_jax.engine.chunks import LONGEST_MINUTES, Chunk, Grid, cut
 from constellation_jax.engine.devices import Devices
 from constellation_jax.engine.kinds import coefficients_of, split_off_deep_space, stays_high, stays_small
+from constellation_jax.engine.kinks import kink_windows
 from constellation_jax.engine.latch import Latch, decay_times
 from constellation_jax.engine.orders import choose_order, may_suffice, most_nodes
 from constellation_jax.engine.precision import x64
 from constellation_jax.engine.request import Request
 from constellation_jax.engine.results import Arrays, allocate
-from constellation_jax.engine.tile_runner import Tile, TileRunner
+from constellation_jax.engine.tile_runner import Limits, Tile, TileRunner
 from constellation_jax.engine.tiles import CHUNK
 from constellation_jax.physics import sdp4, sgp4_near
 from constellation_jax.physics.elements import Elements
@@ -162,12 +163,17 @@ class Engine:
             self._deep = np.zeros((len(packed), self.satellites))
             self._deep[:, members] = packed
         order = np.zeros(self.satellites, np.intp)
-        self._rough_from = np.zeros(self.satellites)
+        # those in deep space have resonances instead of drag
+        kinks = (
+            np.where(deep, never, minute)
+            for minute, never in zip(kink_windows(c, ends[0]), (np.inf, -np.inf), strict=True)
+        )
+        self._limits = Limits(np.zeros(self.satellites), *kinks)
         self._choose_span()
         for group, is_deep in ((calm, False), (deep, True)):
             members = np.flatnonzero(group & self._may_be_interpolated())
             if len(members):
-                order[members], self._rough_from[members] = self._choose_order(members, deep=is_deep)
+                order[members], self._limits.rough_from[members] = self._choose_order(members, deep=is_deep)
         kinds = sorted({(bool(d), bool(s), int(o)) for d, s, o in zip(deep, small, order, strict=True)})
         self._tiles: list[Tile] = []
         for is_deep, is_small, nodes in kinds:
@@ -227,7 +233,7 @@ class Engine:
     ) -> Iterator[Tile]:
         coefficients = self._deep if deep else self._near
         kind: dict[str, Any] = {"deep": deep, "small_eccentricity": small_eccentricity, "order": order, "own": own}
-        return self._runner.cut(coefficients, columns, self._rough_from, **kind)
+        return self._runner.cut(coefficients, columns, self._limits, **kind)
 
     def _tasks(self, group: Iterable[Tile], start: int, stop: int) -> Iterator[tuple[Tile, Chunk]]:
         """Some tiles over instants start:stop."""

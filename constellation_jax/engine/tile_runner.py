@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,13 +14,23 @@ from constellation_jax.engine.chunks import Chunk, Grid, attitude, padded
 from constellation_jax.engine.devices import Devices
 from constellation_jax.engine.held import Held
 from constellation_jax.engine.kinds import SAFE_RADIUS_KM
-from constellation_jax.engine.orders import coefficient_sizes
+from constellation_jax.engine.orders import LAST, coefficient_sizes
 from constellation_jax.engine.request import Request
 from constellation_jax.engine.results import Arrays, joined, write, write_product
 from constellation_jax.engine.tiles import CHUNK, Instants, Outputs
 
 FLOAT32_NOISE_KM = 2e-3
 """Rounding in the last coefficients of float32 states; their size was measured in float64 before."""
+
+
+class Limits(NamedTuple):
+    """What rules interpolation out in some chunks, arrays of shape (satellites,)."""
+
+    rough_from: NDArray[np.float64]
+    """Sum of the last coefficients from which it misses the tolerance, km."""
+    kink_first: NDArray[np.float64]
+    kink_last: NDArray[np.float64]
+    """First and last minute of the grid at which there may be a kink."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,8 +46,8 @@ class Tile:
     small_eccentricity: bool
     order: int
     """Chebyshev nodes in a chunk; 0: evaluated at each instant."""
-    rough_from: NDArray[np.float64]
-    """Sum of the last two coefficients from which interpolation misses the tolerance, km, shape (count,)."""
+    limits: Limits
+    """Of its columns."""
     coefficients: Any
 
 
@@ -64,14 +74,14 @@ class TileRunner:
         self,
         coefficients: NDArray[np.float64],
         columns: NDArray[np.intp],
-        rough_from: NDArray[np.float64],
+        limits: Limits,
         *,
         deep: bool,
         small_eccentricity: bool,
         order: int = 0,
         own: NDArray[np.bool_] | None = None,
     ) -> Iterator[Tile]:
-        """Some satellites in tiles, out of the packed coefficients of all of them."""
+        """Some satellites in tiles, out of the packed coefficients and the limits of all of them."""
         width = self._devices.width
         for first in range(0, len(columns), width):
             part = columns[first : first + width]
@@ -84,7 +94,7 @@ class TileRunner:
                 deep=deep,
                 small_eccentricity=small_eccentricity,
                 order=order,
-                rough_from=rough_from[part],
+                limits=Limits(*(values[part] for values in limits)),
                 coefficients=self._devices.put(coefficients[:, full]),
             )
 
@@ -138,8 +148,13 @@ class TileRunner:
             write(values[: len(variables), : len(chunk.minutes), : tile.count], target, rows, tile.columns)
         size, unsafe = self._check(tail, filled, tile)
         self._give(filled)
-        limit = tile.rough_from + (FLOAT32_NOISE_KM if dtype == "float32" else 0.0)
-        return ~(size.sum(axis=0) <= limit) | unsafe
+        limit = tile.limits.rough_from + (FLOAT32_NOISE_KM if dtype == "float32" else 0.0)
+        begin, end = (
+            self._grid.minutes_since(self._grid.day[0], self._grid.fraction[0], i)
+            for i in (chunk.first, chunk.last - 1)
+        )
+        kinked = (tile.limits.kink_first < end) & (tile.limits.kink_last > begin)
+        return ~(size.sum(axis=0) <= limit) | kinked | unsafe
 
     def _check(
         self, matrix: NDArray[Any], filled: Outputs, tile: Tile
@@ -203,13 +218,13 @@ class TileRunner:
         return self._devices.put(values, replicated=True)
 
     def _matrices(self, chunk: Chunk, order: int, dtype: str) -> tuple[Any, NDArray[Any]]:
-        """From nodes to the instants of a chunk, and to the last two coefficients."""
+        """From nodes to the instants of a chunk, and to the last coefficients."""
 
         def make() -> tuple[Any, NDArray[Any]]:
             matrix = chebyshev.interpolation(order, chunk.minutes / chunk.half_span).astype(dtype)
             if self._devices.platform != "cpu":
                 matrix = self._put(padded(matrix.T, CHUNK).T)
-            return matrix, chebyshev.coefficients(order)[-2:].astype(dtype)
+            return matrix, chebyshev.coefficients(order)[-LAST:].astype(dtype)
 
         return self._held.kept(("matrices", chunk.first, chunk.last, order, dtype), make)
 

@@ -61,6 +61,18 @@ def test_every_object_within_a_millimetre_and_every_failure_equal(catalog: cj.Ca
     assert error_mm.max() < 1.0
 
 
+@pytest.mark.parametrize("start", ["2026-08-22T00:00:00Z", "2026-09-20T00:00:00Z"])
+def test_interpolation_adds_less_than_a_millimetre_and_misses_no_failure(catalog: cj.Catalog, start: str) -> None:
+    times = cj.time_grid(start, "5h", "1min")
+    dense, direct = (cj.propagate(catalog, times, variables="position", dense=d) for d in (True, False))
+    assert "interpolated" in dense.attrs["interpolation"]
+    np.testing.assert_array_equal(dense["status"], direct["status"])
+    error_mm = 1e6 * np.sqrt(sum((dense[k] - direct[k]) ** 2 for k in ("x", "y", "z"))).values
+    print(f"\ninterpolated at {start}: worst {np.nanmax(error_mm):.3g} mm, median {np.nanmedian(error_mm):.2g} mm")
+    assert np.nanmax(error_mm) < 1.0  # the tolerance
+    assert np.nanmedian(error_mm) > 1e-5  # most were interpolated: what is evaluated agrees to rounding
+
+
 @pytest.mark.slow
 def test_float32_about_anchors_stays_within_metres(catalog: cj.Catalog) -> None:
     # from three days before the median epoch to sixty after
