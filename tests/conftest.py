@@ -1,7 +1,7 @@
 """The suite runs stricter than users do: 64-bit on, rank and dtype promotion are errors, warnings are errors (pyproject)."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +28,28 @@ def shared_data() -> Path:
     return SHARED_DATA
 
 
-@pytest.fixture(scope="session")
-def kept_kernels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """For the environment of other processes: what one of them compiles, the next ones load."""
+@pytest.fixture(scope="session", autouse=True)
+def _kernels(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
+    """Folder that compiled programs are kept in and loaded from, but in benchmarks, which measure how long it takes to compile."""
     folder = tmp_path_factory.mktemp("kernels")
-    return {"JAX_COMPILATION_CACHE_DIR": str(folder), "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
+    if request.config.option.markexpr != "benchmark":
+        jax.config.update("jax_compilation_cache_dir", str(folder))
+        # what compiles sooner loads no sooner
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+    return folder
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _memory_of_a_module(_kernels: Path) -> Iterator[None]:
+    """Each compiled program holds a megabyte or more: they go with their module. What others need too is loaded again."""
+    yield
+    jax.clear_caches()
+
+
+@pytest.fixture(scope="session")
+def kept_kernels(_kernels: Path) -> dict[str, str]:
+    """For the environment of other processes: what one of them compiles, the next ones load."""
+    return {"JAX_COMPILATION_CACHE_DIR": str(_kernels), "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
 
 
 @pytest.fixture(scope="session")
