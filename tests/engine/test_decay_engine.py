@@ -143,9 +143,15 @@ def test_elliptic_orbits_fall_and_become_circular() -> None:
     perigee, e = np.array([180.0, 250.0, 300.0, 300.0]), np.array([0.1, 0.02, 0.005, 0.7])
     orbit = orbits((perigee + RADIUS) / (1.0 - e) - RADIUS, eccentricity=e)
     zero = jnp.zeros(4)
-    course = decay.begin(weather, orbit, zero, zero + 0.01, zero, elliptic=True)
-    course, _ = decay.march(weather, course, zero + 0.01, zero, first=jnp.zeros((), jnp.int32), keep=1, elliptic=True)
-    end = decay.fall(weather, course, zero + 0.01, zero, elliptic=True)
+
+    @jax.jit  # compiled as a whole, not each operation
+    def decayed(weather: Climate, orbit: drag.MeanOrbit) -> decay.Fall:
+        course = decay.begin(weather, orbit, zero, zero + 0.01, zero, elliptic=True)
+        first = jnp.zeros((), jnp.int32)
+        course, _ = decay.march(weather, course, zero + 0.01, zero, first=first, keep=1, elliptic=True)
+        return decay.fall(weather, course, zero + 0.01, zero, elliptic=True)
+
+    end = decayed(weather, orbit)
     assert np.asarray(end.reentered).tolist() == [True, True, True, False]
     assert np.isfinite(np.asarray(end.semi_major_axis)).all()
     last = np.asarray(end.eccentricity)[-1, :3]
