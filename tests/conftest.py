@@ -15,6 +15,9 @@ jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 
+KERNELS = os.environ.pop(
+    "JAX_COMPILATION_CACHE_DIR", None
+)  # processes that tests start have none unless they ask for it
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 
 
@@ -30,8 +33,11 @@ def shared_data() -> Path:
 
 @pytest.fixture(scope="session", autouse=True)
 def _kernels(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
-    """Folder that compiled programs are kept in and loaded from, but in benchmarks, which measure how long it takes to compile."""
-    folder = tmp_path_factory.mktemp("kernels")
+    """Folder that compiled programs are kept in and loaded from, but in benchmarks, which measure how long it takes to compile.
+
+    The one that JAX_COMPILATION_CACHE_DIR names, so that another run loads them too, or one of this run.
+    """
+    folder = Path(KERNELS) if KERNELS else tmp_path_factory.mktemp("kernels")
     if request.config.option.markexpr != "benchmark":
         jax.config.update("jax_compilation_cache_dir", str(folder))
         # what compiles sooner loads no sooner
