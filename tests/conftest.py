@@ -1,7 +1,7 @@
 """The suite runs stricter than users do: 64-bit on, rank and dtype promotion are errors, warnings are errors (pyproject)."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,9 @@ jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 
+KERNELS = os.environ.pop(
+    "JAX_COMPILATION_CACHE_DIR", None
+)  # processes that tests start have none unless they ask for it
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 
 
@@ -28,11 +31,31 @@ def shared_data() -> Path:
     return SHARED_DATA
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _kernels(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
+    """Folder that compiled programs are kept in and loaded from, but in benchmarks, which measure how long it takes to compile.
+
+    The one that JAX_COMPILATION_CACHE_DIR names, so that another run loads them too, or one of this run.
+    """
+    folder = Path(KERNELS) if KERNELS else tmp_path_factory.mktemp("kernels")
+    if request.config.option.markexpr != "benchmark":
+        jax.config.update("jax_compilation_cache_dir", str(folder))
+        # what compiles sooner loads no sooner
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+    return folder
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _memory_of_a_module(_kernels: Path) -> Iterator[None]:
+    """Each compiled program holds a megabyte or more: they go with their module. What others need too is loaded again."""
+    yield
+    jax.clear_caches()
+
+
 @pytest.fixture(scope="session")
-def kept_kernels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def kept_kernels(_kernels: Path) -> dict[str, str]:
     """For the environment of other processes: what one of them compiles, the next ones load."""
-    folder = tmp_path_factory.mktemp("kernels")
-    return {"JAX_COMPILATION_CACHE_DIR": str(folder), "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
+    return {"JAX_COMPILATION_CACHE_DIR": str(_kernels), "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
 
 
 @pytest.fixture(scope="session")

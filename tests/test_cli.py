@@ -57,6 +57,14 @@ def run(*arguments: str) -> Any:
     return CliRunner().invoke(cli.app, list(arguments))
 
 
+@pytest.fixture
+def programs(folder: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache that commands share, so that what one of them has compiled the others load."""
+    cache = tmp_path_factory.getbasetemp() / "commands"
+    monkeypatch.setenv("CONSTELLATION_JAX_CACHE", str(cache))
+    return cache
+
+
 def start_process(folder: Path, *arguments: str, code: str = LOAD) -> "subprocess.Popen[str]":
     package = Path(constellation_jax.__file__).parents[1]
     environment = os.environ | {"PYTHONPATH": str(package), "JAX_PLATFORMS": "cpu"}
@@ -447,7 +455,7 @@ def test_a_progress_bar_only_where_stderr_is_a_terminal(folder: Path, monkeypatc
 # --- real runs ---
 
 
-def test_a_small_run_from_end_to_end(folder: Path) -> None:
+def test_a_small_run_from_end_to_end(folder: Path, programs: Path) -> None:
     options = ["--shells", "tiny.toml", "--start", "2025-06-24", "--duration", "10min", "-o", "small.nc"]
     exit_code, out, err = run_process(folder, "propagate", *options)
     assert (exit_code, err) == (0, "")
@@ -458,7 +466,7 @@ def test_a_small_run_from_end_to_end(folder: Path) -> None:
         assert dataset.status.values.max() == 0
         assert "constellation-jax propagate --shells tiny.toml" in dataset.attrs["history"]
     assert not (folder / "small.nc.partial").exists()
-    assert list((folder / "cache").glob("compiled-*"))
+    assert list(programs.glob("compiled-*"))
 
 
 def test_bench_prints_its_figures(folder: Path) -> None:
@@ -479,6 +487,7 @@ def test_bench_says_what_is_wrong(folder: Path) -> None:
     assert run("bench", "--step", "0s").exit_code == 2
 
 
+@pytest.mark.usefixtures("programs")
 def test_a_small_ephemeris_from_end_to_end(folder: Path) -> None:
     options = ["--shells", "tiny.toml", "--start", "2025-06-24", "--duration", "3h", "-o", "small.nc"]
     exit_code, out, err = run_process(folder, "propagate", *options, "--store", "ephemeris", "--tolerance", "50cm")
@@ -506,6 +515,7 @@ def test_an_ephemeris_has_no_steps_and_samples_no_tolerance(folder: Path) -> Non
     assert "found '1', expected a length of 1mm or more with its unit" in result.stderr
 
 
+@pytest.mark.usefixtures("programs")
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
 def test_ctrl_c_leaves_a_readable_part(folder: Path) -> None:
     code = f"""
@@ -596,6 +606,7 @@ at_least = 1.2
 """
 
 
+@pytest.mark.usefixtures("programs")
 def test_tune_writes_a_dataset_and_a_shell_file(folder: Path) -> None:
     (folder / "low.toml").write_text(STUDY)
     code, out, err = run_process(folder, "tune", "low.toml", "--output", "tuned.nc")

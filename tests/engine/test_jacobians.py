@@ -15,7 +15,9 @@ RELATIVE = 1e-8
 """Of the largest entry of a column at that instant: float64 rounding, grown by phases of 1e3 rad."""
 RELATIVE_FLOAT32 = 1e-5
 """Phases of the float32 kernel are good to some 1e-6 rad."""
-TIMES = cj.time_grid("2026-08-20T00:00:00Z", "20h", "17min")  # 71 instants: a chunk and a part of a second
+# A chunk and a part of a second; in both, and in the chunks of `propagate`, the table of the resonance integrator has one length,
+# for each is compiled anew
+TIMES = cj.time_grid("2026-08-20T00:00:00Z", "35h", "21min")
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +51,7 @@ def _excess(found: np.ndarray, expected: np.ndarray) -> float:
 def test_equals_jacfwd_of_the_kernels(fleet: cj.Catalog, found: xr.Dataset) -> None:
     for k in np.flatnonzero(~fleet.is_deep_space):
         elements = jax.tree.map(lambda v, k=k: np.float64(v[k]), fleet.elements)
-        for i in (0, 40, 70):
+        for i in (0, 40, 99):
             minutes = (TIMES[i] - fleet.epoch[k]) / np.timedelta64(1, "ns") / 60e9
             expected = np.asarray(_jacfwd(_seven(elements), elements, minutes))
             if found["status"].values[i, k]:
@@ -103,7 +105,7 @@ def test_finite_at_zero_eccentricity_and_on_the_equator(fleet: cj.Catalog) -> No
     mildly = fleet[fleet.bstar < 0.001]
     for inclination in (0.0, 180.0):
         circular = mildly.replace(eccentricity=0.0, inclination_deg=inclination)
-        found = cj.jacobians(circular, TIMES[:5])
+        found = cj.jacobians(circular, TIMES[::20])
         assert not found["status"].any()
         assert np.isfinite(found["jacobian"]).all()
 

@@ -40,13 +40,17 @@ def kernel(catalog: cj.Catalog, times: np.ndarray) -> tuple[np.ndarray, np.ndarr
     for k in range(len(catalog)):
         one = jax.tree.map(lambda v, k=k: v[k], catalog.elements)
         minutes = (times - catalog.epoch[k]) / np.timedelta64(1, "ns") / 60e9
-        state, status = cj.sgp4.state_at(cj.sgp4.initialise(one), minutes)
-        states.append(np.asarray(state))
-        codes.append(np.asarray(status))
+        # 224 instants at a time, as in tests/physics/test_sgp4_verification.py: compiled once
+        parts = np.resize(minutes, (-(-len(times) // 224), 224))
+        state, status = zip(*(cj.sgp4.state_at(cj.sgp4.initialise(one), part) for part in parts), strict=True)
+        states.append(np.concatenate(state)[: len(times)])
+        codes.append(np.concatenate(status)[: len(times)])
     return np.stack(states, axis=1), np.stack(codes, axis=1)
 
 
-TIMES = cj.time_grid("2026-08-20T00:00:00Z", "20h", "7min")  # 172 instants: two chunks and a part of a third
+# A chunk and a part of a second. Both are so long that the table of the resonance integrator has the same length, for each
+# length of it is compiled anew
+TIMES = cj.time_grid("2026-08-20T00:00:00Z", "2800min", "16min")
 
 
 def test_equals_the_kernels_object_by_object(fleet: cj.Catalog) -> None:
@@ -59,7 +63,9 @@ def test_equals_the_kernels_object_by_object(fleet: cj.Catalog) -> None:
 
 def test_long_steps_cross_many_steps_of_the_resonance_integrator(fleet: cj.Catalog) -> None:
     deep = fleet[fleet.is_deep_space]
-    times = cj.time_grid("2026-08-10T00:00:00Z", "30d", "11h")  # from before the epochs to weeks after
+    times = cj.time_grid(
+        "2026-08-10T00:00:00Z", "43520min", "170min"
+    )  # from before the epochs to weeks after, two chunks
     out = run(deep, times)
     state, status = kernel(deep, times)
     np.testing.assert_array_equal(out["status"], status)
@@ -67,8 +73,8 @@ def test_long_steps_cross_many_steps_of_the_resonance_integrator(fleet: cj.Catal
 
 
 def test_blocks_do_not_change_anything(fleet: cj.Catalog) -> None:
-    times = cj.time_grid("2026-08-20T00:00:00Z", "40d", "6h")
-    whole, parts = run(fleet, times), run(fleet, times, block=23)
+    times = cj.time_grid("2026-08-20T00:00:00Z", "950h", "150min")  # chunks of 11 to 13 days; in parts of 8 to 10
+    whole, parts = run(fleet, times), run(fleet, times, block=100)
     for name in (*STATE, "status"):
         np.testing.assert_allclose(parts[name], whole[name], rtol=0, atol=MILLIMETRE_KM)
     assert whole["status"].any()  # the one that decays does so in this grid
@@ -194,12 +200,13 @@ def test_what_is_asked_for_beside_the_state_is_interpolated_as_well(
     monkeypatch.setattr(orders, "NODE_COST", 0.0)
     day, fraction = to_day_fraction(SHORT_STEPS)
     grid = Grid.turning(day, fraction, 1e-6, np.linspace(1e-6, 2e-6, 300), np.zeros(300))
+    near = fleet[~fleet.is_deep_space]  # the others take the same way from node to instant
     outs = []
     for dense in (True, False):
         request = Request(("altitude", "decay_rate", "vz"), frame="itrs", dense=dense)
-        out = {name: np.empty((300, len(fleet))) for name in request.variables}
-        out["status"] = np.empty((300, len(fleet)), np.int8)
-        Engine(fleet.elements, grid, request).run(0, 300, out)
+        out = {name: np.empty((300, len(near))) for name in request.variables}
+        out["status"] = np.empty((300, len(near)), np.int8)
+        Engine(near.elements, grid, request).run(0, 300, out)
         outs.append(out)
     for name, limit in (("altitude", 1e-6), ("decay_rate", 1e-6), ("vz", 1e-8)):
         np.testing.assert_allclose(outs[0][name], outs[1][name], rtol=0, atol=limit, err_msg=name)
@@ -284,8 +291,9 @@ def test_users_precision_is_left_alone_and_does_not_matter(fleet: cj.Catalog) ->
 def test_progress_counts_every_state_once_in_the_callers_thread(fleet: cj.Catalog) -> None:
     day, fraction = to_day_fraction(TIMES)
     many = cj.Catalog.concatenate([fleet] + [fleet[fleet.mean_motion_rev_per_day > 13]] * 6)
-    engine = Engine(many.elements, Grid.inertial(day, fraction), Request(("x",)))
-    out = {"x": np.empty((len(TIMES), len(many))), "status": np.empty((len(TIMES), len(many)), np.int8)}
+    engine = Engine(many.elements, Grid.inertial(day, fraction), Request(STATE))
+    out = {name: np.empty((len(TIMES), len(many))) for name in STATE}
+    out["status"] = np.empty((len(TIMES), len(many)), np.int8)
     counts, threads = [], set()
 
     def progress(states: int) -> None:

@@ -16,6 +16,13 @@ REFERENCE = Path(__file__).parents[1] / "reference_data" / "atmosphere.npz"
 HOUR = np.pi / 12.0
 
 
+# Compiled as a whole: outside of jit each operation is compiled by itself
+conditions = jax.jit(atmosphere.conditions)
+density = jax.jit(atmosphere.density)
+orbit_densities = jax.jit(atmosphere.orbit_densities)
+orbit_mean_density = jax.jit(atmosphere.orbit_mean_density)
+
+
 @partial(jax.jit, static_argnames="nodes")
 @partial(jax.vmap, in_axes=(None, 0, 0, 0, 0, 0, 0, 0))
 def orbit_means(table, f107, f107a, ap, day, altitude, inclination, node, nodes=12):
@@ -25,12 +32,12 @@ def orbit_means(table, f107, f107a, ap, day, altitude, inclination, node, nodes=
 
 @pytest.fixture(scope="module")
 def quiet() -> Conditions:
-    return atmosphere.conditions(load_atmosphere(), 75.0, 72.0, 5.0, 172.5)
+    return conditions(load_atmosphere(), 75.0, 72.0, 5.0, 172.5)
 
 
 @pytest.fixture(scope="module")
 def moderate() -> Conditions:
-    return atmosphere.conditions(load_atmosphere(), 140.0, 140.0, 15.0, 80.5)
+    return conditions(load_atmosphere(), 140.0, 140.0, 15.0, 80.5)
 
 
 @pytest.mark.parametrize("model", ["nrlmsise00", "nrlmsis21"])
@@ -64,30 +71,28 @@ def test_a_mean_is_the_mean_of_the_densities_along_the_orbit(moderate: Condition
     u = 2.0 * np.pi * np.arange(nodes) / nodes
     latitude = np.arcsin(np.sin(inclination) * np.sin(u))
     local_time = node + np.arctan2(np.cos(inclination) * np.sin(u), np.cos(u))
-    points = [atmosphere.density(moderate, 450.0, lat, time) for lat, time in zip(latitude, local_time, strict=True)]
-    ours = atmosphere.orbit_densities(moderate, 450.0, inclination, node)
+    points = [density(moderate, 450.0, lat, time) for lat, time in zip(latitude, local_time, strict=True)]
+    ours = orbit_densities(moderate, 450.0, inclination, node)
     np.testing.assert_allclose(ours, points, rtol=1e-11)
-    np.testing.assert_allclose(
-        atmosphere.orbit_mean_density(moderate, 450.0, inclination, node), np.mean(points), rtol=1e-11
-    )
+    np.testing.assert_allclose(orbit_mean_density(moderate, 450.0, inclination, node), np.mean(points), rtol=1e-11)
 
 
 @pytest.mark.parametrize("altitude", [200.0, 400.0, 700.0])
 def test_height_differences(moderate: Conditions, altitude: float) -> None:
     """Second order in 15 km, what the oblate Earth gives about its mean: within 0.3 % of the density at the height itself."""
-    raised = atmosphere.orbit_densities(moderate, altitude, 0.9, 1.0, jnp.full(12, 15.0))
-    np.testing.assert_allclose(raised, atmosphere.orbit_densities(moderate, altitude + 15.0, 0.9, 1.0), rtol=3e-3)
-    same = atmosphere.orbit_densities(moderate, altitude, 0.9, 1.0, jnp.zeros(12))
-    np.testing.assert_allclose(same, atmosphere.orbit_densities(moderate, altitude, 0.9, 1.0), rtol=1e-13)
+    raised = orbit_densities(moderate, altitude, 0.9, 1.0, np.full(12, 15.0))
+    np.testing.assert_allclose(raised, orbit_densities(moderate, altitude + 15.0, 0.9, 1.0), rtol=3e-3)
+    same = orbit_densities(moderate, altitude, 0.9, 1.0, np.zeros(12))
+    np.testing.assert_allclose(same, orbit_densities(moderate, altitude, 0.9, 1.0), rtol=1e-13)
 
 
 def test_a_table_of_32_bits_gives_densities_of_32_bits(moderate: Conditions) -> None:
     single = jax.tree.map(lambda v: v.astype(jnp.float32), moderate)
     f32 = partial(jnp.asarray, dtype=jnp.float32)
-    value = atmosphere.orbit_mean_density(single, f32(400.0), f32(0.9), f32(1.0))
+    value = orbit_mean_density(single, f32(400.0), f32(0.9), f32(1.0))
     assert value.dtype == jnp.float32
     # ln(density) is about -26, and 43 terms of either sign are added
-    assert abs(float(value) / float(atmosphere.orbit_mean_density(moderate, 400.0, 0.9, 1.0)) - 1.0) < 1e-4
+    assert abs(float(value) / float(orbit_mean_density(moderate, 400.0, 0.9, 1.0)) - 1.0) < 1e-4
 
 
 @jax.jit
@@ -124,7 +129,7 @@ def test_value_and_gradient_are_finite_everywhere(altitude: float, indices: tupl
 
 
 def test_beyond_the_table_the_slope_goes_on(quiet: Conditions) -> None:
-    log = jax.vmap(lambda h: jnp.log(atmosphere.density(quiet, h, 0.5, 2.0)))
+    log = jax.jit(jax.vmap(lambda h: jnp.log(atmosphere.density(quiet, h, 0.5, 2.0))))
     for edge, sign in ((100.0, -1.0), (2000.0, 1.0)):
         inside, at_edge, outside, further = np.asarray(log(edge + sign * jnp.array([-0.01, 0.0, 0.01, 20.0])))
         np.testing.assert_allclose(outside - at_edge, at_edge - inside, rtol=1e-3)

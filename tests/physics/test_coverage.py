@@ -1,6 +1,7 @@
 """Coverage, links and crowding against known values, simple sums and limits."""
 
 from collections.abc import Callable
+from functools import partial
 
 import jax
 import numpy as np
@@ -9,10 +10,18 @@ import pytest
 import constellation_jax as cj
 from constellation_jax.inputs.mean_orbits import kozai_mean_motion_rev_per_day
 from constellation_jax.physics import coverage, crowding, link
-from constellation_jax.physics.coverage import cap_half_angle_deg, count_probabilities, mean_in_view
 from constellation_jax.physics.coverage_gaps import smooth_least_margin_deg, worst_gap_minutes
 
 RADIUS = 6378.137
+
+# Compiled as a whole: outside of jit each of some hundred operations is compiled by itself, for each shape
+cap_half_angle_deg = jax.jit(coverage.cap_half_angle_deg)
+mean_in_view = jax.jit(coverage.mean_in_view, static_argnames="oblate")
+count_probabilities = jax.jit(coverage.count_probabilities, static_argnums=(0, 4, 5))
+
+
+def mean_over_cap(of_range: Callable[[jax.Array], jax.Array], *numbers: float | np.ndarray) -> jax.Array:
+    return jax.jit(partial(link.mean_over_cap, of_range))(*numbers)
 
 
 def by_sum(latitude: float, altitude: float, inclination: float, mask: float, points: int = 400_000) -> float:
@@ -35,16 +44,16 @@ def test_cap_by_its_triangle() -> None:
 @pytest.mark.parametrize(
     ("latitude", "altitude", "inclination", "mask"),
     [
-        (0, 550, 53, 25),
-        (50, 550, 53, 25),
-        (60, 550, 53, 25),
-        (89.9, 1200, 87.9, 10),
-        (-40, 300, 53, 25),
-        (80, 560, 97.6, 0),
+        (0.0, 550.0, 53.0, 25.0),
+        (50.0, 550.0, 53.0, 25.0),
+        (60.0, 550.0, 53.0, 25.0),
+        (89.9, 1200.0, 87.9, 10.0),
+        (-40.0, 300.0, 53.0, 25.0),
+        (80.0, 560.0, 97.6, 0.0),
     ],
 )
 def test_mean_against_a_plain_sum(latitude: float, altitude: float, inclination: float, mask: float) -> None:
-    found = mean_in_view([latitude], altitude, inclination, 1000.0, mask, oblate=False)[0, 0]
+    found = mean_in_view(np.array([latitude]), altitude, inclination, 1000.0, mask, oblate=False)[0, 0]
     # the plain sum's error at the ends of the cap is some 1e-6
     assert float(found) == pytest.approx(1000.0 * by_sum(latitude, altitude, inclination, mask), rel=2e-5)
 
@@ -53,7 +62,9 @@ def test_points_of_the_quadrature_are_enough(monkeypatch: pytest.MonkeyPatch) ->
     latitudes = np.linspace(-89.0, 89.0, 60)
     coarse = np.asarray(mean_in_view(latitudes, 550.0, 53.0, 1.0, 25.0))
     monkeypatch.setattr(coverage, "_ARC_NODES", 128)
-    np.testing.assert_allclose(coarse, mean_in_view(latitudes, 550.0, 53.0, 1.0, 25.0), rtol=2e-6, atol=1e-9)
+    fine = jax.jit(lambda *numbers: coverage.mean_in_view(*numbers))(latitudes, 550.0, 53.0, 1.0, 25.0)
+    assert not np.array_equal(coarse, fine)  # or it was not compiled anew
+    np.testing.assert_allclose(coarse, fine, rtol=2e-6, atol=1e-9)
 
 
 def test_mean_is_the_caps_share_of_the_sphere() -> None:
@@ -66,14 +77,15 @@ def test_mean_is_the_caps_share_of_the_sphere() -> None:
 
 def test_chances_have_the_mean() -> None:
     """Sum of k P(k) is the mean number, which comes from another integral; the soft edge of a plane's view is 0.2 % of it."""
-    chances = count_probabilities(12, [0.0, 40.0, 50.0], 300.0, 53.0, 20, 15, 1.0, 25.0)
+    latitudes = np.array([0.0, 40.0, 50.0])
+    chances = count_probabilities(12, latitudes, 300.0, 53.0, 20, 15, 1.0, 25.0)
     np.testing.assert_allclose(chances.sum(axis=1), 1.0, rtol=1e-12)
-    mean = mean_in_view([0.0, 40.0, 50.0], 300.0, 53.0, 300.0, 25.0)[0]
+    mean = mean_in_view(latitudes, 300.0, 53.0, 300.0, 25.0)[0]
     np.testing.assert_allclose(chances @ np.arange(12.0), mean, rtol=5e-3)
 
 
 def test_two_shells_are_convolved() -> None:
-    one, other = (count_probabilities(3, [40.0], 300.0, 53.0, p, 15, 1.0, 25.0)[0] for p in (20, 10))
+    one, other = (count_probabilities(3, np.array([40.0]), 300.0, 53.0, p, 15, 1.0, 25.0)[0] for p in (20, 10))
     both = cj.coverage.probability_in_view(2, [40.0], 300.0, 53.0, (20, 10), 15, 1.0, 25.0)
     assert float(both[0]) == pytest.approx(
         float(1.0 - one[0] * other[0] - one[1] * other[0] - one[0] * other[1]), rel=1e-12
@@ -92,7 +104,7 @@ def test_links() -> None:
     assert float(link.light_time_ms(299792.458)) == 1000.0
     assert float(link.free_space_loss_db(1.0, 1.0)) == pytest.approx(92.45, abs=0.005)  # ITU-R P.525-4, equation 4
     assert float(link.round_trip_ms(550.0, 90.0, 90.0)) == pytest.approx(4.0 * 550.0 / 299.792458, rel=1e-12)
-    of_one = link.mean_over_cap(lambda d: 1.0 + 0.0 * d, [0.0, 50.0], 550.0, 53.0, 25.0)
+    of_one = mean_over_cap(lambda d: 1.0 + 0.0 * d, np.array([0.0, 50.0]), 550.0, 53.0, 25.0)
     np.testing.assert_allclose(of_one, 1.0)
 
 
@@ -103,7 +115,7 @@ def test_mean_range_against_a_sum() -> None:
     cosine = np.cos(np.radians(40.0)) * np.sqrt(1.0 - sine**2) * np.cos(lon) + np.sin(np.radians(40.0)) * sine
     distance = np.sqrt(RADIUS**2 + (RADIUS + 550.0) ** 2 - 2.0 * RADIUS * (RADIUS + 550.0) * cosine)
     seen = distance[cosine > np.cos(np.radians(float(cap_half_angle_deg(550.0, 25.0))))]
-    found = float(link.mean_over_cap(lambda d: d, [40.0], 550.0, 53.0, 25.0)[0, 0])
+    found = float(mean_over_cap(lambda d: d, np.array([40.0]), 550.0, 53.0, 25.0)[0, 0])
     assert abs(found - seen.mean()) < 0.2  # km: who is in view of the sum is a matter of a step of 0.09 degrees
 
 
@@ -120,7 +132,7 @@ def test_crossing_orbits_of_a_band() -> None:
     """Counting gave 442 a day within 20 km, a direct sum 464, for 300 orbits of 30 to 80 degrees at 6,950 to 7,050 km."""
     rng = np.random.default_rng(1)
     altitude, inclination = rng.uniform(6950.0, 7050.0, 300) - RADIUS, rng.uniform(30.0, 80.0, 300)
-    a_day = 0.5 * float(crowding.encounters_between(altitude, inclination, 1.0, 20.0, 0.5).sum()) / 365.25
+    a_day = 0.5 * float(jax.jit(crowding.encounters_between)(altitude, inclination, 1.0, 20.0, 0.5).sum()) / 365.25
     assert a_day == pytest.approx(464.0, rel=0.05)
 
 
@@ -149,9 +161,9 @@ def test_a_background_and_shells_agree(catalog_of: Callable[..., cj.Catalog]) ->
     )
     catalog = catalog_of(kinds, rng, epoch_day=60850, epoch_fraction=0.0)
     background = cj.crowding_background(catalog, resolution_km=4.0)
-    by_table = float(crowding.encounters_with(background, 550.0, 65.0, 1.0, 1.0)[0])
+    by_table = float(jax.jit(crowding.encounters_with)(background, 550.0, 65.0, 1.0, 1.0)[0])
     h, i = np.append(shells[0], 550.0), np.append(shells[1], 65.0)
-    by_pairs = float(crowding.encounters_between(h, i, 1.0, 1.0, 2.8 / np.sqrt(2.0))[-1].sum())
+    by_pairs = float(jax.jit(crowding.encounters_between)(h, i, 1.0, 1.0, 2.8 / np.sqrt(2.0))[-1].sum())
     # linear deposit and cubic spline have a variance of h^2 / 2; inclinations are spread by 0.35 degrees more
     assert by_table == pytest.approx(by_pairs, rel=0.02)
 
@@ -195,6 +207,6 @@ def test_dtype_follows_the_inputs(dtype: type) -> None:
     h, i = np.full(2, 550.0, dtype), np.full(2, 53.0, dtype)
     found = mean_in_view(np.array([40.0], dtype), h, i, np.full(2, 100.0, dtype), np.full(2, 25.0, dtype))
     assert found.dtype == dtype
-    gradient = jax.grad(lambda h: mean_in_view(np.array([40.0], dtype), h, i, 100.0, 25.0).sum())(h)
+    gradient = jax.jit(jax.grad(lambda h: mean_in_view(np.array([40.0], dtype), h, i, 100.0, 25.0).sum()))(h)
     assert gradient.dtype == dtype
     assert np.all(np.isfinite(gradient))

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import constellation_jax as cj
+from constellation_jax.physics import coverage
 from constellation_jax.physics.constants import WGS84_EQUATORIAL_RADIUS_KM, WGS84_FLATTENING
-from constellation_jax.physics.coverage import mean_in_view, probability_in_view
 from constellation_jax.physics.coverage_gaps import worst_gap_minutes
 
 LATITUDES = np.array([-50.0, 0.0, 20.0, 40.0, 50.0, 60.0])
@@ -33,7 +33,8 @@ CASES = [
     pytest.param("chutian", (1, 2), marks=pytest.mark.slow),
     pytest.param("low", (1, 2, 3), marks=pytest.mark.slow),
 ]
-in_view = jax.jit(probability_in_view, static_argnums=(0, 4, 5), static_argnames=("star",))
+mean_in_view = jax.jit(coverage.mean_in_view)
+in_view = jax.jit(coverage.probability_in_view, static_argnums=(0, 4, 5), static_argnames=("star",))
 
 
 def sites(longitudes: int) -> tuple[np.ndarray, np.ndarray]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -9,7 +10,9 @@ from approaches import DAYS_PER_YEAR, EPOCH_MJD, approaches, states
 
 import constellation_jax as cj
 from constellation_jax.inputs.mean_orbits import kozai_mean_motion_rev_per_day
-from constellation_jax.physics.crowding import encounters_between, encounters_with
+from constellation_jax.physics import crowding
+
+encounters_between, encounters_with = jax.jit(crowding.encounters_between), jax.jit(crowding.encounters_with)
 
 
 def circular_orbits(

@@ -10,6 +10,12 @@ import pytest
 from constellation_jax.physics import drag_tables as tables
 from constellation_jax.physics.splines import spline_through, spline_weights
 
+# Compiled as a whole: outside of jit each of some hundred operations is compiled by itself, for each shape
+decay_rate = jax.jit(tables.decay_rate, static_argnames="worst")
+delta_v_per_year = jax.jit(tables.delta_v_per_year, static_argnames="worst")
+lifetime_years = jax.jit(tables.lifetime_years)
+ln_fall_days = jax.jit(tables.ln_fall_days)
+
 ALTITUDE_KM = np.array([150.0, 233.0, 300.0, 425.0, 550.0, 801.0, 1200.0, 2000.0])
 INCLINATION_DEG = np.array([0.0, 30.0, 53.0, 90.0, 97.5, 180.0, 53.0, 88.0])
 BALLISTIC = np.array([0.01, 0.02, 0.005, 0.05, 0.013, 0.03, 0.013, 0.013])
@@ -57,16 +63,16 @@ def test_spline_goes_through_its_values_and_on_straight() -> None:
 
 def test_rate_of_a_known_atmosphere(climate: tables.DragClimate) -> None:
     """To 1e-6 between knots: the logarithm of a power is straight, exp(cos) has few cosines."""
-    found = tables.decay_rate(climate, ALTITUDE_KM, INCLINATION_DEG, BALLISTIC)
+    found = decay_rate(climate, ALTITUDE_KM, INCLINATION_DEG, BALLISTIC)
     expected = -BALLISTIC * rate(ALTITUDE_KM, INCLINATION_DEG)
     np.testing.assert_allclose(found, [expected, 2.0 * expected], rtol=1e-6)
-    worst = tables.decay_rate(climate, ALTITUDE_KM, INCLINATION_DEG, BALLISTIC, worst=True)
+    worst = decay_rate(climate, ALTITUDE_KM, INCLINATION_DEG, BALLISTIC, worst=True)
     np.testing.assert_allclose(worst / found, np.exp(0.5), rtol=1e-12)
 
 
 def test_delta_v_is_that_of_the_rate(climate: tables.DragClimate) -> None:
     """dv = v / (2 a) da, with v = sqrt(mu / a)."""
-    found = tables.delta_v_per_year(climate, 550.0, 53.0, 0.013)
+    found = delta_v_per_year(climate, 550.0, 53.0, 0.013)
     a = 6928.137
     expected = 0.013 * rate(550.0, 53.0) * 365.25 * np.sqrt(398600.8 / a) / (2.0 * a) * 1000.0
     np.testing.assert_allclose(found, [expected, 2.0 * expected], rtol=1e-6)
@@ -75,16 +81,16 @@ def test_delta_v_is_that_of_the_rate(climate: tables.DragClimate) -> None:
 def test_shapes_follow_the_altitude(climate: tables.DragClimate, lifetimes: tables.LifetimeTable) -> None:
     for shape in ((), (1,), (3, 2)):
         h = jnp.full(shape, 500.0)
-        assert tables.delta_v_per_year(climate, h, 53.0, 0.01).shape == (2, *shape)
-        assert tables.lifetime_years(lifetimes, h, 53.0, 0.01).shape == (2, *shape)
+        assert delta_v_per_year(climate, h, 53.0, 0.01).shape == (2, *shape)
+        assert lifetime_years(lifetimes, h, 53.0, 0.01).shape == (2, *shape)
     h = jnp.linspace(300.0, 600.0, 3)
-    by_vmap = jax.vmap(lambda v: tables.lifetime_years(lifetimes, v, 53.0, 0.01))(h)
-    np.testing.assert_allclose(by_vmap.T, jax.jit(tables.lifetime_years)(lifetimes, h, 53.0, 0.01), rtol=1e-13)
+    by_vmap = jax.jit(jax.vmap(lambda v: lifetime_years(lifetimes, v, 53.0, 0.01)))(h)
+    np.testing.assert_allclose(by_vmap.T, lifetime_years(lifetimes, h, 53.0, 0.01), rtol=1e-13)
 
 
 def test_single_precision_is_kept(climate: tables.DragClimate, lifetimes: tables.LifetimeTable) -> None:
     h, i, b = (jnp.asarray(v, jnp.float32) for v in (ALTITUDE_KM, INCLINATION_DEG, BALLISTIC))
-    for function, table in ((tables.delta_v_per_year, climate), (tables.lifetime_years, lifetimes)):
+    for function, table in ((delta_v_per_year, climate), (lifetime_years, lifetimes)):
         found = function(table, h, i, b)
         assert found.dtype == jnp.float32
         np.testing.assert_allclose(found, function(table, ALTITUDE_KM, INCLINATION_DEG, BALLISTIC), rtol=3e-5)
@@ -102,8 +108,8 @@ def test_derivatives_against_differences(
 
     def logarithm(h, i, ln_b):
         if name == "lifetime":
-            return jnp.log(tables.lifetime_years(lifetimes, h, i, jnp.exp(ln_b)))
-        return jnp.log(tables.delta_v_per_year(climate, h, i, jnp.exp(ln_b), worst=name == "worst"))
+            return jnp.log(lifetime_years(lifetimes, h, i, jnp.exp(ln_b)))
+        return jnp.log(delta_v_per_year(climate, h, i, jnp.exp(ln_b), worst=name == "worst"))
 
     point, ones = (jnp.asarray(h), jnp.asarray(i), jnp.asarray(ln_b)), jnp.ones(len(h))
     logarithm = jax.jit(logarithm)
@@ -133,15 +139,15 @@ def test_everything_is_finite_everywhere(climate: tables.DragClimate, lifetimes:
 
     h = jnp.array([0.0, 59.0, 60.0, 100.0, 140.0, 150.0, 2000.0, 2001.0, 36000.0])
     for i in (0.0, 90.0, 180.0):
-        for table, function in ((climate, tables.delta_v_per_year), (lifetimes, tables.lifetime_years)):
+        for table, function in ((climate, delta_v_per_year), (lifetimes, lifetime_years)):
             value, slopes = total(function, table, h, i, 0.013)
             assert np.isfinite(value)
             assert all(np.isfinite(s).all() for s in slopes)
 
 
 def test_long_lifetimes_go_on_as_one_over_the_ballistic_coefficient(lifetimes: tables.LifetimeTable) -> None:
-    one, other = (np.asarray(tables.lifetime_years(lifetimes, 1500.0, 53.0, b)) for b in (0.1, 0.2))
+    one, other = (np.asarray(lifetime_years(lifetimes, 1500.0, 53.0, b)) for b in (0.1, 0.2))
     np.testing.assert_allclose(one / other, 2.0, rtol=1e-9)
     h = jnp.linspace(800.0, 2000.0, 50)
-    ratio = tables.lifetime_years(lifetimes, h, 53.0, 0.005) / jnp.exp(tables.ln_fall_days(lifetimes.fall, h, 53.0))
+    ratio = lifetime_years(lifetimes, h, 53.0, 0.005) / jnp.exp(ln_fall_days(lifetimes.fall, h, 53.0))
     assert float(jnp.ptp(ratio, axis=1).max() / ratio.min()) < 1e-9

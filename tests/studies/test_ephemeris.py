@@ -75,12 +75,12 @@ def first_failure(catalog: cj.Catalog, start: np.datetime64, seconds: float) -> 
     width = seconds / 60.0
     offset = 0.0
     while width > 1e-3 / 60.0:
-        grid = offset + np.linspace(0.0, width, 1001)
+        grid = offset + np.linspace(0.0, width, 224)
         _, status = cj.sgp4.state_at(coefficients, low + grid)
         failed = np.asarray(status) != 0
         assert failed.any()
         first = int(np.argmax(failed))
-        offset, width = grid[max(first - 1, 0)], width / 1000.0
+        offset, width = grid[max(first - 1, 0)], width / 223.0
     return start + np.timedelta64(int((offset + width) * 60e9), "ns")
 
 

@@ -98,7 +98,7 @@ def test_what_follows_from_the_delta_v() -> None:
     # afterwards B has grown by 500 / 470
     end = np.datetime64("2027-01-01", "s") + np.timedelta64(int(float(found.propellant_lasts) * year), "s")
     left = cj.shells_to_catalog(shell(altitude_km=350.0), epoch=end)
-    alone = cj.lifetimes(left, years=100.0, ballistic_coefficient=0.01 * 500.0 / 470.0, space_weather=(140.0, 15.0))
+    alone = cj.lifetimes(left, ballistic_coefficient=0.01 * 500.0 / 470.0, space_weather=(140.0, 15.0))
     np.testing.assert_allclose(found.lifetime_after_propellant, alone[0] / 365.25, rtol=1e-6)
     assert np.isnan(stronger.propellant)
 

@@ -52,12 +52,17 @@ def numbers(result: cj.TuneResult) -> dict[str, float]:
     return dict(zip(d.variable.values.tolist(), d.variable_value.values.tolist(), strict=True))
 
 
+@pytest.fixture(scope="module")
+def lower(tmp_path_factory: pytest.TempPathFactory) -> cj.TuneResult:
+    """The optimum of the study that most tests are about."""
+    return cj.tune(study_of(tmp_path_factory.mktemp("lower"), SHELL + LOWER))
+
+
 @pytest.mark.slow
-def test_optimum_of_two_variables_is_that_of_a_fine_grid(tmp_path: Path) -> None:
-    study = study_of(tmp_path, SHELL + LOWER)
-    result = cj.tune(study)
+def test_optimum_of_two_variables_is_that_of_a_fine_grid(tmp_path: Path, lower: cj.TuneResult) -> None:
+    result = lower
     assert result.status == "converged"
-    problem = problem_of(study)
+    problem = problem_of(study_of(tmp_path, SHELL + LOWER))
     axis = np.linspace(0.0, 1.0, 71)
     points = np.array(np.meshgrid(axis, axis)).reshape(2, -1).T  # 5 km by 0.64 degrees
     f, g = values_at(problem, points)
@@ -78,25 +83,23 @@ def values_at(problem: Problem, points: np.ndarray) -> tuple[np.ndarray, np.ndar
 
 @pytest.mark.slow
 @pytest.mark.parametrize("method", ["trust-constr", "adam", "lbfgs"])
-def test_solvers_agree(tmp_path: Path, method: str) -> None:
-    study = study_of(tmp_path, SHELL + LOWER)
-    found, other = cj.tune(study), cj.tune(study, method=method, starts=2 if method == "adam" else None)
-    assert other.objective == pytest.approx(found.objective, rel=PART)
-    assert numbers(other) == pytest.approx(numbers(found), rel=0.02)
+def test_solvers_agree(tmp_path: Path, lower: cj.TuneResult, method: str) -> None:
+    other = cj.tune(study_of(tmp_path, SHELL + LOWER), method=method, starts=2 if method == "adam" else None)
+    assert other.objective == pytest.approx(lower.objective, rel=PART)
+    assert numbers(other) == pytest.approx(numbers(lower), rel=0.02)
     assert other.status == "converged"
 
 
 @pytest.mark.slow
-def test_multiplier_is_the_price_of_the_limit(tmp_path: Path) -> None:
+def test_multiplier_is_the_price_of_the_limit(tmp_path: Path, lower: cj.TuneResult) -> None:
     """The optimum for limits a little higher and lower moves as the multiplier says."""
-    d = cj.tune(study_of(tmp_path, SHELL + LOWER)).dataset
     step = 0.01
     optima = [
         cj.tune(study_of(tmp_path, SHELL + LOWER.replace("1.2", f"{1.2 + s}"), f"at{s}")).objective
         for s in (step, -step)
     ]
     price = (optima[0] - optima[1]) / (2.0 * step)
-    assert float(d.objective_by_limit.sum()) == pytest.approx(price, rel=0.01)
+    assert float(lower.dataset.objective_by_limit.sum()) == pytest.approx(price, rel=0.01)
 
 
 def test_sensitivities_are_derivatives(tmp_path: Path) -> None:
@@ -227,8 +230,8 @@ def test_continuous_coverage(tmp_path: Path) -> None:
     assert not (values_at(problem, points)[1] >= 0.0).all(axis=1).any()
 
 
-def test_tuned_shells_are_a_shell_file(tmp_path: Path) -> None:
-    result = cj.tune(study_of(tmp_path, SHELL + LOWER))
+def test_tuned_shells_are_a_shell_file(tmp_path: Path, lower: cj.TuneResult) -> None:
+    result = lower
     cj.write_shells(result.shells, tmp_path / "tuned.toml", title="t")
     again = cj.load_shells(tmp_path / "tuned.toml")
     assert again == list(result.shells)
