@@ -15,9 +15,8 @@ jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 
-KERNELS = os.environ.pop(
-    "JAX_COMPILATION_CACHE_DIR", None
-)  # processes that tests start have none unless they ask for it
+# taken out of the environment: processes that tests start have none unless they ask for it
+KERNELS = os.environ.pop("JAX_COMPILATION_CACHE_DIR", None)
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 
 
