@@ -8,6 +8,7 @@ import contextlib
 import mmap
 import os
 import sys
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -52,21 +53,15 @@ def configure(*, cpu_flags: bool = True, compile_cache: bool | str | os.PathLike
         _keep_compiled(None if compile_cache is True else Path(compile_cache))
 
 
+@cache  # JAX has no public way to read the setting, and a second call must change nothing
 def _compute_in_the_calling_thread() -> None:
     """Handing each tile over to a thread of XLA and back took a third of the time."""
     import jax
 
-    if _done:  # JAX has no public way to read this setting
-        return
     _check_not_started("the thread that computes")
     settings: Any = jax.config
     with contextlib.suppress(AttributeError):  # in case that JAX gives it up: everything works without
         settings.update("jax_cpu_enable_async_dispatch", False)
-    _done.append("calling thread")
-
-
-_done: list[str] = []
-"""What earlier calls have set."""
 
 
 def _with_cpu_flags(given: str) -> str:

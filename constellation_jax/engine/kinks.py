@@ -1,4 +1,4 @@
-"""Kinks of SGP4: where the mean eccentricity goes through the least one that it allows.
+"""Kinks of SGP4: where the mean eccentricity goes through the least one that it allows; and where those of SDP4 may be.
 
 Drag carries it there, or makes it swing about that value once a revolution. The orbit is continuous, its derivative is not, and a
 polynomial across misses by metres. On the host, in NumPy.
@@ -12,7 +12,8 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from constellation_jax.physics.fastmath import horner
+from constellation_jax.physics.constants import MINUTES_PER_DAY
+from constellation_jax.physics.elements import Elements
 from constellation_jax.physics.sgp4_common import ECCENTRICITY_FLOOR
 from constellation_jax.physics.sgp4_near import NearEarth, eccentricity_and_turn
 
@@ -41,10 +42,9 @@ class Kinks:
         near: Any = self._coefficients
         if near is None:
             return np.zeros(0, np.intp), np.zeros(0, np.intp), np.zeros(0, np.int64)
-        at_edges = horner(self._since_epoch + edges[:, None] / 60e9, near.eccentricity)
-        low = np.minimum(at_edges[:-1], at_edges[1:]) - np.abs(near.bstar_cc5)
-        high = np.maximum(at_edges[:-1], at_edges[1:]) + np.abs(near.bstar_cc5)
-        interval, row = np.nonzero((low < ECCENTRICITY_FLOOR) & (high > ECCENTRICITY_FLOOR))
+        first, last = kink_windows(near, self._since_epoch)
+        minutes = edges[:, None] / 60e9
+        interval, row = np.nonzero((first < minutes[1:]) & (last > minutes[:-1]))
         own = jax.tree.map(lambda v: v[row][:, None], near)
         offset = self._since_epoch[row][:, None]
         start, stop = edges[interval, None], edges[interval + 1, None]
@@ -75,6 +75,20 @@ def kink_windows(c: Any, since_epoch: NDArray[np.float64]) -> tuple[NDArray[np.f
     first = np.where(slope == 0.0, np.where(near, -np.inf, np.inf), np.minimum(*ends))
     last = np.where(slope == 0.0, np.where(near, np.inf, -np.inf), np.maximum(*ends))
     return first - since_epoch, last - since_epoch
+
+
+def may_jump(elements: Elements, ends: tuple[NDArray[np.float64], ...]) -> NDArray[np.bool_]:
+    """Which deep-space satellites may have a kink or a jump during a run. Shape (satellites,).
+
+    Theirs are where the mean eccentricity goes through the least one, and where the perturbed inclination goes through 0.2 rad,
+    from one set of formulas of SDP4 to another. The Moon and the Sun move it by some 0.003 rad, and by a degree a year.
+
+    Args:
+        ends: minutes from each epoch to the first and to the last instant.
+    """
+    days = np.maximum(*(np.abs(t) for t in ends)) / MINUTES_PER_DAY
+    e, i = np.asarray(elements.eccentricity), np.asarray(elements.inclination)
+    return np.asarray((e < 2e-5) | (np.abs(i - 0.2) < 0.01 + 1e-4 * days))
 
 
 def _above(c: Any, minutes: NDArray[np.float64]) -> NDArray[np.bool_]:

@@ -26,12 +26,12 @@ from constellation_jax.engine.blas import one_blas_thread
 from constellation_jax.engine.chunks import LONGEST_MINUTES, Chunk, Grid, cut
 from constellation_jax.engine.devices import Devices
 from constellation_jax.engine.kinds import coefficients_of, split_off_deep_space, stays_high, stays_small
-from constellation_jax.engine.kinks import kink_windows
+from constellation_jax.engine.kinks import kink_windows, may_jump
 from constellation_jax.engine.latch import Latch, decay_times
 from constellation_jax.engine.orders import choose_order, may_suffice, most_nodes
 from constellation_jax.engine.precision import x64
 from constellation_jax.engine.request import Request
-from constellation_jax.engine.results import Arrays, allocate
+from constellation_jax.engine.results import Arrays, Target, allocate
 from constellation_jax.engine.tile_runner import Limits, Tile, TileRunner
 from constellation_jax.engine.tiles import CHUNK
 from constellation_jax.physics import sdp4, sgp4_near
@@ -77,11 +77,12 @@ class Engine:
         """
         failing = np.zeros(self.satellites, np.bool_)
         rough: list[tuple[Chunk, Tile, NDArray[np.intp]]] = []
+        target = Target.of(out, self._request.variables)
 
         def work(task: tuple[Tile, Chunk]) -> int:
             tile, chunk = task
             with x64():
-                failed, again = self._runner.fill(tile, chunk, out, start)
+                failed, again = self._runner.fill(tile, chunk, target, start)
             if failed.any() or again.any():
                 columns = np.arange(self.satellites)[tile.columns]
                 failing[columns[failed & tile.own]] = True
@@ -121,9 +122,11 @@ class Engine:
         shape = (max((chunk.last for _, chunk in tasks), default=0), self.satellites)
         out = allocate(*shape, self._request.variables, self._request.dtype)
 
+        target = Target.of(out, self._request.variables)
+
         def compile_for(task: tuple[Tile, Chunk]) -> None:
             with x64():
-                self._runner.fill(*task, out, 0)
+                self._runner.fill(*task, target, 0)
 
         with ThreadPoolExecutor(self._devices.threads) as pool:
             list(pool.map(compile_for, tasks))
@@ -140,7 +143,7 @@ class Engine:
         parts = [f"{count} objects between {order} Chebyshev nodes" for order, count in sorted(interpolated.items())]
         return (
             f"interpolated ({' and '.join(parts)} in each {2 * self._half_span:.4g} minutes, added error below "
-            f"{1e3 * self._request.tolerance:g} m); other objects evaluated at every instant"
+            f"{1e3 * self._request.largest_error_km:g} m); other objects evaluated at every instant"
         )
 
     # --- preparation ---------------------------------------------------------------------------------------------------------
@@ -163,14 +166,10 @@ class Engine:
             self._deep = np.zeros((len(packed), self.satellites))
             self._deep[:, members] = packed
         order = np.zeros(self.satellites, np.intp)
-        # those in deep space have resonances instead of drag
-        kinks = (
-            np.where(deep, never, minute)
-            for minute, never in zip(kink_windows(c, ends[0]), (np.inf, -np.inf), strict=True)
-        )
-        self._limits = Limits(np.zeros(self.satellites), *kinks)
+        first, last = kink_windows(c, ends[0])  # of near-Earth satellites; the others stand in for those in deep space
+        self._limits = Limits(np.zeros(self.satellites), np.where(deep, np.inf, first), np.where(deep, -np.inf, last))
         self._choose_span()
-        for group, is_deep in ((calm, False), (deep, True)):
+        for group, is_deep in ((calm, False), (deep & ~may_jump(e, ends), True)):
             members = np.flatnonzero(group & self._may_be_interpolated())
             if len(members):
                 order[members], self._limits.rough_from[members] = self._choose_order(members, deep=is_deep)
@@ -204,7 +203,7 @@ class Engine:
             return np.zeros(self.satellites, np.bool_)
         n, gravity = self._elements.mean_motion, self._request.gravity
         semi_major_axis = gravity.equatorial_radius_km * np.cbrt(gravity.xke / n) ** 2
-        return may_suffice(semi_major_axis, n * self._half_span, self._most_instants, self._request.tolerance)
+        return may_suffice(semi_major_axis, n * self._half_span, self._most_instants, self._request.largest_error_km)
 
     def _choose_order(self, columns: NDArray[np.intp], *, deep: bool) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
         """Number of nodes for each satellite of a group, and from when on they do not suffice; see `choose_order`."""
@@ -220,7 +219,7 @@ class Engine:
                 np.concatenate(list(pool.map(measure, [(tile, chunk) for tile in group])), axis=1)
                 for chunk in self._samples
             ]
-        return choose_order(np.maximum.reduce(sizes), self._most_instants, self._request.tolerance)
+        return choose_order(np.maximum.reduce(sizes), self._most_instants, self._request.largest_error_km)
 
     def _cut(
         self,

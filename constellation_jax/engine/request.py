@@ -31,6 +31,6 @@ class Request:
     """Of the devices; None: JAX's default."""
 
     @property
-    def tolerance(self) -> float:
-        """km."""
+    def largest_error_km(self) -> float:
+        """That interpolation may add to a position of this run."""
         return self.tolerance_km or TOLERANCE_KM[self.precision]

@@ -3,6 +3,7 @@ wait for the interpreter's lock, which the other threads want as well."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,7 +22,40 @@ def allocate(instants: int, satellites: int, variables: Sequence[str], dtype: st
     return {**dict(zip(variables, values, strict=True)), "status": np.empty((instants, satellites), np.int8)}
 
 
-def joined(arrays: Sequence[NDArray[Any]]) -> NDArray[Any] | Sequence[NDArray[Any]]:
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """Where a run writes."""
+
+    values: NDArray[Any] | Sequence[NDArray[Any]]
+    """Shape (variables, instants, satellites); or an array for each variable, where they do not lie in one block."""
+    status: NDArray[np.int8]
+
+    @staticmethod
+    def of(arrays: Arrays, variables: Sequence[str]) -> Target:
+        """The arrays of a run, in the order of its variables."""
+        return Target(_joined([arrays[name] for name in variables]), arrays["status"])
+
+    def write(self, values: NDArray[Any], rows: slice, columns: Columns) -> None:
+        """Copies values of shape (variables, instants, satellites) into some rows and columns."""
+        if isinstance(self.values, np.ndarray):
+            self.values[:, rows, columns] = values
+            return
+        for target, source in zip(self.values, values, strict=True):
+            target[rows, columns] = source
+
+    def write_product(self, matrix: NDArray[Any], values: NDArray[Any], rows: slice, columns: Columns) -> None:
+        """Writes matrix @ values, as `write`, where it can without a copy between."""
+        if isinstance(columns, slice) and self.values[0].dtype == values.dtype:
+            if isinstance(self.values, np.ndarray):
+                np.matmul(matrix, values, out=self.values[:, rows, columns])
+                return
+            for target, source in zip(self.values, values, strict=True):
+                np.matmul(matrix, source, out=target[rows, columns])
+        else:
+            self.write(matrix @ values, rows, columns)
+
+
+def _joined(arrays: Sequence[NDArray[Any]]) -> NDArray[Any] | Sequence[NDArray[Any]]:
     """Arrays of one shape as one of shape (variables, instants, satellites), where they lie evenly in memory; else as they are."""
     if len(arrays) < 2:
         return arrays
@@ -31,30 +65,3 @@ def joined(arrays: Sequence[NDArray[Any]]) -> NDArray[Any] | Sequence[NDArray[An
     if not alike or (places != places[0]).any() or places[0] < first.nbytes:
         return arrays
     return as_strided(first, (len(arrays), *first.shape), (int(places[0]), *first.strides))
-
-
-def write(values: Any, out: NDArray[Any] | Sequence[NDArray[Any]], rows: slice, columns: Columns) -> None:
-    """Copies values of shape (variables, instants, satellites) into some rows and columns."""
-    if isinstance(out, np.ndarray):
-        out[:, rows, columns] = values
-        return
-    for target, source in zip(out, values, strict=True):
-        target[rows, columns] = source
-
-
-def write_product(
-    matrix: NDArray[Any],
-    values: NDArray[Any],
-    out: NDArray[Any] | Sequence[NDArray[Any]],
-    rows: slice,
-    columns: Columns,
-) -> None:
-    """Writes matrix @ values, shape (variables, instants, satellites), into some rows and columns, where it can without a copy."""
-    if isinstance(out, np.ndarray) and isinstance(columns, slice) and out.dtype == values.dtype:
-        np.matmul(matrix, values, out=out[:, rows, columns])
-        return
-    for target, source in zip(out, values, strict=True):
-        if isinstance(columns, slice) and target.dtype == values.dtype:
-            np.matmul(matrix, source, out=target[rows, columns])
-        else:
-            target[rows, columns] = matrix @ source

@@ -50,9 +50,8 @@ def catalog(shared_data: Path) -> cj.Catalog:
 
 def test_every_object_within_a_millimetre_and_every_failure_equal(catalog: cj.Catalog) -> None:
     assert len(catalog) == 16_400
-    times = cj.time_grid(
-        "2026-08-19T00:00:00Z", "33d", "190min"
-    )  # from three days before the median epoch to thirty after
+    # from three days before the median epoch to thirty after
+    times = cj.time_grid("2026-08-19T00:00:00Z", "33d", "190min")
     found = cj.propagate(catalog, times, variables="position")
     positions, codes = _reference(catalog, times)
     assert np.count_nonzero(codes[-1]) > 50  # the catalogue has objects that decay within the month

@@ -1,0 +1,77 @@
+"""Where SGP4 has kinks, and that interpolation keeps clear of them."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+import constellation_jax as cj
+from constellation_jax.engine.kinds import coefficients_of, stays_high
+from constellation_jax.engine.kinks import kink_windows, may_jump
+from constellation_jax.physics import sgp4_near
+from constellation_jax.physics.constants import WGS72
+from constellation_jax.physics.fastmath import horner
+from constellation_jax.physics.sgp4_common import ECCENTRICITY_FLOOR
+from constellation_jax.physics.sgp4_near import eccentricity_and_turn
+
+CatalogOf = Callable[..., cj.Catalog]
+
+
+def _sinking(catalog_of: CatalogOf) -> cj.Catalog:
+    """Near-circular orbits, some of whose eccentricity drag takes through the least one within hours."""
+    kinds = [(15.8, e, 53.0, b) for e in (2e-6, 2e-5, 1e-4, 5e-4) for b in (1e-4, 1e-3, 4e-3)]
+    kinds += [(15.5, e, 53.0, b) for e in (5e-6, 1e-5) for b in (5e-4, 1e-3)]
+    return catalog_of(kinds, np.random.default_rng(4), epoch_day=61274, epoch_fraction=0.0)
+
+
+def test_the_eccentricity_goes_through_the_least_one_within_its_window_alone(catalog_of: CatalogOf) -> None:
+    catalog = _sinking(catalog_of)
+    c = coefficients_of(sgp4_near.initialise, catalog.elements, WGS72)
+    minutes = np.arange(0.0, 20 * 1440.0)[:, None]
+    found, _ = eccentricity_and_turn(c, minutes, lambda angle: (np.sin(angle), np.cos(angle)))
+    first, last = kink_windows(c, np.zeros(len(catalog)))
+    crossing = np.diff(found > ECCENTRICITY_FLOOR, axis=0)
+    assert 3 < crossing.any(axis=0).sum() < len(catalog)
+    step, satellite = np.nonzero(crossing)
+    assert (first[satellite] <= minutes[step + 1, 0]).all()
+    assert (last[satellite] >= minutes[step, 0]).all()
+    # and not much longer: the swing of a revolution is all that there is beside the trend
+    trend = horner(np.clip(first, 0.0, 20 * 1440.0), c.eccentricity)
+    inside = (first > 0.0) & (first < 20 * 1440.0)
+    np.testing.assert_allclose(np.abs(trend - ECCENTRICITY_FLOOR)[inside], np.abs(c.bstar_cc5)[inside], rtol=1e-6)
+
+
+def test_states_at_kinks_are_evaluated_and_not_interpolated(catalog_of: CatalogOf) -> None:
+    catalog = _sinking(catalog_of)
+    # how many nodes suffice is measured at the start and the end; the kinks of some satellites lie between
+    times = cj.time_grid("2026-08-22T00:00:00Z", "6d", "1min")
+    # float32: the rounding of its coefficients hides such a kink, where in float64 they tell of it too
+    settings = {"variables": "position", "precision": "float32"}
+    dense, direct = (cj.propagate(catalog, times, dense=d, **settings) for d in (True, False))
+    assert "interpolated" in dense.attrs["interpolation"]
+    error = np.sqrt(sum((dense[k] - direct[k]) ** 2 for k in ("x", "y", "z"))).values
+    first, last = kink_windows(coefficients_of(sgp4_near.initialise, catalog.elements, WGS72), np.zeros(len(catalog)))
+    minutes = np.arange(len(times))[:, None]
+    near = (minutes > first) & (minutes < last)
+    assert near.any()
+    assert error[near].max() == 0.0  # the same evaluation about the same anchors
+    assert 1e-4 < error[~near].max() < 8e-3  # km: interpolated, with the rounding of float32
+
+
+def test_who_may_come_low_is_not_taken_for_high(catalog_of: CatalogOf) -> None:
+    kinds = [(15.2, 1e-3, 53.0, 1e-4), (16.3, 1e-3, 53.0, 1e-2), (16.2, 0.02, 53.0, 0.0), (16.45, 1e-4, 53.0, 0.0)]
+    catalog = catalog_of(kinds, np.random.default_rng(4), epoch_day=61274, epoch_fraction=0.0)
+    c = coefficients_of(sgp4_near.initialise, catalog.elements, WGS72)
+    ends = (np.zeros(4), np.full(4, 5 * 1440.0))
+    assert stays_high(c, ends, WGS72).tolist() == [True, False, False, True]
+    times = cj.time_grid("2026-08-22T00:00:00Z", "5d", "2min")
+    found = cj.propagate(catalog, times, variables="position", dense=False)
+    distance = np.sqrt(sum(found[k] ** 2 for k in ("x", "y", "z")))
+    assert (distance.min("time").values[[0, 3]] > 6378.135).all()
+
+
+def test_the_formulas_of_deep_space_change_at_a_fifth_of_a_radian(catalog_of: CatalogOf) -> None:
+    inclination = np.degrees([0.2, 0.19, 0.25])
+    kinds = [(1.0027, 1e-3, i, 0.0) for i in inclination] + [(1.0027, 1e-6, 5.0, 0.0)]
+    catalog = catalog_of(kinds, np.random.default_rng(4), epoch_day=61274, epoch_fraction=0.0)
+    days = [np.array([0.0] * 4), np.full(4, 10 * 1440.0)]
+    assert may_jump(catalog.elements, tuple(days)).tolist() == [True, True, False, True]
