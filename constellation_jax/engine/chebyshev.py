@@ -1,13 +1,18 @@
 """Chebyshev polynomials on the host: nodes, interpolation, coefficients, and the rows that evaluate a series and its derivative.
 
 Everything is a small matrix, made once and applied to many satellites by a matrix product. Nodes are those of the first kind,
-which leave the ends of the interval out.
+which leave the ends of the interval out. For what oscillates they are needlessly dense there: `spread` moves them apart, and
+polynomials in the variable before the map need fewer of them.
 
-Reference: Trefethen, "Approximation Theory and Approximation Practice" (SIAM, 2013), chapters 2 to 5; Berrut and Trefethen,
-"Barycentric Lagrange Interpolation", SIAM Review 46, 501 (2004), doi:10.1137/S0036144502417715, eqs. 4.2 and 5.4.
+Reference: Trefethen, "Approximation Theory and Approximation Practice" (SIAM, 2013), chapters 2 to 5 and 22; Berrut and
+Trefethen, "Barycentric Lagrange Interpolation", SIAM Review 46, 501 (2004), doi:10.1137/S0036144502417715, eqs. 4.2 and 5.4;
+Kosloff and Tal-Ezer, "A modified Chebyshev pseudospectral method with an O(N^-1) time step restriction", Journal of Computational
+Physics 104, 457 (1993), doi:10.1006/jcph.1993.1044, section 3.
 """
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +34,16 @@ def interpolation(count: int, x: NDArray[np.float64]) -> NDArray[np.float64]:
     terms = weights / np.where(hit, 1.0, distance)
     # at a node the formula is 0/0: there the value is the node's own
     return np.where(hit.any(axis=1, keepdims=True), hit, terms / terms.sum(axis=1, keepdims=True))
+
+
+def spread(x: NDArray[np.float64], by: float) -> NDArray[np.float64]:
+    """Places in [-1, 1] moved towards even distances: arcsin(b x) / arcsin(b), for 0 < b < 1; b near 0 leaves them as they are."""
+    return np.arcsin(by * x) / math.asin(by)
+
+
+def gathered(y: NDArray[np.float64], by: float) -> NDArray[np.float64]:
+    """The inverse of `spread`."""
+    return np.sin(math.asin(by) * y) / by
 
 
 def coefficients(count: int) -> NDArray[np.float64]:

@@ -12,7 +12,8 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from constellation_jax.physics.constants import MINUTES_PER_DAY
+from constellation_jax.physics import sdp4
+from constellation_jax.physics.constants import MINUTES_PER_DAY, GravityModel
 from constellation_jax.physics.elements import Elements
 from constellation_jax.physics.sgp4_common import ECCENTRICITY_FLOOR
 from constellation_jax.physics.sgp4_near import NearEarth, eccentricity_and_turn
@@ -89,6 +90,28 @@ def may_jump(elements: Elements, ends: tuple[NDArray[np.float64], ...]) -> NDArr
     days = np.maximum(*(np.abs(t) for t in ends)) / MINUTES_PER_DAY
     e, i = np.asarray(elements.eccentricity), np.asarray(elements.inclination)
     return np.asarray((e < 2e-5) | (np.abs(i - 0.2) < 0.01 + 1e-4 * days))
+
+
+def resonance_kinks(c: Any, ends: tuple[NDArray[np.float64], ...], gravity: GravityModel) -> NDArray[np.float64]:
+    """Largest change of velocity at a step of SDP4's resonance integrator, km/min; zero without resonance. Shape (satellites,).
+
+    The mean motion goes from one step to the next by three terms of its series, the resonance angle by three terms of its own: the
+    last of those of the mean motion turns up in the rate of the angle all at once. That rate is bounded by the time that the
+    resonance has to change it, and by the pendulum's energy.
+
+    Args:
+        c: `DeepSpace` of NumPy arrays of shape (satellites,).
+        ends: minutes from each epoch to the first and to the last instant.
+    """
+    amplitude, multiple = np.abs(np.stack(c.resonance)), np.array(sdp4.MULTIPLES)[:, None]
+    at_epoch, longest = c.mean_motion + c.lambda_rate, np.maximum(*(np.abs(t) for t in ends))
+    rate = np.minimum(
+        np.abs(at_epoch) + amplitude.sum(axis=0) * longest,
+        np.sqrt(at_epoch**2 + 4.0 * (amplitude / multiple).sum(axis=0)),
+    )
+    second_derivative = (multiple * amplitude).sum(axis=0) * rate
+    semi_major_axis = gravity.equatorial_radius_km * np.cbrt(gravity.xke / c.mean_motion) ** 2
+    return np.asarray(0.5 * sdp4.STEP_MINUTES**2 * second_derivative * semi_major_axis)
 
 
 def _above(c: Any, minutes: NDArray[np.float64]) -> NDArray[np.bool_]:

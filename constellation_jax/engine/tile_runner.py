@@ -14,10 +14,11 @@ from constellation_jax.engine.chunks import Chunk, Grid, attitude, padded
 from constellation_jax.engine.devices import Devices
 from constellation_jax.engine.held import Held
 from constellation_jax.engine.kinds import SAFE_RADIUS_KM
-from constellation_jax.engine.orders import LAST, coefficient_sizes
+from constellation_jax.engine.orders import LAST, coefficient_sizes, spread_of
 from constellation_jax.engine.request import Request
 from constellation_jax.engine.results import Target
-from constellation_jax.engine.tiles import CHUNK, Instants, Outputs
+from constellation_jax.engine.tiles import CHUNK, FEW, Instants, Outputs
+from constellation_jax.physics.sdp4 import STEP_MINUTES
 
 FLOAT32_NOISE_KM = 2e-3
 """Rounding in the last coefficients of float32 states; their size was measured in float64 before."""
@@ -31,6 +32,9 @@ class Limits(NamedTuple):
     kink_first: NDArray[np.float64]
     kink_last: NDArray[np.float64]
     """First and last minute of the grid at which there may be a kink."""
+    since_epoch: NDArray[np.float64]
+    """Minutes from the epoch to the first instant of the grid, where the steps of the resonance integrator are kinks that
+    matter; else NaN."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,6 +53,16 @@ class Tile:
     limits: Limits
     """Of its columns."""
     coefficients: Any
+
+    @property
+    def few(self) -> bool:
+        """Whether it may be next to empty, and is worked through in small blocks: each is computed whole, however few are in it."""
+        return self.deep or not self.small_eccentricity or self.count <= FEW
+
+    @property
+    def kind(self) -> tuple[bool, bool, bool]:
+        """Tiles of one kind run in the same compiled loop."""
+        return self.deep, self.small_eccentricity, self.few
 
 
 class TileRunner:
@@ -153,7 +167,10 @@ class TileRunner:
             for i in (chunk.first, chunk.last - 1)
         )
         # a kink need not show in the coefficients: in float32 their rounding is larger than the miss
-        kinked = (tile.limits.kink_first < end) & (tile.limits.kink_last > begin)
+        limits = tile.limits
+        kinked = (limits.kink_first < end) & (limits.kink_last > begin)
+        step = [np.floor((limits.since_epoch + minute) / STEP_MINUTES) for minute in (begin, end)]
+        kinked |= step[0] < step[1]  # not so where they are NaN
         return ~(size.sum(axis=0) <= limit) | kinked | unsafe
 
     def _check(
@@ -177,17 +194,17 @@ class TileRunner:
     ) -> Outputs:
         """A tile at the instants of a chunk, or at so many nodes; types of the arithmetic and of the results."""
         instants, out = self._instants(chunk, dtypes[0], nodes), self._take(len(names), dtypes[1])
-        blocks = self._devices.blocks(tile.count, dtypes[0], few=self._few(tile))
+        blocks = self._devices.blocks(tile.count, dtypes[0], few=tile.few)
         filled: Outputs = self._loop(tile, dtypes[0], names, chunk)(packed, instants, out, blocks)
         return filled
 
     def _loop(self, tile: Tile, dtype: str, variables: tuple[str, ...], chunk: Chunk) -> Any:
         """The compiled loop that evaluates a tile."""
         length = tiles.table_length(2.0 * chunk.half_span) if tile.deep else 0
-        key = (tile.deep, tile.small_eccentricity, dtype, variables, length)
+        key = (*tile.kind, dtype, variables, length)
         if key not in self._loops:
             static: dict[str, Any] = {"variables": variables, "frame": self._request.frame}
-            static |= {"gravity": self._request.gravity, "block": self._devices.block(dtype, few=self._few(tile))}
+            static |= {"gravity": self._request.gravity, "block": self._devices.block(dtype, few=tile.few)}
             if tile.deep:
                 loop = self._devices.loop(tiles.fill_deep, table_length=length, **static)
             else:
@@ -195,15 +212,13 @@ class TileRunner:
             self._loops[key] = loop
         return self._loops[key]
 
-    def _few(self, tile: Tile) -> bool:
-        """Satellites in deep space and in eccentric orbits seldom fill a tile, and take long."""
-        return not tile.small_eccentricity
-
     def _instants(self, chunk: Chunk, dtype: str, nodes: int = 0) -> Instants:
         """The instants of a chunk, or so many Chebyshev nodes in it."""
 
         def make() -> Instants:
-            minutes = chunk.half_span * chebyshev.nodes(nodes) if nodes else chunk.minutes
+            minutes = chunk.minutes
+            if nodes:
+                minutes = chunk.half_span * chebyshev.spread(chebyshev.nodes(nodes), self._spread(chunk))
             turn = spin = np.zeros((CHUNK, 3, 3))
             if self._request.frame != "teme" or set(tiles.GEODETIC) & set(self._request.variables):
                 turn, spin = attitude(self._grid, chunk, minutes)
@@ -214,6 +229,9 @@ class TileRunner:
 
         return self._held.kept(("instants", chunk.first, chunk.last, nodes, dtype), make)
 
+    def _spread(self, chunk: Chunk) -> float:
+        return spread_of(chunk.half_span, self._request.largest_error_km)
+
     def _put(self, values: Any) -> Any:
         return self._devices.put(values, replicated=True)
 
@@ -221,7 +239,8 @@ class TileRunner:
         """From nodes to the instants of a chunk, and to the last coefficients."""
 
         def make() -> tuple[Any, NDArray[Any]]:
-            matrix = chebyshev.interpolation(order, chunk.minutes / chunk.half_span).astype(dtype)
+            places = chebyshev.gathered(chunk.minutes / chunk.half_span, self._spread(chunk))
+            matrix = chebyshev.interpolation(order, places).astype(dtype)
             if self._devices.platform != "cpu":
                 matrix = self._put(padded(matrix.T, CHUNK).T)
             return matrix, chebyshev.coefficients(order)[-LAST:].astype(dtype)

@@ -9,6 +9,8 @@ Method: x - q pi with pi in parts so that every product is exact (Cody & Waite, 
 with their leading terms taken out.
 """
 
+import math
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -53,15 +55,26 @@ def _sincos_jvp(primals, tangents):  # type: ignore[no-untyped-def]
     return (s, c), (c * dx, -s * dx)
 
 
-def sincos_small(x: Array) -> tuple[Array, Array]:
-    """Sine and cosine of a small angle in rad: exact to rounding for |x| < 0.1, off by |x|^9 / 4e5 beyond."""
-    z = x * x
-    return x * horner(z, (1.0, -1 / 6, 1 / 120, -1 / 5040)), horner(z, (1.0, -1 / 2, 1 / 24, -1 / 720, 1 / 40320))
+def sincos_small(x: Array, largest: float) -> tuple[Array, Array]:
+    """Sine and cosine of a small angle in rad, by as many terms as it takes.
+
+    Absolute error 3e-15 in float64 and 1e-7 in float32 for |x| < largest (static), growing with a high power of x beyond.
+    """
+    z, negligible = x * x, 3e-15 if x.dtype.itemsize == 8 else 3e-8
+
+    def terms(first: int) -> tuple[float, ...]:
+        return tuple(
+            (-1) ** (k // 2) / math.factorial(k)
+            for k in range(first, 20, 2)
+            if k == first or largest**k / math.factorial(k) > negligible
+        )
+
+    return x * horner(z, terms(1)), horner(z, terms(0))
 
 
-def turn(s: Array, c: Array, angle: Array, *, small: bool = True) -> tuple[Array, Array]:
-    """Sine and cosine of an angle that has been turned by another (rad), which is below 0.1 where `small` (static)."""
-    sd, cd = sincos_small(angle) if small else sincos(angle)
+def turn(s: Array, c: Array, angle: Array, largest: float | None = None) -> tuple[Array, Array]:
+    """Sine and cosine of an angle that has been turned by another (rad), which is below `largest` (static) if that is given."""
+    sd, cd = sincos(angle) if largest is None else sincos_small(angle, largest)
     return s * cd + c * sd, c * cd - s * sd
 
 

@@ -15,7 +15,7 @@ from jax import Array
 from constellation_jax.physics.fastmath import sincos, turn
 
 SMALL_ECCENTRICITY = 0.1
-"""Up to here two fourth-order steps reach rounding (tests/physics/test_kepler.py)."""
+"""Up to here a series and one step reach rounding (tests/physics/test_kepler.py)."""
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(3,))
@@ -28,7 +28,7 @@ def solve(u: Array, axn: Array, ayn: Array, small: bool) -> tuple[Array, Array]:
         ayn: e sin(omega) with SGP4's long-period term.
         small: static; True where sqrt(axn^2 + ayn^2) stays below `SMALL_ECCENTRICITY`.
     """
-    return _two_steps(u, axn, ayn) if small else _newton(u, axn, ayn)
+    return _series_and_step(u, axn, ayn) if small else _any_eccentricity(u, axn, ayn)
 
 
 @solve.defjvp
@@ -41,30 +41,34 @@ def _solve_jvp(small, primals, tangents):  # type: ignore[no-untyped-def]
     return (s, c), (c * df, -s * df)
 
 
-def _two_steps(u: Array, axn: Array, ayn: Array) -> tuple[Array, Array]:
+def _series_and_step(u: Array, axn: Array, ayn: Array) -> tuple[Array, Array]:
+    """Lagrange's series to the third power of e, then one step of third order; sine and cosine are turned, not computed again."""
     s, c = sincos(u)
-    moved = jnp.zeros_like(s)
-    for _ in range(2):  # each step is of fourth order in e; sine and cosine are turned instead of computed again
-        ec, es = c * axn + s * ayn, s * axn - c * ayn
-        r = 1.0 / (1.0 - ec)
-        d, h, g = (es - moved) * r, 0.5 * es * r, ec * r * (1 / 6)
-        d = d * (1.0 - d * (h - (2.0 * h * h - g) * d))
-        moved = moved + d
-        s, c = turn(s, c, d)
-    return s, c
+    ec, es = c * axn + s * ayn, s * axn - c * ayn
+    moved = es * (1.0 + ec * (1.0 + ec) - 0.5 * es * es)
+    s, c = turn(s, c, moved, SMALL_ECCENTRICITY)
+    ec, es = c * axn + s * ayn, s * axn - c * ayn
+    r = 1.0 / (1.0 - ec)
+    d = (es - moved) * r
+    return turn(s, c, d * (1.0 - 0.5 * es * r * d), SMALL_ECCENTRICITY**4)
 
 
-def _newton(u: Array, axn: Array, ayn: Array) -> tuple[Array, Array]:
-    # Vallado's iteration: at most ten steps, each at most 0.95 rad; he stops at 1e-12, going on does not leave the root.
+def _any_eccentricity(u: Array, axn: Array, ayn: Array) -> tuple[Array, Array]:
+    """Steps of fourth order (Danby, "Fundamentals of Celestial Mechanics", 1988, section 6.6), of which four reach rounding up to
+    e = 0.99999, where ten of Newton's do."""
     # The unknown is F - u, so that the digits of a large u are not lost in the difference.
     su, cu = sincos(u)
-
-    def longitude(moved: Array) -> tuple[Array, Array]:
-        return turn(su, cu, moved, small=False)
+    ec, es = cu * axn + su * ayn, su * axn - cu * ayn
 
     def step(_: int, moved: Array) -> Array:
-        s, c = longitude(moved)
-        d = (axn * s - ayn * c - moved) / jnp.maximum(1.0 - axn * c - ayn * s, 1e-9)
+        s, c = turn(su, cu, moved)
+        ec, es = c * axn + s * ayn, s * axn - c * ayn
+        r = 1.0 / jnp.maximum(1.0 - ec, 1e-9)
+        d, h, g = (es - moved) * r, 0.5 * es * r, ec * r * (1 / 6)
+        d = d / jnp.maximum(1.0 + h * d, 0.5)
+        d = (es - moved) * r / jnp.maximum(1.0 + (h + g * d) * d, 0.5)
         return moved + jnp.clip(d, -0.95, 0.95)
 
-    return longitude(jax.lax.fori_loop(0, 10, step, jnp.zeros_like(su * axn)))
+    # sin(F - u) of the triangle of the two foci: e sin M over the distance that M has from the empty one
+    start = es * jax.lax.rsqrt(jnp.maximum(1.0 - 2.0 * ec + axn * axn + ayn * ayn, 1e-12))
+    return turn(su, cu, jax.lax.fori_loop(0, 4, step, start))

@@ -42,7 +42,8 @@ _RPTIM = 4.37526908801129966e-3
 """Rotation of the Earth, rad/min."""
 
 # Terms A sin(l * lambda + w * omega - phase): three of the 24 h resonance, ten of the 12 h resonance
-_L = (1, 2, 3, 1, 1, 1, 1, 2, 2, 1, 1, 2, 2)
+MULTIPLES = (1, 2, 3, 1, 1, 1, 1, 2, 2, 1, 1, 2, 2)
+"""Of the resonance angle in each resonance term: l."""
 _W = (0, 0, 0, 2, 0, 1, -1, 2, 0, 1, -1, 1, -1)
 _FASX2, _FASX4, _FASX6 = 0.13130908, 2.8843198, 0.37448087
 _G22, _G32, _G44, _G52, _G54 = 5.7686396, 0.95240898, 1.8014998, 1.0508330, 4.4108898
@@ -318,7 +319,7 @@ def _resonance_rates(c: DeepSpace | Array, r: Resonance) -> tuple[Array, Array, 
     lambdas = {1: (sl1, cl1), 2: (sl2, cl2), 3: (sl3, cl3)}
     omegas = {1: (sw1, cw1), -1: (-sw1, cw1), 2: (2.0 * sw1 * cw1, 1.0 - 2.0 * sw1 * sw1)}
     xndt = xnddt = jnp.zeros_like(sl1)
-    for amplitude, multiple, w, phase in zip(amplitudes, _L, _W, _PHASE, strict=True):
+    for amplitude, multiple, w, phase in zip(amplitudes, MULTIPLES, _W, _PHASE, strict=True):
         s, cs = lambdas[multiple]
         if w:
             sw, cw = omegas[w]

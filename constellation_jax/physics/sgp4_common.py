@@ -21,6 +21,8 @@ from constellation_jax.physics.fastmath import sincos, turn
 
 ECCENTRICITY_FLOOR = 1e-6
 """SGP4 never lets the mean eccentricity of a running orbit fall below this."""
+SHORT_PERIOD_RAD = 1e-3
+"""The short-period terms of J2 stay below this in a near-circular orbit above the ground: at most 3/4 J2 (1.02)^2 (6/4)."""
 
 
 class Orbit(NamedTuple):
@@ -258,7 +260,7 @@ def _polar(mean: MeanOrbit, gravity: GravityModel, small_eccentricity: bool) -> 
     sin2u = 2.0 * sinu * cosu
     cos2u = 1.0 - 2.0 * sinu * sinu
 
-    # short-period terms of J2: angles of some 1e-3 rad, by which sines and cosines are turned instead of computed again; only an
+    # short-period terms of J2: angles of up to 1e-3 rad, by which sines and cosines are turned instead of computed again; only an
     # eccentric orbit with its perigee deep in the Earth makes them large
     inv_pl = inv_a * (inverse * one_minus_ecose * (1.0 + betal))
     temp1 = 0.5 * gravity.j2 * inv_pl
@@ -267,9 +269,10 @@ def _polar(mean: MeanOrbit, gravity: GravityModel, small_eccentricity: bool) -> 
     cosi2 = cosi * cosi
     con41, x1mth2, x7thm1 = 3.0 * cosi2 - 1.0, 1.0 - cosi2, 7.0 * cosi2 - 1.0
     mrt = rl * (1.0 - 1.5 * temp2 * betal * con41) + 0.5 * temp1 * x1mth2 * cos2u
-    sinsu, cossu = turn(sinu, cosu, -0.25 * temp2 * x7thm1 * sin2u, small=small_eccentricity)
-    snod, cnod = turn(*sincos(mean.raan), 1.5 * temp2 * cosi * sin2u, small=small_eccentricity)
-    sini, cosi = turn(sini, cosi, 1.5 * temp2 * cosi * sini * cos2u, small=small_eccentricity)
+    largest = SHORT_PERIOD_RAD if small_eccentricity else None
+    sinsu, cossu = turn(sinu, cosu, -0.25 * temp2 * x7thm1 * sin2u, largest)
+    snod, cnod = turn(*sincos(mean.raan), 1.5 * temp2 * cosi * sin2u, largest)
+    sini, cosi = turn(sini, cosi, 1.5 * temp2 * cosi * sini * cos2u, largest)
     rate = inv_a * inv_root * temp1  # nm temp1 / xke
     mvt = rdotl - rate * x1mth2 * sin2u
     rvdot = rvdotl + rate * (x1mth2 * cos2u + 1.5 * con41)

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 
+import jax
 import numpy as np
 
 import constellation_jax as cj
 from constellation_jax.engine.kinds import coefficients_of, stays_high
-from constellation_jax.engine.kinks import kink_windows, may_jump
-from constellation_jax.physics import sgp4_near
+from constellation_jax.engine.kinks import kink_windows, may_jump, resonance_kinks
+from constellation_jax.physics import sdp4, sgp4_near
 from constellation_jax.physics.constants import WGS72
 from constellation_jax.physics.fastmath import horner
 from constellation_jax.physics.sgp4_common import ECCENTRICITY_FLOOR
@@ -75,3 +76,36 @@ def test_the_formulas_of_deep_space_change_at_a_fifth_of_a_radian(catalog_of: Ca
     catalog = catalog_of(kinds, np.random.default_rng(4), epoch_day=61274, epoch_fraction=0.0)
     days = [np.array([0.0] * 4), np.full(4, 10 * 1440.0)]
     assert may_jump(catalog.elements, tuple(days)).tolist() == [True, True, False, True]
+
+
+def test_steps_of_the_resonance_integrator_change_the_velocity_by_less_than_their_bound(catalog_of: CatalogOf) -> None:
+    kinds = [(1.0027 + drift, e, i, 0.0) for drift in (0.0, 0.004, -0.01) for e, i in ((3e-4, 2.7), (0.01, 0.1))]
+    kinds += [(2.0057 + drift, 0.72, 63.4, 0.0) for drift in (0.0, 0.002, -0.01)]
+    kinds += [(2.0057, 0.2, 63.4, 0.0)]  # no resonance
+    catalog = catalog_of(kinds, np.random.default_rng(4), epoch_day=61274, epoch_fraction=0.0)
+    c = coefficients_of(sdp4.initialise, catalog.elements, WGS72)
+    step = sdp4.STEP_MINUTES
+    bound = resonance_kinks(c, (np.zeros(len(kinds)), np.full(len(kinds), 60.0 * step)), WGS72)
+    instants = (np.arange(-60, 60) + 0.5) * step
+    with jax.enable_x64(True):
+        at = jax.jit(jax.vmap(lambda t: sdp4.resonance_at(c, t)))(np.broadcast_to(instants[:, None], (120, len(kinds))))
+    angle, motion = (np.asarray(v)[instants > 0.0] for v in (at.xli, at.xni))
+    # the angle goes along a parabola from one step to the next; its rate at the end of one is not that at the start of the next
+    rate = motion + c.lambda_rate
+    acceleration = 2.0 * (np.diff(angle, axis=0) - rate[:-1] * step) / step**2
+    semi_major_axis = WGS72.equatorial_radius_km * np.cbrt(WGS72.xke / c.mean_motion) ** 2
+    change = np.abs(np.diff(rate, axis=0) - acceleration * step) * semi_major_axis
+    assert bound[-1] == 0.0
+    assert (change[:, :-1] <= bound[:-1]).all()
+    assert (change.max(axis=0)[:-1] > 0.02 * bound[:-1]).all()  # nor is it out of all proportion
+    assert bound[0] < 0.3 * bound[2]  # it matters where the satellite drifts
+
+
+def test_interpolation_keeps_clear_of_the_steps_of_the_resonance_integrator(catalog_of: CatalogOf) -> None:
+    kinds = [(1.0027 + drift, 3e-4, 2.7, 0.0) for drift in (-0.006, -0.003, 0.003, 0.006)]
+    catalog = catalog_of(kinds, np.random.default_rng(4), epoch_day=61274, epoch_fraction=0.0)
+    times = cj.time_grid("2026-08-22T05:00:00Z", "14h", "1min")  # steps are at noon
+    dense, direct = (cj.propagate(catalog, times, variables="position", dense=d) for d in (True, False))
+    assert "interpolated" in dense.attrs["interpolation"]
+    error = np.sqrt(sum((dense[k] - direct[k]) ** 2 for k in ("x", "y", "z"))).max("satellite").values
+    assert 0.0 < error.max() < 5e-7

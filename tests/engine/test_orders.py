@@ -7,12 +7,14 @@ from constellation_jax.engine import chebyshev
 from constellation_jax.engine.orders import (
     CHECK_COST,
     LAST,
+    LOW_ORBIT_RAD_PER_MINUTE,
     MOST_NODES,
     NODE_COST,
     choose_order,
     coefficient_sizes,
     may_suffice,
     most_nodes,
+    spread_of,
 )
 
 INSTANTS = 64
@@ -61,15 +63,18 @@ def test_a_chunk_is_rough_when_its_last_coefficients_let_the_error_reach_the_tol
 def test_nobody_is_ruled_out_who_could_be_interpolated(eccentricity: float) -> None:
     """Orbits over ever longer chunks: whoever has a choice of nodes has passed the quick look before it."""
     to_coefficients = chebyshev.coefficients(64)
-    angle = np.geomspace(1e-4, 100.0, 600)  # half of what the satellite turns by in the chunk, rad
-    a = np.full(len(angle), 6878.0)
-    anomaly = 1.0 + angle * chebyshev.nodes(64)[:, None]
-    radius = a * (1.0 - eccentricity * np.cos(anomaly))
-    position = [radius * np.cos(anomaly), radius * np.sin(anomaly)]
+    half_span = np.geomspace(2e-3, 1500.0, 300)  # minutes
+    angle = LOW_ORBIT_RAD_PER_MINUTE * half_span
+    a = np.array([6878.0])
     for tolerance in (TOLERANCE_KM, 1e-4, 1e-2):
-        passed = may_suffice(a, angle, INSTANTS, tolerance)
-        size = coefficient_sizes(to_coefficients, position)
-        one_by_one = np.array([choose_order(size[:, [i]], INSTANTS, tolerance)[0][0] for i in range(len(angle))])
-        assert (one_by_one > 0).any()
-        assert passed[one_by_one > 0].all()
-        assert not passed[angle > 48.0].any()  # and it does rule out what is hopeless
+        chosen = []
+        for span, turned in zip(half_span, angle, strict=True):
+            spread = spread_of(span, tolerance)
+            anomaly = 1.0 + turned * chebyshev.spread(chebyshev.nodes(64), spread)[:, None]
+            radius = a * (1.0 - eccentricity * np.cos(anomaly))
+            size = coefficient_sizes(to_coefficients, [radius * np.cos(anomaly), radius * np.sin(anomaly)])
+            chosen.append(choose_order(size, INSTANTS, tolerance)[0][0] > 0)
+            passed = may_suffice(a, turned, INSTANTS, tolerance, spread)
+            assert passed or not chosen[-1]
+            assert not passed or turned < 80.0  # and it does rule out what is hopeless
+        assert any(chosen)

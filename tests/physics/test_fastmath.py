@@ -34,16 +34,18 @@ def test_derivatives_to_second_order() -> None:
     np.testing.assert_allclose(second, -np.cos(x), atol=1e-15)
 
 
-def test_sincos_small_within_its_range() -> None:
-    x = jnp.linspace(-0.1, 0.1, 1001)
-    s, c = fastmath.sincos_small(x)
-    np.testing.assert_allclose(s, np.sin(x), atol=3e-15)  # 0.1^9 / 9! = 2.8e-15
-    np.testing.assert_allclose(c, np.cos(x), atol=3e-16)
+@pytest.mark.parametrize(("dtype", "tolerance"), [(np.float64, 4e-15), (np.float32, 1.5e-7)])
+@pytest.mark.parametrize("largest", [0.1, 1e-3, 1e-4])
+def test_sincos_small_within_its_range(largest: float, dtype: type, tolerance: float) -> None:
+    x = np.linspace(-largest, largest, 1001).astype(dtype)
+    s, c = fastmath.sincos_small(jnp.asarray(x), largest)
+    np.testing.assert_allclose(s, np.sin(x.astype(np.float64)), rtol=0, atol=min(tolerance, largest * 2e-7))
+    np.testing.assert_allclose(c, np.cos(x.astype(np.float64)), rtol=0, atol=tolerance)
 
 
-@pytest.mark.parametrize("small", [True, False])
-def test_turn_adds_an_angle(small: bool) -> None:
-    s, c = fastmath.turn(*fastmath.sincos(jnp.asarray(2.0)), jnp.asarray(0.05), small=small)
+@pytest.mark.parametrize("largest", [0.1, None])
+def test_turn_adds_an_angle(largest: float | None) -> None:
+    s, c = fastmath.turn(*fastmath.sincos(jnp.asarray(2.0)), jnp.asarray(0.05), largest)
     np.testing.assert_allclose([s, c], [np.sin(2.05), np.cos(2.05)], atol=1e-15)
 
 
