@@ -47,8 +47,8 @@ class Latch:
         columns = np.flatnonzero(failing | far | (self._failed != 0) | (self._decayed_after < end))
         if not len(columns):
             return
-        day, fraction = (v[columns] for v in self._epoch)
-        minutes = np.stack([self._grid.minutes_since(day, fraction, i) for i in range(start, stop)])
+        instants = np.arange(start, stop)[:, None]
+        minutes = self._grid.minutes_since(*(v[columns] for v in self._epoch), instants)
         status = out["status"][:, columns]
         status = np.where((status == 0) & (minutes > self._decayed_after[columns]), DECAYED, status)
         status = np.where(np.abs(minutes) > FARTHEST_MINUTES, TOO_FAR, status).astype(np.int8)
@@ -62,9 +62,10 @@ class Latch:
         status = np.where(latched, code, status)
         out["status"][:, columns] = status
         self._failed[columns] = code
+        instant, which = np.nonzero(status)
         for name, values in out.items():
             if name != "status":
-                values[:, columns] = np.where(status != 0, np.nan, values[:, columns])
+                values[instant, columns[which]] = np.nan
 
 
 def decay_times(

@@ -33,7 +33,7 @@ from constellation_jax.engine.precision import x64
 from constellation_jax.engine.request import Request
 from constellation_jax.engine.results import Arrays, Target, allocate
 from constellation_jax.engine.tile_runner import Limits, Tile, TileRunner
-from constellation_jax.engine.tiles import CHUNK
+from constellation_jax.engine.tiles import CHUNK, FEW
 from constellation_jax.physics import sdp4, sgp4_near
 from constellation_jax.physics.elements import Elements
 
@@ -183,10 +183,16 @@ class Engine:
             kink_last=np.where(deep, -np.inf, last),
             since_epoch=np.where(steps_show, ends[0], np.nan),
         )
+        length = self._grid.minutes_since(self._grid.day[0], self._grid.fraction[0], -1)
+        # who may have a kink most of the time is not worth a try
+        calm &= np.minimum(last, length) - np.maximum(first, 0.0) <= 0.5 * length
         for group, is_deep in ((calm, False), (deep & ~may_jump(e, ends), True)):
             members = np.flatnonzero(group & self._may_be_interpolated())
             if len(members):
                 order[members], self._limits.rough_from[members] = self._choose_order(members, deep=is_deep)
+        single = ~deep & small & (order == 0)
+        if single.sum() <= FEW and (~deep & ~small).any():
+            small[single] = False  # a few more in a tile that there is anyway, instead of another one
         kinds = sorted({(bool(d), bool(s), int(o)) for d, s, o in zip(deep, small, order, strict=True)})
         self._tiles: list[Tile] = []
         for is_deep, is_small, nodes in kinds:
