@@ -47,8 +47,8 @@ class Latch:
         columns = np.flatnonzero(failing | far | (self._failed != 0) | (self._decayed_after < end))
         if not len(columns):
             return
-        instants = np.arange(start, stop)[:, None]
-        minutes = self._grid.minutes_since(*(v[columns] for v in self._epoch), instants)
+        day, fraction = (v[columns] for v in self._epoch)
+        minutes = self._grid.minutes_since(day, fraction, np.arange(start, stop)[:, None])
         status = out["status"][:, columns]
         status = np.where((status == 0) & (minutes > self._decayed_after[columns]), DECAYED, status)
         status = np.where(np.abs(minutes) > FARTHEST_MINUTES, TOO_FAR, status).astype(np.int8)

@@ -14,13 +14,14 @@ NODE_COST, CHECK_COST = 0.005, 0.03
 threads of a CPU with AVX-512."""
 LAST = 4
 """Coefficients that are looked at in every chunk: in near-circular motion those of one parity can be small by chance."""
-LOW_ORBIT_KM, LOW_ORBIT_RAD_PER_MINUTE = 7000.0, 15.5 * 2.0 * math.pi / 1440.0
+LOW_ORBIT_KM = 7000.0
+RAD_PER_MINUTE = {"low orbit": 15.5 * 2.0 * math.pi / 1440.0, "deep space": 2.0 * 2.0 * math.pi / 1440.0}
 """What nodes are spread for."""
 MOST_NODES = 64
 """The coefficients are measured up to here, which takes its time; over two hours low orbits need 20 to 40."""
 
 
-def spread_of(half_span: float, tolerance: float) -> float:
+def spread_of(half_span: float, tolerance: float, *, deep: bool) -> float:
     """How far `chebyshev.spread` moves the nodes of a chunk.
 
     With N of them the map itself costs an error of eps = exp(-N arcosh(1/b)) of the amplitude (Kosloff and Tal-Ezer 1993,
@@ -30,8 +31,9 @@ def spread_of(half_span: float, tolerance: float) -> float:
     Args:
         half_span: of the chunk, minutes.
         tolerance: largest error, km.
+        deep: for satellites in deep space.
     """
-    angle = LOW_ORBIT_RAD_PER_MINUTE * half_span
+    angle = RAD_PER_MINUTE["deep space" if deep else "low orbit"] * half_span
     return 1.0 / math.cosh(math.log(20.0 * LOW_ORBIT_KM / tolerance) / (7.5 + 4.35 * angle))
 
 

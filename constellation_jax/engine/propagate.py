@@ -13,6 +13,7 @@ each instant.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -76,7 +77,7 @@ class Engine:
             progress: called from this thread as work is done.
         """
         failing = np.zeros(self.satellites, np.bool_)
-        rough: list[tuple[Chunk, Tile, NDArray[np.intp]]] = []
+        rough: defaultdict[tuple[bool, int, int], list[NDArray[np.intp]]] = defaultdict(list)
         target = Target.of(out, self._request.variables)
 
         def work(task: tuple[Tile, Chunk]) -> int:
@@ -87,7 +88,7 @@ class Engine:
                 columns = np.arange(self.satellites)[tile.columns]
                 failing[columns[failed & tile.own]] = True
                 if (again & tile.own).any():
-                    rough.append((chunk, tile, columns[again & tile.own]))
+                    rough[tile.deep, chunk.first, chunk.last].append(columns[again & tile.own])
             return int(tile.own.sum()) * (chunk.last - chunk.first)
 
         pool = ThreadPoolExecutor(self._devices.threads)
@@ -103,12 +104,8 @@ class Engine:
             with x64():
                 again = [
                     task
-                    for chunk, like, columns in rough
-                    for task in self._tasks(
-                        self._cut(columns, deep=like.deep, small_eccentricity=like.small_eccentricity),
-                        chunk.first,
-                        chunk.last,
-                    )
+                    for (deep, first, last), columns in rough.items()
+                    for task in self._tasks(self._cut_again(np.sort(np.concatenate(columns)), deep=deep), first, last)
                 ]
             list(pool.map(work, again))
         finally:  # an interrupt does not wait for what has not begun
@@ -123,7 +120,7 @@ class Engine:
             tasks[tile.kind, tile.order] = next(self._tasks([tile], 0, steps))
             if tile.order:  # and what is evaluated at each instant after all
                 some = np.arange(self.satellites)[tile.columns][:1]
-                few = next(self._cut(some, deep=tile.deep, small_eccentricity=tile.small_eccentricity))
+                few = next(self._cut_again(some, deep=tile.deep))
                 tasks[few.kind, 0] = next(self._tasks([few], 0, tasks[tile.kind, tile.order][1].last))
         shape = (max((chunk.last for _, chunk in tasks.values()), default=0), self.satellites)
         out = allocate(*shape, self._request.variables, self._request.dtype)
@@ -187,7 +184,7 @@ class Engine:
         # who may have a kink most of the time is not worth a try
         calm &= np.minimum(last, length) - np.maximum(first, 0.0) <= 0.5 * length
         for group, is_deep in ((calm, False), (deep & ~may_jump(e, ends), True)):
-            members = np.flatnonzero(group & self._may_be_interpolated())
+            members = np.flatnonzero(group & self._may_be_interpolated(deep=is_deep))
             if len(members):
                 order[members], self._limits.rough_from[members] = self._choose_order(members, deep=is_deep)
         single = ~deep & small & (order == 0)
@@ -218,13 +215,13 @@ class Engine:
         self._most_instants = max((chunk.last - chunk.first for chunk in self._samples), default=0)
         self._half_span = max((chunk.half_span for chunk in self._samples), default=0.0)
 
-    def _may_be_interpolated(self) -> NDArray[np.bool_]:
+    def _may_be_interpolated(self, *, deep: bool) -> NDArray[np.bool_]:
         if not self._samples:
             return np.zeros(self.satellites, np.bool_)
         n, gravity = self._elements.mean_motion, self._request.gravity
         semi_major_axis = gravity.equatorial_radius_km * np.cbrt(gravity.xke / n) ** 2
         tolerance = self._request.largest_error_km
-        spread = spread_of(self._half_span, tolerance)
+        spread = spread_of(self._half_span, tolerance, deep=deep)
         return may_suffice(semi_major_axis, n * self._half_span, self._most_instants, tolerance, spread)
 
     def _choose_order(self, columns: NDArray[np.intp], *, deep: bool) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
@@ -242,6 +239,10 @@ class Engine:
                 for chunk in self._samples
             ]
         return choose_order(np.maximum.reduce(sizes), self._most_instants, self._request.largest_error_km)
+
+    def _cut_again(self, columns: NDArray[np.intp], *, deep: bool) -> Iterator[Tile]:
+        """Some of what is interpolated, in tiles that are evaluated at each instant."""
+        return self._cut(columns, deep=deep, small_eccentricity=not deep)
 
     def _cut(
         self,

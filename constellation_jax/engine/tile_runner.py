@@ -151,7 +151,7 @@ class TileRunner:
         """Writes a tile by way of nodes. Returns which of its columns are too rough for that, or too low."""
         order, asked = tile.order, len(self._request.variables)
         filled = self._evaluate(tile, coefficients, chunk, self._at_nodes, (dtype, dtype), order)
-        matrix, tail = self._matrices(chunk, order, dtype)
+        matrix, tail = self._matrices(chunk, order, dtype, deep=tile.deep)
         if self._devices.platform == "cpu":
             nodes = self._devices.fetch(filled.values)[:asked, :order, : tile.count]
             with np.errstate(over="ignore", invalid="ignore"):
@@ -193,7 +193,7 @@ class TileRunner:
         self, tile: Tile, packed: Any, chunk: Chunk, names: tuple[str, ...], dtypes: tuple[str, str], nodes: int = 0
     ) -> Outputs:
         """A tile at the instants of a chunk, or at so many nodes; types of the arithmetic and of the results."""
-        instants, out = self._instants(chunk, dtypes[0], nodes), self._take(len(names), dtypes[1])
+        instants, out = self._instants(chunk, dtypes[0], nodes, deep=tile.deep), self._take(len(names), dtypes[1])
         blocks = self._devices.blocks(tile.count, dtypes[0], few=tile.few)
         filled: Outputs = self._loop(tile, dtypes[0], names, chunk)(packed, instants, out, blocks)
         return filled
@@ -212,13 +212,13 @@ class TileRunner:
             self._loops[key] = loop
         return self._loops[key]
 
-    def _instants(self, chunk: Chunk, dtype: str, nodes: int = 0) -> Instants:
+    def _instants(self, chunk: Chunk, dtype: str, nodes: int = 0, *, deep: bool) -> Instants:
         """The instants of a chunk, or so many Chebyshev nodes in it."""
 
         def make() -> Instants:
             minutes = chunk.minutes
             if nodes:
-                minutes = chunk.half_span * chebyshev.spread(chebyshev.nodes(nodes), self._spread(chunk))
+                minutes = chunk.half_span * chebyshev.spread(chebyshev.nodes(nodes), self._spread(chunk, deep=deep))
             turn = spin = np.zeros((CHUNK, 3, 3))
             if self._request.frame != "teme" or set(tiles.GEODETIC) & set(self._request.variables):
                 turn, spin = attitude(self._grid, chunk, minutes)
@@ -227,25 +227,25 @@ class TileRunner:
             arrays = (v.astype(dtype) for v in (padded(minutes, CHUNK), turn, spin))
             return Instants(*(self._put(v) for v in (np.int32(len(minutes)), middle, *arrays)))
 
-        return self._held.kept(("instants", chunk.first, chunk.last, nodes, dtype), make)
+        return self._held.kept(("instants", chunk.first, chunk.last, nodes, deep, dtype), make)
 
-    def _spread(self, chunk: Chunk) -> float:
-        return spread_of(chunk.half_span, self._request.largest_error_km)
+    def _spread(self, chunk: Chunk, *, deep: bool) -> float:
+        return spread_of(chunk.half_span, self._request.largest_error_km, deep=deep)
 
     def _put(self, values: Any) -> Any:
         return self._devices.put(values, replicated=True)
 
-    def _matrices(self, chunk: Chunk, order: int, dtype: str) -> tuple[Any, NDArray[Any]]:
+    def _matrices(self, chunk: Chunk, order: int, dtype: str, *, deep: bool) -> tuple[Any, NDArray[Any]]:
         """From nodes to the instants of a chunk, and to the last coefficients."""
 
         def make() -> tuple[Any, NDArray[Any]]:
-            places = chebyshev.gathered(chunk.minutes / chunk.half_span, self._spread(chunk))
+            places = chebyshev.gathered(chunk.minutes / chunk.half_span, self._spread(chunk, deep=deep))
             matrix = chebyshev.interpolation(order, places).astype(dtype)
             if self._devices.platform != "cpu":
                 matrix = self._put(padded(matrix.T, CHUNK).T)
             return matrix, chebyshev.coefficients(order)[-LAST:].astype(dtype)
 
-        return self._held.kept(("matrices", chunk.first, chunk.last, order, dtype), make)
+        return self._held.kept(("matrices", chunk.first, chunk.last, order, deep, dtype), make)
 
     def _take(self, variables: int, dtype: str) -> Outputs:
         found: Outputs = self._held.take((variables, dtype), lambda: self._devices.buffers(variables, dtype))

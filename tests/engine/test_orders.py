@@ -7,9 +7,9 @@ from constellation_jax.engine import chebyshev
 from constellation_jax.engine.orders import (
     CHECK_COST,
     LAST,
-    LOW_ORBIT_RAD_PER_MINUTE,
     MOST_NODES,
     NODE_COST,
+    RAD_PER_MINUTE,
     choose_order,
     coefficient_sizes,
     may_suffice,
@@ -64,12 +64,12 @@ def test_nobody_is_ruled_out_who_could_be_interpolated(eccentricity: float) -> N
     """Orbits over ever longer chunks: whoever has a choice of nodes has passed the quick look before it."""
     to_coefficients = chebyshev.coefficients(64)
     half_span = np.geomspace(2e-3, 1500.0, 300)  # minutes
-    angle = LOW_ORBIT_RAD_PER_MINUTE * half_span
+    angle = RAD_PER_MINUTE["low orbit"] * half_span
     a = np.array([6878.0])
     for tolerance in (TOLERANCE_KM, 1e-4, 1e-2):
         chosen = []
         for span, turned in zip(half_span, angle, strict=True):
-            spread = spread_of(span, tolerance)
+            spread = spread_of(span, tolerance, deep=False)
             anomaly = 1.0 + turned * chebyshev.spread(chebyshev.nodes(64), spread)[:, None]
             radius = a * (1.0 - eccentricity * np.cos(anomaly))
             size = coefficient_sizes(to_coefficients, [radius * np.cos(anomaly), radius * np.sin(anomaly)])
