@@ -120,7 +120,8 @@ class Engine:
             tasks[tile.kind, tile.order] = next(self._tasks([tile], 0, steps))
             if tile.order:  # and what is evaluated at each instant after all
                 some = np.arange(self.satellites)[tile.columns][:1]
-                few = next(self._cut_again(some, deep=tile.deep))
+                with x64():
+                    few = next(self._cut_again(some, deep=tile.deep))
                 tasks[few.kind, 0] = next(self._tasks([few], 0, tasks[tile.kind, tile.order][1].last))
         shape = (max((chunk.last for _, chunk in tasks.values()), default=0), self.satellites)
         out = allocate(*shape, self._request.variables, self._request.dtype)

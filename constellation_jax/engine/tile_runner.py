@@ -48,16 +48,13 @@ class Tile:
     """Which of them are its own; the others are overwritten by tiles of other groups. Shape (count,)."""
     deep: bool
     small_eccentricity: bool
+    few: bool
+    """Whether it may be next to empty, and is worked through in small blocks: each is computed whole, however few are in it."""
     order: int
     """Chebyshev nodes in a chunk; 0: evaluated at each instant."""
     limits: Limits
     """Of its columns."""
     coefficients: Any
-
-    @property
-    def few(self) -> bool:
-        """Whether it may be next to empty, and is worked through in small blocks: each is computed whole, however few are in it."""
-        return self.deep or not self.small_eccentricity or self.count <= FEW
 
     @property
     def kind(self) -> tuple[bool, bool, bool]:
@@ -107,6 +104,7 @@ class TileRunner:
                 own=np.ones(len(part), np.bool_) if own is None else own[first : first + width],
                 deep=deep,
                 small_eccentricity=small_eccentricity,
+                few=deep or not small_eccentricity or len(columns) <= FEW,
                 order=order,
                 limits=Limits(*(values[part] for values in limits)),
                 coefficients=self._devices.put(coefficients[:, full]),
@@ -128,7 +126,9 @@ class TileRunner:
             out.status[rows, tile.columns] = 0
             return np.zeros(tile.count, np.bool_), again
         variables = self._request.variables
-        filled = self._evaluate(tile, coefficients, chunk, variables, (dtype, self._request.dtype))
+        # in deep space as at nodes: one program for both, which takes seconds to compile
+        stored = dtype if tile.deep else self._request.dtype
+        filled = self._evaluate(tile, coefficients, chunk, variables, (dtype, stored))
         values = self._devices.fetch(filled.values)[:, :count, : tile.count]
         out.write(values, rows, tile.columns)
         status = self._devices.fetch(filled.status)[:count, : tile.count]
@@ -169,8 +169,9 @@ class TileRunner:
         # a kink need not show in the coefficients: in float32 their rounding is larger than the miss
         limits = tile.limits
         kinked = (limits.kink_first < end) & (limits.kink_last > begin)
-        step = [np.floor((limits.since_epoch + minute) / STEP_MINUTES) for minute in (begin, end)]
-        kinked |= step[0] < step[1]  # not so where they are NaN
+        if tile.deep:
+            step = [np.floor((limits.since_epoch + minute) / STEP_MINUTES) for minute in (begin, end)]
+            kinked |= step[0] < step[1]  # not so where they are NaN
         return ~(size.sum(axis=0) <= limit) | kinked | unsafe
 
     def _check(

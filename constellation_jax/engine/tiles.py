@@ -25,8 +25,8 @@ TILE = {"cpu": 2048, "gpu": 32768, "tpu": 32768}
 BLOCK_BYTES = {"cpu": 1024}
 """Bytes of one row of a block, by platform; elsewhere a block is the tile. CPU: measured; 512 to 2048 are within 10 %."""
 FEW_BYTES = {"cpu": 512}
-"""The same for kinds of orbits that are rare, and for tiles of up to `FEW` satellites. Smaller blocks take no less time."""
-FEW = 64
+"""The same for kinds of orbits that are rare, and for groups of up to `FEW` satellites. Smaller blocks take no less time."""
+FEW = 128
 CHUNK = 128
 """Largest number of instants in a chunk. Measured on a CPU: with 64 float64 is a quarter and float32 a third slower."""
 
