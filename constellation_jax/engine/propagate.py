@@ -160,19 +160,8 @@ class Engine:
         small = ~deep & stays_small(c, e, ends)
         calm = small & stays_high(c, ends, gravity)
         self._near = tiles.pack(c, *self._epoch)
-        self._deep = np.zeros((1, 0))
-        steps_show = np.zeros(self.satellites, np.bool_)
         self._choose_span()
-        members = np.flatnonzero(deep)
-        if len(members):
-            some = jax.tree.map(lambda v: v[members], e)
-            own = coefficients_of(sdp4.initialise, some, gravity)
-            packed = tiles.pack(own, some.epoch_day, some.epoch_fraction)
-            self._deep = np.zeros((len(packed), self.satellites))
-            self._deep[:, members] = packed
-            # a kink between nodes is missed by up to a quarter of its slope times their distance
-            missed = resonance_kinks(own, tuple(t[members] for t in ends), gravity) * self._half_span / 20.0
-            steps_show[members] = missed > 0.25 * self._request.largest_error_km
+        steps_show = self._pack_deep(np.flatnonzero(deep), ends)
         order = np.zeros(self.satellites, np.intp)
         first, last = kink_windows(c, ends[0])  # of near-Earth satellites; the others stand in for those in deep space
         self._limits = Limits(
@@ -202,6 +191,21 @@ class Engine:
             self._tiles += self._cut(
                 columns, deep=is_deep, small_eccentricity=is_small, order=nodes, own=own_columns[columns]
             )
+
+    def _pack_deep(self, members: NDArray[np.intp], ends: tuple[NDArray[np.float64], ...]) -> NDArray[np.bool_]:
+        """Packs the coefficients of deep space. Returns for whom the steps of the resonance integrator are kinks that matter."""
+        self._deep, steps_show = np.zeros((1, 0)), np.zeros(self.satellites, np.bool_)
+        if len(members):
+            some = jax.tree.map(lambda v: v[members], self._elements)
+            own = coefficients_of(sdp4.initialise, some, self._request.gravity)
+            packed = tiles.pack(own, some.epoch_day, some.epoch_fraction)
+            self._deep = np.zeros((len(packed), self.satellites))
+            self._deep[:, members] = packed
+            slope = resonance_kinks(own, tuple(t[members] for t in ends), self._request.gravity)
+            # a kink is missed by up to a quarter of its slope times the distance of the nodes, which are ten or more
+            missed = 0.25 * slope * 2.0 * self._half_span / 10.0
+            steps_show[members] = missed > 0.25 * self._request.largest_error_km
+        return steps_show
 
     def _choose_span(self) -> None:
         """The chunks that interpolation is laid out for."""

@@ -130,7 +130,8 @@ class TileRunner:
         stored = dtype if tile.deep else self._request.dtype
         filled = self._evaluate(tile, coefficients, chunk, variables, (dtype, stored))
         values = self._devices.fetch(filled.values)[:, :count, : tile.count]
-        out.write(values, rows, tile.columns)
+        with np.errstate(over="ignore", invalid="ignore"):  # what has failed may have any value
+            out.write(values, rows, tile.columns)
         status = self._devices.fetch(filled.status)[:count, : tile.count]
         out.status[rows, tile.columns] = status
         self._give(filled)

@@ -69,6 +69,6 @@ def _any_eccentricity(u: Array, axn: Array, ayn: Array) -> tuple[Array, Array]:
         d = (es - moved) * r / jnp.maximum(1.0 + (h + g * d) * d, 0.5)
         return moved + jnp.clip(d, -0.95, 0.95)
 
-    # sin(F - u) of the triangle of the two foci: e sin M over the distance that M has from the empty one
+    # sine of the angle at which centre and focus are seen from the place of M on the auxiliary circle
     start = es * jax.lax.rsqrt(jnp.maximum(1.0 - 2.0 * ec + axn * axn + ayn * ayn, 1e-12))
     return turn(su, cu, jax.lax.fori_loop(0, 4, step, start))
