@@ -17,7 +17,7 @@ LAST = 4
 LOW_ORBIT_KM = 7000.0
 RAD_PER_MINUTE = {"low orbit": 15.5 * 2.0 * math.pi / 1440.0, "deep space": 2.0 * 2.0 * math.pi / 1440.0}
 """What nodes are spread for."""
-MOST_NODES = 64
+MOST_NODES = 48
 """The coefficients are measured up to here, which takes its time; over two hours low orbits need 20 to 40."""
 
 
