@@ -8,6 +8,7 @@ import numpy as np
 import constellation_jax as cj
 from constellation_jax.engine.kinds import coefficients_of, stays_high
 from constellation_jax.engine.kinks import kink_windows, may_jump, resonance_kinks
+from constellation_jax.engine.precision import x64
 from constellation_jax.physics import sdp4, sgp4_near
 from constellation_jax.physics.constants import WGS72
 from constellation_jax.physics.fastmath import horner
@@ -87,7 +88,7 @@ def test_steps_of_the_resonance_integrator_change_the_velocity_by_less_than_thei
     step = sdp4.STEP_MINUTES
     bound = resonance_kinks(c, (np.zeros(len(kinds)), np.full(len(kinds), 60.0 * step)), WGS72)
     instants = (np.arange(-60, 60) + 0.5) * step
-    with jax.enable_x64(True):
+    with x64():
         at = jax.jit(jax.vmap(lambda t: sdp4.resonance_at(c, t)))(np.broadcast_to(instants[:, None], (120, len(kinds))))
     angle, motion = (np.asarray(v)[instants > 0.0] for v in (at.xli, at.xni))
     # the angle goes along a parabola from one step to the next; its rate at the end of one is not that at the start of the next
