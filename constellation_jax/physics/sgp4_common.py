@@ -22,7 +22,8 @@ from constellation_jax.physics.fastmath import sincos, turn
 ECCENTRICITY_FLOOR = 1e-6
 """SGP4 never lets the mean eccentricity of a running orbit fall below this."""
 SHORT_PERIOD_RAD = 1e-3
-"""The short-period terms of J2 stay below this in a near-circular orbit above the ground: at most 3/4 J2 (1.02)^2 (6/4)."""
+"""The short-period terms of J2 stay below this in a near-circular orbit above the ground: they are at most 3/4 J2 over the square
+of the semi-latus rectum in Earth radii."""
 
 
 class Orbit(NamedTuple):
