@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from constellation_jax.physics import sdp4
+from constellation_jax.physics.brouwer import semi_major_axis_km
 from constellation_jax.physics.constants import MINUTES_PER_DAY, GravityModel
 from constellation_jax.physics.elements import Elements
 from constellation_jax.physics.sgp4_common import ECCENTRICITY_FLOOR
@@ -87,7 +88,7 @@ def may_jump(elements: Elements, ends: tuple[NDArray[np.float64], ...]) -> NDArr
     Args:
         ends: minutes from each epoch to the first and to the last instant.
     """
-    days = np.maximum(*(np.abs(t) for t in ends)) / MINUTES_PER_DAY
+    days = _farthest(ends) / MINUTES_PER_DAY
     e, i = np.asarray(elements.eccentricity), np.asarray(elements.inclination)
     return np.asarray((e < 2e-5) | (np.abs(i - 0.2) < 0.01 + 1e-4 * days))
 
@@ -104,14 +105,18 @@ def resonance_kinks(c: Any, ends: tuple[NDArray[np.float64], ...], gravity: Grav
         ends: minutes from each epoch to the first and to the last instant.
     """
     amplitude, multiple = np.abs(np.stack(c.resonance)), np.array(sdp4.MULTIPLES)[:, None]
-    at_epoch, longest = c.mean_motion + c.lambda_rate, np.maximum(*(np.abs(t) for t in ends))
+    at_epoch, longest = c.mean_motion + c.lambda_rate, _farthest(ends)
     rate = np.minimum(
         np.abs(at_epoch) + amplitude.sum(axis=0) * longest,
         np.sqrt(at_epoch**2 + 4.0 * (amplitude / multiple).sum(axis=0)),
     )
     second_derivative = (multiple * amplitude).sum(axis=0) * rate
-    semi_major_axis = gravity.equatorial_radius_km * np.cbrt(gravity.xke / c.mean_motion) ** 2
-    return np.asarray(0.5 * sdp4.STEP_MINUTES**2 * second_derivative * semi_major_axis)
+    return np.asarray(0.5 * sdp4.STEP_MINUTES**2 * second_derivative * semi_major_axis_km(c.mean_motion, gravity))
+
+
+def _farthest(ends: tuple[NDArray[np.float64], ...]) -> NDArray[np.float64]:
+    """Largest distance from each epoch during a run, minutes."""
+    return np.asarray(np.maximum(*(np.abs(t) for t in ends)))
 
 
 def _above(c: Any, minutes: NDArray[np.float64]) -> NDArray[np.bool_]:

@@ -49,7 +49,7 @@ def may_suffice(
 
     A circular orbit of radius a that turns by 2 x in a chunk has the coefficients 2 a J_k(x), and any orbit has its main part.
     J_k(x) >= (x/2)^k / k! (1 - (x/2)^2 / (k + 1)) (DLMF 10.2.2), which grows up to (x/2)^2 = k/2 at least, as J_k does; and for
-    x > k the coefficients do not fall at all. Between spread nodes x counts as it does where they are farthest apart.
+    x > k the coefficients do not fall at all. Between spread nodes it counts in the first of these by their largest distance.
 
     Args:
         semi_major_axis: km, shape (satellites,).
@@ -59,8 +59,7 @@ def may_suffice(
         spread: of the nodes; see `spread_of`.
     """
     k = most_nodes(instants)
-    angle = angle * (spread / math.asin(spread))
-    half = np.minimum(0.5 * angle, math.sqrt(0.5 * k))
+    half = np.minimum(0.5 * angle * spread / math.asin(spread), math.sqrt(0.5 * k))
     first_left_out = 2.0 * semi_major_axis * half**k / math.factorial(k) * (1.0 - half**2 / (k + 1))
     return np.asarray((first_left_out <= tolerance) & (angle <= k)) & (k >= 4)
 

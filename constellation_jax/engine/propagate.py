@@ -36,6 +36,7 @@ from constellation_jax.engine.results import Arrays, Target, allocate
 from constellation_jax.engine.tile_runner import Limits, Tile, TileRunner
 from constellation_jax.engine.tiles import CHUNK, FEW
 from constellation_jax.physics import sdp4, sgp4_near
+from constellation_jax.physics.brouwer import semi_major_axis_km
 from constellation_jax.physics.elements import Elements
 
 LONGEST_DENSE_MINUTES = 128.0
@@ -223,10 +224,10 @@ class Engine:
     def _may_be_interpolated(self, *, deep: bool) -> NDArray[np.bool_]:
         if not self._samples:
             return np.zeros(self.satellites, np.bool_)
-        n, gravity = self._elements.mean_motion, self._request.gravity
-        semi_major_axis = gravity.equatorial_radius_km * np.cbrt(gravity.xke / n) ** 2
+        n = self._elements.mean_motion
         tolerance = self._request.largest_error_km
         spread = spread_of(self._half_span, tolerance, deep=deep)
+        semi_major_axis = semi_major_axis_km(n, self._request.gravity)
         return may_suffice(semi_major_axis, n * self._half_span, self._most_instants, tolerance, spread)
 
     def _choose_order(self, columns: NDArray[np.intp], *, deep: bool) -> tuple[NDArray[np.intp], NDArray[np.float64]]:

@@ -23,6 +23,11 @@ def kozai_to_brouwer(mean_motion, eccentricity, cos_inclination, gravity: Gravit
     return brouwer, (gravity.xke / brouwer) ** (2.0 / 3.0)
 
 
+def semi_major_axis_km(mean_motion, gravity: GravityModel):  # type: ignore[no-untyped-def]
+    """By Kepler's third law, km, from a mean motion in rad/min; of one as it stands in an element set right to some kilometres."""
+    return gravity.equatorial_radius_km * (gravity.xke / mean_motion) ** (2.0 / 3.0)
+
+
 def brouwer_to_kozai(brouwer_mean_motion, eccentricity, cos_inclination, gravity: GravityModel):  # type: ignore[no-untyped-def]
     """Kozai mean motion (rad/min) whose `kozai_to_brouwer` is the given Brouwer mean motion (rad/min), to rounding."""
     kozai = brouwer_mean_motion

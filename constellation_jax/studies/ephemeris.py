@@ -25,7 +25,9 @@ from constellation_jax.errors import InputError
 from constellation_jax.inputs.catalog import Catalog
 from constellation_jax.inputs.times import Duration, Time, minutes_since, parse_duration, parse_time, to_day_fraction
 from constellation_jax.outputs.ephemeris_file import AXES, EphemerisWriter
-from constellation_jax.studies.ephemeris_fit import Design, Fitter, design_for, semi_major_axis_km
+from constellation_jax.physics.brouwer import semi_major_axis_km
+from constellation_jax.physics.constants import WGS72
+from constellation_jax.studies.ephemeris_fit import Design, Fitter, design_for
 from constellation_jax.studies.runs import Progress, RunReport, Stopwatch, counted, in_blocks
 
 BLOCK_BYTES = 192 * 2**20
@@ -169,5 +171,5 @@ def _pilot(catalog: Catalog, start: np.datetime64, ends: NDArray[np.int64], tole
     Engine(some.elements, _grid(start, at), Request(AXES, dense=False)).run(0, PILOT_NODES, values)
     sizes = [np.abs(chebyshev.coefficients(PILOT_NODES) @ values[axis]) for axis in AXES]
     tail = np.sqrt(np.sum([np.cumsum(size[::-1], axis=0)[::-1] ** 2 for size in sizes], axis=0))
-    apogee_km = semi_major_axis_km(catalog.elements) * (1.0 + catalog.eccentricity)
+    apogee_km = semi_major_axis_km(np.asarray(catalog.elements.mean_motion), WGS72) * (1.0 + catalog.eccentricity)
     return design_for(tail, apogee_km, tolerance_m * 1e-3)

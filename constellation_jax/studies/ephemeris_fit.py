@@ -20,6 +20,7 @@ from constellation_jax.engine.kinks import Kinks
 from constellation_jax.engine.precision import x64
 from constellation_jax.outputs.ephemeris_file import FILL, IN_PIECES, Block, Pieces
 from constellation_jax.physics import sgp4
+from constellation_jax.physics.brouwer import semi_major_axis_km
 from constellation_jax.physics.constants import WGS72
 from constellation_jax.physics.elements import Elements
 from constellation_jax.physics.sgp4 import is_deep_space
@@ -70,11 +71,6 @@ class Design(NamedTuple):
         return self.tolerance_km - math.sqrt(3.0) * self.degrees * 0.5 * (self.quantum_km or 0.0)
 
 
-def semi_major_axis_km(elements: Elements) -> NDArray[np.float64]:
-    """Of Kepler's law and the mean motion as it stands in the element set: right to some kilometres. Shape (satellites,)."""
-    return np.asarray(WGS72.equatorial_radius_km * (WGS72.xke / np.asarray(elements.mean_motion)) ** (2.0 / 3.0))
-
-
 def design_for(tail: NDArray[np.float64], apogee_km: NDArray[np.float64], tolerance_km: float) -> Design:
     """The packing and the fewest degrees that serve nearly all satellites.
 
@@ -119,7 +115,8 @@ class Fitter:
         self._dense = chebyshev.basis(n, np.linspace(-1.0, 1.0, _DENSE))
         count = len(since_epoch)
         eccentricity = np.asarray(elements.eccentricity)
-        perigee_km = semi_major_axis_km(elements) * (1.0 - eccentricity) - WGS72.equatorial_radius_km
+        semi_major_axis = semi_major_axis_km(np.asarray(elements.mean_motion), WGS72)
+        perigee_km = semi_major_axis * (1.0 - eccentricity) - WGS72.equatorial_radius_km
         self._watched = (eccentricity > _ECCENTRIC) & (perigee_km < LOW_PERIGEE_KM)
         self._own = {"near_earth": np.flatnonzero(~deep), "deep_space": np.flatnonzero(deep)}
         self._row = np.empty(count, np.intp)

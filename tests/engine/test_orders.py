@@ -76,5 +76,5 @@ def test_nobody_is_ruled_out_who_could_be_interpolated(eccentricity: float) -> N
             chosen.append(choose_order(size, INSTANTS, tolerance)[0][0] > 0)
             passed = may_suffice(a, turned, INSTANTS, tolerance, spread)
             assert passed or not chosen[-1]
-            assert not passed or turned < 80.0  # and it does rule out what is hopeless
+            assert not passed or turned < 48.0  # and it does rule out what is hopeless
         assert any(chosen)

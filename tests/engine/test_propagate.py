@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import jax
@@ -14,6 +15,7 @@ from constellation_jax.engine import orders, tiles
 from constellation_jax.engine.chunks import Grid
 from constellation_jax.engine.propagate import Engine
 from constellation_jax.engine.request import Request
+from constellation_jax.engine.results import allocate
 from constellation_jax.inputs.times import to_day_fraction
 from constellation_jax.physics import frames
 
@@ -236,6 +238,7 @@ import constellation_jax as cj
 from constellation_jax.engine.devices import Devices
 from constellation_jax.engine.propagate import Engine
 from constellation_jax.engine.request import Request
+from constellation_jax.engine.results import allocate
 from constellation_jax.studies.propagation import _grid
 
 objects = cj.shells_to_catalog(cj.load_shells("qianfan")[:1])[:50]
@@ -286,6 +289,39 @@ def test_users_precision_is_left_alone_and_does_not_matter(fleet: cj.Catalog) ->
     finally:
         jax.config.update("jax_enable_x64", True)
     np.testing.assert_array_equal(found, reference)
+
+
+def test_a_run_compiles_nothing_that_warm_up_has_not(
+    catalog_of: Callable[..., cj.Catalog], caplog: pytest.LogCaptureFixture
+) -> None:
+    # kinks of near-Earth and deep-space orbits in the midst, so that some chunks are evaluated after all
+    kinds = [(15.8, 2e-5, 53.0, 4e-3)] * 40 + [(15.5, 1e-3, 53.0, 1e-4)] * tiles.FEW
+    kinds += [(12.0, 0.15, 63.4, 1e-5)] + [(1.0027 + drift, 3e-4, 2.7, 0.0) for drift in (-0.006, 0.0, 0.006)]
+    catalog = catalog_of(kinds, np.random.default_rng(4), epoch_day=61274, epoch_fraction=0.0)
+    times = cj.time_grid("2026-08-25T05:00:00Z", "14h", "1min")
+    engine = Engine(catalog.elements, Grid.inertial(*to_day_fraction(times)), Request(STATE, dtype="float32"))
+    evaluated = []
+
+    def work_through(step: Callable[[], None]) -> set[str]:
+        caplog.clear()
+        jax.config.update("jax_log_compiles", True)  # `jax.log_compiles` would hold for this thread alone
+        try:
+            step()
+        finally:
+            jax.config.update("jax_log_compiles", False)
+        return {m for m in caplog.messages if "ompiling" in m and "fill_" in m}
+
+    jax.clear_caches()
+    out = allocate(len(times), len(catalog), STATE, "float32")
+    cut_again = engine._cut_again
+    jax.config.update("jax_enable_x64", False)  # as a user has it
+    try:
+        assert work_through(engine.warm_up)
+        engine._cut_again = lambda *a, **k: evaluated.append(k["deep"]) or cut_again(*a, **k)  # type: ignore[method-assign]
+        assert not work_through(lambda: engine.run(0, len(times), out))
+    finally:
+        jax.config.update("jax_enable_x64", True)
+    assert set(evaluated) == {True, False}
 
 
 def test_progress_counts_every_state_once_in_the_callers_thread(fleet: cj.Catalog) -> None:
