@@ -163,17 +163,11 @@ def lifetimes(
     above = _perigee(catalog) > REENTRY_ALTITUDE_KM
     result = np.where(above, np.inf, 0.0)
     climate = climates(weather, first, end, step)[0]
-    sinking = np.flatnonzero(above & ~stays_up(objects, climate, _most_active(weather, first, end, step)))
+    sinking = np.flatnonzero(above & ~stays_up(objects, climate))
     if len(sinking):
         found = run(objects.take(sinking), climate).lifetime_days
         result[sinking] = np.where(found <= years * YEAR_DAYS, found, np.inf)
     return result
-
-
-def _most_active(weather: SpaceWeather, first: float, end: float, step: float) -> float:
-    """Modified Julian Date at which the Sun heats the atmosphere most, by the mean of 81 days."""
-    found = weather.sampled(first, end, step)
-    return float(found.mjd[np.argmax(found.f107a)])
 
 
 def raises(catalog: Catalog) -> NDArray[np.bool_]:
