@@ -11,7 +11,7 @@ that of the implicit function, -(dh/dp) / (dh/dt).
 """
 
 from functools import partial
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -108,12 +108,7 @@ def rates_at(
     weather: Climate, orbit: MeanOrbit, day: Array, ballistic: Array, radiation: Array, *, elliptic: bool
 ) -> drag.Rates:
     """Rates of satellites, each at its own time; arguments as `march`."""
-    by_splines = jnp.swapaxes(weather.coefficients, 1, 2)
-
-    def one(orbit: MeanOrbit, day: Array, b: Array, r: Array) -> drag.Rates:
-        return drag.rates(_at(weather, by_splines, day), orbit, weather.first_mjd + day, b, r, elliptic=elliptic)
-
-    return jax.vmap(one)(orbit, day, ballistic, radiation)
+    return drag.rates(_at(weather, day), orbit, weather.first_mjd + day, ballistic, radiation, elliptic=elliptic)
 
 
 def begin(
@@ -138,25 +133,20 @@ def march(
         elliptic: static, as in `drag.rates`.
     """
 
-    def one(at: Conditions, end: Array, c: Course, b: Array, r: Array) -> tuple[Course, Array]:
+    def step(carry: tuple[Course, Array, Array], at: Array) -> tuple[tuple[Course, Array, Array], None]:
+        c, k, _ = carry
+        end = (k + 1).astype(c.day.dtype) * weather.step_days
         dt = jnp.where(c.falling, 0.0, jnp.clip(end - c.day, 0.0, weather.step_days))
         half = 0.5 * dt
         middle = jax.tree.map(lambda y, s: y + half * s, c.orbit, c.slope)
-        found = drag.rates(at, middle, weather.first_mjd + c.day + half, b, r, elliptic=elliptic)
+        mjd = weather.first_mjd + c.day + half
+        found = drag.rates(Conditions(at), middle, mjd, ballistic, radiation, elliptic=elliptic)
         falling = c.falling | (dt * _hurry(c.orbit, found.orbit) > _MARCH_LIMIT)
         dt = jnp.where(falling, 0.0, dt)
         orbit = jax.tree.map(lambda y, s: y + dt * s, c.orbit, found.orbit)
         moved = dt > 0.0
         slope = jax.tree.map(lambda new, old: jnp.where(moved, new, old), found.orbit, c.slope)
-        return Course(orbit, c.day + dt, slope, falling), found.density
-
-    def step(carry: tuple[Course, Array, Array], at: Array) -> tuple[tuple[Course, Array, Array], None]:
-        course, k, _ = carry
-        end = (k + 1).astype(course.day.dtype) * weather.step_days
-        course, density = jax.vmap(one, in_axes=(None, None, 0, 0, 0))(
-            Conditions(at), end, course, ballistic, radiation
-        )
-        return (course, k + 1, density), None
+        return (Course(orbit, c.day + dt, slope, falling), k + 1, found.density), None
 
     def kept(carry: tuple[Course, Array, Array], at: Array) -> tuple[tuple[Course, Array, Array], Track]:
         carry, _ = jax.lax.scan(step, carry, at)
@@ -189,79 +179,61 @@ def fall(
         others: as `march`.
     """
     height_of = drag.perigee_altitude if elliptic else drag.mean_altitude
-    by_splines = jnp.swapaxes(weather.coefficients, 1, 2)
     steps = steps or (ELLIPTIC_FALL_STEPS if elliptic else FALL_STEPS)
 
-    def one(orbit: MeanOrbit, day: Array, b: Array, r: Array) -> Fall:
-        def step(carry: tuple[MeanOrbit, Array, Array], _: None) -> tuple[tuple[MeanOrbit, Array, Array], Fall]:
-            orbit, day, over = carry
-            at = _at(weather, by_splines, day)
+    def step(carry: tuple[MeanOrbit, Array, Array], _: None) -> tuple[tuple[MeanOrbit, Array, Array], Fall]:
+        orbit, day, over = carry
+        at = _at(weather, day)
+        # up to the end of the calendar step, whose atmosphere holds; 1e-9: so that the next one begins beyond it
+        left = ((_step_of(weather, day) + 1) * weather.step_days - day) * (1.0 + 1e-9)
 
-            def rates(orbit: MeanOrbit, day: Array) -> drag.Rates:
-                return drag.rates(at, orbit, weather.first_mjd + day, b, r, elliptic=elliptic)
+        def moved(by: Array, slope: MeanOrbit) -> MeanOrbit:
+            there = jax.tree.map(lambda y, s: y + by * s, orbit, slope)
+            lowest = WGS84_EQUATORIAL_RADIUS_KM + _LOWEST_KM
+            return there._replace(semi_major_axis=jnp.maximum(there.semi_major_axis, lowest))
 
-            def moved(by: Array, slope: MeanOrbit) -> MeanOrbit:
-                there = jax.tree.map(lambda y, s: y + by * s, orbit, slope)
-                lowest = WGS84_EQUATORIAL_RADIUS_KM + _LOWEST_KM
-                return there._replace(semi_major_axis=jnp.maximum(there.semi_major_axis, lowest))
+        # four stages as a loop, of which the first finds how long the step is: each copy of the rates costs the compiler seconds
+        def stage(carry: tuple[MeanOrbit, Array], part: Array) -> tuple[tuple[MeanOrbit, Array], drag.Rates]:
+            slope, dt = carry
+            there = moved(part * dt, slope)
+            mjd = weather.first_mjd + day + part * dt
+            found = drag.rates(at, there, mjd, ballistic, radiation, elliptic=elliptic)
+            longest = jnp.minimum(left, _FALL_STEP[elliptic] / jnp.maximum(_hurry(orbit, found.orbit), 1e-12))
+            return (found.orbit, jnp.where(part == 0.0, longest, dt)), found
 
-            k1 = rates(orbit, day)
-            hurry = _hurry(orbit, k1.orbit)
-            # up to the end of the calendar step, whose atmosphere holds; 1e-9: so that the next one begins beyond it
-            left = (_step_of(weather, day) + 1) * weather.step_days - day
-            dt = jnp.minimum(left * (1.0 + 1e-9), _FALL_STEP[elliptic] / jnp.maximum(hurry, 1e-12))
+        still = jax.tree.map(jnp.zeros_like, orbit)
+        parts = jnp.asarray([0.0, 0.5, 0.5, 1.0], day.dtype)
+        (_, dt), found = jax.lax.scan(stage, (still, jnp.zeros_like(day)), parts)
+        first, last = (jax.tree.map(lambda k, i=i: k[i], found.orbit) for i in (0, 3))
+        mean = jax.tree.map(lambda k: (k[0] + 2.0 * (k[1] + k[2]) + k[3]) * (1.0 / 6.0), found.orbit)
+        after = moved(dt, mean)
+        h0, h1 = height_of(orbit) - REENTRY_ALTITUDE_KM, height_of(after) - REENTRY_ALTITUDE_KM
+        crosses = ~over & (h1 <= 0.0)
+        part = _crossing(h0, h1, dt * _slope(orbit, first, elliptic), dt * _slope(after, last, elliptic))
+        part = jnp.where(over, 0.0, jnp.where(crosses, part, 1.0))
+        new = jax.tree.map(lambda y, z: y + part * (z - y), orbit, after)
+        carry = new, day + part * dt, over | crosses
+        e, rate = drag.eccentricity(orbit), first.semi_major_axis
+        out = Fall(day + part * dt, over | crosses, day, orbit.semi_major_axis, e, rate, found.density[0], orbit)
+        return carry, out
 
-            # the last three stages as a loop: each copy of the rates costs the compiler seconds
-            def stage(last: Any, part: Array) -> tuple[Any, MeanOrbit]:
-                found = rates(moved(part * dt, last), day + part * dt).orbit
-                return found, found
+    over = height_of(course.orbit) <= REENTRY_ALTITUDE_KM
+    (orbit, day, over), way = jax.lax.scan(step, (course.orbit, course.day, over), None, length=steps)
+    over = over & (day <= weather.days)
 
-            first: Any = k1.orbit
-            _, later = jax.lax.scan(stage, first, jnp.asarray([0.5, 0.5, 1.0], day.dtype))
-            mean = jax.tree.map(lambda a, k: (a + 2.0 * (k[0] + k[1]) + k[2]) * (1.0 / 6.0), k1.orbit, later)
-            last = jax.tree.map(lambda k: k[2], later)
-            after = moved(dt, mean)
-            h0, h1 = height_of(orbit) - REENTRY_ALTITUDE_KM, height_of(after) - REENTRY_ALTITUDE_KM
-            crosses = ~over & (h1 <= 0.0)
-            part = _crossing(h0, h1, dt * _slope(orbit, k1.orbit, elliptic), dt * _slope(after, last, elliptic))
-            part = jnp.where(over, 0.0, jnp.where(crosses, part, 1.0))
-            new = jax.tree.map(lambda y, z: y + part * (z - y), orbit, after)
-            carry = new, day + part * dt, over | crosses
-            out = Fall(
-                day + part * dt,
-                over | crosses,
-                day,
-                orbit.semi_major_axis,
-                drag.eccentricity(orbit),
-                k1.orbit.semi_major_axis,
-                k1.density,
-                orbit,
-            )
-            return carry, out
+    def with_end(values: Array, last: Array) -> Array:
+        return jnp.concatenate([values, last[None]])
 
-        over = height_of(orbit) <= REENTRY_ALTITUDE_KM
-        (orbit, day, over), way = jax.lax.scan(step, (orbit, day, over), None, length=steps)
-        over = over & (day <= weather.days)
-        end = jnp.where(over, day, weather.days)
-
-        def with_end(values: Array, last: Array) -> Array:
-            return jnp.concatenate([values, last[None]])
-
-        return Fall(
-            end,
-            over,
-            with_end(way.days, day),
-            with_end(way.semi_major_axis, orbit.semi_major_axis),
-            with_end(way.eccentricity, drag.eccentricity(orbit)),
-            with_end(way.decay_rate, way.decay_rate[-1]),
-            with_end(way.density, way.density[-1]),
-            orbit,
-        )
-
-    found = jax.vmap(one)(course.orbit, course.day, ballistic, radiation)
-    swap = partial(jnp.swapaxes, axis1=0, axis2=1)
-    way: dict[str, Any] = {name: swap(getattr(found, name)) for name in Fall._fields[2:-1]}
-    return found._replace(**way)
+    return Fall(
+        jnp.where(over, day, weather.days),
+        over,
+        with_end(way.days, day),
+        with_end(way.semi_major_axis, orbit.semi_major_axis),
+        with_end(way.eccentricity, drag.eccentricity(orbit)),
+        with_end(way.decay_rate, way.decay_rate[-1]),
+        with_end(way.density, way.density[-1]),
+        orbit,
+    )
 
 
 @partial(jax.jit, static_argnames="elliptic")
@@ -290,10 +262,10 @@ def _step_of(weather: Climate, day: Array) -> Array:
     return jnp.floor(day / weather.step_days)
 
 
-def _at(weather: Climate, by_splines: Array, day: Array) -> ConditionsOfStep:
+def _at(weather: Climate, day: Array) -> ConditionsOfStep:
     """The atmosphere of the step in which a day lies; the nearest one outside."""
     k = jnp.clip(_step_of(weather, day), 0, weather.steps - 1).astype(jnp.int32)
-    return ConditionsOfStep(by_splines, k)
+    return ConditionsOfStep(weather.coefficients, k)
 
 
 def _hurry(orbit: MeanOrbit, slope: MeanOrbit) -> Array:

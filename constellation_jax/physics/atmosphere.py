@@ -84,8 +84,10 @@ class Conditions:
         return jnp.result_type(self.coefficients)
 
     def columns(self, altitude: Array, orders: int) -> list[list[Array]]:
-        """Coefficients of `polynomials` at an altitude, and their derivatives by it up to an order below `orders`."""
-        return [_scalars(self.coefficients @ weights) for weights in _weights(altitude)[:orders]]
+        """Coefficients of `polynomials` at altitudes, and their derivatives by it up to an order below `orders`: lists of 43 arrays
+        of shape (1, ...), for altitudes of any shape (...).
+        """
+        return [_entries(jnp.tensordot(self.coefficients, w, 1)) for w in _weights(altitude)[:orders]]
 
 
 @jax.tree_util.register_dataclass
@@ -94,9 +96,9 @@ class ConditionsOfStep:
     """As `Conditions`, one instant out of many, where each satellite has its own: only what its altitude needs is looked up."""
 
     coefficients: Array
-    """Of many instants, shape (instants, 43, 43), splines before polynomials."""
+    """Of many instants, shape (instants, 43, 43)."""
     step: Array
-    """Index of the instant."""
+    """Index of the instant, of a shape that goes with that of altitudes."""
 
     @property
     def dtype(self) -> np.dtype:
@@ -108,18 +110,24 @@ class ConditionsOfStep:
         interval = jnp.clip(
             jnp.floor((jnp.log(inside - _ALTITUDE_OFFSET) - _BOTTOM) * (1.0 / _STEP)), 0, _INTERVALS - 1
         )
-        knots = jax.lax.stop_gradient(interval) - 1.0 + jnp.arange(4, dtype=inside.dtype)
-        first = interval.astype(jnp.int32)
-        near = jax.lax.dynamic_slice(
+        interval = jax.lax.stop_gradient(interval)
+        place = jnp.stack([jnp.broadcast_to(self.step, inside.shape), interval.astype(self.step.dtype)], axis=-1)
+        # satellites first, as XLA looks them up, until 43 sums are left: to move them last before is a slow copy on a CPU
+        n = inside.ndim
+        near = jax.lax.gather(
             self.coefficients,
-            (self.step.astype(first.dtype), first, jnp.zeros_like(first)),
-            (1, 4, self.coefficients.shape[2]),
-        )[0]
-        # four multiples by hand: a product of small matrices, one for each satellite, is slow on a CPU
-        return [
-            _scalars(w[0] * near[0] + w[1] * near[1] + w[2] * near[2] + w[3] * near[3])
-            for w in _weights(altitude, knots)[:orders]
-        ]
+            place,
+            jax.lax.GatherDimensionNumbers(offset_dims=(n, n + 1), collapsed_slice_dims=(0,), start_index_map=(0, 2)),
+            slice_sizes=(1, self.coefficients.shape[1], 4),
+            mode="promise_in_bounds",
+        )
+        columns = []
+        for w in _weights(altitude, [interval - 1.0 + k for k in range(4)])[:orders]:
+            # four multiples by hand: a product of small matrices, one for each satellite, is slow on a CPU
+            w0, w1, w2, w3 = (weight[..., None] for weight in w)
+            column = w0 * near[..., 0] + w1 * near[..., 1] + w2 * near[..., 2] + w3 * near[..., 3]
+            columns.append([jnp.moveaxis(entry, -1, 0) for entry in _entries(column, axis=n)])
+        return columns
 
 
 def conditions(
@@ -145,7 +153,7 @@ def conditions(
 
 
 def density(at: Conditions, altitude: ArrayLike, latitude: ArrayLike, local_time: ArrayLike) -> Array:
-    """Total mass density at a place, kg/m3, averaged over longitude.
+    """Total mass density at places of any shape, kg/m3, averaged over longitude.
 
     Args:
         at: the atmosphere of the instant.
@@ -153,10 +161,10 @@ def density(at: Conditions, altitude: ArrayLike, latitude: ArrayLike, local_time
         latitude: rad.
         local_time: mean solar time, rad: 0 at midnight, pi at noon.
     """
-    sin_latitude, cos_latitude = sincos(jnp.asarray(latitude))
-    s, c = sincos(jnp.asarray(local_time))
+    sin_latitude, cos_latitude = sincos(jnp.asarray(latitude)[None])
+    s, c = sincos(jnp.asarray(local_time)[None])
     column = at.columns(jnp.asarray(altitude), 1)[0]
-    return jnp.exp(_sum(column, -cos_latitude * c, -cos_latitude * s, sin_latitude))
+    return jnp.exp(_sum(column, -cos_latitude * c, -cos_latitude * s, sin_latitude)[0])
 
 
 def orbit_densities(
@@ -168,39 +176,30 @@ def orbit_densities(
     *,
     nodes: int = 12,
 ) -> Array:
-    """Total mass density, kg/m3, at `nodes` points of a near-circular orbit, equally spaced in argument of latitude from zero.
+    """Total mass density, kg/m3, at `nodes` points of near-circular orbits, equally spaced in argument of latitude from zero.
 
     Args:
         at: the atmosphere of the instant.
-        altitude: of the orbit above the ellipsoid, km.
+        altitude: of the orbits above the ellipsoid, km, any shape (...).
         inclination: rad.
         node_local_time: mean solar time of the ascending node, rad (`node_local_time`).
-        height_differences: how much higher than `altitude` each point lies, km, shape (nodes,): eccentricity, the oblate Earth, J2.
-            ln(density) is taken to second order in it.
+        height_differences: how much higher than `altitude` each point lies, km, shape (nodes, ...): eccentricity, the oblate Earth,
+            J2. ln(density) is taken to second order in it.
         nodes: static.
+
+    Returns:
+        Shape (nodes, ...).
     """
-    sin_i, cos_i = sincos(jnp.asarray(inclination))
-    s, c = sincos(jnp.asarray(node_local_time))
-    s, c = -s, -c  # the x axis of the polynomials looks at the Sun: noon
-    orders = 1 if height_differences is None else 3
-    columns = at.columns(jnp.asarray(altitude), orders)
-    dtype = jnp.result_type(columns[0][0], s)
-    u = [TWO_PI * k / nodes for k in range(nodes)]
-    steps: tuple[Array, ...] = (jnp.array([math.cos(v) for v in u], dtype), jnp.array([math.sin(v) for v in u], dtype))
+    altitude = jnp.asarray(altitude)
+    columns = at.columns(altitude, 1 if height_differences is None else 3)
+    u = (TWO_PI / nodes) * np.arange(nodes).reshape((-1,) + (1,) * altitude.ndim)
+    cos_u, sin_u = (jnp.asarray(f(u), columns[0][0].dtype) for f in (np.cos, np.sin))
+    place = _sunward(cos_u, sin_u, inclination, node_local_time)
+    value = _sum(columns[0], *place)
     if height_differences is not None:
-        steps = (*steps, jnp.asarray(height_differences))
-
-    # Node by node on scalars: under vmap every operation then runs along the satellites, which a CPU vectorises. As a loop, since
-    # a dozen copies of the polynomials would take the compiler half a minute to differentiate.
-    def at_node(_: None, step: tuple[Array, ...]) -> tuple[None, Array]:
-        cos_u, sin_u = step[:2]
-        place = c * cos_u - (s * cos_i) * sin_u, s * cos_u + (c * cos_i) * sin_u, sin_i * sin_u
-        value = _sum(columns[0], *place)
-        if len(step) > 2:
-            value = value + step[2] * (_sum(columns[1], *place) + 0.5 * step[2] * _sum(columns[2], *place))
-        return None, jnp.exp(value)
-
-    return jax.lax.scan(at_node, None, steps)[1]
+        higher = height_differences
+        value = value + higher * (_sum(columns[1], *place) + 0.5 * higher * _sum(columns[2], *place))
+    return jnp.exp(value)
 
 
 def densities_along(
@@ -211,23 +210,20 @@ def densities_along(
     inclination: ArrayLike,
     node_local_time: ArrayLike,
 ) -> Array:
-    """Total mass density, kg/m3, at points of any orbit.
+    """Total mass density, kg/m3, at points of any orbits.
 
     Args:
         at: the atmosphere of the instant.
-        altitudes: of the points above the ellipsoid, km, shape (points,).
-        cos_u, sin_u: of their arguments of latitude, shape (points,).
-        inclination, node_local_time: as `orbit_densities`.
+        altitudes: of the points above the ellipsoid, km, shape (points, ...).
+        cos_u, sin_u: of their arguments of latitude, shape (points, ...).
+        inclination, node_local_time: as `orbit_densities`, shape (...).
     """
-    sin_i, cos_i = sincos(jnp.asarray(inclination))
-    s, c = sincos(jnp.asarray(node_local_time))
-    s, c = -s, -c
 
-    def at_point(_: None, point: tuple[Array, ...]) -> tuple[None, Array]:
+    # as a loop, so that what 32 points look up at once does not leave the cache
+    def at_point(_: None, point: tuple[Array, Array, Array]) -> tuple[None, Array]:
         altitude, cos_u, sin_u = point
-        column = at.columns(altitude, 1)[0]
-        place = c * cos_u - (s * cos_i) * sin_u, s * cos_u + (c * cos_i) * sin_u, sin_i * sin_u
-        return None, jnp.exp(_sum(column, *place))
+        place = _sunward(cos_u[None], sin_u[None], inclination, node_local_time)
+        return None, jnp.exp(_sum(at.columns(altitude, 1)[0], *place)[0])
 
     return jax.lax.scan(at_point, None, (altitudes, cos_u, sin_u))[1]
 
@@ -236,7 +232,7 @@ def orbit_mean_density(
     at: Conditions, altitude: ArrayLike, inclination: ArrayLike, node_local_time: ArrayLike, *, nodes: int = 12
 ) -> Array:
     """Total mass density, kg/m3, averaged over a revolution of a circular orbit and over a day; arguments as `orbit_densities`."""
-    return jnp.mean(orbit_densities(at, altitude, inclination, node_local_time, nodes=nodes))
+    return jnp.mean(orbit_densities(at, altitude, inclination, node_local_time, nodes=nodes), axis=0)
 
 
 def node_local_time(raan: ArrayLike, mjd: ArrayLike) -> Array:
@@ -291,15 +287,19 @@ def season_terms(day_of_year: Array) -> Array:
     return jnp.stack(terms)
 
 
-def spline_weights(altitude: Array, knots: Array | None = None) -> tuple[Array, Array, Array]:
-    """Cubic B-splines at an altitude within the range, and their first and second derivatives by it (1/km, 1/km2); shapes (43,).
+def spline_weights(altitude: Array, knots: list[Array] | None = None) -> tuple[Array, Array, Array]:
+    """Cubic B-splines at altitudes within the range, and their first and second derivatives by it (1/km, 1/km2).
 
     Args:
-        altitude: km.
+        altitude: km, any shape (...).
         knots: numbers of the knots whose splines are wanted, if not all.
+
+    Returns:
+        Shapes (43, ...), or (knots, ...).
     """
     place = (jnp.log(altitude - _ALTITUDE_OFFSET) - _BOTTOM) * (1.0 / _STEP)
-    t = place - (jnp.arange(-1, _INTERVALS + 2, dtype=place.dtype) if knots is None else knots)
+    every = jnp.arange(-1, _INTERVALS + 2, dtype=place.dtype).reshape((-1,) + (1,) * place.ndim)
+    t = place[None] - (every if knots is None else jnp.stack(knots))
     size, sign = (
         jnp.abs(t),
         jnp.sign(t),
@@ -308,7 +308,9 @@ def spline_weights(altitude: Array, knots: Array | None = None) -> tuple[Array, 
     weight = (outer * outer * outer - 4.0 * inner * inner * inner) * (1.0 / 6.0)
     first = sign * (2.0 * inner * inner - 0.5 * outer * outer)
     second = outer - 4.0 * inner
-    rate = 1.0 / (_STEP * (altitude - _ALTITUDE_OFFSET))  # d place / d altitude; its own derivative is -STEP rate^2
+    rate = 1.0 / (
+        _STEP * (altitude[None] - _ALTITUDE_OFFSET)
+    )  # d place / d altitude; its own derivative is -STEP rate^2
     return weight, first * rate, (second - _STEP * first) * (rate * rate)
 
 
@@ -337,17 +339,26 @@ def _chebyshev(value: Array, low: float, high: float, terms: int) -> Array:
     return jnp.stack(polynomials[:terms])
 
 
-def _weights(altitude: Array, knots: Array | None = None) -> tuple[Array, Array, Array]:
+def _weights(altitude: Array, knots: list[Array] | None = None) -> tuple[Array, Array, Array]:
     """`spline_weights` at any altitude: beyond the range ln(density) goes on with the slope of the edge."""
     inside = jnp.clip(altitude, *ALTITUDE_RANGE)  # also keeps the logarithm of the splines away from zero
     beyond = jnp.maximum(altitude, 0.0) - inside
     value, slope, curvature = spline_weights(inside, knots)
-    return value + beyond * slope, slope, curvature
+    return value + beyond[None] * slope, slope, curvature
 
 
-def _scalars(column: Array) -> list[Array]:
-    """The entries of a vector. Split at once: its transpose is one concatenation, that of 43 indexings 43 padded vectors."""
-    return [entry[0] for entry in jax.lax.split(column, (1,) * column.shape[0])]
+def _entries(columns: Array, axis: int = 0) -> list[Array]:
+    """Along an axis, which stays. Split at once: its transpose is one concatenation, that of 43 indexings 43 padded arrays."""
+    return list(jax.lax.split(columns, (1,) * columns.shape[axis], axis))
+
+
+def _sunward(
+    cos_u: Array, sin_u: Array, inclination: ArrayLike, node_local_time: ArrayLike
+) -> tuple[Array, Array, Array]:
+    """Directions from arguments of latitude, in the axes of the polynomials: x looks at the Sun, noon, and z north."""
+    sin_i, cos_i = sincos(jnp.asarray(inclination)[None])
+    s, c = sincos(jnp.asarray(node_local_time)[None])
+    return (s * cos_i) * sin_u - c * cos_u, -s * cos_u - (c * cos_i) * sin_u, sin_i * sin_u
 
 
 def _sum(coefficients: list[Array], x: Array, y: Array, z: Array) -> Array:

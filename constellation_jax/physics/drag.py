@@ -1,8 +1,8 @@
 """Slow change of an orbit by drag and the oblate Earth: rates of its mean elements, averaged over a revolution.
 
-One satellite at one instant. Gauss's equations are averaged by a fixed quadrature: over the argument of latitude for a
-near-circular orbit, over a warped eccentric anomaly, dense about the perigee, for an elliptic one. The atmosphere turns
-with the Earth. The eccentricity vector is kept in axes that turn with J2's advance of the perigee, so that every rate is slow
+Satellites in arrays of any shape. Gauss's equations are averaged by a fixed quadrature, a first axis: over the argument of
+latitude for a near-circular orbit, over a warped eccentric anomaly, dense about the perigee, for an elliptic one. The atmosphere
+turns with the Earth. The eccentricity vector is kept in axes that turn with J2's advance of the perigee, so that every rate is slow
 and an orbit with e = 0 is like any other.
 
 Deliberately absent: luni-solar attraction (orbits above some 1,500 km, above all elliptic ones), J3 (eccentricities below 0.002),
@@ -112,7 +112,7 @@ def rates(
     *,
     elliptic: bool = False,
 ) -> Rates:
-    """How fast an orbit changes.
+    """How fast orbits change. Any shape.
 
     Args:
         at: the atmosphere; its dtype is that of the quadrature, which float32 serves as well.
@@ -128,10 +128,12 @@ def rates(
     turn_s, turn_c = sincos(orbit.perigee_drift)
     ex = (turn_c * orbit.eccentricity_x - turn_s * orbit.eccentricity_y).astype(dtype)
     ey = (turn_s * orbit.eccentricity_x + turn_c * orbit.eccentricity_y).astype(dtype)
-    a, inclination = orbit.semi_major_axis.astype(dtype), orbit.inclination.astype(dtype)
-    sin_i, cos_i = sincos(inclination)
+    inclination = orbit.inclination.astype(dtype)
 
-    cos_u, sin_u, weight = _warped(ex, ey) if elliptic else _equal(ex, ey, dtype)
+    # from here to the means with a first axis of nodes
+    sin_i, cos_i = sincos(inclination[None])
+    a, ex, ey = orbit.semi_major_axis.astype(dtype)[None], ex[None], ey[None]
+    cos_u, sin_u, weight = _warped(ex, ey) if elliptic else _equal(ex, ey)
     q, s = ex * cos_u + ey * sin_u, ex * sin_u - ey * cos_u  # e cos, e sin of the true anomaly
     p = a * (1.0 - ex * ex - ey * ey)
     r = p / (1.0 + q)
@@ -142,8 +144,8 @@ def rates(
     if elliptic:
         density = densities_along(at, height, cos_u, sin_u, inclination, local_time)
     else:
-        middle = jnp.mean(height)
-        density = orbit_densities(at, middle, inclination, local_time, height - middle, nodes=NODES)
+        middle = jnp.mean(height, axis=0, keepdims=True)
+        density = orbit_densities(at, middle[0], inclination, local_time, height - middle, nodes=NODES)
 
     root_mu, root_p = math.sqrt(MU), jnp.sqrt(p)
     speed = root_mu / root_p
@@ -154,7 +156,7 @@ def rates(
     h = root_mu * root_p
 
     def mean(values: Array) -> Array:
-        return jnp.sum(weight * values)
+        return jnp.sum(weight * values, axis=0, keepdims=True)
 
     d_a = mean(force_r * v_r + force_t * v_t) * (2.0 * a * a / MU)
     along, across = 2.0 * h * force_t, -(h * force_r + r * v_r * force_t)
@@ -165,27 +167,28 @@ def rates(
     d_node = mean(r * sin_u * drag * EARTH_ROTATION_RATE * r * cos_u) / h
 
     f = orbit.semi_major_axis.dtype
+    d_a, d_ex, d_ey, d_i, d_node = (v[0].astype(f) for v in (d_a, d_ex, d_ey, d_i, d_node))
     k = (-0.5 * 1000.0 * SECONDS_PER_DAY) * jnp.asarray(ballistic_coefficient, f)  # B rho in 1/m: 1000 of them in a km
     push_x, push_y = _radiation(orbit, mjd, radiation_coefficient)
-    d_ex, d_ey = k * d_ex.astype(f) + push_x, k * d_ey.astype(f) + push_y
+    d_ex, d_ey = k * d_ex + push_x, k * d_ey + push_y
     node_rate, perigee_rate = oblateness(orbit)
     return Rates(
         MeanOrbit(
-            k * d_a.astype(f),
+            k * d_a,
             turn_c * d_ex + turn_s * d_ey,
             turn_c * d_ey - turn_s * d_ex,
-            k * d_i.astype(f),
-            k * d_node.astype(f) + node_rate,
+            k * d_i,
+            k * d_node + node_rate,
             perigee_rate,
         ),
-        mean(density).astype(f),
+        mean(density)[0].astype(f),
     )
 
 
-def _equal(ex: Array, ey: Array, dtype: Any) -> tuple[Array, Array, Array]:
+def _equal(ex: Array, ey: Array) -> tuple[Array, Array, Array]:
     """Points equally spaced in argument of latitude from zero: cos u, sin u and the fraction of the time about each."""
     u = TWO_PI * np.arange(NODES) / NODES
-    cos_u, sin_u = jnp.asarray(np.cos(u), dtype), jnp.asarray(np.sin(u), dtype)
+    cos_u, sin_u = _first_axis(np.cos(u), ex), _first_axis(np.sin(u), ex)
     e2 = ex * ex + ey * ey
     slow = 1.0 / (1.0 + ex * cos_u + ey * sin_u)
     return cos_u, sin_u, slow * slow * ((1.0 - e2) * jnp.sqrt(1.0 - e2) * (1.0 / NODES))
@@ -195,8 +198,8 @@ def _warped(ex: Array, ey: Array) -> tuple[Array, Array, Array]:
     """As `_equal`, at eccentric anomalies E = x - 0.9 sin x, x equally spaced: a smooth periodic function keeps its accuracy."""
     x = TWO_PI * np.arange(ELLIPTIC_NODES) / ELLIPTIC_NODES
     anomaly = x - _WARP * np.sin(x)
-    cos_e, sin_e = jnp.asarray(np.cos(anomaly), ex.dtype), jnp.asarray(np.sin(anomaly), ex.dtype)
-    stretch = jnp.asarray((1.0 - _WARP * np.cos(x)) / ELLIPTIC_NODES, ex.dtype)
+    cos_e, sin_e = _first_axis(np.cos(anomaly), ex), _first_axis(np.sin(anomaly), ex)
+    stretch = _first_axis((1.0 - _WARP * np.cos(x)) / ELLIPTIC_NODES, ex)
     # an orbit may become circular: its perigee is then anywhere, and any is right
     shifted = ex + 1e-9
     size = jnp.sqrt(shifted * shifted + ey * ey + 1e-30)
@@ -205,6 +208,11 @@ def _warped(ex: Array, ey: Array) -> tuple[Array, Array, Array]:
     near = 1.0 - e * cos_e
     cos_v, sin_v = (cos_e - e) / near, jnp.sqrt(1.0 - e * e) * sin_e / near
     return cos_w * cos_v - sin_w * sin_v, sin_w * cos_v + cos_w * sin_v, near * stretch
+
+
+def _first_axis(values: Any, like: Array) -> Array:
+    """Values at the nodes, to go with the arrays of shape (1, ...) of the satellites."""
+    return jnp.asarray(values, like.dtype).reshape((-1,) + (1,) * (like.ndim - 1))
 
 
 def oblateness(orbit: MeanOrbit) -> tuple[Array, Array]:

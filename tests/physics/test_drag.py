@@ -78,7 +78,7 @@ def test_rates_against_vectors(moderate: Conditions, a, e, elliptic, tolerance) 
 
 
 def test_looking_up_one_layer_changes_nothing(moderate: Conditions) -> None:
-    several = np.stack([np.zeros((43, 43)), np.asarray(moderate.coefficients).T])
+    several = np.stack([np.zeros((43, 43)), np.asarray(moderate.coefficients)])
     for altitude in (90.0, 100.0, 250.0, 611.0, 1999.0, 2000.0, 3000.0):
         orbit = drag.mean_orbit(altitude + RADIUS, 1e-4, 0.9, 0.1, 0.2)
         whole = rates(moderate, orbit, MJD, 0.01, 0.0, elliptic=False)
