@@ -30,7 +30,7 @@ TILE: Final = {False: 1024, True: 128}
 STEPS_TOGETHER: Final = 360
 """Steps whose atmosphere is computed at once."""
 CLIMATE_STEPS: Final = 1440
-"""Steps of a climate; of a longer one 4, 16 ... times as many. Few lengths, for each takes the compiler a quarter of a minute."""
+"""Steps of a climate; of a longer one 4, 16 ... times as many. Few lengths, for each takes the compiler some seconds."""
 PART_STEPS: Final = 60
 """Calendar steps of a part, about."""
 SINKING_DATES: Final = 24

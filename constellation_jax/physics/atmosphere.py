@@ -161,9 +161,10 @@ def density(at: Conditions, altitude: ArrayLike, latitude: ArrayLike, local_time
         latitude: rad.
         local_time: mean solar time, rad: 0 at midnight, pi at noon.
     """
-    sin_latitude, cos_latitude = sincos(jnp.asarray(latitude)[None])
-    s, c = sincos(jnp.asarray(local_time)[None])
-    column = at.columns(jnp.asarray(altitude), 1)[0]
+    altitude, latitude, local_time = jnp.broadcast_arrays(altitude, latitude, local_time)
+    sin_latitude, cos_latitude = sincos(latitude[None])
+    s, c = sincos(local_time[None])
+    column = at.columns(altitude, 1)[0]
     return jnp.exp(_sum(column, -cos_latitude * c, -cos_latitude * s, sin_latitude)[0])
 
 
@@ -190,7 +191,7 @@ def orbit_densities(
     Returns:
         Shape (nodes, ...).
     """
-    altitude = jnp.asarray(altitude)
+    altitude, inclination, node_local_time = jnp.broadcast_arrays(altitude, inclination, node_local_time)
     columns = at.columns(altitude, 1 if height_differences is None else 3)
     u = (TWO_PI / nodes) * np.arange(nodes).reshape((-1,) + (1,) * altitude.ndim)
     cos_u, sin_u = (jnp.asarray(f(u), columns[0][0].dtype) for f in (np.cos, np.sin))

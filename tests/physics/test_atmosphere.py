@@ -77,6 +77,17 @@ def test_a_mean_is_the_mean_of_the_densities_along_the_orbit(moderate: Condition
     np.testing.assert_allclose(orbit_mean_density(moderate, 450.0, inclination, node), np.mean(points), rtol=1e-11)
 
 
+def test_places_and_orbits_in_arrays(moderate: Conditions) -> None:
+    altitude, angle = np.array([[150.0, 700.0], [300.0, 1500.0]]), np.array([0.3, 1.2])
+    found, means = density(moderate, altitude, angle, 2.0), orbit_mean_density(moderate, altitude, angle, 2.0)
+    assert orbit_densities(moderate, altitude, angle, 2.0).shape == (12, 2, 2)
+    for k in np.ndindex(2, 2):
+        one = altitude[k], angle[k[1]], 2.0
+        np.testing.assert_allclose(
+            (found[k], means[k]), (density(moderate, *one), orbit_mean_density(moderate, *one)), rtol=1e-11
+        )
+
+
 @pytest.mark.parametrize("altitude", [200.0, 400.0, 700.0])
 def test_height_differences(moderate: Conditions, altitude: float) -> None:
     """Second order in 15 km, what the oblate Earth gives about its mean: within 0.3 % of the density at the height itself."""

@@ -87,6 +87,25 @@ def test_looking_up_one_layer_changes_nothing(moderate: Conditions) -> None:
         np.testing.assert_allclose(layer.density, whole.density, rtol=1e-10)
 
 
+@pytest.mark.parametrize("elliptic", [False, True])
+@pytest.mark.parametrize("own_steps", [False, True])
+def test_satellites_in_an_array_are_as_each_alone(moderate: Conditions, elliptic: bool, own_steps: bool) -> None:
+    altitude = np.array([[90.0, 250.0, 611.0], [1999.0, 2000.0, 3000.0]])
+    orbits = drag.mean_orbit(altitude + RADIUS, np.full((2, 3), 0.002), 0.3 * altitude**0.2, altitude, -altitude)
+    b, step = 0.01 + 1e-6 * altitude, np.array([[1, 0, 1], [0, 0, 1]], np.int32)
+    several = jax.numpy.stack([moderate.coefficients - 1.0, moderate.coefficients])
+
+    def at(k: np.ndarray) -> Conditions | ConditionsOfStep:
+        return ConditionsOfStep(several, jax.numpy.asarray(k)) if own_steps else moderate
+
+    found = rates(at(step), orbits, MJD + altitude, b, b, elliptic=elliptic)
+    for k in np.ndindex(altitude.shape):
+        orbit = jax.tree.map(lambda v, k=k: v[k], orbits)
+        alone = rates(at(step[k]), orbit, MJD + altitude[k], b[k], b[k], elliptic=elliptic)
+        # sums of 43 terms of either sign in another order
+        jax.tree.map(lambda v, w, k=k: np.testing.assert_allclose(v[k], w, rtol=1e-9, atol=1e-18), found, alone)
+
+
 def test_radiation_pressure(moderate: Conditions) -> None:
     """A constant force F moves the eccentricity vector by 3/2 F x h / mu: here from its average over a circular orbit."""
     a, i, node, coefficient = 12000.0, 1.0, 0.5, 0.1
