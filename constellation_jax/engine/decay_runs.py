@@ -172,9 +172,10 @@ def decay_rates(objects: Objects, weather: Climate) -> tuple[Floats, Floats]:
 def stays_up(objects: Objects, weather: Climate) -> NDArray[np.bool_]:
     """Near-circular objects that cannot come down within a climate, which spares their march.
 
-    Where the scale height is (h - 60 km) / 8 (it is less by 6 % at most, and more by half nearly everywhere), drag grows on the way
-    down as (h - 60 km)^-8, and the fall takes (h - 60 km) / 9 of what it sinks at its height h. That sinking is a mean over dates
-    of the climate, with the node where J2 has turned it by then, and is taken half as large again for what lies between the dates.
+    With a scale height of (h - 60 km) / 8 drag grows on the way down as (h - 60 km)^-8, so that the fall takes as long as sinking
+    by (h - 60 km) / 9 at the rate of the height h. (The true one is mostly larger, and smaller by 8 % at most, under a quiet Sun.)
+    The rate is a mean over dates of the climate, with the node where J2 has turned it by then; it is taken half as large again, for
+    what lies between the dates.
     """
     e = np.hypot(objects.orbit.eccentricity_x, objects.orbit.eccentricity_y)
     result = e <= NEAR_CIRCULAR_ECCENTRICITY
@@ -189,14 +190,7 @@ def stays_up(objects: Objects, weather: Climate) -> NDArray[np.bool_]:
             first, sunk = _filled(objects.mjd[members] - float(weather.first_mjd), width), np.zeros(width)
             for day in dates:
                 there = o.orbit._replace(raan=o.orbit.raan + node_rate * (day - first))
-                found = _rates(
-                    weather,
-                    there,
-                    np.full(width, day),
-                    o.ballistic_coefficient,
-                    o.radiation_coefficient,
-                    elliptic=False,
-                )
+                found = _rates(weather, there, np.full(width, day), *o[2:], elliptic=False)
                 sunk -= np.asarray(found.orbit.semi_major_axis)
         sunk *= 1.5 * days / SINKING_DATES
         altitude = np.asarray(o.orbit.semi_major_axis) - WGS84_EQUATORIAL_RADIUS_KM

@@ -220,7 +220,7 @@ def densities_along(
         inclination, node_local_time: as `orbit_densities`, shape (...).
     """
 
-    # as a loop, so that what 32 points look up at once does not leave the cache
+    # as a loop: what 32 points look up at once would leave the cache
     def at_point(_: None, point: tuple[Array, Array, Array]) -> tuple[None, Array]:
         altitude, cos_u, sin_u = point
         place = _sunward(cos_u[None], sin_u[None], inclination, node_local_time)
@@ -309,9 +309,8 @@ def spline_weights(altitude: Array, knots: list[Array] | None = None) -> tuple[A
     weight = (outer * outer * outer - 4.0 * inner * inner * inner) * (1.0 / 6.0)
     first = sign * (2.0 * inner * inner - 0.5 * outer * outer)
     second = outer - 4.0 * inner
-    rate = 1.0 / (
-        _STEP * (altitude[None] - _ALTITUDE_OFFSET)
-    )  # d place / d altitude; its own derivative is -STEP rate^2
+    # d place / d altitude; its own derivative is -STEP rate^2
+    rate = 1.0 / (_STEP * (altitude[None] - _ALTITUDE_OFFSET))
     return weight, first * rate, (second - _STEP * first) * (rate * rate)
 
 

@@ -148,6 +148,22 @@ def test_beyond_the_table_the_slope_goes_on(quiet: Conditions) -> None:
         assert sign * (further - at_edge) < 0.0  # density falls with height
 
 
+@jax.jit
+@jax.grad
+def slope_of_logarithms(altitude, at, inclination, node):
+    return jnp.log(atmosphere.orbit_mean_density(at, altitude, inclination, node)).sum()
+
+
+@pytest.mark.parametrize("flux", [65.0, 100.0, 140.0, 220.0])
+def test_scale_heights_have_a_lower_bound(flux: float) -> None:
+    """(altitude - 60 km) / 8 but for 8 %: steps of a fall, and what is said to stay up, go by it."""
+    altitude, inclination = np.meshgrid(np.linspace(120.0, 1400.0, 129), [0.1, 0.9, 1.7])
+    at = conditions(load_atmosphere(), flux, flux, 5.0, 80.0)
+    for node in (0.0, 1.6, 3.1):
+        ratio = -1.0 / np.asarray(slope_of_logarithms(altitude, at, inclination, node)) / ((altitude - 60.0) / 8.0)
+        assert 0.92 < ratio.min() < 1.1
+
+
 def test_what_is_outside_is_said() -> None:
     assert int(atmosphere.outside_range(400.0, 150.0, 140.0, 15.0)) == 0
     assert int(atmosphere.outside_range(99.0, 150.0, 140.0, 15.0)) == atmosphere.ALTITUDE_OUTSIDE
