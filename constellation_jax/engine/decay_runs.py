@@ -23,7 +23,7 @@ from constellation_jax.engine.decay import Climate, Course, Fall, Track
 from constellation_jax.engine.precision import x64
 from constellation_jax.physics.atmosphere import AtmosphereTable
 from constellation_jax.physics.constants import WGS84_EQUATORIAL_RADIUS_KM
-from constellation_jax.physics.drag import NEAR_CIRCULAR_ECCENTRICITY, MeanOrbit, oblateness
+from constellation_jax.physics.drag import NEAR_CIRCULAR_ECCENTRICITY, MeanOrbit, carried
 
 TILE: Final = {False: 1024, True: 128}
 """Satellites in a tile, of near-circular and of elliptic orbits."""
@@ -117,7 +117,6 @@ def run(
     rows = round(float(weather.days) / step_days) // keep + 1 if keep else 0
     tracks = {name: np.full((rows, n), np.nan, np.float32) for name in Track._fields[:4]} if keep else {}
     lifetime = np.full(n, np.inf)
-    e = np.hypot(objects.orbit.eccentricity_x, objects.orbit.eccentricity_y)
     padded = -(-round(float(weather.days) / step_days) // part) * part
     with x64():
         stack = np.asarray(weather.coefficients)
@@ -135,13 +134,9 @@ def run(
     sinking = np.maximum(-decay_rates(objects, weather)[0], 1e-12)
     # those that end together go together, the last of them first, so that no core waits for another at the end
     order = np.argsort((WGS84_EQUATORIAL_RADIUS_KM - objects.orbit.semi_major_axis) / sinking, kind="stable")
-    tasks = []
-    for elliptic in (True, False):
-        group = order[(e[order] > NEAR_CIRCULAR_ECCENTRICITY) == elliptic]
-        tasks += [(elliptic, group[k : k + TILE[elliptic]]) for k in range(0, len(group), TILE[elliptic])]
     done = 0
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        for count in pool.map(work, tasks):
+        for count in pool.map(work, _tiles(objects, order)):
             done += count
             if progress is not None:
                 progress(done, n)
@@ -152,20 +147,14 @@ def decay_rates(objects: Objects, weather: Climate) -> tuple[Floats, Floats]:
     """Rate of the semi-major axis by drag (km/day) and mean density (kg/m3) of each object at its own time."""
     n = objects.satellites
     rate, density = np.empty(n), np.empty(n)
-    e = np.hypot(objects.orbit.eccentricity_x, objects.orbit.eccentricity_y)
     day = objects.mjd - float(weather.first_mjd)
-    for elliptic in (True, False):
-        group = np.flatnonzero((e > NEAR_CIRCULAR_ECCENTRICITY) == elliptic)
-        for k in range(0, len(group), TILE[elliptic]):
-            members = group[k : k + TILE[elliptic]]
-            with x64():
-                o = _padded(objects.take(members), TILE[elliptic])
-                days = jnp.asarray(_filled(day[members], TILE[elliptic]))
-                found = _rates(
-                    weather, o.orbit, days, o.ballistic_coefficient, o.radiation_coefficient, elliptic=elliptic
-                )
-            rate[members] = np.asarray(found.orbit.semi_major_axis)[: len(members)]
-            density[members] = np.asarray(found.density)[: len(members)]
+    for elliptic, members in _tiles(objects, np.arange(n)):
+        with x64():
+            o = _padded(objects.take(members), TILE[elliptic])
+            days = jnp.asarray(_filled(day[members], TILE[elliptic]))
+            found = _rates(weather, o.orbit, days, *o[2:], elliptic=elliptic)
+        rate[members] = np.asarray(found.orbit.semi_major_axis)[: len(members)]
+        density[members] = np.asarray(found.density)[: len(members)]
     return rate, density
 
 
@@ -177,26 +166,23 @@ def stays_up(objects: Objects, weather: Climate) -> NDArray[np.bool_]:
     The rate is a mean over dates of the climate, with the node where J2 has turned it by then; it is taken half as large again, for
     what lies between the dates.
     """
-    e = np.hypot(objects.orbit.eccentricity_x, objects.orbit.eccentricity_y)
-    result = e <= NEAR_CIRCULAR_ECCENTRICITY
-    near, width = np.flatnonzero(result), TILE[False]
+    result, width = np.zeros(objects.satellites, np.bool_), TILE[False]
     days = float(weather.days)
     dates = days * (np.arange(SINKING_DATES) + 0.5) / SINKING_DATES
 
     def stay(members: NDArray[np.intp]) -> NDArray[np.bool_]:
         with x64():
             o = _padded(objects.take(members), width)
-            node_rate, _ = oblateness(o.orbit)
             first, sunk = _filled(objects.mjd[members] - float(weather.first_mjd), width), np.zeros(width)
             for day in dates:
-                there = o.orbit._replace(raan=o.orbit.raan + node_rate * (day - first))
+                there = _carried(o.orbit, day - first)
                 found = _rates(weather, there, np.full(width, day), *o[2:], elliptic=False)
                 sunk -= np.asarray(found.orbit.semi_major_axis)
         sunk *= 1.5 * days / SINKING_DATES
         altitude = np.asarray(o.orbit.semi_major_axis) - WGS84_EQUATORIAL_RADIUS_KM
         return np.asarray(sunk < np.maximum(altitude - 60.0, 0.0) / 9.0)[: len(members)]
 
-    tiles = [near[k : k + width] for k in range(0, len(near), width)]
+    tiles = [members for elliptic, members in _tiles(objects, np.arange(objects.satellites)) if not elliptic]
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         for members, stays in zip(tiles, pool.map(stay, tiles), strict=True):
             result[members] = stays
@@ -313,6 +299,16 @@ class _Tile:
                 whole[row[those], self.columns[those]] = between
 
 
+def _tiles(objects: Objects, order: NDArray[np.intp]) -> list[tuple[bool, NDArray[np.intp]]]:
+    """Whether elliptic, and who: each kind in an order of all objects."""
+    e = np.hypot(objects.orbit.eccentricity_x, objects.orbit.eccentricity_y)[order]
+    tiles = []
+    for elliptic in (True, False):
+        group = order[(e > NEAR_CIRCULAR_ECCENTRICITY) == elliptic]
+        tiles += [(elliptic, group[k : k + TILE[elliptic]]) for k in range(0, len(group), TILE[elliptic])]
+    return tiles
+
+
 def _padded(objects: Objects, width: int) -> Objects:
     """With the last object repeated to a full tile, on the device."""
     return jax.tree.map(lambda v: jnp.asarray(_filled(v, width)), objects)
@@ -324,4 +320,5 @@ def _filled(values: Any, width: int) -> Any:
 
 _march: Any = partial(jax.jit, static_argnames=("elliptic", "keep"))(decay.march)
 _fall: Any = partial(jax.jit, static_argnames=("elliptic", "steps"))(decay.fall)
+_carried: Any = jax.jit(carried)
 _rates: Any = partial(jax.jit, static_argnames="elliptic")(decay.rates_at)

@@ -198,8 +198,8 @@ def orbit_densities(
     place = _sunward(cos_u, sin_u, inclination, node_local_time)
     value = _sum(columns[0], *place)
     if height_differences is not None:
-        higher = height_differences
-        value = value + higher * (_sum(columns[1], *place) + 0.5 * higher * _sum(columns[2], *place))
+        slope, curvature = _sum(columns[1], *place), _sum(columns[2], *place)
+        value = value + height_differences * (slope + 0.5 * height_differences * curvature)
     return jnp.exp(value)
 
 

@@ -1,16 +1,12 @@
 """Between the Kozai mean motion that element sets carry and the Brouwer mean motion that SGP4 works with.
 
 Only operators are used, so the same lines serve NumPy arrays on the host (altitudes of a catalogue, elements of a shell) and
-traced JAX arrays inside the kernels.
+traced JAX arrays inside the kernels. No type covers both, hence the functions without any.
 
 Reference: Hoots & Roehrich, Spacetrack Report 3 (1980), section 6, first block; Vallado et al., AIAA 2006-6753, function initl.
 """
 
-from typing import TypeVar
-
 from constellation_jax.physics.constants import GravityModel
-
-Array = TypeVar("Array")
 
 
 def kozai_to_brouwer(mean_motion, eccentricity, cos_inclination, gravity: GravityModel):  # type: ignore[no-untyped-def]

@@ -224,6 +224,12 @@ def oblateness(orbit: MeanOrbit) -> tuple[Array, Array]:
     return -n_j2 * cos_i, n_j2 * (2.5 * cos_i * cos_i - 0.5)
 
 
+def carried(orbit: MeanOrbit, days: ArrayLike) -> MeanOrbit:
+    """Where J2 alone turns node and perigee in some days. Any shape."""
+    node_rate, perigee_rate = oblateness(orbit)
+    return orbit._replace(raan=orbit.raan + node_rate * days, perigee_drift=orbit.perigee_drift + perigee_rate * days)
+
+
 def _radiation(orbit: MeanOrbit, mjd: ArrayLike, coefficient: ArrayLike) -> tuple[Array, Array]:
     """Rate of the eccentricity vector (from the node) by radiation pressure, without shadow: 3/2 F x h / mu, per day."""
     sin_o, cos_o = sincos(node_local_time(orbit.raan, mjd))

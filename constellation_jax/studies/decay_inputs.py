@@ -34,7 +34,7 @@ from constellation_jax.inputs.space_weather_series import (
 from constellation_jax.physics import sgp4
 from constellation_jax.physics.atmosphere import DAYS_IN_YEAR
 from constellation_jax.physics.constants import DEGREE, MJD_J2000, WGS84_EQUATORIAL_RADIUS_KM
-from constellation_jax.physics.drag import MeanOrbit, oblateness
+from constellation_jax.physics.drag import MeanOrbit, carried
 
 ASSUMED_BALLISTIC_COEFFICIENT: Final = 0.013
 """m2/kg. Six satellites fitted at 408 to 548 km (three Starlinks of version 1, FY-3G, KOMPSAT-3A) lie between 0.012 and 0.018."""
@@ -111,10 +111,7 @@ def objects_of(catalog: Catalog, ballistic: Floats, start: float | None = None) 
     epoch = catalog.epoch_day + catalog.epoch_fraction
     if start is not None:
         with x64():
-            node, perigee = (np.asarray(v) for v in oblateness(jax.tree.map(jnp.asarray, orbit)))
-        orbit = orbit._replace(
-            raan=orbit.raan + node * (start - epoch), perigee_drift=orbit.perigee_drift + perigee * (start - epoch)
-        )
+            orbit = jax.tree.map(np.asarray, carried(jax.tree.map(jnp.asarray, orbit), start - epoch))
         epoch = np.full(len(catalog), float(start))
     return Objects(orbit, epoch, np.broadcast_to(np.asarray(ballistic, np.float64), zero.shape).copy(), zero)
 

@@ -66,6 +66,7 @@ def test_what_is_said_to_stay_up_does(source: tuple[float, float] | str) -> None
     falls = np.isfinite(run(objects, weather).lifetime_days)
     assert falls.any()
     assert not (stays & falls).any()
+    assert stays[altitude > 1000.0].all()
     assert (stays | falls).mean() > 0.9  # else little is saved
 
 

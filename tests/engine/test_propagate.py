@@ -292,7 +292,7 @@ def test_users_precision_is_left_alone_and_does_not_matter(fleet: cj.Catalog) ->
 
 
 def test_a_run_compiles_nothing_that_warm_up_has_not(
-    catalog_of: Callable[..., cj.Catalog], caplog: pytest.LogCaptureFixture
+    catalog_of: Callable[..., cj.Catalog], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # kinks of near-Earth and deep-space orbits in the midst, so that some chunks are evaluated after all
     kinds = [(15.8, 2e-5, 53.0, 4e-3)] * 40 + [(15.5, 1e-3, 53.0, 1e-4)] * tiles.FEW
@@ -317,7 +317,7 @@ def test_a_run_compiles_nothing_that_warm_up_has_not(
     jax.config.update("jax_enable_x64", False)  # as a user has it
     try:
         assert work_through(engine.warm_up)
-        engine._cut_again = lambda *a, **k: evaluated.append(k["deep"]) or cut_again(*a, **k)  # type: ignore[method-assign]
+        monkeypatch.setattr(engine, "_cut_again", lambda *a, **k: evaluated.append(k["deep"]) or cut_again(*a, **k))
         assert not work_through(lambda: engine.run(0, len(times), out))
     finally:
         jax.config.update("jax_enable_x64", True)

@@ -37,7 +37,7 @@ def test_solution_to_rounding(small: bool, largest: float, tolerance: float) -> 
 
 
 def test_the_quick_way_stops_being_enough_beyond_its_range() -> None:
-    # the bound of the range is there for a reason: at four times it it is off by 1.4e-7 rad
+    # the bound of the range is there for a reason: at four times as much it is off by 1.4e-7 rad
     u, e = np.linspace(0, 2 * np.pi, 1000), np.full(1000, 4 * kepler.SMALL_ECCENTRICITY)
     s, c = (np.asarray(v) for v in kepler.solve(u, e, 0 * e, True))
     assert _residual(u, e, 0 * e, s, c).max() > 1e-10
