@@ -22,7 +22,7 @@ from constellation_jax.inputs.shells import known_shells, load_constellation, lo
 from constellation_jax.inputs.toml_tables import STATUSES
 from constellation_jax.inputs.vehicles import load_vehicles
 from constellation_jax.outputs.variables import FRAMES, LIFETIME, STATUS_VARIABLE, VARIABLES
-from constellation_jax.physics.status import STATUS
+from constellation_jax.physics.sgp4.status import STATUS
 
 project = "constellation_jax"
 copyright = "the constellation_jax developers"

@@ -18,7 +18,7 @@ import numpy as np
 import pymsis
 
 from constellation_jax.inputs.atmosphere_table import checksum
-from constellation_jax.physics import atmosphere as a
+from constellation_jax.physics.drag import atmosphere as a
 
 VERSIONS = {"nrlmsise00": 0, "nrlmsis21": 2.1}
 TARGET = Path(__file__).parents[1] / "constellation_jax" / "inputs" / "tables"

@@ -17,10 +17,10 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from constellation_jax.physics import drag
-from constellation_jax.physics.atmosphere import AtmosphereTable, Conditions, ConditionsOfStep, conditions
 from constellation_jax.physics.constants import WGS84_EQUATORIAL_RADIUS_KM
-from constellation_jax.physics.drag import MeanOrbit
+from constellation_jax.physics.drag import rates as drag
+from constellation_jax.physics.drag.atmosphere import AtmosphereTable, Conditions, ConditionsOfStep, conditions
+from constellation_jax.physics.drag.rates import MeanOrbit
 
 REENTRY_ALTITUDE_KM: Final = 120.0
 """Below it an orbit lasts hours: stopping at 115 or 150 km moves a lifetime by less than half a day."""

@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from constellation_jax.engine import decay
 from constellation_jax.engine.decay import Climate, Course, Fall, Track
 from constellation_jax.engine.precision import x64
-from constellation_jax.physics.atmosphere import AtmosphereTable
 from constellation_jax.physics.constants import WGS84_EQUATORIAL_RADIUS_KM
-from constellation_jax.physics.drag import NEAR_CIRCULAR_ECCENTRICITY, MeanOrbit, carried
+from constellation_jax.physics.drag.atmosphere import AtmosphereTable
+from constellation_jax.physics.drag.rates import NEAR_CIRCULAR_ECCENTRICITY, MeanOrbit, carried
 
 TILE: Final = {False: 1024, True: 128}
 """Satellites in a tile, of near-circular and of elliptic orbits."""

@@ -14,10 +14,11 @@ import jax.numpy as jnp
 from jax import Array
 
 from constellation_jax.engine.tiles import POSITION, VELOCITY, table_entry, table_minutes, without_subnormals
-from constellation_jax.physics import sdp4, sgp4_near
 from constellation_jax.physics.constants import GravityModel
-from constellation_jax.physics.elements import Elements
-from constellation_jax.physics.sgp4_common import Orbit
+from constellation_jax.physics.sgp4 import deep_space as sdp4
+from constellation_jax.physics.sgp4 import near_earth as sgp4_near
+from constellation_jax.physics.sgp4.common import Orbit
+from constellation_jax.physics.sgp4.elements import Elements
 
 STATE = (*POSITION, *VELOCITY)
 ELEMENTS = tuple(field.name for field in dataclasses.fields(Elements))[:7]

@@ -37,7 +37,7 @@ from constellation_jax.engine.latch import Latch, decay_times
 from constellation_jax.engine.precision import x64
 from constellation_jax.engine.tiles import table_length
 from constellation_jax.physics.constants import MINUTES_PER_DAY, WGS72, GravityModel
-from constellation_jax.physics.elements import Elements
+from constellation_jax.physics.sgp4.elements import Elements
 
 
 class Derivatives(NamedTuple):

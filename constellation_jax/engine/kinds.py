@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from constellation_jax.engine.chunks import padded
-from constellation_jax.physics import kepler
 from constellation_jax.physics.constants import GravityModel
-from constellation_jax.physics.elements import Elements
-from constellation_jax.physics.sgp4 import SAFE_NEAR_EARTH, is_deep_space
+from constellation_jax.physics.sgp4 import kepler
+from constellation_jax.physics.sgp4.api import SAFE_NEAR_EARTH, is_deep_space
+from constellation_jax.physics.sgp4.elements import Elements
 
 
 def split_off_deep_space(elements: Elements, gravity: GravityModel) -> tuple[NDArray[np.bool_], Elements]:

@@ -12,12 +12,12 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from constellation_jax.physics import sdp4
-from constellation_jax.physics.brouwer import semi_major_axis_km
 from constellation_jax.physics.constants import MINUTES_PER_DAY, GravityModel
-from constellation_jax.physics.elements import Elements
-from constellation_jax.physics.sgp4_common import ECCENTRICITY_FLOOR
-from constellation_jax.physics.sgp4_near import NearEarth, eccentricity_and_turn
+from constellation_jax.physics.sgp4 import deep_space as sdp4
+from constellation_jax.physics.sgp4.brouwer import semi_major_axis_km
+from constellation_jax.physics.sgp4.common import ECCENTRICITY_FLOOR
+from constellation_jax.physics.sgp4.elements import Elements
+from constellation_jax.physics.sgp4.near_earth import NearEarth, eccentricity_and_turn
 
 _GRID: Final = 121
 """Points of an interval between which a change of sign is looked for: a minute apart in two hours."""

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from constellation_jax.engine.chunks import Grid
 from constellation_jax.physics.constants import MINUTES_PER_DAY
-from constellation_jax.physics.fastmath import horner
-from constellation_jax.physics.status import DECAYED, TOO_FAR
+from constellation_jax.physics.numerics.fastmath import horner
+from constellation_jax.physics.sgp4.status import DECAYED, TOO_FAR
 
 FARTHEST_MINUTES = 100 * 365.25 * MINUTES_PER_DAY
 """Element sets say nothing about instants farther than this from their epoch."""

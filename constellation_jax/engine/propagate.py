@@ -35,9 +35,10 @@ from constellation_jax.engine.request import Request
 from constellation_jax.engine.results import Arrays, Target, allocate
 from constellation_jax.engine.tile_runner import Limits, Tile, TileRunner
 from constellation_jax.engine.tiles import CHUNK, FEW
-from constellation_jax.physics import sdp4, sgp4_near
-from constellation_jax.physics.brouwer import semi_major_axis_km
-from constellation_jax.physics.elements import Elements
+from constellation_jax.physics.sgp4 import deep_space as sdp4
+from constellation_jax.physics.sgp4 import near_earth as sgp4_near
+from constellation_jax.physics.sgp4.brouwer import semi_major_axis_km
+from constellation_jax.physics.sgp4.elements import Elements
 
 LONGEST_DENSE_MINUTES = 128.0
 """Span of nodes. Longer ones save evaluations, but each instant is a sum over all nodes: 60 to 128 minutes are equally quick."""

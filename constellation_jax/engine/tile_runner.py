@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from constellation_jax.engine import chebyshev, tiles
+from constellation_jax.engine import tiles
 from constellation_jax.engine.chunks import Chunk, Grid, attitude, padded
 from constellation_jax.engine.devices import Devices
 from constellation_jax.engine.held import Held
@@ -18,7 +18,8 @@ from constellation_jax.engine.orders import LAST, coefficient_sizes, spread_of
 from constellation_jax.engine.request import Request
 from constellation_jax.engine.results import Target
 from constellation_jax.engine.tiles import CHUNK, FEW, Instants, Outputs
-from constellation_jax.physics.sdp4 import STEP_MINUTES
+from constellation_jax.physics.numerics import chebyshev
+from constellation_jax.physics.sgp4.deep_space import STEP_MINUTES
 
 FLOAT32_NOISE_KM = 2e-3
 """Rounding in the last coefficients of float32 states; their size was measured in float64 before."""

@@ -15,9 +15,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from constellation_jax.physics import frames, sdp4, sgp4_near
+from constellation_jax.physics import frames
 from constellation_jax.physics.constants import DEGREE, MINUTES_PER_DAY, WGS72, GravityModel
-from constellation_jax.physics.elements import Elements
+from constellation_jax.physics.sgp4 import deep_space as sdp4
+from constellation_jax.physics.sgp4 import near_earth as sgp4_near
+from constellation_jax.physics.sgp4.elements import Elements
 
 TILE = {"cpu": 2048, "gpu": 32768, "tpu": 32768}
 """Satellites of one device in a tile, by platform. CPU: measured; 1024 is 5 % (float64) and 20 % (float32) slower,

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from constellation_jax.errors import InputError
-from constellation_jax.physics.atmosphere import BASIS, AtmosphereTable
+from constellation_jax.physics.drag.atmosphere import BASIS, AtmosphereTable
 
 MODELS = ("nrlmsise00", "nrlmsis21")
 """NRLMSISE-00 is the model to use; NRLMSIS 2.1 shows how far models differ."""

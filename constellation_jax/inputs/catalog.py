@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from constellation_jax.errors import InputError
-from constellation_jax.physics.brouwer import kozai_to_brouwer
 from constellation_jax.physics.constants import (
     DEEP_SPACE_PERIOD_MINUTES,
     DEGREE,
@@ -26,9 +25,10 @@ from constellation_jax.physics.constants import (
     WGS72,
     WGS84_EQUATORIAL_RADIUS_KM,
 )
+from constellation_jax.physics.sgp4.brouwer import kozai_to_brouwer
 
 if TYPE_CHECKING:
-    from constellation_jax.physics.elements import Elements
+    from constellation_jax.physics.sgp4.elements import Elements
 
 NO_NORAD_ID = -1
 """norad_id of an object that no one has catalogued: planned and synthetic satellites."""
@@ -277,7 +277,7 @@ class Catalog:
     @property
     def elements(self) -> Elements:
         """The element sets in the units of the kernels (rad, rad/min), as float64 NumPy arrays of shape (n,)."""
-        from constellation_jax.physics.elements import Elements
+        from constellation_jax.physics.sgp4.elements import Elements
 
         return Elements(
             mean_motion=self.mean_motion_rev_per_day * (TWO_PI / MINUTES_PER_DAY),

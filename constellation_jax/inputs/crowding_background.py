@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.catalog import Catalog
 from constellation_jax.physics.constants import DEGREE, TWO_PI, WGS84_EQUATORIAL_RADIUS_KM
-from constellation_jax.physics.crowding import INCLINATION_STEP_DEG, Background, meeting_weights
-from constellation_jax.physics.shell_geometry import oblate_rise_km
+from constellation_jax.physics.merit.conjunction_rate import INCLINATION_STEP_DEG, Background, meeting_weights
+from constellation_jax.physics.merit.geometry import oblate_rise_km
 
 LOWEST_KM, HIGHEST_KM = 100.0, 2500.0
 _ANOMALIES = 64

@@ -8,7 +8,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from constellation_jax.physics.brouwer import brouwer_to_kozai
 from constellation_jax.physics.constants import (
     DEGREE,
     MINUTES_PER_DAY,
@@ -16,6 +15,7 @@ from constellation_jax.physics.constants import (
     WGS72,
     WGS84_EQUATORIAL_RADIUS_KM,
 )
+from constellation_jax.physics.sgp4.brouwer import brouwer_to_kozai
 
 TROPICAL_YEAR_DAYS = 365.2421897
 """Mean tropical year at J2000 (Simon et al. 1994, A&A 282, 663): one turn of the node of a sun-synchronous orbit."""

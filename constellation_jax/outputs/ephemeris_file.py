@@ -31,7 +31,7 @@ from constellation_jax.outputs.dataset import (
 )
 from constellation_jax.outputs.partial_file import CHUNK_CACHE_BYTES, CHUNK_INDEX_BYTES, HEADER_BYTES, PartialFile
 from constellation_jax.outputs.variables import FRAMES, SATELLITE, STATUS_VARIABLE, VARIABLES
-from constellation_jax.physics.status import STATUS
+from constellation_jax.physics.sgp4.status import STATUS
 
 AXES: Final = ("x", "y", "z")
 SPAN, DEGREE, PIECE, BOUND = "span", "degree", "piece", "bound"

@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 
 from constellation_jax.errors import InputError
-from constellation_jax.physics.status import STATUS
+from constellation_jax.physics.sgp4.status import STATUS
 
 TIME: Final = "time"
 SATELLITE: Final = "satellite"

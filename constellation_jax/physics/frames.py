@@ -20,7 +20,7 @@ from constellation_jax.physics.constants import (
     WGS84_EQUATORIAL_RADIUS_KM,
     WGS84_FLATTENING,
 )
-from constellation_jax.physics.fastmath import horner, sincos
+from constellation_jax.physics.numerics.fastmath import horner, sincos
 
 
 def gmst82(day: ArrayLike, fraction: ArrayLike) -> Array:

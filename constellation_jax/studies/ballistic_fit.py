@@ -18,7 +18,7 @@ from constellation_jax.errors import InputError
 from constellation_jax.inputs.catalog import Catalog
 from constellation_jax.inputs.space_weather import Source
 from constellation_jax.inputs.space_weather_series import SpaceWeather
-from constellation_jax.physics.drag import MeanOrbit
+from constellation_jax.physics.drag.rates import MeanOrbit
 from constellation_jax.studies.decay_inputs import climates, objects_of, weather_of
 
 FEWEST_SETS: Final = 4

@@ -7,7 +7,7 @@ import math
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.toml_lines import suggest
 from constellation_jax.inputs.vehicles import load_vehicles, unknown_vehicle
-from constellation_jax.physics.cost import Launcher
+from constellation_jax.physics.merit.cost import Launcher
 
 
 def launcher(vehicle: str, *, cargo: str | None = None, expended: bool = False) -> Launcher:

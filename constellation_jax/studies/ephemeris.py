@@ -16,7 +16,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from constellation_jax.engine import chebyshev
 from constellation_jax.engine.chunks import Grid
 from constellation_jax.engine.propagate import Engine
 from constellation_jax.engine.request import Request
@@ -25,8 +24,9 @@ from constellation_jax.errors import InputError
 from constellation_jax.inputs.catalog import Catalog
 from constellation_jax.inputs.times import Duration, Time, minutes_since, parse_duration, parse_time, to_day_fraction
 from constellation_jax.outputs.ephemeris_file import AXES, EphemerisWriter
-from constellation_jax.physics.brouwer import semi_major_axis_km
 from constellation_jax.physics.constants import WGS72
+from constellation_jax.physics.numerics import chebyshev
+from constellation_jax.physics.sgp4.brouwer import semi_major_axis_km
 from constellation_jax.studies.ephemeris_fit import Design, Fitter, design_for
 from constellation_jax.studies.runs import Progress, RunReport, Stopwatch, counted, in_blocks
 

@@ -10,13 +10,13 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from constellation_jax.engine import chebyshev
 from constellation_jax.engine.precision import x64
 from constellation_jax.inputs.earth_orientation import load_earth_orientation
 from constellation_jax.inputs.times import to_day_fraction
 from constellation_jax.outputs.ephemeris_file import AXES
 from constellation_jax.physics import frames
 from constellation_jax.physics.constants import SECONDS_PER_DAY
+from constellation_jax.physics.numerics import chebyshev
 
 VELOCITIES = ("vx", "vy", "vz")
 Product = tuple[str, NDArray[np.float64], NDArray[np.float64]]

@@ -15,16 +15,16 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from constellation_jax.engine import chebyshev
 from constellation_jax.engine.kinks import Kinks
 from constellation_jax.engine.precision import x64
 from constellation_jax.outputs.ephemeris_file import FILL, IN_PIECES, Block, Pieces
-from constellation_jax.physics import sgp4
-from constellation_jax.physics.brouwer import semi_major_axis_km
 from constellation_jax.physics.constants import WGS72
-from constellation_jax.physics.elements import Elements
-from constellation_jax.physics.sgp4 import is_deep_space
-from constellation_jax.physics.status import DECAYED
+from constellation_jax.physics.numerics import chebyshev
+from constellation_jax.physics.sgp4 import api as sgp4
+from constellation_jax.physics.sgp4.api import is_deep_space
+from constellation_jax.physics.sgp4.brouwer import semi_major_axis_km
+from constellation_jax.physics.sgp4.elements import Elements
+from constellation_jax.physics.sgp4.status import DECAYED
 
 EXTRA: Final = 4
 """Nodes above the number of kept degrees: two of each parity, as near-circular motion has small series of one parity."""

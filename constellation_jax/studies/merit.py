@@ -23,13 +23,17 @@ from constellation_jax.inputs.space_weather import Source
 from constellation_jax.inputs.study import Study, Term
 from constellation_jax.inputs.study_terms import TERMS
 from constellation_jax.inputs.walker import Shell
-from constellation_jax.physics.cost import launch_mass_kg, launches_needed, replacements_per_year
-from constellation_jax.physics.coverage import mean_in_view, probability_in_view
-from constellation_jax.physics.coverage_gaps import smooth_least_margin_deg, worst_gap_minutes
-from constellation_jax.physics.crowding import encounters_between, encounters_with, smooth_least_clearance_km
-from constellation_jax.physics.drag_tables import delta_v_per_year, lifetime_years
-from constellation_jax.physics.link import free_space_loss_db, light_time_ms, mean_over_footprint
-from constellation_jax.physics.station_keeping import duty_cycle, propellant_kg
+from constellation_jax.physics.drag.station_keeping import duty_cycle, propellant_kg
+from constellation_jax.physics.drag.tables import delta_v_per_year, lifetime_years
+from constellation_jax.physics.merit.conjunction_rate import (
+    encounters_between,
+    encounters_with,
+    smooth_least_clearance_km,
+)
+from constellation_jax.physics.merit.cost import launch_mass_kg, launches_needed, replacements_per_year
+from constellation_jax.physics.merit.coverage import mean_in_view, probability_in_view
+from constellation_jax.physics.merit.link import free_space_loss_db, light_time_ms, mean_over_footprint
+from constellation_jax.physics.merit.revisit import smooth_least_margin_deg, worst_gap_minutes
 from constellation_jax.studies.decay_inputs import ASSUMED_BALLISTIC_COEFFICIENT
 from constellation_jax.studies.design import Design, Floats
 

@@ -22,8 +22,8 @@ from constellation_jax.inputs.space_weather import Source
 from constellation_jax.inputs.space_weather_series import CYCLE_DAYS, SCENARIOS
 from constellation_jax.inputs.times import Time, parse_time, to_day_fraction
 from constellation_jax.physics.constants import DEGREE, TWO_PI, WGS84_EQUATORIAL_RADIUS_KM, YEAR_DAYS
-from constellation_jax.physics.drag import MeanOrbit
-from constellation_jax.physics.drag_tables import (
+from constellation_jax.physics.drag.rates import MeanOrbit
+from constellation_jax.physics.drag.tables import (
     ALTITUDES_KM,
     DragClimate,
     LifetimeTable,

@@ -21,8 +21,8 @@ from constellation_jax.inputs.space_weather import Source
 from constellation_jax.inputs.space_weather_series import SCENARIOS
 from constellation_jax.inputs.times import Time
 from constellation_jax.physics.constants import SECONDS_PER_DAY, WGS84_EQUATORIAL_RADIUS_KM, YEAR_DAYS
-from constellation_jax.physics.drag import MeanOrbit
-from constellation_jax.physics.station_keeping import delta_v_rate, duty_cycle, propellant_kg
+from constellation_jax.physics.drag.rates import MeanOrbit
+from constellation_jax.physics.drag.station_keeping import delta_v_rate, duty_cycle, propellant_kg
 from constellation_jax.studies.decay import LIFETIME_YEARS, lifetimes
 from constellation_jax.studies.decay_inputs import (
     ASSUMED_BALLISTIC_COEFFICIENT,

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from constellation_jax.inputs.atmosphere_table import load_atmosphere
-from constellation_jax.physics import atmosphere
+from constellation_jax.physics.drag import atmosphere
 
 pytestmark = pytest.mark.benchmark
 SCRIPT = Path(__file__).parents[2] / "scripts" / "build_atmosphere_reference.py"

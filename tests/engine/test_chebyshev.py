@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.polynomial import chebyshev as reference
 
-from constellation_jax.engine import chebyshev
+from constellation_jax.physics.numerics import chebyshev
 
 X = np.linspace(-1.0, 1.0, 41)
 

@@ -12,8 +12,8 @@ from constellation_jax.engine import decay
 from constellation_jax.engine.decay import Climate
 from constellation_jax.engine.decay_runs import Objects, run, stays_up
 from constellation_jax.inputs.atmosphere_table import load_atmosphere
-from constellation_jax.physics import drag
 from constellation_jax.physics.constants import WGS84_EQUATORIAL_RADIUS_KM as RADIUS
+from constellation_jax.physics.drag import rates as drag
 from constellation_jax.studies.decay_inputs import climates, weather_of
 
 DSST = Path(__file__).parents[1] / "reference_data" / "decay_dsst.json"

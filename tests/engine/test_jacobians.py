@@ -155,8 +155,8 @@ def test_what_is_wrong_is_said() -> None:
 
 def test_hand_written_derivative_equals_the_derivative_of_its_steps() -> None:
     """Of `position_and_velocity`: forward and reverse, small and large eccentricities."""
-    from constellation_jax.physics import sgp4_common
     from constellation_jax.physics.constants import WGS72
+    from constellation_jax.physics.sgp4 import common as sgp4_common
 
     rng = np.random.default_rng(0)
     count = 20

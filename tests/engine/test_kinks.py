@@ -9,12 +9,13 @@ import constellation_jax as cj
 from constellation_jax.engine.kinds import coefficients_of, stays_high
 from constellation_jax.engine.kinks import kink_windows, may_jump, resonance_kinks
 from constellation_jax.engine.precision import x64
-from constellation_jax.physics import sdp4, sgp4_near
-from constellation_jax.physics.brouwer import semi_major_axis_km
 from constellation_jax.physics.constants import WGS72
-from constellation_jax.physics.fastmath import horner
-from constellation_jax.physics.sgp4_common import ECCENTRICITY_FLOOR
-from constellation_jax.physics.sgp4_near import eccentricity_and_turn
+from constellation_jax.physics.numerics.fastmath import horner
+from constellation_jax.physics.sgp4 import deep_space as sdp4
+from constellation_jax.physics.sgp4 import near_earth as sgp4_near
+from constellation_jax.physics.sgp4.brouwer import semi_major_axis_km
+from constellation_jax.physics.sgp4.common import ECCENTRICITY_FLOOR
+from constellation_jax.physics.sgp4.near_earth import eccentricity_and_turn
 
 CatalogOf = Callable[..., cj.Catalog]
 

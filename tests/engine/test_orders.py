@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from constellation_jax.engine import chebyshev
 from constellation_jax.engine.orders import (
     CHECK_COST,
     LAST,
@@ -16,6 +15,7 @@ from constellation_jax.engine.orders import (
     most_nodes,
     spread_of,
 )
+from constellation_jax.physics.numerics import chebyshev
 
 INSTANTS = 64
 TOLERANCE_KM = 1e-6

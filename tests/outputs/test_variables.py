@@ -4,7 +4,7 @@ import pytest
 
 from constellation_jax.errors import InputError
 from constellation_jax.outputs.variables import FRAMES, GROUPS, VARIABLES, check_frame, resolve_groups
-from constellation_jax.physics.status import STATUS
+from constellation_jax.physics.sgp4.status import STATUS
 
 
 def test_groups_are_those_that_users_name():

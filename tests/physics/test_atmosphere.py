@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from constellation_jax.inputs.atmosphere_table import load_atmosphere
-from constellation_jax.physics import atmosphere, frames
-from constellation_jax.physics.atmosphere import Conditions
+from constellation_jax.physics import frames
+from constellation_jax.physics.drag import atmosphere
+from constellation_jax.physics.drag.atmosphere import Conditions
 
 REFERENCE = Path(__file__).parents[1] / "reference_data" / "atmosphere.npz"
 HOUR = np.pi / 12.0

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import constellation_jax as cj
-from constellation_jax.physics import coverage
 from constellation_jax.physics.constants import WGS84_EQUATORIAL_RADIUS_KM, WGS84_FLATTENING
-from constellation_jax.physics.coverage_gaps import worst_gap_minutes
+from constellation_jax.physics.merit import coverage
+from constellation_jax.physics.merit.revisit import worst_gap_minutes
 
 LATITUDES = np.array([-50.0, 0.0, 20.0, 40.0, 50.0, 60.0])
 MASK = 25.0

@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 
 from constellation_jax.inputs.atmosphere_table import load_atmosphere
-from constellation_jax.physics import atmosphere, drag
-from constellation_jax.physics.atmosphere import Conditions, ConditionsOfStep
 from constellation_jax.physics.constants import EARTH_ROTATION_RATE, WGS84_FLATTENING
 from constellation_jax.physics.constants import WGS84_EQUATORIAL_RADIUS_KM as RADIUS
+from constellation_jax.physics.drag import atmosphere
+from constellation_jax.physics.drag import rates as drag
+from constellation_jax.physics.drag.atmosphere import Conditions, ConditionsOfStep
 
 MJD = 60000.3
 

@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from constellation_jax.physics import drag_tables as tables
-from constellation_jax.physics.splines import spline_through, spline_weights
+from constellation_jax.physics.drag import tables
+from constellation_jax.physics.numerics.splines import spline_through, spline_weights
 
 # Compiled as a whole: outside of jit each of some hundred operations is compiled by itself, for each shape
 decay_rate = jax.jit(tables.decay_rate, static_argnames="worst")

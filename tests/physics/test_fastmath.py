@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from constellation_jax.physics import fastmath
+from constellation_jax.physics.numerics import fastmath
 
 
 @pytest.mark.parametrize(("dtype", "largest", "tolerance"), [(np.float64, 1e7, 3e-16), (np.float32, 1e4, 2e-7)])

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from constellation_jax.physics import kepler
+from constellation_jax.physics.sgp4 import kepler
 
 
 def _residual(u: np.ndarray, axn: np.ndarray, ayn: np.ndarray, s: np.ndarray, c: np.ndarray) -> np.ndarray:

@@ -8,10 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from constellation_jax.physics import crowding, link
-from constellation_jax.physics.coverage import cap_half_angle_deg, count_probabilities, mean_in_view
-from constellation_jax.physics.coverage_gaps import smooth_least_margin_deg, worst_gap_minutes
-from constellation_jax.physics.crowding import Background
+from constellation_jax.physics.merit import conjunction_rate as crowding
+from constellation_jax.physics.merit import link
+from constellation_jax.physics.merit.conjunction_rate import Background
+from constellation_jax.physics.merit.coverage import cap_half_angle_deg, count_probabilities, mean_in_view
+from constellation_jax.physics.merit.revisit import smooth_least_margin_deg, worst_gap_minutes
 
 LATITUDES = np.array([-90.0, -41.0, 0.0, 23.0, 51.0, 90.0])
 SCALES = np.array([1.0, 0.1, 1.0])

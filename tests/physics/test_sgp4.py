@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import constellation_jax as cj
-from constellation_jax.physics.brouwer import brouwer_to_kozai, kozai_to_brouwer
 from constellation_jax.physics.constants import WGS72
-from constellation_jax.physics.elements import Elements
+from constellation_jax.physics.sgp4.brouwer import brouwer_to_kozai, kozai_to_brouwer
+from constellation_jax.physics.sgp4.elements import Elements
 
 # Numbers of NumPy, for which other tests compile the same programs; numbers of Python have programs of their own
 PYTHON_LEO = Elements(0.0635, 0.001, 0.9, 1.1, 0.7, 2.0, 1e-4, 61274.0, 0.3)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import constellation_jax as cj
-from constellation_jax.physics.elements import Elements
+from constellation_jax.physics.sgp4.elements import Elements
 
 sys.path.insert(0, str(Path(__file__).parent))
 from test_sgp4_verification import CASES, Case, elements_of

@@ -9,7 +9,7 @@ import pytest
 from sgp4.api import Satrec
 
 import constellation_jax as cj
-from constellation_jax.physics.elements import Elements
+from constellation_jax.physics.sgp4.elements import Elements
 
 POSITION_MM, VELOCITY_UM_S = 1.0, 1.0  # the file gives 1e-8 km and 1e-9 km/s
 

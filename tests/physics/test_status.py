@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 import constellation_jax as cj
-from constellation_jax.physics import status
+from constellation_jax.physics.sgp4 import status
 
 
 def test_numbers_are_those_of_the_published_code():
@@ -32,5 +32,5 @@ def test_it_is_public():
 
 
 def test_it_needs_no_jax():
-    code = "import sys, constellation_jax.physics.status; sys.exit('jax' in sys.modules)"
+    code = "import sys, constellation_jax.physics.sgp4.status; sys.exit('jax' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -8,8 +8,8 @@ import constellation_jax as cj
 from constellation_jax.engine.decay_runs import decay_rates
 from constellation_jax.inputs.atmosphere_table import load_atmosphere
 from constellation_jax.inputs.shells import Shell
-from constellation_jax.physics.atmosphere import conditions, density
-from constellation_jax.physics.station_keeping import delta_v_rate
+from constellation_jax.physics.drag.atmosphere import conditions, density
+from constellation_jax.physics.drag.station_keeping import delta_v_rate
 from constellation_jax.studies.decay_inputs import climates, objects_of
 
 # m/s a year at B = 0.01: 0.5 B rho v^2 T with global means of NRLMSISE-00 on 2024-03-20, by F10.7 / Ap; two or three digits

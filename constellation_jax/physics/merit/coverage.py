@@ -18,7 +18,7 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from constellation_jax.physics.constants import DEGREE, TWO_PI
-from constellation_jax.physics.shell_geometry import (
+from constellation_jax.physics.merit.geometry import (
     HALF_PI,
     Observer,
     R,

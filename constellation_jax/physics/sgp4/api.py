@@ -24,13 +24,14 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from constellation_jax.errors import InputError
-from constellation_jax.physics import sdp4, sgp4_near
-from constellation_jax.physics.brouwer import kozai_to_brouwer
 from constellation_jax.physics.constants import DEEP_SPACE_PERIOD_MINUTES, GRAVITY_MODELS, TWO_PI, GravityModel
-from constellation_jax.physics.elements import Elements
-from constellation_jax.physics.sdp4 import DeepSpace
-from constellation_jax.physics.sgp4_common import Orbit
-from constellation_jax.physics.sgp4_near import NearEarth
+from constellation_jax.physics.sgp4 import deep_space as sdp4
+from constellation_jax.physics.sgp4 import near_earth as sgp4_near
+from constellation_jax.physics.sgp4.brouwer import kozai_to_brouwer
+from constellation_jax.physics.sgp4.common import Orbit
+from constellation_jax.physics.sgp4.deep_space import DeepSpace
+from constellation_jax.physics.sgp4.elements import Elements
+from constellation_jax.physics.sgp4.near_earth import NearEarth
 
 Regime = Literal["near_earth", "deep_space"]
 _DEEP_SPACE_MEAN_MOTION = TWO_PI / DEEP_SPACE_PERIOD_MINUTES

@@ -18,8 +18,8 @@ from jax.typing import ArrayLike
 from numpy.typing import NDArray
 
 from constellation_jax.physics.constants import DEGREE, YEAR_DAYS
-from constellation_jax.physics.splines import spline_through, spline_weights
-from constellation_jax.physics.station_keeping import delta_v_rate
+from constellation_jax.physics.drag.station_keeping import delta_v_rate
+from constellation_jax.physics.numerics.splines import spline_through, spline_weights
 
 ALTITUDES_KM: Final = (140.0, 2000.0)
 """Range of the tables; beyond it the logarithms go on with the slope of the edge."""

@@ -18,10 +18,9 @@ import jax.numpy as jnp
 from jax import Array
 
 from constellation_jax.physics.constants import MJD_1950, MJD_OFFSET, TWO_PI, GravityModel
-from constellation_jax.physics.elements import Elements
-from constellation_jax.physics.fastmath import horner, sincos
 from constellation_jax.physics.frames import gmst82
-from constellation_jax.physics.sgp4_common import (
+from constellation_jax.physics.numerics.fastmath import horner, sincos
+from constellation_jax.physics.sgp4.common import (
     ECCENTRICITY_FLOOR,
     Epoch,
     Orbit,
@@ -30,6 +29,7 @@ from constellation_jax.physics.sgp4_common import (
     mean_altitude_and_decay_rate,
     position_and_velocity,
 )
+from constellation_jax.physics.sgp4.elements import Elements
 
 STEP_MINUTES = 720.0
 """Step of the resonance integrator."""

@@ -17,9 +17,8 @@ import jax.numpy as jnp
 from jax import Array
 
 from constellation_jax.physics.constants import TWO_PI, GravityModel
-from constellation_jax.physics.elements import Elements
-from constellation_jax.physics.fastmath import horner, sincos
-from constellation_jax.physics.sgp4_common import (
+from constellation_jax.physics.numerics.fastmath import horner, sincos
+from constellation_jax.physics.sgp4.common import (
     ECCENTRICITY_FLOOR,
     Orbit,
     at_epoch,
@@ -27,6 +26,7 @@ from constellation_jax.physics.sgp4_common import (
     mean_altitude_and_decay_rate,
     position_and_velocity,
 )
+from constellation_jax.physics.sgp4.elements import Elements
 
 
 @jax.tree_util.register_dataclass

@@ -13,11 +13,11 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from constellation_jax.physics import kepler
-from constellation_jax.physics.brouwer import kozai_to_brouwer
 from constellation_jax.physics.constants import MINUTES_PER_DAY, WGS84_EQUATORIAL_RADIUS_KM, GravityModel
-from constellation_jax.physics.elements import Elements
-from constellation_jax.physics.fastmath import sincos, turn
+from constellation_jax.physics.numerics.fastmath import sincos, turn
+from constellation_jax.physics.sgp4 import kepler
+from constellation_jax.physics.sgp4.brouwer import kozai_to_brouwer
+from constellation_jax.physics.sgp4.elements import Elements
 
 ECCENTRICITY_FLOOR = 1e-6
 """SGP4 never lets the mean eccentricity of a running orbit fall below this."""

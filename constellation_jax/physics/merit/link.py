@@ -13,8 +13,8 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from constellation_jax.physics.constants import DEGREE
-from constellation_jax.physics.coverage import cap_half_angle_deg, mean_in_cap
-from constellation_jax.physics.shell_geometry import R, floats, gauss_legendre
+from constellation_jax.physics.merit.coverage import cap_half_angle_deg, mean_in_cap
+from constellation_jax.physics.merit.geometry import R, floats, gauss_legendre
 
 SPEED_OF_LIGHT: Final = 299792.458
 """km/s, exact (SI)."""

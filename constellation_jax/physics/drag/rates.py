@@ -20,13 +20,6 @@ import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
 
-from constellation_jax.physics.atmosphere import (
-    Conditions,
-    ConditionsOfStep,
-    densities_along,
-    node_local_time,
-    orbit_densities,
-)
 from constellation_jax.physics.constants import (
     DEGREE,
     EARTH_ROTATION_RATE,
@@ -38,7 +31,14 @@ from constellation_jax.physics.constants import (
     WGS84_EQUATORIAL_RADIUS_KM,
     WGS84_FLATTENING,
 )
-from constellation_jax.physics.fastmath import sincos
+from constellation_jax.physics.drag.atmosphere import (
+    Conditions,
+    ConditionsOfStep,
+    densities_along,
+    node_local_time,
+    orbit_densities,
+)
+from constellation_jax.physics.numerics.fastmath import sincos
 
 NODES: Final = 8
 """Quadrature points of a near-circular orbit: 12 change its drag by less than 0.1 %."""

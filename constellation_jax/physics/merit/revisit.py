@@ -12,8 +12,8 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from constellation_jax.physics.constants import DEGREE, EARTH_ROTATION_RATE, TWO_PI, WGS72
-from constellation_jax.physics.drag import MU
-from constellation_jax.physics.shell_geometry import (
+from constellation_jax.physics.drag.rates import MU
+from constellation_jax.physics.merit.geometry import (
     Observer,
     R,
     cap_centre,

@@ -25,8 +25,8 @@ from jax.typing import ArrayLike
 from numpy.typing import NDArray
 
 from constellation_jax.physics.constants import DEGREE, SECONDS_PER_DAY, TWO_PI
-from constellation_jax.physics.drag import MU
-from constellation_jax.physics.shell_geometry import HALF_PI, R, floats, frozen_surface_km
+from constellation_jax.physics.drag.rates import MU
+from constellation_jax.physics.merit.geometry import HALF_PI, R, floats, frozen_surface_km
 
 YEAR_SECONDS: Final = 365.25 * SECONDS_PER_DAY
 INCLINATION_STEP_DEG: Final = 0.5

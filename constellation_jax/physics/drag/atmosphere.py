@@ -25,7 +25,7 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from constellation_jax.physics.constants import DEGREE, MJD_J2000, TWO_PI
-from constellation_jax.physics.fastmath import horner, sincos
+from constellation_jax.physics.numerics.fastmath import horner, sincos
 
 ALTITUDE_RANGE: Final = (100.0, 2000.0)
 """km above the ellipsoid. Outside, ln(density) goes on with the slope of the edge; below 0 km it stays."""

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from constellation_jax.physics.fastmath import sincos, turn
+from constellation_jax.physics.numerics.fastmath import sincos, turn
 
 SMALL_ECCENTRICITY = 0.1
 """Up to here a series and one step reach rounding (tests/physics/test_kepler.py)."""
