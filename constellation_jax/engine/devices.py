@@ -13,8 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from constellation_jax.engine import tiles
-from constellation_jax.engine.tiles import CHUNK, Instants, Outputs
+from constellation_jax.engine.propagation import kernels as tiles
+from constellation_jax.engine.propagation.kernels import CHUNK, Instants, Outputs
 
 _REPLICATED: Any = PartitionSpec()
 _LAST: dict[int, Any] = {rank: PartitionSpec(*[None] * (rank - 1), "satellites") for rank in (1, 2, 3)}

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from constellation_jax.engine.decay_runs import Floats, Objects, decay_rates
+from constellation_jax.engine.decay.engine import Floats, Objects, decay_rates
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.catalog import Catalog
 from constellation_jax.inputs.space_weather import Source

@@ -9,8 +9,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from constellation_jax.engine.decay import REENTRY_ALTITUDE_KM
-from constellation_jax.engine.decay_runs import Decay, Floats, Objects, Progress, run, stays_up
+from constellation_jax.engine.decay.engine import Decay, Floats, Objects, Progress, run, stays_up
+from constellation_jax.engine.decay.integrator import REENTRY_ALTITUDE_KM
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.catalog import NO_NORAD_ID, Catalog
 from constellation_jax.inputs.space_weather import Source

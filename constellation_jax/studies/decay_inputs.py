@@ -15,8 +15,8 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from constellation_jax.engine.decay import Climate
-from constellation_jax.engine.decay_runs import Floats, Objects, decay_rates, make_climate
+from constellation_jax.engine.decay.engine import Floats, Objects, decay_rates, make_climate
+from constellation_jax.engine.decay.integrator import Climate
 from constellation_jax.engine.precision import x64
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.atmosphere_table import load_atmosphere

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from constellation_jax.engine.decay_runs import Floats, Objects, run
+from constellation_jax.engine.decay.engine import Floats, Objects, run
 from constellation_jax.inputs.space_weather_series import SpaceWeather
 from constellation_jax.physics.constants import DEGREE, WGS84_EQUATORIAL_RADIUS_KM
 from constellation_jax.studies.decay_inputs import climates, step_days

@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from constellation_jax.engine.chunks import Grid
-from constellation_jax.engine.propagate import Engine
-from constellation_jax.engine.request import Request
-from constellation_jax.engine.results import Arrays, allocate
+from constellation_jax.engine.propagation.arrays import Arrays, allocate
+from constellation_jax.engine.propagation.engine import Engine
+from constellation_jax.engine.propagation.options import Request
+from constellation_jax.engine.time_grid import Grid
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.catalog import Catalog
 from constellation_jax.inputs.times import Duration, Time, minutes_since, parse_duration, parse_time, to_day_fraction

@@ -15,8 +15,8 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from constellation_jax.engine.kinks import Kinks
 from constellation_jax.engine.precision import x64
+from constellation_jax.engine.propagation.discontinuities import Kinks
 from constellation_jax.outputs.ephemeris_file import FILL, IN_PIECES, Block, Pieces
 from constellation_jax.physics.constants import WGS72
 from constellation_jax.physics.numerics import chebyshev

@@ -14,8 +14,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from constellation_jax.engine.decay import REENTRY_ALTITUDE_KM, Climate
-from constellation_jax.engine.decay_runs import Floats, Objects, decay_rates, run
+from constellation_jax.engine.decay.engine import Floats, Objects, decay_rates, run
+from constellation_jax.engine.decay.integrator import REENTRY_ALTITUDE_KM, Climate
 from constellation_jax.engine.precision import x64
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.space_weather import Source

@@ -11,11 +11,11 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from constellation_jax.engine.chunks import Grid
-from constellation_jax.engine.propagate import Engine
-from constellation_jax.engine.request import Request
-from constellation_jax.engine.results import Arrays, allocate
-from constellation_jax.engine.tiles import CHUNK
+from constellation_jax.engine.propagation.arrays import Arrays, allocate
+from constellation_jax.engine.propagation.engine import Engine
+from constellation_jax.engine.propagation.kernels import CHUNK
+from constellation_jax.engine.propagation.options import Request
+from constellation_jax.engine.time_grid import Grid
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.catalog import Catalog
 from constellation_jax.inputs.earth_orientation import load_earth_orientation

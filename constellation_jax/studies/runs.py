@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from constellation_jax.engine.results import Arrays
+from constellation_jax.engine.propagation.arrays import Arrays
 
 Progress = Callable[[int, int], None]
 """Called with the number of states done and of all states."""

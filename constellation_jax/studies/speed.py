@@ -15,13 +15,13 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from constellation_jax.engine import tiles
-from constellation_jax.engine.chunks import Grid
 from constellation_jax.engine.devices import Devices
 from constellation_jax.engine.precision import x64
-from constellation_jax.engine.propagate import Engine
-from constellation_jax.engine.request import Request
-from constellation_jax.engine.results import Arrays, allocate
+from constellation_jax.engine.propagation import kernels as tiles
+from constellation_jax.engine.propagation.arrays import Arrays, allocate
+from constellation_jax.engine.propagation.engine import Engine
+from constellation_jax.engine.propagation.options import Request
+from constellation_jax.engine.time_grid import Grid
 from constellation_jax.inputs.catalog import Catalog
 from constellation_jax.inputs.times import to_day_fraction
 from constellation_jax.outputs.plain_writer import plain_writer

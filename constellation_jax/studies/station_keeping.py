@@ -13,8 +13,8 @@ import numpy as np
 import xarray as xr
 
 from constellation_jax import __version__
-from constellation_jax.engine.decay import Climate
-from constellation_jax.engine.decay_runs import Floats
+from constellation_jax.engine.decay.engine import Floats
+from constellation_jax.engine.decay.integrator import Climate
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.shells import Shell, shells_to_catalog
 from constellation_jax.inputs.space_weather import Source

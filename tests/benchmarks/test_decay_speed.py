@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import constellation_jax as cj
-from constellation_jax.engine.decay_runs import run
+from constellation_jax.engine.decay.engine import run
 from constellation_jax.studies.decay_inputs import climates, objects_of, weather_of
 
 pytestmark = pytest.mark.benchmark

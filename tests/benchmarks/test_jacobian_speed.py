@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import constellation_jax as cj
-from constellation_jax.engine.chunks import Grid
-from constellation_jax.engine.jacobians import JacobianEngine
+from constellation_jax.engine.jacobians.engine import JacobianEngine
+from constellation_jax.engine.time_grid import Grid
 from constellation_jax.inputs.times import to_day_fraction
 from constellation_jax.physics.constants import MINUTES_PER_DAY
 from constellation_jax.timing import in_turn, medians

@@ -8,9 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from constellation_jax.engine import decay
-from constellation_jax.engine.decay import Climate
-from constellation_jax.engine.decay_runs import Objects, run, stays_up
+from constellation_jax.engine.decay import integrator as decay
+from constellation_jax.engine.decay.engine import Objects, run, stays_up
+from constellation_jax.engine.decay.integrator import Climate
 from constellation_jax.inputs.atmosphere_table import load_atmosphere
 from constellation_jax.physics.constants import WGS84_EQUATORIAL_RADIUS_KM as RADIUS
 from constellation_jax.physics.drag import rates as drag

@@ -9,7 +9,7 @@ import pytest
 import xarray as xr
 
 import constellation_jax as cj
-from constellation_jax.engine.jacobian_tiles import ELEMENTS, STATE, TILE
+from constellation_jax.engine.jacobians.kernels import ELEMENTS, STATE, TILE
 
 RELATIVE = 1e-8
 """Of the largest entry of a column at that instant: float64 rounding, grown by phases of 1e3 rad."""

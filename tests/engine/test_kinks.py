@@ -6,9 +6,9 @@ import jax
 import numpy as np
 
 import constellation_jax as cj
-from constellation_jax.engine.kinds import coefficients_of, stays_high
-from constellation_jax.engine.kinks import kink_windows, may_jump, resonance_kinks
 from constellation_jax.engine.precision import x64
+from constellation_jax.engine.propagation.discontinuities import kink_windows, may_jump, resonance_kinks
+from constellation_jax.engine.regimes import coefficients_of, stays_high
 from constellation_jax.physics.constants import WGS72
 from constellation_jax.physics.numerics.fastmath import horner
 from constellation_jax.physics.sgp4 import deep_space as sdp4

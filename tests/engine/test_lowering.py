@@ -15,7 +15,8 @@ import pytest
 from jax import export
 
 import constellation_jax as cj
-from constellation_jax.engine import jacobian_tiles, tiles
+from constellation_jax.engine.jacobians import kernels as jacobian_tiles
+from constellation_jax.engine.propagation import kernels as tiles
 from constellation_jax.physics.constants import WGS72
 from constellation_jax.physics.numerics.fastmath import sincos
 from constellation_jax.physics.sgp4 import deep_space as sdp4

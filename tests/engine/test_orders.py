@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from constellation_jax.engine.orders import (
+from constellation_jax.engine.propagation.node_count import (
     CHECK_COST,
     LAST,
     MOST_NODES,

@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 
 import constellation_jax as cj
-from constellation_jax.engine import orders, tiles
-from constellation_jax.engine.chunks import Grid
-from constellation_jax.engine.propagate import Engine
-from constellation_jax.engine.request import Request
-from constellation_jax.engine.results import allocate
+from constellation_jax.engine.propagation import kernels as tiles
+from constellation_jax.engine.propagation import node_count as orders
+from constellation_jax.engine.propagation.arrays import allocate
+from constellation_jax.engine.propagation.engine import Engine
+from constellation_jax.engine.propagation.options import Request
+from constellation_jax.engine.time_grid import Grid
 from constellation_jax.inputs.times import to_day_fraction
 from constellation_jax.physics import frames
 
@@ -236,9 +237,9 @@ jax.config.update("jax_num_cpu_devices", 4)
 import numpy as np
 import constellation_jax as cj
 from constellation_jax.engine.devices import Devices
-from constellation_jax.engine.propagate import Engine
-from constellation_jax.engine.request import Request
-from constellation_jax.engine.results import allocate
+from constellation_jax.engine.propagation.engine import Engine
+from constellation_jax.engine.propagation.options import Request
+from constellation_jax.engine.propagation.arrays import allocate
 from constellation_jax.studies.propagation import _grid
 
 objects = cj.shells_to_catalog(cj.load_shells("qianfan")[:1])[:50]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import constellation_jax as cj
-from constellation_jax.engine.decay_runs import Objects, run
+from constellation_jax.engine.decay.engine import Objects, run
 from constellation_jax.physics.constants import WGS84_EQUATORIAL_RADIUS_KM
 from constellation_jax.physics.drag.rates import MeanOrbit
 from constellation_jax.studies.decay_inputs import climates, weather_of

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import constellation_jax as cj
-from constellation_jax.engine.decay_runs import decay_rates
+from constellation_jax.engine.decay.engine import decay_rates
 from constellation_jax.inputs.atmosphere_table import load_atmosphere
 from constellation_jax.inputs.shells import Shell
 from constellation_jax.physics.drag.atmosphere import conditions, density

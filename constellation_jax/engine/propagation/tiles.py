@@ -9,15 +9,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from constellation_jax.engine import tiles
-from constellation_jax.engine.chunks import Chunk, Grid, attitude, padded
 from constellation_jax.engine.devices import Devices
 from constellation_jax.engine.held import Held
-from constellation_jax.engine.kinds import SAFE_RADIUS_KM
-from constellation_jax.engine.orders import LAST, coefficient_sizes, spread_of
-from constellation_jax.engine.request import Request
-from constellation_jax.engine.results import Target
-from constellation_jax.engine.tiles import CHUNK, FEW, Instants, Outputs
+from constellation_jax.engine.propagation import kernels as tiles
+from constellation_jax.engine.propagation.arrays import Target
+from constellation_jax.engine.propagation.kernels import CHUNK, FEW, Instants, Outputs
+from constellation_jax.engine.propagation.node_count import LAST, coefficient_sizes, spread_of
+from constellation_jax.engine.propagation.options import Request
+from constellation_jax.engine.regimes import SAFE_RADIUS_KM
+from constellation_jax.engine.time_grid import Chunk, Grid, attitude, padded
 from constellation_jax.physics.numerics import chebyshev
 from constellation_jax.physics.sgp4.deep_space import STEP_MINUTES
 

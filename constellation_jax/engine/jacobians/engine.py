@@ -20,10 +20,10 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from constellation_jax.engine.chunks import LONGEST_MINUTES, Chunk, Grid, cut, padded
 from constellation_jax.engine.devices import Devices
+from constellation_jax.engine.failures import Latch, decay_times
 from constellation_jax.engine.held import Held
-from constellation_jax.engine.jacobian_tiles import (
+from constellation_jax.engine.jacobians.kernels import (
     CHUNK,
     TILE,
     anchored,
@@ -32,10 +32,10 @@ from constellation_jax.engine.jacobian_tiles import (
     fill_deep,
     fill_near,
 )
-from constellation_jax.engine.kinds import in_pieces, split_off_deep_space, stays_small
-from constellation_jax.engine.latch import Latch, decay_times
 from constellation_jax.engine.precision import x64
-from constellation_jax.engine.tiles import table_length
+from constellation_jax.engine.propagation.kernels import table_length
+from constellation_jax.engine.regimes import in_pieces, split_off_deep_space, stays_small
+from constellation_jax.engine.time_grid import LONGEST_MINUTES, Chunk, Grid, cut, padded
 from constellation_jax.physics.constants import MINUTES_PER_DAY, WGS72, GravityModel
 from constellation_jax.physics.sgp4.elements import Elements
 

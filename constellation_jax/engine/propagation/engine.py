@@ -22,19 +22,19 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from constellation_jax.engine import tiles
 from constellation_jax.engine.blas import one_blas_thread
-from constellation_jax.engine.chunks import LONGEST_MINUTES, Chunk, Grid, cut
 from constellation_jax.engine.devices import Devices
-from constellation_jax.engine.kinds import coefficients_of, split_off_deep_space, stays_high, stays_small
-from constellation_jax.engine.kinks import kink_windows, may_jump, resonance_kinks
-from constellation_jax.engine.latch import Latch, decay_times
-from constellation_jax.engine.orders import choose_order, may_suffice, most_nodes, spread_of
+from constellation_jax.engine.failures import Latch, decay_times
 from constellation_jax.engine.precision import x64
-from constellation_jax.engine.request import Request
-from constellation_jax.engine.results import Arrays, Target, allocate
-from constellation_jax.engine.tile_runner import Limits, Tile, TileRunner
-from constellation_jax.engine.tiles import CHUNK, FEW
+from constellation_jax.engine.propagation import kernels as tiles
+from constellation_jax.engine.propagation.arrays import Arrays, Target, allocate
+from constellation_jax.engine.propagation.discontinuities import kink_windows, may_jump, resonance_kinks
+from constellation_jax.engine.propagation.kernels import CHUNK, FEW
+from constellation_jax.engine.propagation.node_count import choose_order, may_suffice, most_nodes, spread_of
+from constellation_jax.engine.propagation.options import Request
+from constellation_jax.engine.propagation.tiles import Limits, Tile, TileRunner
+from constellation_jax.engine.regimes import coefficients_of, split_off_deep_space, stays_high, stays_small
+from constellation_jax.engine.time_grid import LONGEST_MINUTES, Chunk, Grid, cut
 from constellation_jax.physics.sgp4 import deep_space as sdp4
 from constellation_jax.physics.sgp4 import near_earth as sgp4_near
 from constellation_jax.physics.sgp4.brouwer import semi_major_axis_km

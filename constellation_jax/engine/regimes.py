@@ -10,7 +10,7 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from constellation_jax.engine.chunks import padded
+from constellation_jax.engine.time_grid import padded
 from constellation_jax.physics.constants import GravityModel
 from constellation_jax.physics.sgp4 import kepler
 from constellation_jax.physics.sgp4.api import SAFE_NEAR_EARTH, is_deep_space

@@ -13,7 +13,13 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from constellation_jax.engine.tiles import POSITION, VELOCITY, table_entry, table_minutes, without_subnormals
+from constellation_jax.engine.propagation.kernels import (
+    POSITION,
+    VELOCITY,
+    table_entry,
+    table_minutes,
+    without_subnormals,
+)
 from constellation_jax.physics.constants import GravityModel
 from constellation_jax.physics.sgp4 import deep_space as sdp4
 from constellation_jax.physics.sgp4 import near_earth as sgp4_near

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from constellation_jax.engine.chunks import Grid
+from constellation_jax.engine.time_grid import Grid
 from constellation_jax.physics.constants import MINUTES_PER_DAY
 from constellation_jax.physics.numerics.fastmath import horner
 from constellation_jax.physics.sgp4.status import DECAYED, TOO_FAR

@@ -18,8 +18,8 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from constellation_jax.engine import decay
-from constellation_jax.engine.decay import Climate, Course, Fall, Track
+from constellation_jax.engine.decay import integrator as decay
+from constellation_jax.engine.decay.integrator import Climate, Course, Fall, Track
 from constellation_jax.engine.precision import x64
 from constellation_jax.physics.constants import WGS84_EQUATORIAL_RADIUS_KM
 from constellation_jax.physics.drag.atmosphere import AtmosphereTable

@@ -9,9 +9,9 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from constellation_jax.engine import tiles
 from constellation_jax.engine.precision import x64
-from constellation_jax.engine.tiles import CHUNK
+from constellation_jax.engine.propagation import kernels as tiles
+from constellation_jax.engine.propagation.kernels import CHUNK
 from constellation_jax.physics import frames
 from constellation_jax.physics.constants import MINUTES_PER_DAY
 
