@@ -91,7 +91,7 @@ def _known_to_jaxlib(flag: str) -> bool:
 def _keep_compiled(folder: Path | None) -> None:
     import jax
 
-    from constellation_jax.inputs.celestrak import cache_folder
+    from constellation_jax.inputs.catalog.celestrak import cache_folder
 
     settings: Any = jax.config
     if settings.jax_compilation_cache_dir is not None:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from constellation_jax.errors import InputError
-from constellation_jax.inputs.toml_lines import suggest
+from constellation_jax.inputs.files.toml_lines import suggest
 from constellation_jax.outputs.variables import SATELLITE, TIME
 
 if TYPE_CHECKING:

@@ -16,11 +16,11 @@ from sphinx.ext.napoleon import GoogleDocstring
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import constellation_jax
-from constellation_jax.inputs.celestrak import GROUPS as CELESTRAK_GROUPS
-from constellation_jax.inputs.deployments import known_deployments, load_deployment
-from constellation_jax.inputs.shells import known_shells, load_constellation, load_shells
-from constellation_jax.inputs.toml_tables import STATUSES
-from constellation_jax.inputs.vehicles import load_vehicles
+from constellation_jax.inputs.catalog.celestrak import GROUPS as CELESTRAK_GROUPS
+from constellation_jax.inputs.deployment.files import known_deployments, load_deployment
+from constellation_jax.inputs.deployment.vehicles import load_vehicles
+from constellation_jax.inputs.files.toml_tables import STATUSES
+from constellation_jax.inputs.shells.files import known_shells, load_constellation, load_shells
 from constellation_jax.outputs.variables import FRAMES, LIFETIME, STATUS_VARIABLE, VARIABLES
 from constellation_jax.physics.sgp4.status import STATUS
 

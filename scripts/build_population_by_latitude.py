@@ -19,7 +19,9 @@ from pathlib import Path
 
 import numpy as np
 
-TARGET = Path(__file__).parents[1] / "constellation_jax" / "inputs" / "tables" / "population_by_latitude.csv"
+TARGET = (
+    Path(__file__).parents[1] / "constellation_jax" / "inputs" / "environment" / "tables" / "population_by_latitude.csv"
+)
 
 
 def main() -> None:

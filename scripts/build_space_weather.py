@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from constellation_jax.inputs.space_weather import despiked
-from constellation_jax.inputs.space_weather_files import PERCENTILES, read_records
+from constellation_jax.inputs.environment.space_weather import despiked
+from constellation_jax.inputs.environment.space_weather_files import PERCENTILES, read_records
 from constellation_jax.inputs.times import MJD_1970
 
 FORECAST = "MSAFE/aug2026f10-prd.txt"

@@ -23,9 +23,9 @@ import constellation_jax
 from constellation_jax import cli
 from constellation_jax.cli.reporting import TerminalReporter
 from constellation_jax.errors import OutputError
-from constellation_jax.inputs.config import load_objects, read_run
-from constellation_jax.inputs.deployments import known_deployments
-from constellation_jax.inputs.shells import known_shells
+from constellation_jax.inputs.deployment.files import known_deployments
+from constellation_jax.inputs.run_file import load_objects, read_run
+from constellation_jax.inputs.shells.files import known_shells
 
 ISS = """ISS (ZARYA)
 1 25544U 98067A   25175.50000000  .00010000  00000-0  18000-3 0  9998

@@ -11,12 +11,14 @@ import pytest
 from examples import run_examples
 
 import constellation_jax as cj
-from constellation_jax.inputs.campaigns import CAMPAIGN_RULES
-from constellation_jax.inputs.config import RunConfig, read_run
-from constellation_jax.inputs.deployments import load_deployment
-from constellation_jax.inputs.shells import load_shells
-from constellation_jax.inputs.studies import load_study
-from constellation_jax.inputs.study_rules import (
+from constellation_jax.inputs.deployment.campaigns import CAMPAIGN_RULES
+from constellation_jax.inputs.deployment.files import load_deployment
+from constellation_jax.inputs.deployment.vehicles import LOAD_RULES, VEHICLE_RULES
+from constellation_jax.inputs.run_file import RunConfig, read_run
+from constellation_jax.inputs.shells.files import load_shells
+from constellation_jax.inputs.shells.shell import RULES
+from constellation_jax.inputs.tuning.files import load_study
+from constellation_jax.inputs.tuning.keys import (
     BACKGROUND_RULES,
     CONSTRAINT_RULES,
     LAUNCH_RULES,
@@ -26,9 +28,7 @@ from constellation_jax.inputs.study_rules import (
     SWEEP_RULES,
     VARIABLE_RULES,
 )
-from constellation_jax.inputs.study_terms import TERMS
-from constellation_jax.inputs.vehicles import LOAD_RULES, VEHICLE_RULES
-from constellation_jax.inputs.walker import RULES
+from constellation_jax.inputs.tuning.terms import TERMS
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*(ROOT / "docs").glob("*.md"), *ROOT.glob("README.md")])

@@ -22,7 +22,7 @@ from constellation_jax.cli.tune import tune
 from constellation_jax.jax_settings import configure
 
 if TYPE_CHECKING:
-    from constellation_jax.inputs.catalog import Catalog
+    from constellation_jax.inputs.catalog.catalog import Catalog
 
 app = typer.Typer(
     name="constellation-jax",
@@ -167,7 +167,7 @@ def propagate(
 
 
 def _propagate(run: Path | None, given: dict[str, Any], *, allow_stale: bool, reporter: Reporter) -> None:
-    from constellation_jax.inputs.config import load_objects, read_run
+    from constellation_jax.inputs.run_file import load_objects, read_run
 
     config = read_run(run, options=given)
     objects, times = load_objects(config, allow_stale=allow_stale)
@@ -239,8 +239,8 @@ def catalog(
         import json
 
         from constellation_jax.errors import InputError
-        from constellation_jax.inputs.config import find_source, read_source
-        from constellation_jax.inputs.summary import summarise
+        from constellation_jax.inputs.catalog.summary import summarise
+        from constellation_jax.inputs.run_file import find_source, read_source
 
         if shells and not match:
             raise InputError(f"--shells {shells[0]}: found without --match, expected both or neither")
@@ -269,7 +269,7 @@ def _print_match(objects: Catalog, shells: list[str], *, as_json: bool) -> None:
     import json
 
     from constellation_jax.cli.match_table import match_as_dict, match_lines
-    from constellation_jax.inputs.shells import load_shells
+    from constellation_jax.inputs.shells.files import load_shells
     from constellation_jax.studies.matching import match_shells
 
     match = match_shells(objects, [shell for name in shells for shell in load_shells(name)] or None)
@@ -317,7 +317,7 @@ def fetch(
     Prints the path of the file. A group is asked for at most once in two hours; until then the kept copy is given.
     """
     with Reporter().session(debug=ctx.obj["debug"]):
-        from constellation_jax.inputs.celestrak import fetch
+        from constellation_jax.inputs.catalog.celestrak import fetch
 
         typer.echo(fetch(group, allow_stale=allow_stale))
 
@@ -350,7 +350,7 @@ def bench(
         import json
 
         from constellation_jax.errors import InputError
-        from constellation_jax.inputs.config import load_objects, read_run
+        from constellation_jax.inputs.run_file import load_objects, read_run
 
         options = {"catalog": [catalog], "duration": duration, "step": step, "variables": [variables]}
         run = read_run(options=options | ({"precision": precision} if precision else {}))

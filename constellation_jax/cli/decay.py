@@ -15,8 +15,8 @@ from constellation_jax.jax_settings import configure
 if TYPE_CHECKING:
     import xarray as xr
 
-    from constellation_jax.inputs.catalog import Catalog
-    from constellation_jax.inputs.shells import Shell
+    from constellation_jax.inputs.catalog.catalog import Catalog
+    from constellation_jax.inputs.shells.files import Shell
 
 _Shells = Annotated[
     list[str] | None,
@@ -146,7 +146,7 @@ def station_keeping(
 
 def _shells(names: list[str]) -> list[Shell]:
     from constellation_jax.errors import InputError
-    from constellation_jax.inputs.shells import load_shells
+    from constellation_jax.inputs.shells.files import load_shells
 
     if not names:
         raise InputError("--shells: missing; give the name of a constellation that 'shells' lists, or a shell file")
@@ -157,10 +157,10 @@ def _objects(
     catalog: str | None, shells: list[str], start: str | None, attitude: str, conditions: list[str], allow_stale: bool
 ) -> Catalog:
     from constellation_jax.errors import InputError
-    from constellation_jax.inputs.catalog import Catalog
-    from constellation_jax.inputs.config import find_source, read_source
-    from constellation_jax.inputs.selection import select
-    from constellation_jax.inputs.shells import shells_to_catalog
+    from constellation_jax.inputs.catalog.catalog import Catalog
+    from constellation_jax.inputs.catalog.selection import select
+    from constellation_jax.inputs.run_file import find_source, read_source
+    from constellation_jax.inputs.shells.files import shells_to_catalog
 
     parts = []
     if catalog is not None:

@@ -56,7 +56,7 @@ def deploy(
         for option, value in (("--since", since), ("--system", system)):
             if value is not None and need is None:
                 raise InputError(f"{option}: found without --need, which it belongs to")
-        from constellation_jax.inputs.deployments import load_deployment
+        from constellation_jax.inputs.deployment.files import load_deployment
 
         deployment = load_deployment(scenario)
         if need is not None and by is not None:
@@ -87,7 +87,7 @@ def deploy(
 
 
 def _known() -> Iterator[str]:
-    from constellation_jax.inputs.deployments import known_deployments, load_deployment
+    from constellation_jax.inputs.deployment.files import known_deployments, load_deployment
 
     for name in known_deployments(variants=True):
         yield f"{name:<22} {load_deployment(name).title}"

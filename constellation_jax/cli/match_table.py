@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from constellation_jax.inputs.catalog import Catalog
+from constellation_jax.inputs.catalog.catalog import Catalog
 from constellation_jax.studies.matching import ShellCount, ShellMatch
 
 _COUNTS = ("on_station", "raising", "lowering", "stray")

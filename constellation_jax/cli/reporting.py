@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from rich.progress import Progress
 
-    from constellation_jax.inputs.catalog import Catalog
-    from constellation_jax.inputs.config import RunConfig
+    from constellation_jax.inputs.catalog.catalog import Catalog
+    from constellation_jax.inputs.run_file import RunConfig
     from constellation_jax.studies.ephemeris import EphemerisReport
     from constellation_jax.studies.propagation import PropagationReport
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from constellation_jax.inputs.shells import Constellation, known_shells, load_constellation, load_shells
-from constellation_jax.inputs.walker import Shell
+from constellation_jax.inputs.shells.files import Constellation, known_shells, load_constellation, load_shells
+from constellation_jax.inputs.shells.shell import Shell
 
 
 def list_shells() -> Iterator[str]:

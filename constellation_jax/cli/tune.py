@@ -60,7 +60,7 @@ def tune(
             for line in _known():
                 typer.echo(line)
             return
-        from constellation_jax.inputs.studies import load_study
+        from constellation_jax.inputs.tuning.files import load_study
 
         loaded = load_study(study)
         shells = None if output is None else output.with_suffix(".toml")
@@ -75,7 +75,7 @@ def tune(
         background = None
         if catalog is not None:
             from constellation_jax.errors import InputError
-            from constellation_jax.inputs.config import find_source, read_source
+            from constellation_jax.inputs.run_file import find_source, read_source
 
             try:
                 found = find_source(catalog)
@@ -96,7 +96,7 @@ def tune(
 
 
 def _known() -> Iterator[str]:
-    from constellation_jax.inputs.studies import known_studies, load_study
+    from constellation_jax.inputs.tuning.files import known_studies, load_study
 
     for name in known_studies():
         yield f"{name:<22} {load_study(name).question}"

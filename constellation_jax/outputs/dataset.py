@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from constellation_jax import __version__
 from constellation_jax.errors import InputError
-from constellation_jax.inputs.catalog import NO_NORAD_ID, Catalog
+from constellation_jax.inputs.catalog.catalog import NO_NORAD_ID, Catalog
 from constellation_jax.outputs.variables import (
     DIMENSIONS,
     FRAMES,

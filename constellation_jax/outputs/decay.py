@@ -14,7 +14,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from constellation_jax import __version__
-from constellation_jax.inputs.catalog import Catalog
+from constellation_jax.inputs.catalog.catalog import Catalog
 from constellation_jax.outputs.dataset import (
     CALENDAR,
     encode_times,

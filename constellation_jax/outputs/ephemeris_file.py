@@ -20,7 +20,7 @@ import netCDF4
 import numpy as np
 from numpy.typing import NDArray
 
-from constellation_jax.inputs.catalog import Catalog
+from constellation_jax.inputs.catalog.catalog import Catalog
 from constellation_jax.outputs.dataset import (
     CALENDAR,
     Extremes,

@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from constellation_jax.errors import InputError
-from constellation_jax.inputs.catalog import Catalog
+from constellation_jax.inputs.catalog.catalog import Catalog
 from constellation_jax.outputs.dataset import (
     CALENDAR,
     DTYPES,

@@ -20,7 +20,7 @@ from typing import Any, Final, Self
 import netCDF4
 
 from constellation_jax.errors import InputError, OutputError
-from constellation_jax.inputs.catalog import Catalog
+from constellation_jax.inputs.catalog.catalog import Catalog
 from constellation_jax.outputs.dataset import CALENDAR, encode_times, satellite_coordinates
 from constellation_jax.outputs.disk_space import DiskSpace
 from constellation_jax.outputs.variables import SATELLITE

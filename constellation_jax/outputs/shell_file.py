@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from constellation_jax.errors import OutputError
-from constellation_jax.inputs.walker import RULES, Shell
+from constellation_jax.inputs.shells.shell import RULES, Shell
 from constellation_jax.outputs.partial_file import cause_of, check_target, give_name
 
 _COMPUTED = "tuned"

@@ -10,7 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from constellation_jax import __version__
-from constellation_jax.inputs.study_terms import QUANTITIES
+from constellation_jax.inputs.tuning.terms import QUANTITIES
 
 Floats = NDArray[np.float64]
 

@@ -12,9 +12,9 @@ import dataclasses
 import numpy as np
 from numpy.typing import NDArray
 
-from constellation_jax.inputs.campaigns import DISPOSAL_ALTITUDE_KM, Campaign
-from constellation_jax.inputs.mean_orbits import latitude_rate_deg_per_day, node_rate_deg_per_day
-from constellation_jax.inputs.walker import Shell
+from constellation_jax.inputs.deployment.campaigns import DISPOSAL_ALTITUDE_KM, Campaign
+from constellation_jax.inputs.shells.mean_orbits import latitude_rate_deg_per_day, node_rate_deg_per_day
+from constellation_jax.inputs.shells.shell import Shell
 
 LONGEST_DRIFT_DAYS = 120.0
 """Planes that take longer to drift from one to the next get launches of their own."""

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from constellation_jax.engine.decay.engine import Floats, Objects, decay_rates
 from constellation_jax.errors import InputError
-from constellation_jax.inputs.catalog import Catalog
-from constellation_jax.inputs.space_weather import Source
-from constellation_jax.inputs.space_weather_series import SpaceWeather
+from constellation_jax.inputs.catalog.catalog import Catalog
+from constellation_jax.inputs.environment.space_weather import Source
+from constellation_jax.inputs.environment.space_weather_series import SpaceWeather
 from constellation_jax.physics.drag.rates import MeanOrbit
 from constellation_jax.studies.decay_inputs import climates, objects_of, weather_of
 

@@ -14,11 +14,11 @@ from typing import NamedTuple
 import numpy as np
 
 from constellation_jax.errors import InputError
-from constellation_jax.inputs.campaigns import MONTH_DAYS, Campaign
-from constellation_jax.inputs.deployments import Deployment, load_deployment
+from constellation_jax.inputs.deployment.campaigns import MONTH_DAYS, Campaign
+from constellation_jax.inputs.deployment.files import Deployment, load_deployment
+from constellation_jax.inputs.deployment.vehicles import as_day
+from constellation_jax.inputs.files.toml_lines import suggest
 from constellation_jax.inputs.times import Time
-from constellation_jax.inputs.toml_lines import suggest
-from constellation_jax.inputs.vehicles import as_day
 from constellation_jax.studies.ascent import climb, planes_served
 from constellation_jax.studies.launches import history
 from constellation_jax.studies.schedule import day_number, lives_days

@@ -12,9 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 from constellation_jax.engine.decay.engine import Decay, Floats, Objects, Progress, run, stays_up
 from constellation_jax.engine.decay.integrator import REENTRY_ALTITUDE_KM
 from constellation_jax.errors import InputError
-from constellation_jax.inputs.catalog import NO_NORAD_ID, Catalog
-from constellation_jax.inputs.space_weather import Source
-from constellation_jax.inputs.space_weather_series import SpaceWeather
+from constellation_jax.inputs.catalog.catalog import NO_NORAD_ID, Catalog
+from constellation_jax.inputs.environment.space_weather import Source
+from constellation_jax.inputs.environment.space_weather_series import SpaceWeather
 from constellation_jax.inputs.times import MJD_1970, Time, parse_time, to_day_fraction
 from constellation_jax.outputs.decay import RULES, Columns, make_decay_dataset
 from constellation_jax.physics.constants import WGS84_EQUATORIAL_RADIUS_KM, YEAR_DAYS

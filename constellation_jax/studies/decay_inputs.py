@@ -19,10 +19,10 @@ from constellation_jax.engine.decay.engine import Floats, Objects, decay_rates, 
 from constellation_jax.engine.decay.integrator import Climate
 from constellation_jax.engine.precision import x64
 from constellation_jax.errors import InputError
-from constellation_jax.inputs.atmosphere_table import load_atmosphere
-from constellation_jax.inputs.catalog import Catalog
-from constellation_jax.inputs.space_weather import Source, space_weather
-from constellation_jax.inputs.space_weather_series import (
+from constellation_jax.inputs.catalog.catalog import Catalog
+from constellation_jax.inputs.environment.atmosphere import load_atmosphere
+from constellation_jax.inputs.environment.space_weather import Source, space_weather
+from constellation_jax.inputs.environment.space_weather_series import (
     CONSTANT,
     CYCLE_DAYS,
     FORECAST,

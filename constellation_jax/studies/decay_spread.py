@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from constellation_jax.engine.decay.engine import Floats, Objects, run
-from constellation_jax.inputs.space_weather_series import SpaceWeather
+from constellation_jax.inputs.environment.space_weather_series import SpaceWeather
 from constellation_jax.physics.constants import DEGREE, WGS84_EQUATORIAL_RADIUS_KM
 from constellation_jax.studies.decay_inputs import climates, step_days
 

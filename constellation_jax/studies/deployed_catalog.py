@@ -13,17 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from constellation_jax.errors import InputError
-from constellation_jax.inputs.catalog import Catalog
-from constellation_jax.inputs.deployments import Deployment, load_deployment
-from constellation_jax.inputs.lattice import shells_to_catalog
-from constellation_jax.inputs.mean_orbits import (
+from constellation_jax.inputs.catalog.catalog import Catalog
+from constellation_jax.inputs.deployment.files import Deployment, load_deployment
+from constellation_jax.inputs.deployment.vehicles import as_day
+from constellation_jax.inputs.shells.lattice import shells_to_catalog
+from constellation_jax.inputs.shells.mean_orbits import (
     kozai_mean_motion_rev_per_day,
     latitude_rate_deg_per_day,
     node_rate_deg_per_day,
     wrapped_deg,
 )
 from constellation_jax.inputs.times import Time, parse_time, to_day_fraction
-from constellation_jax.inputs.vehicles import as_day
 from constellation_jax.studies.ascent import climb, descend
 from constellation_jax.studies.launches import History, history
 from constellation_jax.studies.schedule import day_number

@@ -8,9 +8,9 @@ import numpy as np
 import xarray as xr
 
 from constellation_jax.errors import InputError
-from constellation_jax.inputs.deployments import Deployment, load_deployment
+from constellation_jax.inputs.deployment.files import Deployment, load_deployment
+from constellation_jax.inputs.deployment.vehicles import as_day
 from constellation_jax.inputs.times import Time
-from constellation_jax.inputs.vehicles import as_day
 from constellation_jax.outputs.counts import QUANTILES, STATE_WORDS, make_counts_dataset
 from constellation_jax.studies.draws import certain_counts, day_numbers, draw_counts
 from constellation_jax.studies.launches import history

@@ -15,9 +15,9 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from constellation_jax.inputs.study import Study
-from constellation_jax.inputs.study_terms import QUANTITIES
-from constellation_jax.inputs.walker import Shell
+from constellation_jax.inputs.shells.shell import Shell
+from constellation_jax.inputs.tuning.problem import Study
+from constellation_jax.inputs.tuning.terms import QUANTITIES
 
 Floats = NDArray[np.float64]
 

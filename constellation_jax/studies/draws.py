@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from constellation_jax.inputs.campaigns import Campaign
+from constellation_jax.inputs.deployment.campaigns import Campaign
 from constellation_jax.studies.launches import History, failed_after_days
 from constellation_jax.studies.schedule import (
     day_number,

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from constellation_jax.engine.precision import x64
-from constellation_jax.inputs.earth_orientation import load_earth_orientation
+from constellation_jax.inputs.environment.earth_orientation import load_earth_orientation
 from constellation_jax.inputs.times import to_day_fraction
 from constellation_jax.outputs.ephemeris_file import AXES
 from constellation_jax.physics import frames

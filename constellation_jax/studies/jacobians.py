@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from constellation_jax.engine.jacobians.engine import JacobianEngine
 from constellation_jax.engine.jacobians.kernels import STATE
 from constellation_jax.engine.time_grid import Grid
-from constellation_jax.inputs.catalog import Catalog
+from constellation_jax.inputs.catalog.catalog import Catalog
 from constellation_jax.inputs.times import as_times, to_day_fraction
 from constellation_jax.outputs.dataset import make_dataset
 from constellation_jax.outputs.jacobian import add_jacobian

@@ -15,9 +15,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from constellation_jax.inputs.catalog import Catalog
-from constellation_jax.inputs.mean_orbits import latitude_rate_deg_per_day, node_rate_deg_per_day, wrapped_deg
-from constellation_jax.inputs.walker import Shell
+from constellation_jax.inputs.catalog.catalog import Catalog
+from constellation_jax.inputs.shells.mean_orbits import latitude_rate_deg_per_day, node_rate_deg_per_day, wrapped_deg
+from constellation_jax.inputs.shells.shell import Shell
 from constellation_jax.physics.constants import DEGREE, TWO_PI
 
 COHERENT = 0.7

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from constellation_jax.inputs.campaigns import Campaign
-from constellation_jax.inputs.deployments import Deployment
-from constellation_jax.inputs.lattice import shells_to_catalog
-from constellation_jax.inputs.walker import Shell
+from constellation_jax.inputs.deployment.campaigns import Campaign
+from constellation_jax.inputs.deployment.files import Deployment
+from constellation_jax.inputs.shells.lattice import shells_to_catalog
+from constellation_jax.inputs.shells.shell import Shell
 from constellation_jax.studies.ascent import climb, descend, drift_direction, planes_served
 from constellation_jax.studies.schedule import Tally, listed_failures, lives_days, regular_launch_days
 

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from constellation_jax.errors import InputError
-from constellation_jax.inputs.catalog import Catalog
-from constellation_jax.inputs.shells import known_shells, load_constellation
-from constellation_jax.inputs.walker import Shell
+from constellation_jax.inputs.catalog.catalog import Catalog
+from constellation_jax.inputs.shells.files import known_shells, load_constellation
+from constellation_jax.inputs.shells.shell import Shell
 from constellation_jax.physics.constants import WGS84_EQUATORIAL_RADIUS_KM
 from constellation_jax.studies.lattice_fit import LatticeFit, at_one_epoch, fit_lattice
 

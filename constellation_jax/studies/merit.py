@@ -16,13 +16,13 @@ import numpy as np
 from jax import Array
 
 from constellation_jax.errors import InputError
-from constellation_jax.inputs.catalog import Catalog
-from constellation_jax.inputs.config import find_source, read_source
-from constellation_jax.inputs.demand import demand
-from constellation_jax.inputs.space_weather import Source
-from constellation_jax.inputs.study import Study, Term
-from constellation_jax.inputs.study_terms import TERMS
-from constellation_jax.inputs.walker import Shell
+from constellation_jax.inputs.catalog.catalog import Catalog
+from constellation_jax.inputs.environment.demand import demand
+from constellation_jax.inputs.environment.space_weather import Source
+from constellation_jax.inputs.run_file import find_source, read_source
+from constellation_jax.inputs.shells.shell import Shell
+from constellation_jax.inputs.tuning.problem import Study, Term
+from constellation_jax.inputs.tuning.terms import TERMS
 from constellation_jax.physics.drag.station_keeping import duty_cycle, propellant_kg
 from constellation_jax.physics.drag.tables import delta_v_per_year, lifetime_years
 from constellation_jax.physics.merit.conjunction_rate import (
@@ -96,7 +96,7 @@ def surroundings_of(
             start=study.start, ballistic_coefficient=span, solar=study.scenarios, space_weather=space_weather
         )
     if "background_encounters_per_year" in asked:
-        from constellation_jax.inputs.crowding_background import crowding_background
+        from constellation_jax.inputs.environment.crowding_background import crowding_background
 
         crowd = crowding_background(_without(_catalog(study) if background is None else background, study.exclude))
     weights = {term.demand: _weights(term.demand) for term in study.terms() if term.demand}

@@ -18,8 +18,8 @@ from constellation_jax.engine.decay.engine import Floats, Objects, decay_rates, 
 from constellation_jax.engine.decay.integrator import REENTRY_ALTITUDE_KM, Climate
 from constellation_jax.engine.precision import x64
 from constellation_jax.errors import InputError
-from constellation_jax.inputs.space_weather import Source
-from constellation_jax.inputs.space_weather_series import CYCLE_DAYS, SCENARIOS
+from constellation_jax.inputs.environment.space_weather import Source
+from constellation_jax.inputs.environment.space_weather_series import CYCLE_DAYS, SCENARIOS
 from constellation_jax.inputs.times import Time, parse_time, to_day_fraction
 from constellation_jax.physics.constants import DEGREE, TWO_PI, WGS84_EQUATORIAL_RADIUS_KM, YEAR_DAYS
 from constellation_jax.physics.drag.rates import MeanOrbit

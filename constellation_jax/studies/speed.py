@@ -22,7 +22,7 @@ from constellation_jax.engine.propagation.arrays import Arrays, allocate
 from constellation_jax.engine.propagation.engine import Engine
 from constellation_jax.engine.propagation.options import Request
 from constellation_jax.engine.time_grid import Grid
-from constellation_jax.inputs.catalog import Catalog
+from constellation_jax.inputs.catalog.catalog import Catalog
 from constellation_jax.inputs.times import to_day_fraction
 from constellation_jax.outputs.plain_writer import plain_writer
 from constellation_jax.outputs.variables import STATUS_VARIABLE, resolve_groups

@@ -16,9 +16,9 @@ from constellation_jax import __version__
 from constellation_jax.engine.decay.engine import Floats
 from constellation_jax.engine.decay.integrator import Climate
 from constellation_jax.errors import InputError
-from constellation_jax.inputs.shells import Shell, shells_to_catalog
-from constellation_jax.inputs.space_weather import Source
-from constellation_jax.inputs.space_weather_series import SCENARIOS
+from constellation_jax.inputs.environment.space_weather import Source
+from constellation_jax.inputs.environment.space_weather_series import SCENARIOS
+from constellation_jax.inputs.shells.files import Shell, shells_to_catalog
 from constellation_jax.inputs.times import Time
 from constellation_jax.physics.constants import SECONDS_PER_DAY, WGS84_EQUATORIAL_RADIUS_KM, YEAR_DAYS
 from constellation_jax.physics.drag.rates import MeanOrbit

@@ -11,14 +11,14 @@ import numpy as np
 import xarray as xr
 
 from constellation_jax.errors import InputError
-from constellation_jax.inputs.catalog import Catalog
-from constellation_jax.inputs.space_weather import Source
-from constellation_jax.inputs.studies import load_study
-from constellation_jax.inputs.study import Solver, Study
-from constellation_jax.inputs.study_rules import METHODS
-from constellation_jax.inputs.study_terms import QUANTITIES, TERMS
-from constellation_jax.inputs.toml_lines import suggest
-from constellation_jax.inputs.walker import Shell
+from constellation_jax.inputs.catalog.catalog import Catalog
+from constellation_jax.inputs.environment.space_weather import Source
+from constellation_jax.inputs.files.toml_lines import suggest
+from constellation_jax.inputs.shells.shell import Shell
+from constellation_jax.inputs.tuning.files import load_study
+from constellation_jax.inputs.tuning.keys import METHODS
+from constellation_jax.inputs.tuning.problem import Solver, Study
+from constellation_jax.inputs.tuning.terms import QUANTITIES, TERMS
 from constellation_jax.outputs.tuning import Columns, SweepColumns, make_tuning_dataset
 from constellation_jax.studies.design import Design, Floats, design_of
 from constellation_jax.studies.merit import surroundings_of

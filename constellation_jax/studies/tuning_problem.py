@@ -20,8 +20,8 @@ from jax import Array
 
 from constellation_jax.engine.precision import x64
 from constellation_jax.errors import InputError
-from constellation_jax.inputs.study import Constraint, Study, Term
-from constellation_jax.inputs.study_terms import QUANTITIES, SUMMED, TERMS
+from constellation_jax.inputs.tuning.problem import Constraint, Study, Term
+from constellation_jax.inputs.tuning.terms import QUANTITIES, SUMMED, TERMS
 from constellation_jax.studies.design import Coordinates, Design, Floats
 from constellation_jax.studies.merit import Surroundings, Values, pattern_of, picked, term_values
 

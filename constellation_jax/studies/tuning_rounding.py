@@ -17,8 +17,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from constellation_jax.engine.precision import x64
-from constellation_jax.inputs.study import Solver
-from constellation_jax.inputs.study_terms import QUANTITIES
+from constellation_jax.inputs.tuning.problem import Solver
+from constellation_jax.inputs.tuning.terms import QUANTITIES
 from constellation_jax.studies.design import Floats
 from constellation_jax.studies.tuning_problem import Frame, Problem
 from constellation_jax.studies.tuning_solvers import Solution, solve

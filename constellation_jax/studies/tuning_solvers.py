@@ -21,7 +21,7 @@ from scipy.stats import qmc
 
 from constellation_jax.engine.precision import x64
 from constellation_jax.errors import InputError
-from constellation_jax.inputs.study import Solver
+from constellation_jax.inputs.tuning.problem import Solver
 from constellation_jax.studies.design import Floats
 from constellation_jax.studies.tuning_problem import Evaluation, Frame, Problem
 

@@ -13,8 +13,8 @@ from typing import NamedTuple
 import numpy as np
 
 import constellation_jax as cj
-from constellation_jax.inputs.catalog import Catalog
-from constellation_jax.inputs.space_weather_series import SpaceWeather
+from constellation_jax.inputs.catalog.catalog import Catalog
+from constellation_jax.inputs.environment.space_weather_series import SpaceWeather
 from constellation_jax.inputs.times import MJD_1970
 
 

@@ -10,7 +10,7 @@ import jax
 import numpy as np
 import pytest
 
-from constellation_jax.inputs.atmosphere_table import load_atmosphere
+from constellation_jax.inputs.environment.atmosphere import load_atmosphere
 from constellation_jax.physics.drag import atmosphere
 
 pytestmark = pytest.mark.benchmark

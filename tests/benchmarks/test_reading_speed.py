@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from constellation_jax.inputs.reading import read_catalog
+from constellation_jax.inputs.element_sets.read import read_catalog
 from constellation_jax.timing import in_turn
 
 pytestmark = pytest.mark.benchmark

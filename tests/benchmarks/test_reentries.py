@@ -10,7 +10,7 @@ import pytest
 from reentries import mjd_of, observed_weather, predictions
 
 import constellation_jax as cj
-from constellation_jax.inputs.space_weather_series import SpaceWeather
+from constellation_jax.inputs.environment.space_weather_series import SpaceWeather
 
 pytestmark = pytest.mark.benchmark
 

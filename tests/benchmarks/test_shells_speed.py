@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from constellation_jax.inputs.lattice import shells_to_catalog
-from constellation_jax.inputs.shells import load_shells
+from constellation_jax.inputs.shells.files import load_shells
+from constellation_jax.inputs.shells.lattice import shells_to_catalog
 
 pytestmark = pytest.mark.benchmark
 

@@ -16,7 +16,7 @@ from scipy import optimize
 from scipy.special import ndtri
 
 import constellation_jax as cj
-from constellation_jax.inputs.study_terms import TERMS
+from constellation_jax.inputs.tuning.terms import TERMS
 from constellation_jax.physics.constants import WGS84_EQUATORIAL_RADIUS_KM, WGS84_FLATTENING
 from constellation_jax.studies.design import design_of
 from constellation_jax.studies.merit import surroundings_of

@@ -11,7 +11,7 @@ import pytest
 from constellation_jax.engine.decay import integrator as decay
 from constellation_jax.engine.decay.engine import Objects, run, stays_up
 from constellation_jax.engine.decay.integrator import Climate
-from constellation_jax.inputs.atmosphere_table import load_atmosphere
+from constellation_jax.inputs.environment.atmosphere import load_atmosphere
 from constellation_jax.physics.constants import WGS84_EQUATORIAL_RADIUS_KM as RADIUS
 from constellation_jax.physics.drag import rates as drag
 from constellation_jax.studies.decay_inputs import climates, weather_of

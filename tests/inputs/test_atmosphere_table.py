@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from constellation_jax.errors import InputError
-from constellation_jax.inputs import atmosphere_table
-from constellation_jax.inputs.atmosphere_table import MODELS, atmosphere_provenance, load_atmosphere
+from constellation_jax.inputs.environment import atmosphere as atmosphere_table
+from constellation_jax.inputs.environment.atmosphere import MODELS, atmosphere_provenance, load_atmosphere
 
 
 @pytest.mark.parametrize("model", MODELS)

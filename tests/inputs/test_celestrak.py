@@ -16,7 +16,7 @@ import pytest
 
 from constellation_jax import __version__
 from constellation_jax.errors import InputError
-from constellation_jax.inputs.celestrak import GROUPS, UPDATE_SECONDS, DownloadError, cache_folder, fetch
+from constellation_jax.inputs.catalog.celestrak import GROUPS, UPDATE_SECONDS, DownloadError, cache_folder, fetch
 
 CSV = b"""OBJECT_NAME,OBJECT_ID,EPOCH,MEAN_MOTION,ECCENTRICITY,INCLINATION,NORAD_CAT_ID\r
 "ISS (ZARYA)",1998-067A,2025-06-24T11:22:33.123456,15.5,.0002,51.63,25544\r
@@ -188,7 +188,7 @@ def test_without_a_connection_nothing_is_remembered(server: Server, tmp_path: Pa
 
 def test_two_processes_ask_once(server: Server) -> None:
     server.delay_s = 0.3
-    code = "from constellation_jax.inputs.celestrak import fetch; print(fetch('geo'))"
+    code = "from constellation_jax.inputs.catalog.celestrak import fetch; print(fetch('geo'))"
     processes = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(3)]
     said = [process.communicate(timeout=60)[0] for process in processes]
     assert len(set(said)) == 1
@@ -197,7 +197,7 @@ def test_two_processes_ask_once(server: Server) -> None:
 
 
 def test_waiting_for_another_process_ends(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("constellation_jax.inputs.celestrak._try_lock", lambda _: False)
+    monkeypatch.setattr("constellation_jax.inputs.catalog.celestrak._try_lock", lambda _: False)
     with pytest.raises(DownloadError, match="another process has been downloading"):
         fetch("geo", timeout=-9.9)
     assert not server.asked

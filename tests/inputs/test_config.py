@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from constellation_jax.errors import InputError, InputErrors
-from constellation_jax.inputs.celestrak import GROUPS
-from constellation_jax.inputs.config import RunConfig, find_source, load_objects, read_run
-from constellation_jax.inputs.configs import configs_folder
+from constellation_jax.inputs.catalog.celestrak import GROUPS
+from constellation_jax.inputs.files.configs import configs_folder
+from constellation_jax.inputs.run_file import RunConfig, find_source, load_objects, read_run
 
 ISS = """ISS (ZARYA)
 1 25544U 98067A   25175.50000000  .00010000  00000-0  18000-3 0  9998

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from constellation_jax.errors import InputError, InputErrors
-from constellation_jax.inputs.deployments import known_deployments, load_deployment
-from constellation_jax.inputs.vehicles import load_vehicles
+from constellation_jax.inputs.deployment.files import known_deployments, load_deployment
+from constellation_jax.inputs.deployment.vehicles import load_vehicles
 
 SMALL = """system = "Example"
 [[campaigns]]

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from constellation_jax.inputs.epoch_text import epoch_from_text, epochs
-from constellation_jax.inputs.text_columns import column_of
+from constellation_jax.inputs.element_sets.epochs import epoch_from_text, epochs
+from constellation_jax.inputs.files.text_columns import column_of
 
 
 @pytest.mark.parametrize(

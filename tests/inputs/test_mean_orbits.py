@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from constellation_jax.inputs.mean_orbits import (
+from constellation_jax.inputs.shells.mean_orbits import (
     frozen_eccentricity,
     mean_sun_right_ascension_deg,
     raan_of_local_time_deg,

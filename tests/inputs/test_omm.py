@@ -12,8 +12,8 @@ import sgp4.omm
 from sgp4.api import Satrec
 
 from constellation_jax.errors import InputError
-from constellation_jax.inputs.omm_csv import read_csv
-from constellation_jax.inputs.omm_messages import read_json, read_kvn, read_xml
+from constellation_jax.inputs.element_sets.omm_csv import read_csv
+from constellation_jax.inputs.element_sets.omm_messages import read_json, read_kvn, read_xml
 
 ISS = {
     "OBJECT_NAME": "ISS (ZARYA)",

@@ -9,10 +9,10 @@ import pytest
 from sgp4.api import WGS72, Satrec, SatrecArray
 
 from constellation_jax.errors import InputErrors
-from constellation_jax.inputs.catalog import Catalog
-from constellation_jax.inputs.configs import configs_folder
-from constellation_jax.inputs.mean_orbits import mean_sun_right_ascension_deg
-from constellation_jax.inputs.population import bundled_population, read_population
+from constellation_jax.inputs.catalog.catalog import Catalog
+from constellation_jax.inputs.catalog.population import bundled_population, read_population
+from constellation_jax.inputs.files.configs import configs_folder
+from constellation_jax.inputs.shells.mean_orbits import mean_sun_right_ascension_deg
 
 CONFIG = configs_folder() / "population" / "leo-2025-06-24.toml"
 

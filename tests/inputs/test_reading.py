@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from constellation_jax.errors import InputError
-from constellation_jax.inputs.catalog import COLUMNS, Catalog
-from constellation_jax.inputs.reading import read_catalog
+from constellation_jax.inputs.catalog.catalog import COLUMNS, Catalog
+from constellation_jax.inputs.element_sets.read import read_catalog
 
 TLE = """ISS (ZARYA)
 1 25544U 98067A   24130.36689744  .00016024  00000+0  27777-3 0  9992

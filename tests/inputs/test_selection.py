@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from constellation_jax.errors import InputError
-from constellation_jax.inputs.catalog import Catalog
-from constellation_jax.inputs.selection import parse_condition, select
+from constellation_jax.inputs.catalog.catalog import Catalog
+from constellation_jax.inputs.catalog.selection import parse_condition, select
 
 CATALOG = Catalog.from_columns(
     {

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from constellation_jax.errors import InputError, InputErrors
-from constellation_jax.inputs.lattice import shells_to_catalog
-from constellation_jax.inputs.shells import load_shells
-from constellation_jax.inputs.walker import Shell
+from constellation_jax.inputs.shells.files import load_shells
+from constellation_jax.inputs.shells.lattice import shells_to_catalog
+from constellation_jax.inputs.shells.shell import Shell
 
 GOOD = """
 system = "Mine"

@@ -5,11 +5,11 @@ import pytest
 import xarray as xr
 
 import constellation_jax as cj
-from constellation_jax.inputs.catalog import Catalog
-from constellation_jax.inputs.lattice import shells_to_catalog
-from constellation_jax.inputs.mean_orbits import frozen_eccentricity, mean_sun_right_ascension_deg
-from constellation_jax.inputs.shells import load_shells
-from constellation_jax.inputs.walker import Shell
+from constellation_jax.inputs.catalog.catalog import Catalog
+from constellation_jax.inputs.shells.files import load_shells
+from constellation_jax.inputs.shells.lattice import shells_to_catalog
+from constellation_jax.inputs.shells.mean_orbits import frozen_eccentricity, mean_sun_right_ascension_deg
+from constellation_jax.inputs.shells.shell import Shell
 from constellation_jax.physics.constants import MJD_J2000
 
 MU_WGS72 = 398600.8  # km3/s2

@@ -5,10 +5,10 @@ import dataclasses
 import numpy as np
 import pytest
 
-from constellation_jax.inputs.lattice import shells_to_catalog, uniform_numbers
-from constellation_jax.inputs.shells import known_shells, load_shells
-from constellation_jax.inputs.toml_tables import STATUSES
-from constellation_jax.inputs.walker import Shell
+from constellation_jax.inputs.files.toml_tables import STATUSES
+from constellation_jax.inputs.shells.files import known_shells, load_shells
+from constellation_jax.inputs.shells.lattice import shells_to_catalog, uniform_numbers
+from constellation_jax.inputs.shells.shell import Shell
 
 MICRODEGREE = 1e-6
 MILLIMETRE = 1e-6  # km

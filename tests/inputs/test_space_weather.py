@@ -8,8 +8,8 @@ import pytest
 
 import constellation_jax as cj
 from constellation_jax.errors import InputError
-from constellation_jax.inputs.space_weather import despiked
-from constellation_jax.inputs.space_weather_series import CONSTANT, CYCLE_DAYS, DESPIKED, FORECAST, REPEATED
+from constellation_jax.inputs.environment.space_weather import despiked
+from constellation_jax.inputs.environment.space_weather_series import CONSTANT, CYCLE_DAYS, DESPIKED, FORECAST, REPEATED
 from constellation_jax.inputs.times import MJD_1970
 
 FIXED = """DATATYPE CssiSpaceWeather

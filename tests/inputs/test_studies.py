@@ -6,7 +6,7 @@ import pytest
 
 import constellation_jax as cj
 from constellation_jax.errors import InputErrors
-from constellation_jax.inputs.studies import known_studies, load_study
+from constellation_jax.inputs.tuning.files import known_studies, load_study
 
 GOOD = """\
 title = "t"

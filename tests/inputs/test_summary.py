@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from constellation_jax.inputs.catalog import Catalog, Reject
-from constellation_jax.inputs.reading import read_catalog
-from constellation_jax.inputs.summary import family_of, summarise
+from constellation_jax.inputs.catalog.catalog import Catalog, Reject
+from constellation_jax.inputs.catalog.summary import family_of, summarise
+from constellation_jax.inputs.element_sets.read import read_catalog
 
 REJECTS = [Reject("x.tle", 3, "checksum", kept=True), Reject("x.tle", 9, "line 2 is missing")]
 

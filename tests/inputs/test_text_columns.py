@@ -5,7 +5,7 @@ import random
 import numpy as np
 import pytest
 
-from constellation_jax.inputs.text_columns import LONGEST, column_of, cut, floats, integers, strings
+from constellation_jax.inputs.files.text_columns import LONGEST, column_of, cut, floats, integers, strings
 
 SPELLINGS = [
     *(

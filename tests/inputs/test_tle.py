@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from sgp4.api import Satrec
 
-from constellation_jax.inputs.tle import read_tle
-from constellation_jax.inputs.tle_fields import norad_id_from_field
+from constellation_jax.inputs.element_sets.tle import read_tle
+from constellation_jax.inputs.element_sets.tle_fields import norad_id_from_field
 
 ISS = (
     "1 25544U 98067A   24130.36689744  .00016024  00000+0  27777-3 0  9992",

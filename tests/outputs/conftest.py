@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from constellation_jax.inputs.catalog import Catalog
+from constellation_jax.inputs.catalog.catalog import Catalog
 from constellation_jax.outputs.variables import VARIABLES
 
 STAMP = {"history": "2026-03-01T00:00:00Z made by a test", "date_created": "2026-03-01T00:00:00Z"}

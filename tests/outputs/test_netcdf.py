@@ -267,7 +267,7 @@ def test_space_set_aside_is_given_back(run, tmp_path):
 _WRITER = """
     import sys
     import numpy as np
-    from constellation_jax.inputs.catalog import Catalog
+    from constellation_jax.inputs.catalog.catalog import Catalog
     from constellation_jax.outputs.netcdf import NetCDFWriter
 
     path, objects, steps, block = sys.argv[1], *map(int, sys.argv[2:5])

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from constellation_jax.inputs.atmosphere_table import load_atmosphere
+from constellation_jax.inputs.environment.atmosphere import load_atmosphere
 from constellation_jax.physics import frames
 from constellation_jax.physics.drag import atmosphere
 from constellation_jax.physics.drag.atmosphere import Conditions

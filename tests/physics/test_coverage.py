@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import constellation_jax as cj
-from constellation_jax.inputs.mean_orbits import kozai_mean_motion_rev_per_day
+from constellation_jax.inputs.shells.mean_orbits import kozai_mean_motion_rev_per_day
 from constellation_jax.physics.merit import conjunction_rate as crowding
 from constellation_jax.physics.merit import coverage, link
 from constellation_jax.physics.merit.revisit import smooth_least_margin_deg, worst_gap_minutes

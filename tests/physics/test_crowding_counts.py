@@ -9,7 +9,7 @@ import pytest
 from approaches import DAYS_PER_YEAR, EPOCH_MJD, approaches, states
 
 import constellation_jax as cj
-from constellation_jax.inputs.mean_orbits import kozai_mean_motion_rev_per_day
+from constellation_jax.inputs.shells.mean_orbits import kozai_mean_motion_rev_per_day
 from constellation_jax.physics.merit import conjunction_rate as crowding
 
 encounters_between, encounters_with = jax.jit(crowding.encounters_between), jax.jit(crowding.encounters_with)

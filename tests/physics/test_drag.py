@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from constellation_jax.inputs.atmosphere_table import load_atmosphere
+from constellation_jax.inputs.environment.atmosphere import load_atmosphere
 from constellation_jax.physics.constants import EARTH_ROTATION_RATE, WGS84_FLATTENING
 from constellation_jax.physics.constants import WGS84_EQUATORIAL_RADIUS_KM as RADIUS
 from constellation_jax.physics.drag import atmosphere

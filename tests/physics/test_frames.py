@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import constellation_jax as cj
-from constellation_jax.inputs.earth_orientation import load_earth_orientation
+from constellation_jax.inputs.environment.earth_orientation import load_earth_orientation
 from constellation_jax.inputs.times import to_day_fraction
 from constellation_jax.physics import frames
 from constellation_jax.physics.constants import SECONDS_PER_DAY, WGS84_EQUATORIAL_RADIUS_KM, WGS84_FLATTENING

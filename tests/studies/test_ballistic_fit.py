@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import constellation_jax as cj
-from constellation_jax.inputs.catalog import Catalog
-from constellation_jax.inputs.mean_orbits import kozai_mean_motion_rev_per_day
+from constellation_jax.inputs.catalog.catalog import Catalog
+from constellation_jax.inputs.shells.mean_orbits import kozai_mean_motion_rev_per_day
 from constellation_jax.inputs.times import to_day_fraction
 
 

@@ -5,7 +5,7 @@ import pytest
 
 import constellation_jax as cj
 from constellation_jax.errors import InputError
-from constellation_jax.inputs.mean_orbits import latitude_rate_deg_per_day, node_rate_deg_per_day, wrapped_deg
+from constellation_jax.inputs.shells.mean_orbits import latitude_rate_deg_per_day, node_rate_deg_per_day, wrapped_deg
 from constellation_jax.physics.constants import DEGREE
 
 

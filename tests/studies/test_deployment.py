@@ -8,7 +8,7 @@ import xarray as xr
 
 import constellation_jax as cj
 from constellation_jax.errors import InputError
-from constellation_jax.inputs.deployments import known_deployments
+from constellation_jax.inputs.deployment.files import known_deployments
 from constellation_jax.outputs.counts import STATE_WORDS
 from constellation_jax.outputs.whole_file import write_dataset
 

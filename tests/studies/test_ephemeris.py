@@ -286,7 +286,7 @@ def test_an_interrupted_run_leaves_what_is_finished(fleet: cj.Catalog, made: Pat
 _WRITER = """
     import os, signal, sys
     import numpy as np
-    from constellation_jax.inputs.catalog import Catalog
+    from constellation_jax.inputs.catalog.catalog import Catalog
     from constellation_jax.outputs import ephemeris_file as f
 
     catalog = Catalog.from_columns({"norad_id": np.arange(500), "epoch_day": 61000, "epoch_fraction": 0.5,

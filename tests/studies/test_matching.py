@@ -8,7 +8,7 @@ import pytest
 from sgp4.api import WGS72, Satrec
 
 import constellation_jax as cj
-from constellation_jax.inputs.mean_orbits import kozai_mean_motion_rev_per_day
+from constellation_jax.inputs.shells.mean_orbits import kozai_mean_motion_rev_per_day
 from constellation_jax.studies.lattice_fit import at_one_epoch, fit_lattice
 from constellation_jax.studies.matching import system_of
 

@@ -6,8 +6,8 @@ import pytest
 
 import constellation_jax as cj
 from constellation_jax.engine.decay.engine import decay_rates
-from constellation_jax.inputs.atmosphere_table import load_atmosphere
-from constellation_jax.inputs.shells import Shell
+from constellation_jax.inputs.environment.atmosphere import load_atmosphere
+from constellation_jax.inputs.shells.files import Shell
 from constellation_jax.physics.drag.atmosphere import conditions, density
 from constellation_jax.physics.drag.station_keeping import delta_v_rate
 from constellation_jax.studies.decay_inputs import climates, objects_of

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import constellation_jax as cj
-from constellation_jax.inputs.studies import load_study
+from constellation_jax.inputs.tuning.files import load_study
 from constellation_jax.studies.design import design_of
 from constellation_jax.studies.merit import surroundings_of
 from constellation_jax.studies.tuning_problem import Problem

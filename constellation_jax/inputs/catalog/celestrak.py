@@ -1,0 +1,290 @@
+"""CelesTrak: current element sets of a group as an OMM CSV file, downloaded at most once in each update cycle and
+kept in a cache.
+
+CelesTrak's usage policy (T. S. Kelso, 2026-05-22) shapes this file: data change once in two hours, so a younger copy
+is used without asking; an answer other than 200 stops everything until a person has read it, so there is no retry, no
+redirect is followed, and a refusal is remembered on disk for two hours. Programs that keep asking are shut out by
+address.
+
+Deliberately absent: reading the file (`read_catalog`), TLE (it cannot carry catalogue numbers above 69999 there) and
+Space-Track.
+"""
+
+import contextlib
+import csv
+import html
+import http.client
+import json
+import logging
+import os
+import re
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+from constellation_jax import __version__
+from constellation_jax.errors import InputError
+from constellation_jax.inputs.files.toml_lines import suggest
+
+BASE_URL = "https://celestrak.org/NORAD/elements/gp.php"
+"""The GP query; the environment variable CONSTELLATION_JAX_CELESTRAK_URL (a mirror) replaces it."""
+
+UPDATE_SECONDS = 2 * 3600
+"""CelesTrak's update cycle: one request for a group within it."""
+
+_GROUPS = """
+    active stations visual last-30-days analyst geo weather noaa goes resource sarsat dmc tdrss argos planet
+    spire starlink oneweb qianfan hulianwang kuiper iridium iridium-next intelsat ses eutelsat telesat orbcomm
+    globalstar amateur satnogs x-comm other-comm gnss gps-ops glo-ops galileo beidou sbas nnss musson science
+    geodetic engineering education military radar cubesat other cosmos-1408-debris fengyun-1c-debris
+    iridium-33-debris cosmos-2251-debris
+"""
+GROUPS = tuple(_GROUPS.split())
+"""Well-known groups, for suggestions and to tell a group from a file; `fetch` asks for any other one too."""
+
+_log = logging.getLogger(__name__)
+
+
+class DownloadError(InputError):
+    """CelesTrak did not give the data. The message has the server's own words; nothing is asked again by itself."""
+
+
+def fetch(
+    group: str = "active",
+    *,
+    cache: str | os.PathLike[str] | None = None,
+    allow_stale: bool = False,
+    base_url: str | None = None,
+    timeout: float = 60.0,
+) -> Path:
+    """The path of an OMM CSV file with a group's current element sets.
+
+    A copy younger than two hours is used as it is. Otherwise CelesTrak is asked once; whatever it answers, it is not
+    asked for this group again within two hours. (Without a connection it has not been asked.)
+
+    Args:
+        group: a CelesTrak group: small letters, digits and hyphens, such as "active" or "starlink".
+        cache: folder for the copies; default: `cache_folder()`.
+        allow_stale: give an older copy, with a logged warning, where there is no new answer.
+        base_url: address of the GP query; default: CONSTELLATION_JAX_CELESTRAK_URL, else CelesTrak itself.
+        timeout: seconds to wait for the server.
+
+    Raises:
+        InputError: a malformed group name or address, or a cache folder that cannot be written.
+        DownloadError: the server refused, knows no such group, did not answer, or sent something else than OMM CSV.
+    """
+    group = group.lower()
+    if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", group):
+        raise InputError(
+            f"CelesTrak group: found {group!r}, expected letters, digits and hyphens, such as 'active'"
+            f"{_suggestion(group)}"
+        )
+    base = base_url or os.environ.get("CONSTELLATION_JAX_CELESTRAK_URL") or BASE_URL
+    parts = urllib.parse.urlsplit(base)
+    if parts.scheme not in ("http", "https") or not parts.netloc:
+        raise InputError(f"CelesTrak address: found {base!r}, expected one that begins with https://")
+    folder = Path(cache) if cache is not None else cache_folder()
+    folder = folder / re.sub(r"[^A-Za-z0-9.-]", "_", parts.netloc.rpartition("@")[2])
+    copy = folder / f"{group}.csv"
+    if _is_young(copy):  # the usual case needs no lock: copies appear whole
+        return copy
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with _locked(folder / f"{group}.lock", timeout + 10):
+            if not _is_young(copy):  # another process may have fetched it while this one waited
+                _renew(copy, group, f"{base}?{urllib.parse.urlencode({'GROUP': group, 'FORMAT': 'csv'})}", timeout)
+    except DownloadError as error:
+        if not copy.exists():
+            raise
+        age = _spelled(_age(copy))
+        if not allow_stale:
+            offer = f"a copy {age} old is there: allow_stale=True (--allow-stale) uses it"
+            raise DownloadError(f"{error}; {offer}") from None
+        _log.warning("%s; using the copy of %s ago, %s", error, age, copy)
+    except OSError as error:
+        raise InputError(
+            f"cache folder {folder}: {error.strerror or error}; CONSTELLATION_JAX_CACHE names another one"
+        ) from error
+    return copy
+
+
+def cache_folder() -> Path:
+    """The package's folder for what can be fetched or made again: CONSTELLATION_JAX_CACHE, else the system's place
+    for such things.
+
+    It may not exist yet.
+    """
+    own = os.environ.get("CONSTELLATION_JAX_CACHE")
+    if own:
+        return Path(own).expanduser().absolute()
+    if sys.platform == "win32":
+        local = os.environ.get("LOCALAPPDATA")
+        folder = (Path(local) if local else Path.home() / "AppData" / "Local") / "constellation-jax" / "Cache"
+    elif sys.platform == "darwin":
+        folder = Path.home() / "Library" / "Caches" / "constellation-jax"
+    else:
+        xdg = os.environ.get("XDG_CACHE_HOME", "")
+        folder = (Path(xdg) if os.path.isabs(xdg) else Path.home() / ".cache") / "constellation-jax"
+    return folder
+
+
+def _renew(copy: Path, group: str, url: str, timeout: float) -> None:
+    """Ask once and put the answer into `copy`; a refusal is written beside it and repeated until it is two hours
+    old."""
+    refusal = copy.with_suffix(".refused.json")
+    if _is_young(refusal):
+        ago, wait = _spelled(_age(refusal)), _spelled(UPDATE_SECONDS - _age(refusal))
+        raise DownloadError(f"{_noted(refusal)} (said {ago} ago; CelesTrak is not asked again for {wait})")
+    try:
+        body = _ask(url, group, timeout)
+    except _Unreachable as error:
+        raise DownloadError(str(error)) from None  # nothing reached the server, so there is nothing to remember
+    except DownloadError as error:
+        _write_whole(refusal, json.dumps({"url": url, "message": str(error)}).encode())
+        raise
+    _write_whole(copy, body)
+    refusal.unlink(missing_ok=True)
+
+
+def _noted(refusal: Path) -> str:
+    try:
+        return str(json.loads(refusal.read_text(encoding="utf-8"))["message"])
+    except (ValueError, KeyError, TypeError):
+        return "a refusal, whose words are lost"  # a damaged note is a refusal all the same: its age is the file's
+
+
+class _Unreachable(DownloadError):
+    """No connection was made."""
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_: object) -> None:
+        """Leave a redirection to the error handler: the policy wants a person to see it."""
+
+
+def _ask(url: str, group: str, timeout: float) -> bytes:
+    request = urllib.request.Request(url, headers={"User-Agent": f"constellation-jax/{__version__}"})
+    opener = urllib.request.build_opener(_NoRedirect)
+    try:
+        with opener.open(request, timeout=timeout) as response:
+            status: int = response.status
+            body: bytes = response.read()
+    except urllib.error.HTTPError as error:
+        with error:
+            said = _first_line(error.read(65536)) or error.reason
+        target = error.headers.get("Location")
+        moved = f" (points to {target})" if target else ""
+        raise DownloadError(f"{url}: HTTP {error.code}: {said}{moved}") from None
+    except urllib.error.URLError as error:  # raised before the request is out
+        raise _Unreachable(f"{url}: no connection: {error.reason}") from None
+    except (OSError, http.client.HTTPException) as error:
+        raise DownloadError(f"{url}: the answer broke off: {error or type(error).__name__}") from None
+    if status != 200:
+        raise DownloadError(f"{url}: HTTP {status}: {_first_line(body)}")
+    said = _first_line(body)
+    header, last = (_fields(body, end) for end in (0, -1))
+    if not {"OBJECT_NAME", "NORAD_CAT_ID"} <= set(header):
+        # "Invalid query: ..." and "No GP data found" come with status 200
+        raise DownloadError(f"{url}: found {said!r}, expected OMM CSV{_suggestion(group)}")
+    if len(last) != len(header):
+        raise DownloadError(f"{url}: the answer broke off: {len(last)} of {len(header)} fields in its last line")
+    return body
+
+
+def _fields(body: bytes, line: int) -> list[str]:
+    lines = body.decode("utf-8-sig", errors="replace").strip().splitlines()
+    return next(csv.reader(lines[line:][:1]), [])
+
+
+def _first_line(body: bytes) -> str:
+    """First line with words in it, without markup, at most 200 characters."""
+    markup = r"<(style|script|head)\b.*?</\1>|<[^>]*>"
+    text = html.unescape(re.sub(markup, "\n", body.decode("utf-8", "replace"), flags=re.DOTALL | re.IGNORECASE))
+    return next((" ".join(line.split())[:200] for line in text.splitlines() if line.strip()), "")
+
+
+def _suggestion(group: str) -> str:
+    return "" if group in GROUPS else suggest(group, GROUPS)
+
+
+def _age(path: Path) -> float:
+    return time.time() - path.stat().st_mtime
+
+
+def _is_young(path: Path) -> bool:
+    """Whether the file is there and of this update cycle. One from the future (a clock was set back) is not: its age
+    is unknown."""
+    try:
+        return 0 <= _age(path) < UPDATE_SECONDS
+    except OSError:  # absent, or out of reach, which shows when the folder is used
+        return False
+
+
+def _spelled(seconds: float) -> str:
+    minutes = max(0, round(seconds / 60))
+    if minutes < 120:
+        return f"{minutes} min"
+    return f"{minutes // 60} h" if minutes < 48 * 60 else f"{minutes // 1440} days"
+
+
+def _write_whole(path: Path, body: bytes) -> None:
+    """Write so that a reader sees the old file or the new one, never a part."""
+    handle, name = tempfile.mkstemp(prefix=path.name, suffix=".part", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(body)
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+@contextlib.contextmanager
+def _locked(path: Path, patience: float) -> Iterator[None]:
+    """Hold an exclusive lock of the operating system on a file; it goes with the process, so a crash leaves no lock
+    behind."""
+    with open(path, "a+b") as file:
+        deadline = time.monotonic() + patience
+        while not _try_lock(file.fileno()):
+            if time.monotonic() > deadline:
+                raise DownloadError(
+                    f"{path}: another process has been downloading for {patience:.0f} s; try again later"
+                )
+            time.sleep(0.05)
+        try:
+            yield
+        finally:
+            _unlock(file.fileno())
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _try_lock(fd: int) -> bool:
+        try:
+            os.lseek(fd, 0, os.SEEK_SET)
+            msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+
+    def _unlock(fd: int) -> None:
+        os.lseek(fd, 0, os.SEEK_SET)
+        msvcrt.locking(fd, msvcrt.LK_UNLCK, 1)
+else:
+    import fcntl
+
+    def _try_lock(fd: int) -> bool:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def _unlock(fd: int) -> None:
+        fcntl.flock(fd, fcntl.LOCK_UN)

@@ -1,0 +1,170 @@
+"""What is in a catalogue: counts by family and by altitude, ages, oddities, and what the readers left out."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections import Counter
+from typing import Any
+
+import numpy as np
+
+from constellation_jax.inputs.catalog.catalog import Catalog, Reject
+
+LEO_TOP_KM = 2000.0
+"""Upper end of low Earth orbit (IADC Space Debris Mitigation Guidelines, IADC-02-01, section 3.3.2)."""
+GEO_RING_KM = (35_586.0, 35_986.0)
+"""Geostationary altitude, 35,786 km, plus and minus 200 km (the same guidelines, section 3.3.2)."""
+HIGHLY_ELLIPTICAL = 0.25
+"""Eccentricity from which an orbit above LEO counts as highly elliptical: it then crosses regimes."""
+BAND_KM = 50.0
+
+_DESIGNATOR = re.compile(r"\d{4}-\d{3}[A-Z]|OBJECT [A-Z]+$|TBA\b")
+_TRAILING_DESIGNATOR = re.compile(
+    r"[\s-]+\(?[A-Z]{0,3}-?\d[\w.-]*\)?$"  # -1234, 5, (A12), -F3
+    r"|\s*\([^)]*\)$"  # (ZARYA)
+    r"|\s+\[[^\]]*\]$"  # [DTC]
+    r"|\s+OBJECT [A-Z]+$"
+    r"|(?<=[A-Z]{3})\d+[A-Z]?$"  # GSAT0101
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class CatalogSummary:
+    """Figures about a catalogue; `str()` prints them, `to_dict()` gives them as plain values for JSON."""
+
+    objects: int
+    first_epoch: str
+    """UTC, to the second; empty for an empty catalogue."""
+    last_epoch: str
+    families: dict[str, int]
+    """Objects by name without its number ("STARLINK-1234" -> "STARLINK"), the most frequent first."""
+    families_total: int
+    """How many families there are, those not in `families` included."""
+    regimes: dict[str, int]
+    """LEO (mean altitude below 2000 km), MEO, GEO (35,586 to 35,986 km), HEO (above LEO, eccentricity of 0.25 or more),
+    beyond."""
+    altitude_bands_km: dict[str, int]
+    """Objects of LEO by mean altitude in steps of 50 km ("500-550"); bands without objects are left out."""
+    deep_space: int
+    """Objects with a period of 225 minutes or more, which SDP4 propagates."""
+    eccentric: int
+    """Objects with an eccentricity above 0.1."""
+    zero_bstar: int
+    negative_bstar: int
+    uncatalogued: int
+    """Objects without catalogue number."""
+    synthetic: int
+    rejected: int
+    """Records that the readers left out."""
+    noted: int
+    """Defects, such as a wrong checksum, of records that were kept."""
+    first_rejects: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The figures as dict, list, str and int."""
+        return dataclasses.asdict(self) | {"first_rejects": list(self.first_rejects)}
+
+    def lines(self) -> list[str]:
+        """The figures as lines of plain text."""
+        epochs = f"{self.first_epoch} to {self.last_epoch} UTC" if self.objects else "none"
+        lines = [f"Objects           {self.objects:>7,}", f"Epochs            {epochs}"]
+        for title, number in (
+            ("Deep space", self.deep_space),
+            ("Eccentricity >0.1", self.eccentric),
+            ("B* zero", self.zero_bstar),
+            ("B* negative", self.negative_bstar),
+            ("Without number", self.uncatalogued),
+            ("Synthetic", self.synthetic),
+            ("Records rejected", self.rejected),
+            ("Defects noted", self.noted),
+        ):
+            if number or title in ("Deep space", "Records rejected"):
+                lines.append(f"{title:<17} {number:>7,}")
+        for title, counts in (
+            ("Regimes", self.regimes),
+            ("Families", self.families),
+            ("Mean altitude in LEO, km", self.altitude_bands_km),
+        ):
+            if counts:
+                lines += ["", title, *_table(counts)]
+        if (others := self.families_total - len(self.families)) > 0:
+            lines.insert(
+                -len(self.altitude_bands_km) - 2 if self.altitude_bands_km else len(lines), f"  and {others:,} more"
+            )
+        if self.first_rejects:
+            lines += ["", "First rejects", *(f"  {line}" for line in self.first_rejects)]
+        return lines
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines())
+
+
+def summarise(catalog: Catalog, *, families: int = 12, rejects: int = 5) -> CatalogSummary:
+    """Figures about a catalogue.
+
+    Args:
+        catalog: any number of objects, also none.
+        families: how many of the largest families to name.
+        rejects: how many of the readers' rejects to quote.
+    """
+    altitude, eccentricity = catalog.mean_altitude_km, catalog.eccentricity
+    epoch = np.sort(catalog.epoch)
+    counts = Counter(family_of(name) for name in catalog.name.tolist())
+    low = altitude[altitude < LEO_TOP_KM]
+    steps, numbers = np.unique(np.floor(low / BAND_KM).astype(np.int64) * int(BAND_KM), return_counts=True)
+    left_out = [reject for reject in catalog.rejects if not reject.kept]
+    return CatalogSummary(
+        objects=len(catalog),
+        first_epoch=str(epoch[0].astype("datetime64[s]")) if len(epoch) else "",
+        last_epoch=str(epoch[-1].astype("datetime64[s]")) if len(epoch) else "",
+        families=dict(sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:families]),
+        families_total=len(counts),
+        regimes=_regimes(altitude, eccentricity),
+        altitude_bands_km={f"{s}-{s + int(BAND_KM)}": n for s, n in zip(steps.tolist(), numbers.tolist(), strict=True)},
+        deep_space=int(catalog.is_deep_space.sum()),
+        eccentric=int((eccentricity > 0.1).sum()),
+        zero_bstar=int((catalog.bstar == 0.0).sum()),
+        negative_bstar=int((catalog.bstar < 0.0).sum()),
+        uncatalogued=int((catalog.norad_id < 0).sum()),
+        synthetic=int(catalog.synthetic.sum()),
+        rejected=len(left_out),
+        noted=len(catalog.rejects) - len(left_out),
+        first_rejects=tuple(str(reject) for reject in _most_telling(catalog.rejects)[:rejects]),
+    )
+
+
+def family_of(name: str) -> str:
+    """A name without trailing numbers: "STARLINK-1234" -> "STARLINK", "COSMOS 2251 DEB" -> "COSMOS DEB"."""
+    stripped = name.strip().upper()
+    if _DESIGNATOR.match(stripped):
+        return "(no name yet)"
+    kind = next((kind for kind in (" DEB", " R/B") if re.search(rf"{kind}\b", stripped)), "")
+    family = stripped.partition(kind)[0] if kind else stripped
+    while shorter := _TRAILING_DESIGNATOR.sub("", family):
+        if shorter == family:
+            break
+        family = shorter
+    return (family + kind) or "(no name)"
+
+
+def _regimes(altitude: Any, eccentricity: Any) -> dict[str, int]:
+    low = altitude < LEO_TOP_KM
+    elliptical = ~low & (eccentricity >= HIGHLY_ELLIPTICAL)
+    ring = ~elliptical & (altitude >= GEO_RING_KM[0]) & (altitude <= GEO_RING_KM[1])
+    between = ~low & ~elliptical & (altitude < GEO_RING_KM[0])
+    beyond = ~elliptical & (altitude > GEO_RING_KM[1])
+    masks = {"LEO": low, "MEO": between, "GEO": ring, "HEO": elliptical, "beyond": beyond}
+    return {regime: int(mask.sum()) for regime, mask in masks.items() if mask.any() or regime != "beyond"}
+
+
+def _most_telling(rejects: tuple[Reject, ...]) -> list[Reject]:
+    """Records left out before defects that were only noted."""
+    return sorted(rejects, key=lambda reject: reject.kept)
+
+
+def _table(counts: dict[str, int]) -> list[str]:
+    width = max(len(name) for name in counts)
+    longest = max(counts.values())
+    bars = {name: "#" * round(40 * n / longest) for name, n in counts.items() if longest}
+    return [f"  {name:<{width}} {n:>7,}  {bars.get(name, '')}".rstrip() for name, n in counts.items()]

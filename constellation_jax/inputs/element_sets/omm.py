@@ -1,0 +1,163 @@
+"""Orbit mean-elements messages (OMM), as texts by keyword -> catalogue columns.
+
+The four spellings of OMM differ only in how they wrap keywords and values: omm_csv.py and omm_messages.py (JSON, XML,
+KVN) unwrap them, and what the values mean is decided here, once. An element set that SGP4 would propagate wrongly,
+because it belongs to another theory, frame or time scale, is refused by name.
+
+Reference: CCSDS 502.0-B-3 (Orbit Data Messages), section 4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from constellation_jax.inputs.catalog.catalog import NO_NORAD_ID, Reject
+from constellation_jax.inputs.element_sets.checks import SGP4_XP, violations
+from constellation_jax.inputs.element_sets.epochs import epochs
+from constellation_jax.inputs.files.text_columns import Defects, TextColumn, floats, integers, shown, strings
+
+REQUIRED = (
+    "EPOCH",
+    "MEAN_MOTION",
+    "ECCENTRICITY",
+    "INCLINATION",
+    "RA_OF_ASC_NODE",
+    "ARG_OF_PERICENTER",
+    "MEAN_ANOMALY",
+)
+UNITS = {
+    "MEAN_MOTION": "rev/day",
+    "INCLINATION": "deg",
+    "RA_OF_ASC_NODE": "deg",
+    "ARG_OF_PERICENTER": "deg",
+    "MEAN_ANOMALY": "deg",
+    "BSTAR": "1/ER",
+    "MEAN_MOTION_DOT": "rev/day**2",
+    "MEAN_MOTION_DDOT": "rev/day**3",
+}
+"""The only unit that each keyword may have (CCSDS 502.0-B-3, table 4-3)."""
+
+_FLOATS: dict[str, tuple[str, float | None]] = {
+    # keyword: (column, value where a message does not say; None where it has to)
+    "MEAN_MOTION": ("mean_motion_rev_per_day", None),
+    "ECCENTRICITY": ("eccentricity", None),
+    "INCLINATION": ("inclination_deg", None),
+    "RA_OF_ASC_NODE": ("raan_deg", None),
+    "ARG_OF_PERICENTER": ("arg_perigee_deg", None),
+    "MEAN_ANOMALY": ("mean_anomaly_deg", None),
+    "BSTAR": ("bstar", 0.0),
+    "MEAN_MOTION_DOT": ("mean_motion_dot", 0.0),
+    "MEAN_MOTION_DDOT": ("mean_motion_ddot", 0.0),
+}
+_INTEGERS = {
+    # keyword: (column, value where a message does not say, largest value)
+    "EPHEMERIS_TYPE": ("ephemeris_type", 0, 127),
+    "NORAD_CAT_ID": ("norad_id", NO_NORAD_ID, 999_999_999),
+    "ELEMENT_SET_NO": ("element_set_number", 0, 999_999_999),
+    "REV_AT_EPOCH": ("revolution_number", 0, 999_999_999),
+}
+_STRINGS = {
+    "OBJECT_NAME": ("name", ""),
+    "OBJECT_ID": ("international_designator", ""),
+    "CLASSIFICATION_TYPE": ("classification", "U"),
+}
+_CONSTANTS = {
+    # keyword: what it may say, in capitals; a message that does not say is taken to mean the first
+    "MEAN_ELEMENT_THEORY": ("SGP4", "SGP/SGP4", "SGP", "SDP4", "SGP4/SDP4"),
+    "REF_FRAME": ("TEME",),
+    "TIME_SYSTEM": ("UTC",),
+    "CENTER_NAME": ("EARTH",),
+}
+KEYWORDS = frozenset({"EPOCH", "SEMI_MAJOR_AXIS", *_FLOATS, *_INTEGERS, *_STRINGS, *_CONSTANTS})
+"""What is read; every other keyword is passed over."""
+
+_KEYWORD_OF = {column: keyword for keyword, (column, _) in _FLOATS.items()} | {"ephemeris_type": "EPHEMERIS_TYPE"}
+
+
+class Records(NamedTuple):
+    """Messages unwrapped: what each of n messages says for each keyword."""
+
+    n: int
+    texts: dict[str, TextColumn]
+    """By keyword, shape (n,), empty where a message does not have it. Keywords that no message has may be left out."""
+    line: Callable[[int, str], int]
+    """1-based line of the file on which a message (0 .. n - 1) gives a keyword."""
+
+
+def omm_columns(records: Records, source: str) -> tuple[dict[str, Any], list[Reject]]:
+    """Catalogue columns of every sound message, and a Reject for each other one.
+
+    Args:
+        records: the messages.
+        source: what the rejects call the file.
+
+    Returns:
+        Columns of shape (m,), m <= n, for `Catalog.from_columns`, and the rejects in the order of the messages.
+    """
+    rejected: dict[int, Reject] = {}
+    columns: dict[str, NDArray[Any]] = {}
+
+    def reject(row: int, keyword: str, reason: str) -> None:
+        if row not in rejected:
+            rejected[row] = Reject(source, records.line(row, keyword), f"{keyword}{_whose(records, row)}: {reason}")
+
+    def text(keyword: str) -> TextColumn:
+        return records.texts.get(keyword, np.zeros(records.n, "S1"))
+
+    for row, keyword, reason in _foreign(records):
+        reject(row, keyword, reason)
+    defects: list[tuple[str, Defects]] = []
+    columns["epoch_day"], columns["epoch_fraction"], found = epochs(text("EPOCH"))
+    defects.append(("EPOCH", found))
+    for keyword, (column, default) in _FLOATS.items():
+        columns[column], found = floats(text(keyword), default=default)
+        defects.append((keyword, found))
+    for keyword, (column, integer_default, largest) in _INTEGERS.items():
+        columns[column], found = integers(text(keyword), default=integer_default, largest=largest)
+        defects.append((keyword, found))
+    for keyword, found in defects:
+        for row, reason in found.items():
+            reject(row, keyword, reason)
+    for keyword, (column, string_default) in _STRINGS.items():
+        values = strings(text(keyword))
+        columns[column] = np.where(values == "", string_default, values) if string_default else values
+    for row, column, reason in violations(columns):
+        reject(row, _KEYWORD_OF[column], reason)
+
+    keep = np.ones(records.n, bool)
+    keep[list(rejected)] = False
+    return {key: column[keep] for key, column in columns.items()}, [rejected[row] for row in sorted(rejected)]
+
+
+def _foreign(records: Records) -> list[tuple[int, str, str]]:
+    """Messages of another theory, frame, time scale or planet, as (row, keyword, reason)."""
+    found = []
+    for keyword, allowed in _CONSTANTS.items():
+        if keyword in records.texts:
+            said = np.strings.upper(np.strings.strip(records.texts[keyword]))
+            fits = said == b""
+            for value in allowed:
+                fits |= said == value.encode()
+            for row in np.flatnonzero(~fits).tolist():
+                other = bytes(said[row])
+                expected = SGP4_XP if b"XP" in other else f"found {shown(other)}, expected {' or '.join(allowed[:2])}"
+                found.append((row, keyword, expected))
+    if "SEMI_MAJOR_AXIS" in records.texts:
+        given = np.strings.strip(records.texts["SEMI_MAJOR_AXIS"]) != b""
+        if "MEAN_MOTION" in records.texts:
+            given &= np.strings.strip(records.texts["MEAN_MOTION"]) == b""
+        reason = "given in place of MEAN_MOTION; SGP4 elements have a mean motion"
+        found += [(row, "SEMI_MAJOR_AXIS", reason) for row in np.flatnonzero(given).tolist()]
+    return found
+
+
+def _whose(records: Records, row: int) -> str:
+    """How a message names its object: a JSON file may be a single line, so the line does not tell."""
+    for keyword, word in (("NORAD_CAT_ID", "object "), ("OBJECT_NAME", "")):
+        if keyword in records.texts and (name := bytes(records.texts[keyword][row]).strip()):
+            return f" of {word}{name.decode('utf-8', 'replace') if word else shown(name)}"
+    return ""

@@ -1,0 +1,115 @@
+"""OMM as comma-separated values (CelesTrak's and Space-Track's CSV) -> catalogue columns.
+
+The first line names the columns, which may stand in any order. All rows are taken apart at once; a row that does not
+have as many fields as the first line is looked at on its own. A quoted field ends with its line, so that a stray
+quotation mark costs one row and not the rest of the file.
+"""
+
+from __future__ import annotations
+
+import csv
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from constellation_jax.errors import InputError
+from constellation_jax.inputs.catalog.catalog import Reject
+from constellation_jax.inputs.element_sets.omm import KEYWORDS, REQUIRED, Records, omm_columns
+from constellation_jax.inputs.files.text_columns import LONGEST, TextColumn, column_of, cut
+
+_COMMA, _NEWLINE, _RETURN, _QUOTE = (ord(character) for character in ',\n\r"')
+
+_LONGEST_ROW = 100_000
+"""Bytes of a row that is looked at on its own; the csv module refuses longer fields."""
+
+
+def read_csv(data: bytes, source: str) -> tuple[dict[str, Any], list[Reject]]:
+    """Catalogue columns of every sound row, and a Reject for each other one.
+
+    Args:
+        data: the whole text, in UTF-8, its header in the first line that is not blank.
+        source: what the rejects call it.
+
+    Returns:
+        Columns of shape (n,) for `Catalog.from_columns` (n may be 0), and the rejects in the order of the lines.
+
+    Raises:
+        InputError: the header lacks a column that every element set needs.
+    """
+    buffer = np.frombuffer(data + b"\n" + bytes(LONGEST), np.uint8)
+    separators = _separators(buffer[: len(data) + 1], quoted=b'"' in data)
+    row_end = np.flatnonzero(buffer[separators] == _NEWLINE)
+    first = np.concatenate([[0], row_end[:-1] + 1])  # index of the separator that ends a row's first field
+    fields = row_end - first + 1
+    starts = np.concatenate([[0], separators[:-1] + 1])
+    ends = separators.copy()
+    ends[row_end] -= (buffer[separators[row_end] - 1] == _RETURN) & (ends[row_end] > starts[row_end])
+
+    def row_text(row: int) -> str:
+        raw = data[starts[first[row]] : ends[row_end[row]]][:_LONGEST_ROW]
+        return raw.decode("utf-8", "replace").replace("\r", " ")  # the csv module refuses a return inside a row
+
+    blank = (fields == 1) & (ends[first] - starts[first] <= 0)
+    header_row = int(np.argmax(~blank))
+    header = [name.strip().upper() for name in next(csv.reader([row_text(header_row)]))]
+    _check_header(header, source, header_row + 1)
+    body = np.flatnonzero(~blank & (np.arange(len(fields)) > header_row))
+    whole = body[fields[body] == len(header)]
+
+    rejects = []
+    repaired: dict[int, list[str]] = {}
+    for row in body[fields[body] != len(header)].tolist():
+        values = next(csv.reader([row_text(row)]))
+        if not "".join(values).strip():
+            continue
+        if len(values) == len(header):  # a quotation mark inside a field that is not quoted
+            repaired[row] = values
+        else:
+            cut_off = row == len(fields) - 1 and not data.endswith(b"\n")
+            reason = f"found {len(values)} fields, expected {len(header)} as in the header"
+            rejects.append(Reject(source, row + 1, reason + ("; the file is cut off" if cut_off else "")))
+
+    rows = np.concatenate([whole, np.array(list(repaired), np.int64)])
+    order = np.argsort(rows, kind="stable")
+    texts = {}
+    for at, keyword in enumerate(header):
+        if keyword in KEYWORDS:
+            column = _field(buffer, starts[first[whole] + at], ends[first[whole] + at], quoted=b'"' in data)
+            if repaired:
+                column = np.concatenate([column, column_of([values[at] for values in repaired.values()])])[order]
+            texts[keyword] = column
+    rows = rows[order]
+    columns, found = omm_columns(Records(len(rows), texts, lambda row, _: int(rows[row]) + 1), source)
+    return columns, sorted(rejects + found, key=lambda r: r.line)
+
+
+def _separators(text: NDArray[np.uint8], *, quoted: bool) -> NDArray[np.int64]:
+    """Positions of the commas and line ends that separate fields: all but the commas between quotation marks."""
+    is_newline = text == _NEWLINE
+    is_comma = text == _COMMA
+    if quoted:
+        odd = np.bitwise_xor.accumulate(text == _QUOTE)  # an odd number of quotation marks since the start of the text
+        ends = np.flatnonzero(is_newline)
+        odd_at_line_start = np.concatenate([[False], odd[ends[:-1]]])
+        is_comma &= odd == np.repeat(odd_at_line_start, np.diff(ends, prepend=-1))
+    return np.flatnonzero(is_comma | is_newline)
+
+
+def _field(buffer: NDArray[np.uint8], start: NDArray[np.int64], end: NDArray[np.int64], *, quoted: bool) -> TextColumn:
+    if quoted:
+        enclosed = (buffer[start] == _QUOTE) & (buffer[end - 1] == _QUOTE) & (end - start >= 2)
+        column = cut(buffer, start + enclosed, end - start - 2 * enclosed)
+        return (
+            np.strings.replace(column, b'""', b'"') if np.strings.find(column, b'""').max(initial=-1) >= 0 else column
+        )
+    return cut(buffer, start, end - start)
+
+
+def _check_header(header: list[str], source: str, line: int) -> None:
+    missing = [keyword for keyword in REQUIRED if keyword not in header]
+    if missing == ["MEAN_MOTION"] and "SEMI_MAJOR_AXIS" in header:
+        reason = "SEMI_MAJOR_AXIS is given in place of MEAN_MOTION; SGP4 elements have a mean motion"
+        raise InputError(f"{source}, line {line}: {reason}")
+    if missing:
+        raise InputError(f"{source}, line {line}: the header lacks {', '.join(missing)}; every element set needs them")

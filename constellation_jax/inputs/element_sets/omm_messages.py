@@ -1,0 +1,209 @@
+"""OMM as JSON, XML and KVN (keyword = value) -> catalogue columns.
+
+Each reader takes the file apart into messages, remembers on which line each value stands, and leaves the meaning to
+omm.py. A message that cannot be taken apart costs no other one; a file that breaks off gives every complete message
+before the break.
+
+Deliberately absent: XML document types and entities. No OMM has them, and they are how small files grow to gigabytes.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+from xml.parsers import expat
+
+from constellation_jax.errors import InputError
+from constellation_jax.inputs.catalog.catalog import Reject
+from constellation_jax.inputs.element_sets.omm import KEYWORDS, UNITS, Records, omm_columns
+from constellation_jax.inputs.files.text_columns import column_of, shown
+
+_START = ""
+"""Key of a message's own first line among the lines of its keywords."""
+_BETWEEN = re.compile(r"[\s,\[\]]*")
+_WITH_UNIT = re.compile(r"(.*?)\s*\[([^\]]*)\]")
+
+
+def read_json(data: bytes, source: str) -> tuple[dict[str, Any], list[Reject]]:
+    """Catalogue columns of every sound object of a JSON array, of a single object, or of objects one after the other.
+
+    Numbers may be written as strings. Arguments and result as for `read_csv`.
+    """
+    text = data.decode("utf-8", "replace")
+    # Numbers stay text, so that they are converted in one place and a catalogue number keeps its digits.
+    decoder = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str)
+    messages: list[dict[str, Any]] = []
+    offsets: list[int] = []
+    rejects: list[Reject] = []
+    at = _skip(text, 0)
+    broken = False
+    while at < len(text):
+        if (value := text[at]) == "{":
+            try:
+                value, end = decoder.raw_decode(text, at)
+            except json.JSONDecodeError as error:
+                reason = f"the JSON breaks here: {error.msg.lower()}, found {_next(text, error.pos)}"
+                rejects.append(Reject(source, error.lineno, reason))
+                at, broken = text.find("{", max(error.pos, at + 1)), True
+            except RecursionError:
+                raise InputError(f"{source}, line {_line(text, at)}: nested too deeply for an OMM") from None
+            else:
+                if KEYWORDS.isdisjoint(value):
+                    reason = f"found {shown(str(value))}, expected OMM keywords"
+                    rejects.append(Reject(source, _line(text, at), reason))
+                else:
+                    messages.append(value)
+                    offsets.append(at)
+                at, broken = _skip(text, end), False
+        else:
+            rejects.append(Reject(source, _line(text, at), f"found {_next(text, at)}, expected an object {{...}}"))
+            at, broken = text.find("{", at), True
+        if at < 0:
+            break
+    if text.lstrip().startswith("[") and not broken and not text.rstrip().endswith("]"):
+        reason = "found the end of the file, expected ']': the file may be cut off"
+        rejects.append(Reject(source, _line(text, len(text.rstrip())), reason, kept=True))
+
+    def line(row: int, keyword: str) -> int:
+        end = offsets[row + 1] if row + 1 < len(offsets) else len(text)
+        return _line(text, max(text.find(f'"{keyword}"', offsets[row], end), offsets[row]))
+
+    texts = {key: [_as_text(message.get(key)) for message in messages] for key in _keys(messages)}
+    return _finish(texts, len(messages), line, rejects, source)
+
+
+def read_xml(data: bytes, source: str) -> tuple[dict[str, Any], list[Reject]]:
+    """Catalogue columns of every sound <omm> of an NDM file, or of a single one.
+
+    A namespace prefix may stand before the names; after a break in the XML nothing more is read. Arguments and result
+    as for `read_csv`.
+
+    Raises:
+        InputError: a document type declaration.
+    """
+    reader = _XmlReader(source)
+    try:
+        reader.parser.Parse(data, True)
+    except expat.ExpatError as error:
+        inside = reader.message is not None
+        reason = f"the XML breaks here: {expat.ErrorString(error.code)}; what follows was not read"
+        reader.rejects.append(Reject(source, error.lineno, reason, kept=not inside))
+    messages = reader.messages
+    texts = {key: [message.get(key, "") for message in messages] for key in _keys(messages)}
+    return _finish(texts, len(messages), _lines_of(reader.lines), reader.rejects, source)
+
+
+def read_kvn(data: bytes, source: str) -> tuple[dict[str, Any], list[Reject]]:
+    """Catalogue columns of every sound message of a file of "KEYWORD = value [unit]" lines.
+
+    A message begins at CCSDS_OMM_VERS, or at an OBJECT_NAME where the message before already has one. Arguments and
+    result as for `read_csv`.
+    """
+    messages: list[dict[str, str]] = []
+    lines: list[dict[str, int]] = []
+    rejects = []
+    foreign = False
+    for number, raw in enumerate(data.decode("utf-8", "replace").split("\n"), start=1):
+        keyword, equals, value = (part.strip() for part in raw.partition("="))
+        if not raw.strip() or keyword == "COMMENT" or keyword.startswith(("COMMENT ", "#")):
+            continue
+        if keyword.startswith("CCSDS_") and keyword.endswith("_VERS"):
+            foreign = keyword != "CCSDS_OMM_VERS"
+        if keyword == "CCSDS_OMM_VERS" or not messages or (keyword == "OBJECT_NAME" and keyword in messages[-1]):
+            messages.append({})
+            lines.append({_START: number})
+        if not equals:
+            rejects.append(Reject(source, number, f"found {shown(raw.strip())}, expected KEYWORD = value", kept=True))
+        elif keyword in KEYWORDS and not foreign:
+            messages[-1][keyword] = _without_unit(keyword, value)
+            lines[-1][keyword] = number
+    texts = {key: [message.get(key, "") for message in messages] for key in _keys(messages)}
+    return _finish(texts, len(messages), _lines_of(lines), rejects, source)
+
+
+class _XmlReader:
+    """Collects the texts of the elements inside each <omm>."""
+
+    def __init__(self, source: str) -> None:
+        self.messages: list[dict[str, str]] = []
+        self.lines: list[dict[str, int]] = []
+        self.rejects: list[Reject] = []
+        self.message: dict[str, str] | None = None
+        self._source = source
+        self._text: list[str] = []
+        self._attributes: dict[str, str] = {}
+        # The encoding is given so that a declaration cannot choose one in which a document type would not be seen.
+        self.parser = expat.ParserCreate("utf-8")
+        self.parser.buffer_text = True
+        self.parser.StartElementHandler = self._start
+        self.parser.EndElementHandler = self._end
+        self.parser.CharacterDataHandler = self._text.append
+        self.parser.StartDoctypeDeclHandler = self._refuse
+
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
+        self._text.clear()
+        self._attributes = attributes
+        name = name.rpartition(":")[2] if ":" in name else name
+        if name == "omm":
+            self.message = {}
+            self.lines.append({_START: self.parser.CurrentLineNumber})
+        elif name in KEYWORDS and self.message is not None:
+            self.lines[-1][name] = self.parser.CurrentLineNumber
+
+    def _end(self, name: str) -> None:
+        name = name.rpartition(":")[2] if ":" in name else name
+        if self.message is None:
+            return
+        if name in KEYWORDS:
+            text = "".join(self._text).strip()
+            unit = self._attributes.get("units")
+            self.message[name] = text if unit is None else _without_unit(name, f"{text} [{unit}]")
+        elif name == "omm":
+            self.messages.append(self.message)
+            self.message = None
+
+    def _refuse(self, *_: object) -> None:
+        line = self.parser.CurrentLineNumber
+        raise InputError(
+            f"{self._source}, line {line}: found a document type declaration, expected none in an OMM; not read"
+        )
+
+
+def _finish(
+    texts: dict[str, list[str]], n: int, line: Any, rejects: list[Reject], source: str
+) -> tuple[dict[str, Any], list[Reject]]:
+    records = Records(n, {key: column_of(values) for key, values in texts.items()}, line)
+    columns, found = omm_columns(records, source)
+    return columns, sorted(rejects + found, key=lambda r: r.line)
+
+
+def _keys(messages: list[dict[str, Any]]) -> frozenset[str]:
+    return KEYWORDS.intersection(*[set().union(*messages)]) if messages else frozenset()
+
+
+def _lines_of(lines: list[dict[str, int]]) -> Any:
+    return lambda row, keyword: lines[row].get(keyword, lines[row][_START])
+
+
+def _without_unit(keyword: str, value: str) -> str:
+    """The value without its unit, if that is the right one; with another unit it stays, and is then no number."""
+    found = _WITH_UNIT.fullmatch(value) if keyword in UNITS else None
+    return found[1] if found and found[2].strip().lower() == UNITS[keyword].lower() else value
+
+
+def _as_text(value: Any) -> str:
+    return value if type(value) is str else "" if value is None else str(value)
+
+
+def _skip(text: str, at: int) -> int:
+    found = _BETWEEN.match(text, at)
+    return found.end() if found else at
+
+
+def _line(text: str, at: int) -> int:
+    return text.count("\n", 0, at) + 1
+
+
+def _next(text: str, at: int) -> str:
+    return shown(text[at : at + 20]) if at < len(text) else "the end of the file"

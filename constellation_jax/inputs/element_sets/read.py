@@ -1,0 +1,122 @@
+"""read_catalog: the one front door for element sets in files and texts.
+
+What a text is, is told from its content, never from the name of its file. What cannot be read at all raises one clear
+line; what cannot be read in part becomes a Catalog with rejects.
+
+Deliberately absent: downloading (celestrak.py) and planned constellations (shells.py).
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from constellation_jax.errors import InputError
+from constellation_jax.inputs.catalog.catalog import Catalog, Reject
+from constellation_jax.inputs.element_sets.omm_csv import read_csv
+from constellation_jax.inputs.element_sets.omm_messages import read_json, read_kvn, read_xml
+from constellation_jax.inputs.element_sets.tle import read_tle
+from constellation_jax.inputs.files.text_columns import shown
+from constellation_jax.inputs.files.text_files import read_file, unpacked
+
+_READERS: dict[str, Callable[[bytes, str], tuple[dict[str, Any], list[Reject]]]] = {
+    "tle": read_tle,
+    "csv": read_csv,
+    "json": read_json,
+    "xml": read_xml,
+    "kvn": read_kvn,
+}
+FORMATS = tuple(_READERS)
+"""Names of the formats: "tle" with or without name lines; the others are the spellings of OMM."""
+
+Source = str | bytes | Path
+_EXPECTED = "expected element sets as TLE, or as OMM in CSV, JSON, XML or KVN"
+_REFUSALS = ("no gp data found", "gp data has not updated", "invalid query", "error", "you must be logged in")
+"""How the answers of CelesTrak and Space-Track begin when they are not element sets."""
+
+
+def read_catalog(source: Source | Sequence[Source], *, format: str | None = None) -> Catalog:
+    """The element sets of a file or a text, in their order.
+
+    Args:
+        source: a path (str or Path); the text itself (bytes, or a str of several lines or one that begins with "{",
+            "[" or "<"); or a list of these, whose objects are put one after the other. May be gzip-compressed.
+        format: one of FORMATS; None tells it from the content.
+
+    Returns:
+        A Catalog of every sound record. Its `source` column holds the file name, or "text"; its `rejects` say what was
+        left out or noted, with lines.
+
+    Raises:
+        InputError: no such file, not element sets, or not one record that can be read.
+    """
+    if isinstance(source, (list, tuple)):
+        return Catalog.concatenate([read_catalog(one, format=format) for one in source])
+    if format is not None and format not in _READERS:
+        raise InputError(f"format {format!r}: unknown; known are {', '.join(FORMATS)}")
+    if not isinstance(source, (str, bytes, Path)):
+        raise InputError(
+            f"source of element sets: found {type(source).__name__}, expected a path, a text or a list of them"
+        )
+    data, name = _load(source)
+    if not data.strip():
+        raise InputError(f"{name}: empty; {_EXPECTED}")
+    columns, rejects = _READERS[format or _detect(data, name)](data, name)
+    if not len(columns["epoch_day"]):
+        refused = [reject for reject in rejects if not reject.kept]
+        if not refused:
+            raise InputError(f"{name}: no element set in it; {_EXPECTED}")
+        raise InputError(f"{refused[0]} (none of {len(refused)} record{'s' * (len(refused) > 1)} could be read)")
+    return Catalog.from_columns(columns | {"source": name}, rejects=rejects)
+
+
+def _load(source: Source) -> tuple[bytes, str]:
+    """The text of a source in UTF-8 without byte-order mark, and its name."""
+    if isinstance(source, bytes):
+        data, name = source, "text"
+    elif isinstance(source, str) and ("\n" in source or source.lstrip()[:1] in ("{", "[", "<")):
+        data, name = source.encode("utf-8", "replace"), "text"
+    else:
+        data, name = read_file(source, "a file of element sets")
+    return unpacked(data, name), name
+
+
+def _detect(data: bytes, name: str) -> str:
+    """The format of a text, from its content.
+
+    Raises:
+        InputError: a server's refusal, a web page, or nothing known.
+    """
+    start = data[:100_000].lstrip().decode("utf-8", "replace")
+    first_line = start.partition("\n")[0].strip()
+    if re.match(r"<!doctype\s+html|<html", start, re.IGNORECASE):
+        raise InputError(f"{name}: a web page ({shown(_words(start), 120)}); {_EXPECTED}")
+    if start.startswith("<"):
+        return "xml"
+    if start.startswith(("{", "[")):
+        return "json"
+    header = {field.strip().strip('"').upper() for field in first_line.split(",")}
+    if len({"EPOCH", "MEAN_MOTION", "OBJECT_NAME", "NORAD_CAT_ID"} & header) > 1:
+        return "csv"
+    message = re.search(r"^\s*CCSDS_(\w+)_VERS\s*=", start, re.MULTILINE)
+    if message and message[1] not in ("OMM", "NDM"):
+        raise InputError(f"{name}: a CCSDS {message[1]} message; {_EXPECTED}")
+    if message or re.search(r"^\s*(MEAN_MOTION|OBJECT_NAME)\s*=", start, re.MULTILINE):
+        return "kvn"
+    if re.search(r"^[ \t]*[12] [ 0-9A-Za-z][ 0-9A-Za-z]{4}", start, re.MULTILINE):
+        return "tle"
+    if first_line.lower().startswith(_REFUSALS):
+        raise InputError(f"{name}: the server sent no element sets but said {shown(first_line, 200)}")
+    raise InputError(f"{name}: found {shown(first_line)}, {_EXPECTED}")
+
+
+def _words(page: str) -> str:
+    """The title of a web page, or else its first words."""
+    title = re.search(r"<title[^>]*>(.*?)</title>", page, re.IGNORECASE | re.DOTALL)
+    text = (
+        title[1] if title else re.sub(r"<(style|script)\b.*?</\1>|<[^>]*>", " ", page, flags=re.DOTALL | re.IGNORECASE)
+    )
+    return " ".join(html.unescape(text).split())

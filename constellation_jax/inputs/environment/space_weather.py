@@ -1,0 +1,166 @@
+"""space_weather: the one front door for solar and geomagnetic activity, from the bundled table, files or constants.
+
+    space_weather()                          the bundled monthly table: observed since 1957, NASA's forecast to 2041
+    space_weather("SW-All.csv")              daily values of CelesTrak, then its forecast
+    space_weather("SW-All.csv", forecast="aug2026f10-prd.txt")
+    space_weather((140.0, 15.0))             the same F10.7 and Ap for ever
+
+Deliberately absent: downloads, and the indices that only JB2008 uses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from constellation_jax.errors import InputError
+from constellation_jax.inputs.environment.space_weather_files import BOUNDS, PERCENTILES, Records, read_records
+from constellation_jax.inputs.environment.space_weather_series import (
+    CONSTANT,
+    DESPIKED,
+    FORECAST,
+    SpaceWeather,
+    date_text,
+)
+from constellation_jax.inputs.files.configs import configs_folder
+
+_MEAN_DAYS = 81
+
+Source = str | Path | tuple[float, float] | Mapping[str, float] | SpaceWeather
+
+
+def space_weather(
+    source: Source = "bundled", *, forecast: Source | None = None, scenario: str = "median"
+) -> SpaceWeather:
+    """Solar and geomagnetic activity from the bundled table, a file or constants.
+
+    Days of flares, whose F10.7 lies outside 0.7 to 1.5 times the median of the 15 days about them, are given that median
+    before the 81-day mean is taken.
+
+    Args:
+        source: "bundled"; the path of a file (CelesTrak's SW-All.csv or sw19571001.txt, an MSAFE forecast, or a CSV with the
+            columns date, f107, ap and, where known, f107a, kind, f107_low, f107_high, ap_low, ap_high; date is a day
+            such as 2026-08-23 or a month such as 2026-08); or constants, (f107, ap) or {"f107": .., "f107a": .., "ap": ..}.
+        forecast: a second source, which takes over after the last observed day of the first.
+        scenario: "low", "median" or "high" of the forecast.
+
+    Raises:
+        InputError: one line with file, line, what was found and what was expected.
+    """
+    first = _read(source)
+    if forecast is not None:
+        first = _continued(first, _read(forecast))
+    return first.scenario(scenario)
+
+
+def despiked(f107: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Daily F10.7 with days of flares replaced by the median of the 15 days about them, and where that was done.
+
+    The series of record holds what the telescope saw at 20h UTC, bursts included: 939 on 2011-03-07 between days of 150. A burst
+    of minutes heats nothing, but would raise the 81-day mean by ten units.
+    """
+    padded = np.pad(f107, 7, constant_values=np.nan)
+    median = np.nanmedian(np.lib.stride_tricks.sliding_window_view(padded, 15), axis=1)
+    spike = (f107 > 1.5 * median) | (f107 < 0.7 * median)
+    return np.where(spike, median, f107), spike
+
+
+def _read(source: Source) -> SpaceWeather:
+    if isinstance(source, SpaceWeather):
+        return source
+    if isinstance(source, tuple | Mapping):
+        return _constant(source)
+    if source == "bundled":
+        return _from_records("bundled", read_records(configs_folder() / "space_weather" / "monthly.csv"))
+    if isinstance(source, str | Path):
+        return _from_records(Path(source).name, read_records(source))
+    raise InputError(f"space weather {source!r}: expected 'bundled', a path, (f107, ap) or a mapping with f107 and ap")
+
+
+def _constant(values: tuple[float, float] | Mapping[str, float]) -> SpaceWeather:
+    given: dict[str, Any] = (
+        dict(values) if isinstance(values, Mapping) else dict(zip(("f107", "ap"), values, strict=False))
+    )
+    if not {"f107", "ap"} <= set(given) <= {"f107", "f107a", "ap"} or len(values) != len(given):
+        raise InputError(
+            f"space weather {values!r}: expected (f107, ap), or a mapping with f107, ap and where wanted f107a"
+        )
+    given.setdefault("f107a", given["f107"])
+    for key, value in given.items():
+        number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+        lowest, highest = BOUNDS["ap" if key == "ap" else "f107"]
+        if not (number and lowest <= value <= highest):
+            raise InputError(f"space weather: {key} = {value!r}, expected a number from {lowest:g} to {highest:g}")
+    columns = {key: np.array([float(value)]) for key, value in given.items()}
+    return SpaceWeather("constant", 0.0, flags=np.array([CONSTANT], np.uint8), percentiles={}, **columns)
+
+
+def _from_records(name: str, records: Records) -> SpaceWeather:
+    """One value for every day from the first record to the last: what lies between two records is interpolated linearly."""
+    half = np.where(records.daily, 0.5, 14.0)  # the first and last month reach a fortnight about their middle
+    first, last = np.floor(records.mjd[0] - half[0] + 0.5), np.ceil(records.mjd[-1] + half[-1] - 0.5)
+    middle = first + 0.5 + np.arange(int(last - first))
+
+    def daily(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        known = np.isfinite(values)
+        return np.asarray(np.interp(middle, records.mjd[known], values[known]))
+
+    source = np.clip(np.searchsorted(records.mjd, middle, side="left"), 0, len(records.mjd) - 1)
+    flags = np.where(records.observed[source], 0, FORECAST).astype(np.uint8)
+    flags[middle <= records.mjd[records.observed].max(initial=-np.inf) + 14.0 * (~records.daily[0])] = 0
+    f107, f107a = daily(records.f107), None
+    if records.daily[0]:
+        clean, spike = despiked(f107)
+        # A forecast has no flares, and where its months join the days a step may be steep.
+        spike &= flags == 0
+        f107 = np.where(spike, clean, f107)
+        flags[spike] |= DESPIKED
+        f107a = _running_mean(f107)
+    if np.isfinite(records.f107a).any():
+        f107a = daily(records.f107a)
+    percentiles = {}
+    for key in PERCENTILES if records.percentiles else ():
+        middle_value = f107 if key.startswith("f107") else daily(records.ap)
+        percentiles[key] = np.where(flags & FORECAST, daily(records.percentiles[key]), middle_value)
+    ap = daily(records.ap)
+    without_ap = middle > records.mjd[np.isfinite(records.ap)].max() + half[-1]
+    if without_ap.any():  # CelesTrak's monthly predictions have no Ap: NASA's forecast of it is taken
+        bundled = _read("bundled")
+        ap[without_ap] = bundled.at(middle[without_ap]).ap
+    return SpaceWeather(name, first, f107, f107 if f107a is None else f107a, ap, flags, percentiles)
+
+
+def _continued(first: SpaceWeather, then: SpaceWeather) -> SpaceWeather:
+    """The observed days of one source, followed by another from the day after."""
+    if (first.flags[0] | then.flags[0]) & CONSTANT:
+        raise InputError("space weather: a constant can neither be continued nor continue a file")
+    join = first.last_observed_mjd
+    kept, skipped = int(join - first.first_mjd), int(join - then.first_mjd)
+    if not 0 <= skipped < len(then.flags) or not kept:
+        raise InputError(
+            f"space weather {then.source}: {date_text(then.first_mjd)} to {date_text(then.last_mjd - 1)} does not continue "
+            f"{first.source}, observed to {date_text(join - 1)}"
+        )
+
+    def joined(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
+        return np.concatenate([a[:kept], b[skipped:]])
+
+    f107, ap = joined(first.f107, then.f107), joined(first.ap, then.ap)
+    flags = joined(first.flags, then.flags | np.uint8(FORECAST))
+    f107a = joined(first.f107a, then.f107a)
+    near = slice(max(kept - _MEAN_DAYS, 0), kept)  # days whose mean reaches over the join
+    f107a[near] = _running_mean(f107)[near]
+    percentiles = {key: joined(ap if key.startswith("ap") else f107, value) for key, value in then.percentiles.items()}
+    return SpaceWeather(f"{first.source} + {then.source}", first.first_mjd, f107, f107a, ap, flags, percentiles)
+
+
+def _running_mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Centred 81-day mean; at the ends of the series over the days there are."""
+    total = np.append(0.0, np.cumsum(values))
+    day = np.arange(len(values))
+    low, high = np.maximum(day - _MEAN_DAYS // 2, 0), np.minimum(day + _MEAN_DAYS // 2 + 1, len(values))
+    return np.asarray((total[high] - total[low]) / (high - low))

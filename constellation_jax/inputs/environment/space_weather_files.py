@@ -1,0 +1,239 @@
+"""Files of solar and geomagnetic indices -> plain records: CelesTrak (CSV and fixed columns), MSAFE percentiles, own CSV.
+
+What a file is, is told from its content. Deliberately absent: downloads, and what is made of the records (space_weather.py).
+
+Reference: https://celestrak.org/SpaceData/SpaceWx-format.php; NASA Marshall Space Flight Center, MSAFE "Table 3".
+"""
+
+from __future__ import annotations
+
+import calendar
+import csv
+import datetime
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from constellation_jax.errors import InputError
+from constellation_jax.inputs.files.text_columns import shown
+from constellation_jax.inputs.files.text_files import read_file, unpacked
+from constellation_jax.inputs.times import MJD_1970
+
+PERCENTILES = ("f107_low", "f107_high", "ap_low", "ap_high")
+"""Columns of a forecast that say how uncertain it is: the 5th and the 95th percentile."""
+_MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
+BOUNDS = {"f107": (40.0, 1500.0), "ap": (0.0, 400.0)}
+"""What a reading can be: the quiet Sun gives 64, the strongest flare on record 939; Ap ends at 400 by definition."""
+_EXPECTED = (
+    "expected CelesTrak's SW-All.csv or its text file (DATATYPE CssiSpaceWeather), an MSAFE forecast of NASA, "
+    "or a CSV whose header begins with date,f107"
+)
+
+
+class Records(NamedTuple):
+    """Values as a file gives them, in ascending time. Every array has shape (n,); NaN where the file has no value."""
+
+    mjd: NDArray[np.float64]
+    """Middle of the day or month that the value is of, Modified Julian Date (UTC)."""
+    f107: NDArray[np.float64]
+    """Observed (not adjusted to 1 au) 10.7 cm flux, solar flux units."""
+    f107a: NDArray[np.float64]
+    """Its 81-day mean, where the file gives one that is to be used."""
+    ap: NDArray[np.float64]
+    observed: NDArray[np.bool_]
+    daily: NDArray[np.bool_]
+    """False for a monthly mean."""
+    percentiles: dict[str, NDArray[np.float64]]
+    """Those of PERCENTILES that the file has."""
+
+
+def read_records(path: str | Path) -> Records:
+    """The records of one file, plain or gzip.
+
+    Raises:
+        InputError: no such file, unknown content, or a line that cannot be read (file, line, found, expected).
+    """
+    data, name = read_file(path, "a file of space weather")
+    lines = unpacked(data, name).decode().splitlines()
+    head = next((line for line in lines if line.strip() and not line.startswith("#")), "").strip()
+    first = "\n".join(lines[:12]).upper()
+    if head.upper().startswith("DATATYPE") and "CSSISPACEWEATHER" in first.replace(" ", ""):
+        rows = _fixed_columns(name, lines)
+    elif head.upper().startswith("DATE,BSRN"):
+        rows = _celestrak_csv(name, lines)
+    elif head.lower().replace(" ", "").startswith("date,f107"):
+        rows = _own_csv(name, lines)
+    elif "SOLAR FLUX" in first and "PERCENTILE" in first:
+        rows = _msafe(name, lines)
+    else:
+        raise InputError(f"{name}: found {shown(head)}, {_EXPECTED}")
+    return _records(name, list(rows))
+
+
+class _Row(NamedTuple):
+    line: int
+    mjd: float
+    f107: float
+    ap: float
+    observed: bool
+    daily: bool
+    f107a: float = np.nan
+    percentiles: tuple[float, ...] = ()
+
+
+def _fixed_columns(name: str, lines: list[str]) -> Iterator[_Row]:
+    """CelesTrak's text file; columns from FORMAT(I4,I3,I3,I5,I3,8I3,I4,8I4,I4,F4.1,I2,I4,F6.1,I2,5F6.1)."""
+    section = ""
+    for number, line in enumerate(lines, 1):
+        if line.startswith("BEGIN "):
+            section = line[6:].strip()
+        elif line.startswith("END "):
+            section = ""
+        elif section and line.strip():
+            where = f"{name}, line {number}"
+            date = _date(where, "-".join(line[:10].split()))
+            f107 = _number(where, "observed F10.7 in columns 113 to 118", line[112:118], *BOUNDS["f107"])
+            monthly = section == "MONTHLY_PREDICTED"
+            ap = _number(where, "the daily Ap in columns 80 to 82", line[79:82], *BOUNDS["ap"], optional=monthly)
+            yield _Row(number, _mjd(date) + (0.0 if monthly else 0.5), f107, ap, section == "OBSERVED", not monthly)
+    if section:
+        raise InputError(f"{name}, line {len(lines)}: the file ends inside {section}, expected END {section}; cut off?")
+
+
+def _celestrak_csv(name: str, lines: list[str]) -> Iterator[_Row]:
+    for where, number, fields in _csv_rows(name, lines, ("DATE", "AP_AVG", "F10.7_OBS", "F10.7_DATA_TYPE")):
+        kind = fields["F10.7_DATA_TYPE"].strip()
+        if kind not in ("OBS", "INT", "PRD", "PRM"):
+            raise InputError(f"{where}: F10.7_DATA_TYPE {shown(kind)}, expected OBS, INT, PRD or PRM")
+        monthly = kind == "PRM"
+        f107 = _number(where, "F10.7_OBS", fields["F10.7_OBS"], *BOUNDS["f107"])
+        ap = _number(where, "AP_AVG", fields["AP_AVG"], *BOUNDS["ap"], optional=monthly)
+        mjd = _mjd(_date(where, fields["DATE"])) + (0.0 if monthly else 0.5)
+        yield _Row(number, mjd, f107, ap, kind in ("OBS", "INT"), not monthly)
+
+
+def _own_csv(name: str, lines: list[str]) -> Iterator[_Row]:
+    """date,f107 and where given f107a, ap, kind (observed or forecast) and PERCENTILES; the bundled table has this form."""
+    for where, number, fields in _csv_rows(name, lines, ("date", "f107", "ap")):
+        date = fields["date"].strip()
+        monthly = len(date) == 7
+        day = _date(where, date + "-01" if monthly else date)
+        kind = (fields.get("kind") or "observed").strip()
+        if kind not in ("observed", "forecast"):
+            raise InputError(f"{where}: kind {shown(kind)}, expected observed or forecast")
+        f107 = _number(where, "f107", fields["f107"], *BOUNDS["f107"])
+        f107a = _number(where, "f107a", fields.get("f107a") or "", *BOUNDS["f107"], optional=True)
+        ap = _number(where, "ap", fields["ap"], *BOUNDS["ap"])
+        percentiles: tuple[float, ...] = ()
+        if any(key in fields for key in PERCENTILES):
+            percentiles = tuple(
+                _number(where, key, fields.get(key) or "", *BOUNDS[key.partition("_")[0]], optional=True)
+                for key in PERCENTILES
+            )
+        middle = _mjd(day) + (0.5 * _days_in_month(day) if monthly else 0.5)
+        yield _Row(number, middle, f107, ap, kind == "observed", not monthly, f107a, percentiles)
+
+
+def _msafe(name: str, lines: list[str]) -> Iterator[_Row]:
+    """Rows "2026.5837   AUG   138.2  126.1  113.9   19.8   15.0   10.1": the percentiles 95, 50 and 5 of F10.7 and of Ap.
+
+    Older issues name other percentiles in their heading; the outer columns are taken as they stand.
+    """
+    for number, line in enumerate(lines, 1):
+        words = line.split()
+        if not words or not words[0].replace(".", "").isdigit():
+            continue
+        where = f"{name}, line {number}"
+        if len(words) != 8 or words[1].upper()[:3] not in _MONTHS:
+            raise InputError(
+                f"{where}: found {shown(line.strip(), 80)}, expected a year, a month and six numbers "
+                "(F10.7 and Ap at three percentiles each)"
+            )
+        month = _MONTHS.index(words[1].upper()[:3]) + 1
+        year = int(_number(where, "the year", words[0], 1957.0, 2200.0))
+        day = datetime.date(year, month, 1)
+        f107 = [_number(where, "F10.7", word, *BOUNDS["f107"]) for word in words[2:5]]
+        ap = [_number(where, "Ap", word, *BOUNDS["ap"]) for word in words[5:8]]
+        middle = _mjd(day) + 0.5 * _days_in_month(day)
+        yield _Row(number, middle, f107[1], ap[1], False, False, np.nan, (f107[2], f107[0], ap[2], ap[0]))
+
+
+def _records(name: str, rows: list[_Row]) -> Records:
+    if len(rows) < 2:
+        raise InputError(f"{name}: {len(rows)} records in it; expected at least two")
+    last_day = max((row.mjd for row in rows if row.daily), default=-np.inf)
+    rows = [row for row in rows if row.daily or row.mjd > last_day]  # monthly predictions may overlap the daily ones
+    mjd = np.array([row.mjd for row in rows])
+    backward = np.flatnonzero(np.diff(mjd) <= 0)
+    if len(backward):
+        row = rows[backward[0] + 1]
+        raise InputError(f"{name}, line {row.line}: a date not after the one before; expected ascending dates")
+    ap = np.array([row.ap for row in rows])
+    if not np.isfinite(ap).any():
+        raise InputError(f"{name}: no record has Ap; expected daily records before the monthly predictions")
+    table = np.array([row.percentiles or (np.nan,) * len(PERCENTILES) for row in rows])
+    empty = [key for key, values in zip(PERCENTILES, table.T, strict=True) if not np.isfinite(values).any()]
+    if 0 < len(empty) < len(PERCENTILES):
+        raise InputError(f"{name}: no value of {', '.join(empty)}; expected all of {', '.join(PERCENTILES)}, or none")
+    return Records(
+        mjd=mjd,
+        f107=np.array([row.f107 for row in rows]),
+        f107a=np.array([row.f107a for row in rows]),
+        ap=ap,
+        observed=np.array([row.observed for row in rows]),
+        daily=np.array([row.daily for row in rows]),
+        percentiles=dict(zip(PERCENTILES, table.T, strict=True)) if not empty else {},
+    )
+
+
+def _csv_rows(name: str, lines: list[str], needed: tuple[str, ...]) -> Iterator[tuple[str, int, dict[str, str]]]:
+    """Place, line number and fields of every record of a CSV with a header; comment lines begin with #."""
+    header: list[str] = []
+    for number, line in enumerate(lines, 1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        try:
+            fields = next(csv.reader([line]))
+        except csv.Error as error:
+            raise InputError(f"{name}, line {number}: {error}") from None
+        if not header:
+            header = [field.strip() for field in fields]
+            missing = [key for key in needed if key not in header]
+            if missing:
+                raise InputError(f"{name}, line {number}: no column {', '.join(missing)}; found {shown(line, 80)}")
+            continue
+        if len(fields) != len(header):
+            raise InputError(f"{name}, line {number}: found {len(fields)} fields, expected {len(header)}; cut off?")
+        yield f"{name}, line {number}", number, dict(zip(header, fields, strict=True))
+
+
+def _number(where: str, what: str, text: str, lowest: float, highest: float, *, optional: bool = False) -> float:
+    if optional and not text.strip():
+        return np.nan
+    try:
+        value = float(text)
+    except ValueError:
+        value = np.nan
+    if not lowest <= value <= highest:  # NaN and infinity fall here too
+        raise InputError(
+            f"{where}: {what}: found {shown(text.strip())}, expected a number from {lowest:g} to {highest:g}"
+        )
+    return value
+
+
+def _date(where: str, text: str) -> datetime.date:
+    try:
+        return datetime.date.fromisoformat(text.strip())
+    except ValueError:
+        raise InputError(f"{where}: date: found {shown(text.strip())}, expected a date such as 2026-08-23") from None
+
+
+def _mjd(day: datetime.date) -> float:
+    return float(day.toordinal() - datetime.date(1970, 1, 1).toordinal() + MJD_1970)
+
+
+def _days_in_month(day: datetime.date) -> int:
+    return calendar.monthrange(day.year, day.month)[1]

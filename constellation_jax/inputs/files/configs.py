@@ -1,0 +1,70 @@
+"""Where the TOML files are that come with the package: shells, deployments, runs, vehicles, the population."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from constellation_jax.errors import InputError
+from constellation_jax.inputs.files.toml_lines import load_toml, suggest
+
+
+def configs_folder() -> Path:
+    """The folder that holds `shells/`, `deployments/`, `runs/`, `population/` and `vehicles.toml`.
+
+    A wheel carries it inside the package; in a checkout (an editable install) it lies beside the package.
+    """
+    package = Path(__file__).resolve().parents[2]
+    inside = package / "configs"
+    return inside if inside.is_dir() else package.parent / "configs"
+
+
+def known_configs(folder: str, *, variants: bool = False) -> list[str]:
+    """Names of the files of a folder of `configs_folder()`, such as "shells".
+
+    Args:
+        variants: True for every variant too, as in "kuiper:filed"; the plain name stands for the default one.
+    """
+    listed = []
+    for path in sorted((configs_folder() / folder).glob("*.toml"), key=lambda path: path.stem):
+        listed.append(path.stem)
+        if variants:
+            data, _ = load_toml(path)
+            others = [name for name in data.get("variants", {}) if name != data.get("default_variant")]
+            listed += [f"{path.stem}:{name}" for name in others]
+    return listed
+
+
+def check_variant(path: Path, variant: str, known: Iterable[str]) -> None:
+    """Raise InputError for a variant that was asked for by name, as in "kuiper:filed", and that a file does not have."""
+    names = list(known)
+    if variant and variant not in names:
+        hint = suggest(variant, names) or f"; it has {', '.join(names) or 'none'}"
+        raise InputError(f"{path}: no variant {variant!r}{hint}")
+
+
+def find_config(folder: str, noun: str, name_or_path: str | Path) -> tuple[Path, str]:
+    """File and variant that a name or path means, with or without a variant after a colon; "" where none is named.
+
+    Args:
+        folder: of `configs_folder()`, where the names are looked for.
+        noun: how a message calls such a file.
+
+    Raises:
+        InputError: no such name and no such file.
+    """
+    path = Path(name_or_path)
+    if isinstance(name_or_path, Path) or path.is_file():
+        return path, ""
+    name, colon, variant = name_or_path.rpartition(":")
+    if not colon:
+        name, variant = name_or_path, ""
+    known = known_configs(folder)
+    if name.lower() in known:
+        return configs_folder() / folder / f"{name.lower()}.toml", variant
+    if Path(name).is_file():
+        return Path(name), variant
+    if name.endswith(".toml"):
+        raise InputError(f"{folder} {name_or_path!r}: no such file")
+    hint = suggest(name.lower(), known) or f"; known are {', '.join(known)}"
+    raise InputError(f"{folder} {name_or_path!r}: no {noun} of this name and no such file{hint}")

@@ -1,0 +1,279 @@
+"""Tables of a TOML file against rules, every mistake collected with its line, every number with where it comes from.
+
+A number in a file stands alone (`planes = 72`) or with its provenance
+(`planes = { value = 72, status = "filed", source = "JSR" }`); a table may give the status and source of all its numbers
+once. Deliberately absent: what the keys mean (`shells.py`, `population.py`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from constellation_jax.errors import InputErrors
+from constellation_jax.inputs.files.toml_lines import KeyPath, load_toml, suggest
+
+STATUSES = {
+    "filed": "in a filing with the ITU or a regulator, or authorised by one",
+    "deployed": "catalogued, or measured from public element sets",
+    "announced": "a plan or statement of the operator or the press",
+    "estimated": "estimated or derived from other numbers",
+    "assumed": "a modelling choice, not a fact",
+    "unknown": "looked for and not found; has no value",
+}
+"""How far a number can be trusted."""
+
+
+class Provenance(NamedTuple):
+    """Where a number comes from."""
+
+    status: str = ""
+    """One of STATUSES; empty where the file does not say."""
+    source: str = ""
+    """Key of the file's [sources] table, or text."""
+
+
+_NOT_SAID = Provenance()
+
+
+class Rule(NamedTuple):
+    """What one key may hold."""
+
+    expected: str
+    """Ends the sentence "found ..., expected ..."."""
+    accepts: Callable[[Any], bool]
+    required: bool = False
+
+
+def is_whole(value: Any) -> bool:
+    """True for an integer that is no boolean."""
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
+def is_number(value: Any) -> bool:
+    """True for a finite integer or float that is no boolean."""
+    return (is_whole(value) or isinstance(value, float | np.floating)) and math.isfinite(value)
+
+
+def whole(low: int, *, required: bool = False) -> Rule:
+    """A whole number of at least `low`."""
+    return Rule(f"a whole number of at least {low}", lambda v: is_whole(v) and v >= low, required)
+
+
+def number(low: float = -math.inf, high: float = math.inf, unit: str = "", *, required: bool = False) -> Rule:
+    """A finite number with low <= number <= high."""
+    unit = f" {unit}" if unit else ""
+    if math.isinf(low):
+        expected = f"a number{f' ({unit.strip()})' if unit else ''}"
+    elif math.isinf(high):
+        expected = f"a number of at least {low:g}{unit}"
+    else:
+        expected = f"a number from {low:g} to {high:g}{unit}"
+    return Rule(expected, lambda v: is_number(v) and low <= v <= high, required)
+
+
+def above_zero(unit: str = "") -> Rule:
+    """A finite number above 0."""
+    return Rule(f"a number above 0 {unit}".rstrip(), lambda v: is_number(v) and v > 0)
+
+
+def one_of(*words: str, required: bool = False) -> Rule:
+    """One of two or more words."""
+    *first, last = (f"'{word}'" for word in words)
+    return Rule(f"{', '.join(first)} or {last}", lambda v: v in words, required)
+
+
+TRUE_OR_FALSE = Rule("true or false", lambda v: isinstance(v, bool))
+
+
+def text(expected: str = "text", *, required: bool = False) -> Rule:
+    """Text that is not empty."""
+    return Rule(expected, lambda v: isinstance(v, str) and v != "", required)
+
+
+def numbers(expected: str, accepts: Callable[[float], bool] = is_number, *, required: bool = False) -> Rule:
+    """A list of numbers, each of which is accepted."""
+    return Rule(expected, lambda v: isinstance(v, list) and all(is_number(x) and accepts(x) for x in v), required)
+
+
+class Values(NamedTuple):
+    """Values of a table and where they come from; what an inner table says goes before what an outer one says."""
+
+    values: dict[str, Any]
+    provenance: dict[str, Provenance]
+
+    def within(self, outer: Values) -> Values:
+        """These values, with those of the outer table for what this one does not mention."""
+        # A key that the inner table calls unknown has a provenance and no value: the outer value must not return.
+        kept = {key: value for key, value in outer.values.items() if key not in self.provenance}
+        return Values(kept | self.values, outer.provenance | self.provenance)
+
+
+class TomlTables:
+    """A TOML file whose tables are read by rules. `mistakes` grows; `finish()` raises them together."""
+
+    def __init__(self, path: str | Path) -> None:
+        """Load the file.
+
+        Raises:
+            InputError: it cannot be read or is not TOML.
+        """
+        self.path = Path(path)
+        self.data, self.line_of = load_toml(path)
+        self.mistakes: list[tuple[int, str]] = []
+        sources = self.data.get("sources")
+        self.sources: dict[str, Any] | None = sources if isinstance(sources, dict) else None
+
+    def report(self, way: KeyPath, what: str) -> None:
+        """Note one mistake at the line of a key."""
+        line = self.line_of(way)
+        self.mistakes.append((line, f"{self.path}, line {line}, {what}"))
+
+    def finish(self) -> None:
+        """Raise InputErrors with every mistake, in the order of lines, if there is any."""
+        if self.mistakes:
+            raise InputErrors([message for _, message in sorted(self.mistakes, key=lambda m: m[0])])
+
+    def text(self, key: str) -> str:
+        """The text of a top-level key; "", and a mistake, where it is something else; "" where it is absent."""
+        value = self.data.get(key, "")
+        if isinstance(value, str):
+            return value
+        self.report((key,), f"{key}: found {value!r}, expected text")
+        return ""
+
+    def is_variant(self, way: KeyPath, label: str, found: Any, variants: Iterable[str]) -> bool:
+        """True for a variant of the file; else a mistake at the line of the key that names it."""
+        names = list(variants)
+        if found in names:
+            return True
+        near = suggest(str(found), names) or f"; they are {', '.join(names) or 'none'}"
+        self.report(way, f"{label}: found {found!r}, expected a variant of the file{near}")
+        return False
+
+    def check_keys(self, known: list[str]) -> None:
+        """Report top-level keys that are not known."""
+        for key in self.data:
+            if key not in known:
+                hint = suggest(key, known) or f"; known are {', '.join(known)}"
+                self.report((key,), f"{key}: unknown key{hint}")
+
+    def tables(self, key: str) -> list[dict[str, Any]]:
+        """The [[key]] tables of the file; an empty list, and a mistake, where there is none."""
+        tables = self.data.get(key)
+        if not isinstance(tables, list) or not tables or not all(isinstance(t, dict) for t in tables):
+            self.report((key,), f"{key}: expected at least one [[{key}]] table")
+            return []
+        return tables
+
+    def read(
+        self,
+        table: Mapping[str, Any],
+        way: KeyPath,
+        label: str,
+        rules: Mapping[str, Rule],
+        inherited: Provenance = _NOT_SAID,
+    ) -> tuple[dict[str, Any], dict[str, Provenance]]:
+        """The values of a table that keep its rules, and where each comes from; what breaks them is reported.
+
+        Args:
+            table: the table; besides the keys of the rules it may hold `status` and `source`, which then stand for all
+                its numbers that say nothing themselves, and a `note`.
+            way: the way to it in the file.
+            label: how a message names it, as in "shell 'GW-A59-1'".
+            rules: what each key may hold.
+            inherited: provenance of the numbers where neither they nor the table say.
+        """
+        values: dict[str, Any] = {}
+        provenance: dict[str, Provenance] = {}
+        common = self._provenance(table, way, label, inherited)
+        for key, entry in table.items():
+            if key in ("status", "source", "note"):
+                continue
+            here = (*way, key)
+            if key not in rules:
+                known = _without_unit(key, rules) or suggest(key, rules) or f"; known are {', '.join(rules)}"
+                self.report(here, f"{label}, {key}: unknown key{known}")
+                continue
+            value = entry
+            if isinstance(entry, dict):
+                provenance[key] = self._provenance(entry, here, f"{label}, {key}", common)
+                for inner in entry:
+                    if inner not in ("value", "status", "source", "note"):
+                        near = suggest(inner, ["value", "status", "source", "note"])
+                        self.report((*here, inner), f"{label}, {key}: unknown key {inner!r}{near}")
+                if "value" not in entry:
+                    if provenance[key].status != "unknown" or rules[key].required:
+                        self.report(here, f"{label}, {key}: found no value, expected {rules[key].expected}")
+                    continue
+                value = entry["value"]
+            else:
+                provenance[key] = common
+            if rules[key].accepts(value):
+                values[key] = value
+            else:
+                self.report(here, f"{label}, {key}: found {value!r}, expected {rules[key].expected}")
+        for key, rule in rules.items():
+            if rule.required and key not in table:
+                self.report(way, f"{label}, {key}: missing, expected {rule.expected}")
+        return values, provenance
+
+    def read_outer(
+        self, way: tuple[str, ...], rules: Mapping[str, Rule], outer: Values, inherited: Provenance
+    ) -> tuple[Values, Provenance]:
+        """Values that [common] or a [variants.NAME] table gives to others, and the provenance that these inherit.
+
+        Args:
+            way: ("common",) or ("variants", NAME).
+            rules: what each key may hold.
+            outer: values of the table around it, [common] for a variant.
+            inherited: provenance of the numbers where neither they nor the table say.
+        """
+        table: Any = self.data
+        for key in way:
+            table = table.get(key, {})
+        label = "common" if way == ("common",) else f"variant {way[-1]!r}"
+        if not isinstance(table, dict):
+            self.report(way, f"{label}: found {table!r}, expected a table")
+            return outer, inherited
+        said = Values(*self.read(table, way, label, rules, inherited))
+        source = Provenance(str(table.get("status", inherited.status)), str(table.get("source", inherited.source)))
+        return said.within(outer), source
+
+    def read_variants(
+        self, common_rules: Mapping[str, Rule], variant_rules: Mapping[str, Rule]
+    ) -> tuple[tuple[Values, Provenance], dict[str, tuple[Values, Provenance]]]:
+        """What [common] says, and what each [variants.NAME] says within it; empty values where a table is absent."""
+        common = self.read_outer(("common",), common_rules, Values({}, {}), Provenance())
+        names = self.data.get("variants", {})
+        if not isinstance(names, dict):
+            self.report(("variants",), "variants: expected tables such as [variants.filed]")
+            names = {}
+        return common, {name: self.read_outer(("variants", name), variant_rules, *common) for name in names}
+
+    def _provenance(self, entry: Mapping[str, Any], way: KeyPath, label: str, common: Provenance) -> Provenance:
+        status, source = entry.get("status", common.status), entry.get("source", common.source)
+        if "status" in entry and status not in [*STATUSES]:  # a list: what TOML holds need not be hashable
+            near = suggest(str(status), STATUSES)
+            said = f"{label}, status: found {status!r}, expected one of {', '.join(STATUSES)}{near}"
+            self.report((*way, "status"), said)
+        if "source" in entry:
+            if not isinstance(source, str):
+                self.report((*way, "source"), f"{label}, source: found {source!r}, expected text")
+            elif self.sources is not None and source not in self.sources:
+                near = suggest(source, self.sources) or f"; they are {', '.join(self.sources)}"
+                self.report((*way, "source"), f"{label}, source: found {source!r}, expected a key of [sources]{near}")
+        return Provenance(str(status), str(source))
+
+
+_UNITS = ("km", "deg", "h", "kg", "mn", "s", "m2", "m2_kg", "years", "days", "km_per_day")
+
+
+def _without_unit(key: str, rules: Mapping[str, Rule]) -> str:
+    """The hint for a key that lacks the unit in its name; "" for any other."""
+    whole = next((f"{key}_{unit}" for unit in _UNITS if f"{key}_{unit}" in rules), "")
+    return whole and f", its unit is missing: did you mean {whole!r}?"
