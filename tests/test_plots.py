@@ -15,8 +15,8 @@ from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.figure import Figure
 
 import constellation_jax as cj
-from constellation_jax.outputs.dataset import make_dataset
-from constellation_jax.outputs.decay import Columns, make_decay_dataset
+from constellation_jax.outputs.datasets.decay import Columns, make_decay_dataset
+from constellation_jax.outputs.datasets.propagation import make_dataset
 from constellation_jax.studies.station_keeping import _ATTRIBUTES
 
 DAYS = np.array([0.0, 100.0, 200.0, 300.0])

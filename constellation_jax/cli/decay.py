@@ -71,7 +71,7 @@ def decay(
     """
     reporter = choose_reporter(quiet=quiet, log_json=False)
     with reporter.session(debug=ctx.obj["debug"]):
-        from constellation_jax.outputs.partial_file import check_target
+        from constellation_jax.outputs.netcdf.partial_file import check_target
 
         target = output or Path("decay.nc")
         check_target(target, overwrite=overwrite)
@@ -118,7 +118,7 @@ def station_keeping(
     """
     reporter = choose_reporter(quiet=quiet, log_json=False)
     with reporter.session(debug=ctx.obj["debug"]):
-        from constellation_jax.outputs.partial_file import check_target
+        from constellation_jax.outputs.netcdf.partial_file import check_target
 
         if output is not None:
             check_target(output, overwrite=overwrite)
@@ -178,7 +178,7 @@ def _objects(
 
 
 def _write(dataset: xr.Dataset, target: Path, overwrite: bool) -> None:
-    from constellation_jax.outputs.whole_file import write_dataset
+    from constellation_jax.outputs.netcdf.whole_file import write_dataset
 
     command = shlex.join(["constellation-jax", *sys.argv[1:]])
     write_dataset(dataset.assign_attrs(command=command), target, overwrite=overwrite)

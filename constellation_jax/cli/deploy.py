@@ -67,14 +67,14 @@ def deploy(
             if output is None:
                 return
         if output is not None:
-            from constellation_jax.outputs.partial_file import check_target
+            from constellation_jax.outputs.netcdf.partial_file import check_target
 
             check_target(output, overwrite=overwrite)
         from constellation_jax.studies.deployment import deploy as launch
 
         dataset = launch(deployment, draws=draws, seed=seed, start=start, until=until)
         if output is not None:
-            from constellation_jax.outputs.whole_file import write_dataset
+            from constellation_jax.outputs.netcdf.whole_file import write_dataset
 
             command = shlex.join(["constellation-jax", *sys.argv[1:]])
             dataset.attrs["history"] = f"{dataset.attrs['date_created']} {command}"
@@ -97,7 +97,7 @@ def _summary_lines(dataset: xr.Dataset, title: str) -> Iterator[str]:
     """The states of each system at the turn of each year and at the end."""
     import numpy as np
 
-    from constellation_jax.outputs.counts import STATE_WORDS
+    from constellation_jax.outputs.datasets.deployment import STATE_WORDS
 
     yield title
     days = dataset.time.values.astype("datetime64[D]")

@@ -66,7 +66,7 @@ def tune(
         shells = None if output is None else output.with_suffix(".toml")
         if output is not None and shells is not None:
             from constellation_jax.errors import InputError
-            from constellation_jax.outputs.partial_file import check_target
+            from constellation_jax.outputs.netcdf.partial_file import check_target
 
             if shells == output:
                 raise InputError(f"--output: found {str(output)!r}, expected a NetCDF file such as tuned.nc")
@@ -103,8 +103,8 @@ def _known() -> Iterator[str]:
 
 
 def _write(result: TuneResult, output: Path, shells: Path, overwrite: bool) -> None:
+    from constellation_jax.outputs.netcdf.whole_file import write_dataset
     from constellation_jax.outputs.shell_file import write_shells
-    from constellation_jax.outputs.whole_file import write_dataset
 
     command = shlex.join(["constellation-jax", *sys.argv[1:]])
     write_dataset(result.dataset.assign_attrs(command=command), output, overwrite=overwrite)

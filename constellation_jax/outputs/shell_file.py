@@ -11,7 +11,7 @@ from typing import Any
 
 from constellation_jax.errors import OutputError
 from constellation_jax.inputs.shells.shell import RULES, Shell
-from constellation_jax.outputs.partial_file import cause_of, check_target, give_name
+from constellation_jax.outputs.netcdf.partial_file import cause_of, check_target, give_name
 
 _COMPUTED = "tuned"
 

@@ -16,7 +16,7 @@ from constellation_jax.inputs.catalog.catalog import NO_NORAD_ID, Catalog
 from constellation_jax.inputs.environment.space_weather import Source
 from constellation_jax.inputs.environment.space_weather_series import SpaceWeather
 from constellation_jax.inputs.times import MJD_1970, Time, parse_time, to_day_fraction
-from constellation_jax.outputs.decay import RULES, Columns, make_decay_dataset
+from constellation_jax.outputs.datasets.decay import RULES, Columns, make_decay_dataset
 from constellation_jax.physics.constants import WGS84_EQUATORIAL_RADIUS_KM, YEAR_DAYS
 from constellation_jax.studies.decay_inputs import (
     ballistic_coefficients,

@@ -11,7 +11,7 @@ from constellation_jax.errors import InputError
 from constellation_jax.inputs.deployment.files import Deployment, load_deployment
 from constellation_jax.inputs.deployment.vehicles import as_day
 from constellation_jax.inputs.times import Time
-from constellation_jax.outputs.counts import QUANTILES, STATE_WORDS, make_counts_dataset
+from constellation_jax.outputs.datasets.deployment import QUANTILES, STATE_WORDS, make_counts_dataset
 from constellation_jax.studies.draws import certain_counts, day_numbers, draw_counts
 from constellation_jax.studies.launches import history
 

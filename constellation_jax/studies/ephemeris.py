@@ -23,7 +23,7 @@ from constellation_jax.engine.time_grid import Grid
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.catalog.catalog import Catalog
 from constellation_jax.inputs.times import Duration, Time, minutes_since, parse_duration, parse_time, to_day_fraction
-from constellation_jax.outputs.ephemeris_file import AXES, EphemerisWriter
+from constellation_jax.outputs.netcdf.ephemeris import AXES, EphemerisWriter
 from constellation_jax.physics.constants import WGS72
 from constellation_jax.physics.numerics import chebyshev
 from constellation_jax.physics.sgp4.brouwer import semi_major_axis_km

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from constellation_jax.engine.precision import x64
 from constellation_jax.inputs.environment.earth_orientation import load_earth_orientation
 from constellation_jax.inputs.times import to_day_fraction
-from constellation_jax.outputs.ephemeris_file import AXES
+from constellation_jax.outputs.netcdf.ephemeris import AXES
 from constellation_jax.physics import frames
 from constellation_jax.physics.constants import SECONDS_PER_DAY
 from constellation_jax.physics.numerics import chebyshev

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from constellation_jax.engine.precision import x64
 from constellation_jax.engine.propagation.discontinuities import Kinks
-from constellation_jax.outputs.ephemeris_file import FILL, IN_PIECES, Block, Pieces
+from constellation_jax.outputs.netcdf.ephemeris import FILL, IN_PIECES, Block, Pieces
 from constellation_jax.physics.constants import WGS72
 from constellation_jax.physics.numerics import chebyshev
 from constellation_jax.physics.sgp4 import api as sgp4

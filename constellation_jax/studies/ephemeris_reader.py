@@ -22,8 +22,8 @@ from numpy.typing import ArrayLike, NDArray
 from constellation_jax.engine.blas import one_blas_thread
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.times import as_times
-from constellation_jax.outputs.dataset import time_attributes
-from constellation_jax.outputs.ephemeris_file import AXES, IN_PIECES, NOT_STORED, PRODUCT, SPAN, VELOCITY
+from constellation_jax.outputs.datasets.propagation import time_attributes
+from constellation_jax.outputs.netcdf.ephemeris import AXES, IN_PIECES, NOT_STORED, PRODUCT, SPAN, VELOCITY
 from constellation_jax.outputs.variables import (
     DIMENSIONS,
     FRAMES,

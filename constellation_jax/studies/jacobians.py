@@ -11,8 +11,8 @@ from constellation_jax.engine.jacobians.kernels import STATE
 from constellation_jax.engine.time_grid import Grid
 from constellation_jax.inputs.catalog.catalog import Catalog
 from constellation_jax.inputs.times import as_times, to_day_fraction
-from constellation_jax.outputs.dataset import make_dataset
-from constellation_jax.outputs.jacobian import add_jacobian
+from constellation_jax.outputs.datasets.jacobian import add_jacobian
+from constellation_jax.outputs.datasets.propagation import make_dataset
 from constellation_jax.studies.propagation import check_run
 from constellation_jax.studies.runs import Progress, counted
 

@@ -21,8 +21,8 @@ from constellation_jax.inputs.catalog.catalog import Catalog
 from constellation_jax.inputs.environment.earth_orientation import load_earth_orientation
 from constellation_jax.inputs.files.toml_lines import suggest
 from constellation_jax.inputs.times import as_times, to_day_fraction
-from constellation_jax.outputs.dataset import lifetime_attributes, make_dataset
-from constellation_jax.outputs.netcdf import NetCDFWriter
+from constellation_jax.outputs.datasets.propagation import lifetime_attributes, make_dataset
+from constellation_jax.outputs.netcdf.samples import NetCDFWriter
 from constellation_jax.outputs.variables import LIFETIME, SATELLITE, STATUS_VARIABLE, check_frame, resolve_groups
 from constellation_jax.physics.constants import SECONDS_PER_DAY
 from constellation_jax.studies.runs import Progress, RunReport, Stopwatch, counted, in_blocks

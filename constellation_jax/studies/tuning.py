@@ -19,7 +19,7 @@ from constellation_jax.inputs.tuning.files import load_study
 from constellation_jax.inputs.tuning.keys import METHODS
 from constellation_jax.inputs.tuning.problem import Solver, Study
 from constellation_jax.inputs.tuning.terms import QUANTITIES, TERMS
-from constellation_jax.outputs.tuning import Columns, SweepColumns, make_tuning_dataset
+from constellation_jax.outputs.datasets.tuning import Columns, SweepColumns, make_tuning_dataset
 from constellation_jax.studies.design import Design, Floats, design_of
 from constellation_jax.studies.merit import surroundings_of
 from constellation_jax.studies.tuning_problem import Frame, Problem, asked, labels, size_of

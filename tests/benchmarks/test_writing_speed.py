@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from constellation_jax.inputs.catalog.catalog import Catalog
-from constellation_jax.outputs.netcdf import NetCDFWriter
+from constellation_jax.outputs.netcdf.samples import NetCDFWriter
 from constellation_jax.outputs.plain_writer import plain_writer
 from constellation_jax.outputs.variables import resolve_groups
 from constellation_jax.timing import in_turn

@@ -9,10 +9,10 @@ import warnings
 import numpy as np
 import pytest
 
-from constellation_jax.outputs.ephemeris_file import IN_PIECES, Block, EphemerisWriter, Pieces
-from constellation_jax.outputs.netcdf import NetCDFWriter
+from constellation_jax.outputs.netcdf.ephemeris import IN_PIECES, Block, EphemerisWriter, Pieces
+from constellation_jax.outputs.netcdf.samples import NetCDFWriter
+from constellation_jax.outputs.netcdf.whole_file import write_dataset
 from constellation_jax.outputs.variables import GROUPS, VARIABLES, resolve_groups
-from constellation_jax.outputs.whole_file import write_dataset
 from constellation_jax.studies.deployment import deploy
 
 ONLY_THE_USER_KNOWS = {

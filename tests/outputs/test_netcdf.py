@@ -18,10 +18,10 @@ import xarray as xr
 
 import constellation_jax
 from constellation_jax.errors import InputError, OutputError
-from constellation_jax.outputs import netcdf
-from constellation_jax.outputs.dataset import make_dataset
-from constellation_jax.outputs.disk_space import DiskSpace
-from constellation_jax.outputs.netcdf import NetCDFWriter
+from constellation_jax.outputs.datasets.propagation import make_dataset
+from constellation_jax.outputs.netcdf import samples as netcdf
+from constellation_jax.outputs.netcdf.disk_space import DiskSpace
+from constellation_jax.outputs.netcdf.samples import NetCDFWriter
 from constellation_jax.outputs.variables import VARIABLES, resolve_groups
 
 POSITION = ("x", "y", "z")
@@ -268,7 +268,7 @@ _WRITER = """
     import sys
     import numpy as np
     from constellation_jax.inputs.catalog.catalog import Catalog
-    from constellation_jax.outputs.netcdf import NetCDFWriter
+    from constellation_jax.outputs.netcdf.samples import NetCDFWriter
 
     path, objects, steps, block = sys.argv[1], *map(int, sys.argv[2:5])
     catalog = Catalog.from_columns({"norad_id": np.arange(objects), "epoch_day": 61000, "epoch_fraction": 0.5,

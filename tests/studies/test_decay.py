@@ -13,7 +13,7 @@ import constellation_jax as cj
 from constellation_jax.cli import app
 from constellation_jax.inputs.catalog.catalog import Catalog
 from constellation_jax.inputs.shells.mean_orbits import kozai_mean_motion_rev_per_day
-from constellation_jax.outputs.whole_file import write_dataset
+from constellation_jax.outputs.netcdf.whole_file import write_dataset
 from constellation_jax.studies import decay_inputs
 from constellation_jax.studies.decay import raises
 from constellation_jax.studies.decay_spread import classes

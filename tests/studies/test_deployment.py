@@ -9,8 +9,8 @@ import xarray as xr
 import constellation_jax as cj
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.deployment.files import known_deployments
-from constellation_jax.outputs.counts import STATE_WORDS
-from constellation_jax.outputs.whole_file import write_dataset
+from constellation_jax.outputs.datasets.deployment import STATE_WORDS
+from constellation_jax.outputs.netcdf.whole_file import write_dataset
 
 DAY = np.timedelta64(1, "D")
 

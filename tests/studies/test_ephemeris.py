@@ -287,7 +287,7 @@ _WRITER = """
     import os, signal, sys
     import numpy as np
     from constellation_jax.inputs.catalog.catalog import Catalog
-    from constellation_jax.outputs import ephemeris_file as f
+    from constellation_jax.outputs.netcdf import ephemeris as f
 
     catalog = Catalog.from_columns({"norad_id": np.arange(500), "epoch_day": 61000, "epoch_fraction": 0.5,
         "mean_motion_rev_per_day": 15.0, "eccentricity": 0.0, "inclination_deg": 53.0, "raan_deg": 0.0,

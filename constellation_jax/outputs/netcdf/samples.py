@@ -30,7 +30,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.catalog.catalog import Catalog
-from constellation_jax.outputs.dataset import (
+from constellation_jax.outputs.datasets.propagation import (
     CALENDAR,
     DTYPES,
     SUB_SATELLITE,
@@ -44,7 +44,12 @@ from constellation_jax.outputs.dataset import (
     lifetime_attributes,
     time_attributes,
 )
-from constellation_jax.outputs.partial_file import CHUNK_CACHE_BYTES, CHUNK_INDEX_BYTES, HEADER_BYTES, PartialFile
+from constellation_jax.outputs.netcdf.partial_file import (
+    CHUNK_CACHE_BYTES,
+    CHUNK_INDEX_BYTES,
+    HEADER_BYTES,
+    PartialFile,
+)
 from constellation_jax.outputs.variables import (
     DIMENSIONS,
     LIFETIME,

@@ -8,7 +8,7 @@ from pathlib import Path
 import xarray as xr
 
 from constellation_jax.errors import OutputError
-from constellation_jax.outputs.partial_file import cause_of, check_target, give_name
+from constellation_jax.outputs.netcdf.partial_file import cause_of, check_target, give_name
 
 
 def write_dataset(dataset: xr.Dataset, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:

@@ -21,8 +21,8 @@ import netCDF4
 
 from constellation_jax.errors import InputError, OutputError
 from constellation_jax.inputs.catalog.catalog import Catalog
-from constellation_jax.outputs.dataset import CALENDAR, encode_times, satellite_coordinates
-from constellation_jax.outputs.disk_space import DiskSpace
+from constellation_jax.outputs.datasets.propagation import CALENDAR, encode_times, satellite_coordinates
+from constellation_jax.outputs.netcdf.disk_space import DiskSpace
 from constellation_jax.outputs.variables import SATELLITE
 
 HEADER_BYTES: Final = 1 << 20

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from constellation_jax.inputs.catalog.catalog import Catalog
-from constellation_jax.outputs.dataset import (
+from constellation_jax.outputs.datasets.propagation import (
     CALENDAR,
     Extremes,
     coverage_attributes,
@@ -29,7 +29,12 @@ from constellation_jax.outputs.dataset import (
     header_attributes,
     time_attributes,
 )
-from constellation_jax.outputs.partial_file import CHUNK_CACHE_BYTES, CHUNK_INDEX_BYTES, HEADER_BYTES, PartialFile
+from constellation_jax.outputs.netcdf.partial_file import (
+    CHUNK_CACHE_BYTES,
+    CHUNK_INDEX_BYTES,
+    HEADER_BYTES,
+    PartialFile,
+)
 from constellation_jax.outputs.variables import FRAMES, SATELLITE, STATUS_VARIABLE, VARIABLES
 from constellation_jax.physics.sgp4.status import STATUS
 

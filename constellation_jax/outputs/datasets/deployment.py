@@ -13,7 +13,13 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from constellation_jax import __version__
-from constellation_jax.outputs.dataset import CALENDAR, Extremes, coverage_attributes, encode_times, time_attributes
+from constellation_jax.outputs.datasets.propagation import (
+    CALENDAR,
+    Extremes,
+    coverage_attributes,
+    encode_times,
+    time_attributes,
+)
 from constellation_jax.outputs.variables import TIME
 
 SYSTEM: Final = "system"

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from constellation_jax import __version__
 from constellation_jax.inputs.catalog.catalog import Catalog
-from constellation_jax.outputs.dataset import (
+from constellation_jax.outputs.datasets.propagation import (
     CALENDAR,
     encode_times,
     satellite_coordinates,
