@@ -19,7 +19,7 @@ from constellation_jax.cli.decay import decay, station_keeping
 from constellation_jax.cli.deploy import deploy
 from constellation_jax.cli.reporting import Reporter, choose_reporter
 from constellation_jax.cli.tune import tune
-from constellation_jax.jax_settings import configure
+from constellation_jax.settings import configure
 
 if TYPE_CHECKING:
     from constellation_jax.inputs.catalog.catalog import Catalog
@@ -178,7 +178,7 @@ def _propagate(run: Path | None, given: dict[str, Any], *, allow_stale: bool, re
 
         reporter.start(config, objects, time_grid(times[0], config.duration, EPHEMERIS_SPAN))
         configure(compile_cache=True)
-        from constellation_jax.studies.ephemeris import ephemeris_to
+        from constellation_jax.studies.ephemeris.write import ephemeris_to
 
         made = ephemeris_to(
             config.output,
@@ -193,7 +193,7 @@ def _propagate(run: Path | None, given: dict[str, Any], *, allow_stale: bool, re
         return
     reporter.start(config, objects, times)
     configure(compile_cache=True)
-    from constellation_jax.studies.propagation import propagate_to
+    from constellation_jax.studies.propagation.propagate import propagate_to
 
     report = propagate_to(
         config.output,
@@ -270,7 +270,7 @@ def _print_match(objects: Catalog, shells: list[str], *, as_json: bool) -> None:
 
     from constellation_jax.cli.match_table import match_as_dict, match_lines
     from constellation_jax.inputs.shells.files import load_shells
-    from constellation_jax.studies.matching import match_shells
+    from constellation_jax.studies.matching.match import match_shells
 
     match = match_shells(objects, [shell for name in shells for shell in load_shells(name)] or None)
     lines = [json.dumps(match_as_dict(match, objects), indent=2)] if as_json else match_lines(match)
@@ -358,7 +358,7 @@ def bench(
             raise InputError(f"--folder: found {str(folder)!r}, expected a folder that exists")
         objects, times = load_objects(run, allow_stale=allow_stale)
         configure()  # without kept programs: the compilation is one of the figures
-        from constellation_jax.studies.speed import measure_speed
+        from constellation_jax.benchmark.speed import measure_speed
 
         asked: dict[str, Any] = {"precisions": [precision]} if precision else {}
         report = measure_speed(objects, times, variables=run.variables, folder=folder, **asked)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from constellation_jax.cli.reporting import choose_reporter
-from constellation_jax.jax_settings import configure
+from constellation_jax.settings import configure
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -77,7 +77,7 @@ def decay(
         check_target(target, overwrite=overwrite)
         objects = _objects(catalog, shells or [], start, attitude, select or [], allow_stale)
         configure(compile_cache=True)
-        from constellation_jax.studies.decay import decay as compute
+        from constellation_jax.studies.decay.decay import decay as compute
 
         dataset = compute(
             objects,
@@ -124,7 +124,7 @@ def station_keeping(
             check_target(output, overwrite=overwrite)
         known = _shells(shells or [])
         configure(compile_cache=True)
-        from constellation_jax.studies.station_keeping import station_keeping as compute
+        from constellation_jax.studies.decay.station_keeping import station_keeping as compute
 
         dataset = compute(
             known,

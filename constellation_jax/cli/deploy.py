@@ -15,7 +15,7 @@ from constellation_jax.cli.reporting import Reporter
 if TYPE_CHECKING:
     import xarray as xr
 
-    from constellation_jax.studies.cadence import CadenceNeeded
+    from constellation_jax.studies.deployment.cadence import CadenceNeeded
 
 
 def deploy(
@@ -60,7 +60,7 @@ def deploy(
 
         deployment = load_deployment(scenario)
         if need is not None and by is not None:
-            from constellation_jax.studies.cadence import cadence_needed
+            from constellation_jax.studies.deployment.cadence import cadence_needed
 
             for line in _need_lines(cadence_needed(deployment, need, by, since=since, system=system)):
                 typer.echo(line)
@@ -70,7 +70,7 @@ def deploy(
             from constellation_jax.outputs.netcdf.partial_file import check_target
 
             check_target(output, overwrite=overwrite)
-        from constellation_jax.studies.deployment import deploy as launch
+        from constellation_jax.studies.deployment.deploy import deploy as launch
 
         dataset = launch(deployment, draws=draws, seed=seed, start=start, until=until)
         if output is not None:

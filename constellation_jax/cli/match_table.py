@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from constellation_jax.inputs.catalog.catalog import Catalog
-from constellation_jax.studies.matching import ShellCount, ShellMatch
+from constellation_jax.studies.matching.match import ShellCount, ShellMatch
 
 _COUNTS = ("on_station", "raising", "lowering", "stray")
 

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
     from constellation_jax.inputs.catalog.catalog import Catalog
     from constellation_jax.inputs.run_file import RunConfig
-    from constellation_jax.studies.ephemeris import EphemerisReport
-    from constellation_jax.studies.propagation import PropagationReport
+    from constellation_jax.studies.ephemeris.write import EphemerisReport
+    from constellation_jax.studies.propagation.propagate import PropagationReport
 
 EXIT_OUTPUT, EXIT_INPUT, EXIT_DEFECT, EXIT_INTERRUPTED = 1, 2, 70, 130
 """Exit codes: two for what a user can mend, EX_SOFTWARE of sysexits.h, and 128 + SIGINT."""

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from constellation_jax.cli.reporting import choose_reporter
-from constellation_jax.jax_settings import configure
+from constellation_jax.settings import configure
 
 if TYPE_CHECKING:
     import xarray as xr
 
-    from constellation_jax.studies.tuning import TuneResult
+    from constellation_jax.studies.tuning.tune import TuneResult
 
 
 def tune(
@@ -83,7 +83,7 @@ def tune(
                 raise InputError(f"--catalog: {error}") from None
             background = read_source(found, allow_stale=allow_stale)
         configure(compile_cache=True)
-        from constellation_jax.studies.tuning import tune as compute
+        from constellation_jax.studies.tuning.tune import tune as compute
 
         result = compute(loaded, background=background, method=method, starts=starts, space_weather=space_weather)
         if output is not None and shells is not None:

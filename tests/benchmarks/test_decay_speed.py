@@ -7,7 +7,7 @@ import pytest
 
 import constellation_jax as cj
 from constellation_jax.engine.decay.engine import run
-from constellation_jax.studies.decay_inputs import climates, objects_of, weather_of
+from constellation_jax.studies.decay.inputs import climates, objects_of, weather_of
 
 pytestmark = pytest.mark.benchmark
 

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 import constellation_jax as cj
+from constellation_jax.benchmark.timing import in_turn, medians
 from constellation_jax.engine.jacobians.engine import JacobianEngine
 from constellation_jax.engine.time_grid import Grid
 from constellation_jax.inputs.times import to_day_fraction
 from constellation_jax.physics.constants import MINUTES_PER_DAY
-from constellation_jax.timing import in_turn, medians
 
 SATELLITES, INSTANTS = 4096, 64
 THREADS = 2

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from constellation_jax.timing import seconds
+from constellation_jax.benchmark.timing import seconds
 
 GIBIBYTE = 2**30
 

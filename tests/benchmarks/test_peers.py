@@ -22,13 +22,13 @@ import pytest
 from peers import PEERS, Peer, Prepared, Sky, astroz_fresh
 
 import constellation_jax as cj
+from constellation_jax.benchmark.plain_writer import plain_writer
+from constellation_jax.benchmark.timing import in_turn, machine
 from constellation_jax.engine.propagation.arrays import allocate
 from constellation_jax.engine.propagation.engine import Engine
 from constellation_jax.engine.propagation.options import Request
 from constellation_jax.engine.time_grid import Grid
 from constellation_jax.inputs.times import to_day_fraction
-from constellation_jax.outputs.plain_writer import plain_writer
-from constellation_jax.timing import in_turn, machine
 
 STATE = ("x", "y", "z", "vx", "vy", "vz")
 AGREE_KM = 1e-2

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from constellation_jax.benchmark.timing import in_turn
 from constellation_jax.inputs.element_sets.read import read_catalog
-from constellation_jax.timing import in_turn
 
 pytestmark = pytest.mark.benchmark
 

@@ -18,9 +18,9 @@ from scipy.special import ndtri
 import constellation_jax as cj
 from constellation_jax.inputs.tuning.terms import TERMS
 from constellation_jax.physics.constants import WGS84_EQUATORIAL_RADIUS_KM, WGS84_FLATTENING
-from constellation_jax.studies.design import design_of
-from constellation_jax.studies.merit import surroundings_of
-from constellation_jax.studies.tuning_problem import Problem
+from constellation_jax.studies.tuning.design import design_of
+from constellation_jax.studies.tuning.objective import surroundings_of
+from constellation_jax.studies.tuning.problem import Problem
 
 pytestmark = pytest.mark.benchmark
 

@@ -7,12 +7,12 @@ import netCDF4
 import numpy as np
 import pytest
 
+from constellation_jax.benchmark.plain_writer import plain_writer
+from constellation_jax.benchmark.timing import in_turn
+from constellation_jax.benchmark.timing import seconds as seconds_of
 from constellation_jax.inputs.catalog.catalog import Catalog
 from constellation_jax.outputs.netcdf.samples import NetCDFWriter
-from constellation_jax.outputs.plain_writer import plain_writer
 from constellation_jax.outputs.variables import resolve_groups
-from constellation_jax.timing import in_turn
-from constellation_jax.timing import seconds as seconds_of
 
 OBJECTS, BLOCK, BLOCKS, REPEATS = 20_000, 60, 24, 3
 

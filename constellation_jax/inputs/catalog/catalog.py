@@ -3,7 +3,7 @@
 Everything that can be propagated becomes a Catalog: files, the bundled population and planned shells. Numbers keep the units of
 the element-set formats, so that a value equals the decimal text it was read from; `Catalog.elements` gives them in rad and rad/min.
 
-Deliberately absent: reading (`read_catalog` in inputs/reading.py) and any propagation.
+Deliberately absent: reading (`read_catalog` in inputs/element_sets/read.py) and any propagation.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Campaign: the launches of one vehicle that fill some shells of one system; its rules, and what does not go together.
 
-Deliberately absent: files (deployments.py) and what follows from the numbers day by day (studies/launches.py).
+Deliberately absent: files (deployments.py) and what follows from the numbers day by day (studies/deployment/launches.py).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 A file holds campaigns, in one or several variants. Tables in the order in which a value is looked for: the
 [[campaigns]] table, the [variants.NAME] table of its variant, [common]; the number of satellites on a launch last in
-the [[loads]] of its vehicle. Deliberately absent: what follows day by day (studies/deployment.py).
+the [[loads]] of its vehicle. Deliberately absent: what follows day by day (studies/deployment/deploy.py).
 """
 
 from __future__ import annotations

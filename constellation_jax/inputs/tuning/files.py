@@ -1,7 +1,7 @@
 """Study files: which shells are tuned, within which bounds, for what, TOML -> Study.
 
 The shells stand in the file, in the form of a shell file, or are those of a constellation. Deliberately absent: what
-a study holds (study.py), what the terms mean (study_terms.py) and how they are tuned (studies/tuning.py).
+a study holds (study.py), what the terms mean (study_terms.py) and how they are tuned (studies/tuning/tune.py).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What a study can ask of shells: the quantities that vary, and the terms that are minimised, bounded or reported.
 
-Names carry their units. Deliberately absent: how a term is computed (studies/merit.py).
+Names carry their units. Deliberately absent: how a term is computed (studies/tuning/objective.py).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The xarray Dataset of a propagation, and every name, attribute and coded value that it shares with the netCDF file.
 
-`make_dataset` builds it from arrays in memory; outputs/netcdf.py writes the same thing block by block. Both take their
+`make_dataset` builds it from arrays in memory; outputs/netcdf/samples.py writes the same thing block by block. Both take their
 coordinates and attributes from the functions below, so that `xr.open_dataset` gives back what `make_dataset` gave.
 
 The arrays are (time, satellite), which is no array order of the CF discrete sampling geometries: no featureType is

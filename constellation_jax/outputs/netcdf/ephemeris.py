@@ -7,7 +7,7 @@
 
 int32 with one scale has the size of float32, but its rounding is the same for every coefficient, where float32 rounds the
 leading ones to 0.25 m. The file grows as NAME.partial, see partial_file.py. Deliberately absent: reading
-(studies/ephemeris_reader.py) and fitting (studies/ephemeris_fit.py).
+(studies/ephemeris/read.py) and fitting (studies/ephemeris/fit.py).
 """
 
 from __future__ import annotations

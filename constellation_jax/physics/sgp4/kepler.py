@@ -15,7 +15,7 @@ from jax import Array
 from constellation_jax.physics.numerics.fastmath import sincos, turn
 
 SMALL_ECCENTRICITY = 0.1
-"""Up to here a series and one step reach rounding (tests/physics/test_kepler.py)."""
+"""Up to here a series and one step reach rounding (tests/physics/sgp4/test_kepler.py)."""
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(3,))

@@ -1,0 +1,221 @@
+"""How fast is it here? One propagation, timed in its parts on the machine that it runs on."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import os
+import tempfile
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from numpy.typing import NDArray
+
+from constellation_jax.benchmark.plain_writer import plain_writer
+from constellation_jax.benchmark.timing import Machine, Work, in_turn, machine, medians, seconds
+from constellation_jax.engine.devices import Devices
+from constellation_jax.engine.precision import x64
+from constellation_jax.engine.propagation import kernels as tiles
+from constellation_jax.engine.propagation.arrays import Arrays, allocate
+from constellation_jax.engine.propagation.engine import Engine
+from constellation_jax.engine.propagation.options import Request
+from constellation_jax.engine.time_grid import Grid
+from constellation_jax.inputs.catalog.catalog import Catalog
+from constellation_jax.inputs.times import to_day_fraction
+from constellation_jax.outputs.variables import STATUS_VARIABLE, resolve_groups
+from constellation_jax.studies.propagation.propagate import PRECISIONS, propagate, propagate_to
+
+MODES = ("dense", "direct")
+"""Interpolated between few evaluations of each orbit, or evaluated at every instant."""
+
+
+@dataclasses.dataclass(frozen=True)
+class SpeedCase:
+    """Seconds of one kind of arithmetic: medians, except of the compilation, which happens once."""
+
+    precision: str
+    mode: str
+    compile_s: float
+    """What the first start took longer than later ones; what another case has compiled before is not in it."""
+    start_s: float
+    """A later start: coefficients of all objects, and each kind of tile computed once."""
+    given_s: float
+    """States into given arrays, of the type of the precision."""
+    transfer_s: float
+    """Of it the copies: as many finished tiles from the device into the same arrays, measured alone."""
+    dataset_s: float
+    """`propagate`, from the catalogue to a fresh dataset in memory."""
+    file_s: float
+    """`propagate_to`, from the catalogue to a finished netCDF file of float32."""
+    netcdf4_s: float
+    """The same bytes by netCDF4 alone, from memory."""
+
+    @property
+    def compute_s(self) -> float:
+        """Into given arrays, without the copies."""
+        return max(0.0, self.given_s - self.transfer_s)
+
+    @property
+    def write_s(self) -> float:
+        """What a file takes longer than a start and the states in given arrays: most of the writing goes on beside computing."""
+        return max(0.0, self.file_s - self.start_s - self.given_s)
+
+
+@dataclasses.dataclass(frozen=True)
+class SpeedReport:
+    """What `measure_speed` found."""
+
+    machine: Machine
+    satellites: int
+    steps: int
+    variables: tuple[str, ...]
+    cases: tuple[SpeedCase, ...]
+
+    @property
+    def states(self) -> int:
+        return self.satellites * self.steps
+
+    def to_dict(self) -> dict[str, Any]:
+        """The figures as dict, list, str, int and float; rates in states per second."""
+        cases = []
+        for case in self.cases:
+            rates = {name: self.states / getattr(case, f"{name}_s") for name in ("given", "dataset", "file")}
+            derived = {"compute_s": case.compute_s, "write_s": case.write_s, "states_per_s": rates}
+            cases.append(dataclasses.asdict(case) | derived)
+        return dataclasses.asdict(self) | {"variables": list(self.variables), "states": self.states, "cases": cases}
+
+    def lines(self) -> list[str]:
+        """The figures as lines of plain text."""
+        work = f"{self.satellites:,} objects x {self.steps:,} steps = {self.states / 1e6:,.1f} million states"
+        rows: list[tuple[str, Callable[[SpeedCase], str]]] = [
+            ("", lambda c: f"{c.precision} {c.mode}"),
+            ("compilation, once", lambda c: f"{c.compile_s:.2f} s"),
+            ("start, coefficients", lambda c: f"{c.start_s:.3f} s"),
+            ("into given arrays", lambda c: f"{c.given_s:.3f} s"),
+            ("  computing", lambda c: f"{c.compute_s:.3f} s"),
+            ("  copying", lambda c: f"{c.transfer_s:.3f} s"),
+            ("into a fresh dataset", lambda c: f"{c.dataset_s:.3f} s"),
+            ("to a file", lambda c: f"{c.file_s:.3f} s"),
+            ("  writing, the rest", lambda c: f"{c.write_s:.3f} s"),
+            ("  netCDF4 alone", lambda c: f"{c.netcdf4_s:.3f} s"),
+            ("million states/s", lambda _: ""),
+            ("  into given arrays", lambda c: f"{self.states / c.given_s / 1e6:.1f}"),
+            ("  into a fresh dataset", lambda c: f"{self.states / c.dataset_s / 1e6:.1f}"),
+            ("  to a file", lambda c: f"{self.states / c.file_s / 1e6:.1f}"),
+        ]
+        table = [f"{title:<26}" + "".join(f"{figure(c):>16}" for c in self.cases).rstrip() for title, figure in rows]
+        return [self.machine.line(), f"{work}; {' '.join(self.variables)}; medians, warm", "", *table]
+
+
+def measure_speed(
+    catalog: Catalog,
+    times: NDArray[np.datetime64],
+    *,
+    precisions: Iterable[str] = PRECISIONS,
+    variables: str | Iterable[str] = ("position", "velocity"),
+    folder: str | os.PathLike[str] | None = None,
+) -> SpeedReport:
+    """Times a propagation in TEME into given arrays, into a dataset and to a file.
+
+    Args:
+        catalog: n objects.
+        times: instants, ascending.
+        precisions: "float64", "float32" or both.
+        variables: groups, as for `propagate`.
+        folder: where files are written and removed; the system's folder for temporary files by default.
+    """
+    groups = (variables,) if isinstance(variables, str) else tuple(variables)
+    names = tuple(name for name in resolve_groups(groups) if name != STATUS_VARIABLE)
+    with tempfile.TemporaryDirectory(dir=folder) as place:
+        cases = []
+        for precision, mode in itertools.product(precisions, MODES):
+            spent = _time_engine(catalog, times, names, precision, mode)
+            spent |= _time_outputs(catalog, times, groups, precision, mode, Path(place))
+            cases.append(SpeedCase(precision, mode, **{f"{name}_s": value for name, value in spent.items()}))
+    return SpeedReport(machine("xarray"), len(catalog), len(times), names, tuple(cases))
+
+
+def _time_engine(
+    catalog: Catalog, times: NDArray[np.datetime64], names: tuple[str, ...], precision: str, mode: str
+) -> dict[str, float]:
+    grid = Grid.inertial(*to_day_fraction(times))
+    request = Request(names, precision=precision, dtype=precision, dense=mode == "dense")
+
+    def start() -> Engine:
+        engine = Engine(catalog.elements, grid, request)
+        engine.warm_up()
+        return engine
+
+    first = seconds(start)
+    engine = start()
+    out = allocate(len(times), len(catalog), names, precision)
+    transfer = _Transfer(out)
+    works: dict[str, Work] = {
+        "start": start,
+        "given": lambda: engine.run(0, len(times), out),
+        "transfer": transfer.run,
+    }
+    spent = medians(in_turn(works, setup={"transfer": transfer.prepare}))
+    return {"compile": max(0.0, first - spent["start"]), **spent}
+
+
+def _time_outputs(
+    catalog: Catalog, times: NDArray[np.datetime64], groups: tuple[str, ...], precision: str, mode: str, place: Path
+) -> dict[str, float]:
+    settings: dict[str, Any] = {"precision": precision, "variables": groups, "dense": mode == "dense"}
+    ours, plain = place / "ours.nc", place / "plain.nc"
+
+    def to_file() -> None:
+        propagate_to(ours, catalog, times, overwrite=True, **settings)
+
+    to_file()  # for the plain writer to see
+    works: dict[str, Work] = {
+        "dataset": lambda: propagate(catalog, times, **settings),
+        "file": to_file,
+        "netcdf4": plain_writer(ours, plain),
+    }
+    return medians(in_turn(works))
+
+
+class _Transfer:
+    """The copies of a run without its computation: finished tiles on the device, brought into given arrays.
+
+    On an accelerator every tile is an array of its own, since JAX keeps what it has once brought to the host; on a CPU one tile in
+    cache stands for all, as the engine works on one at a time.
+    """
+
+    def __init__(self, out: Arrays) -> None:
+        self._out = {name: values for name, values in out.items() if name != STATUS_VARIABLE}
+        self._status = out[STATUS_VARIABLE]
+        self._devices = Devices()
+        steps, satellites = self._status.shape
+        self._corners = [
+            (k, i) for k in range(0, steps, tiles.CHUNK) for i in range(0, satellites, self._devices.width)
+        ]
+        self._tiles: list[tiles.Outputs] = []
+
+    def prepare(self) -> None:
+        reused = self._devices.platform == "cpu"
+        dtype = str(next(iter(self._out.values())).dtype)
+        with x64():
+            made = [self._devices.buffers(len(self._out), dtype) for _ in range(1 if reused else len(self._corners))]
+        for buffer in jax.tree.leaves(made):
+            buffer.block_until_ready()
+        self._tiles = made * (len(self._corners) if reused else 1)
+
+    def run(self) -> None:
+        def copy(tile: tiles.Outputs, corner: tuple[int, int]) -> None:
+            def put(values: NDArray[Any], target: NDArray[Any]) -> None:
+                part = target[corner[0] :, corner[1] :][: values.shape[0], : values.shape[1]]
+                part[:] = values[: part.shape[0], : part.shape[1]]
+
+            for values, target in zip(self._devices.fetch(tile.values), self._out.values(), strict=True):
+                put(values, target)
+            put(self._devices.fetch(tile.status), self._status)
+
+        with ThreadPoolExecutor(self._devices.threads) as pool:
+            list(pool.map(copy, self._tiles, self._corners))

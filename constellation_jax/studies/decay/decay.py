@@ -1,0 +1,328 @@
+"""When does everything come down? A catalogue in; altitudes over years, lifetimes and their spread out."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+
+from constellation_jax.engine.decay.engine import Decay, Floats, Objects, Progress, run, stays_up
+from constellation_jax.engine.decay.integrator import REENTRY_ALTITUDE_KM
+from constellation_jax.errors import InputError
+from constellation_jax.inputs.catalog.catalog import NO_NORAD_ID, Catalog
+from constellation_jax.inputs.environment.space_weather import Source
+from constellation_jax.inputs.environment.space_weather_series import SpaceWeather
+from constellation_jax.inputs.times import MJD_1970, Time, parse_time, to_day_fraction
+from constellation_jax.outputs.datasets.decay import RULES, Columns, make_decay_dataset
+from constellation_jax.physics.constants import WGS84_EQUATORIAL_RADIUS_KM, YEAR_DAYS
+from constellation_jax.studies.decay.inputs import (
+    ballistic_coefficients,
+    climates,
+    objects_of,
+    predicted,
+    step_days,
+    weather_of,
+    weather_said,
+)
+from constellation_jax.studies.decay.spread import spread_of
+
+LIFETIME_YEARS: Final = 25.0
+PERCENTILES: Final = (5.0, 50.0, 95.0)
+LUNI_SOLAR_APOGEE_KM: Final = 8000.0
+"""With a higher apogee, the Moon and the Sun move the perigee by as much as drag does."""
+_OUTPUT_TIMES = 300
+_LONGEST_YEARS = 200.0
+_LOGGER = logging.getLogger("constellation_jax")
+
+
+def decay(
+    catalog: Catalog,
+    *,
+    years: float = 25.0,
+    start: Time | None = None,
+    ballistic_coefficient: ArrayLike | None = None,
+    solar: str = "median",
+    space_weather: Source | None = None,
+    ensemble: int = 20,
+    seed: int = 0,
+    strict: bool = False,
+    progress: Progress | None = None,
+) -> xr.Dataset:
+    """Decay of every object of a catalogue by drag: altitude over time, lifetime and date of re-entry with their spread.
+
+    Nothing manoeuvres: what holds its altitude today sinks from the start on, and is marked (`manoeuvres`).
+
+    Args:
+        catalog: n objects.
+        years: span, up to 200.
+        start: of every decay (UTC), elements being carried there by J2 alone; each object's own epoch if not given.
+        ballistic_coefficient: Cd A / m in m2/kg, one number or one for each object, NaN where not known. What is not given
+            is taken from the catalogue, from the drag term of the element set, or is assumed: `ballistic_coefficient_source`.
+        solar: "low", "median" or "high", the 5th, 50th and 95th percentile of the forecast.
+        space_weather: as for `space_weather`; the bundled table if not given.
+        ensemble: members of the ensemble of solar activity from which percentiles come; 0 leaves them out, as does
+            any scenario but "median" and a source without percentiles.
+        seed: of the ensemble.
+        strict: whether an absurd ballistic coefficient (outside 1e-4 to 1 m2/kg) is an error; else it is reported, and
+            taken as unknown.
+        progress: called as work is done with the objects done and all of them.
+
+    Returns:
+        Dataset, see the page on decay. With no object above 120 km it has no satellites, and a warning says so.
+
+    Raises:
+        InputError: no object; a span, date, scenario or source that does not serve.
+    """
+    if not len(catalog):
+        raise InputError("catalogue: no objects; there is nothing to decay")
+    if not 0.0 < years <= _LONGEST_YEARS:
+        raise InputError(f"years {years!r}: expected a number above 0, up to {_LONGEST_YEARS:g}")
+    if ensemble < 0:
+        raise InputError(f"ensemble of {ensemble} members: expected 0 or more")
+    weather = weather_of(space_weather, solar)
+    given = None if ballistic_coefficient is None else np.asarray(ballistic_coefficient, np.float64)
+    raised = raises(catalog)
+    keep = _perigee(catalog) > REENTRY_ALTITUDE_KM
+    if not keep.all():
+        _LOGGER.warning(
+            "%d of %d objects are below %g km at their epochs", (~keep).sum(), len(keep), REENTRY_ALTITUDE_KM
+        )
+    if not keep.any():
+        catalog, raised = catalog[keep], raised[keep]
+        given = given[keep] if given is not None and given.ndim else given
+    b = ballistic_coefficients(catalog, given, weather, strict=strict)
+    objects = objects_of(catalog, b.coefficient, None if start is None else _mjd(start))
+    span = _span(objects, years, _mjd(start or "2026-01-01"))
+    alive = np.flatnonzero(_perigee(catalog) > REENTRY_ALTITUDE_KM)
+    found = _full(_run(objects, alive, weather, span, progress), alive, objects.satellites)
+    lifetime = np.where(found.lifetime_days <= years * YEAR_DAYS, found.lifetime_days, np.inf)
+    lifetime[_perigee(catalog) <= REENTRY_ALTITUDE_KM] = 0.0
+    a, e = found.tracks["semi_major_axis"], found.tracks["eccentricity"]
+    radius = np.float32(WGS84_EQUATORIAL_RADIUS_KM)
+    arrays: dict[str, NDArray[Any]] = {
+        "altitude": a - radius,
+        "perigee": a * (1 - e) - radius,
+        "apogee": a * (1 + e) - radius,
+        "decay_rate": found.tracks["decay_rate"],
+        "density": found.tracks["density"],
+        **_ends("lifetime", "reentry_date", lifetime, objects.mjd),
+        "ballistic_coefficient": b.coefficient,
+        "ballistic_coefficient_source": b.source,
+        "manoeuvres": raised.astype(np.int8),
+        "luni_solar": (_apogee(catalog) > LUNI_SOLAR_APOGEE_KM).astype(np.int8),
+        "decay_status": np.where(lifetime == 0.0, 2, np.isinf(lifetime)).astype(np.int8),
+    }
+    for name, limit in RULES.items():
+        arrays[name] = np.where(lifetime <= limit * YEAR_DAYS, 1, -1 if years < limit else 0).astype(np.int8)
+    members = ensemble if solar == "median" and predicted(weather) and len(alive) else 0
+    if solar == "median" and len(alive):
+        arrays |= _spread(objects, alive, lifetime, weather, span, years, members, seed)
+    shells, summary = _by_shell(catalog, lifetime, raised, years)
+    attributes = {
+        "summary": f"Altitude of {len(catalog)} objects over {years:g} years, without manoeuvres, to re-entry at 120 km.",
+        "atmosphere": "NRLMSISE-00, orbit means",
+        "space_weather": weather_said(weather, span.end),
+        "solar_scenario": solar,
+        "years": float(years),
+        "step_days": span.step,
+        "ensemble_members": members,
+        "seed": seed,
+    }
+    times = _dates(span.first + np.arange(span.rows) * span.step * span.every)
+    return make_decay_dataset(catalog, times, Columns(arrays | summary, shells, PERCENTILES, attributes))
+
+
+def lifetimes(
+    catalog: Catalog,
+    *,
+    years: float = LIFETIME_YEARS,
+    ballistic_coefficient: ArrayLike | None = None,
+    solar: str = "median",
+    space_weather: Source | None = None,
+) -> Floats:
+    """Lifetime of every object from its epoch in days, inf where longer than the span: `decay` without its products.
+
+    Args:
+        catalog, years, ballistic_coefficient, solar, space_weather: as for `decay`.
+
+    Returns:
+        Shape (satellites,); 0 for what is below 120 km already.
+
+    Raises:
+        InputError: as `decay`.
+    """
+    if not len(catalog):
+        raise InputError("catalogue: no objects; there is nothing to decay")
+    weather = weather_of(space_weather, solar)
+    objects = objects_of(catalog, ballistic_coefficients(catalog, ballistic_coefficient, weather).coefficient)
+    first, step = float(np.floor(objects.mjd.min())), step_days(years)
+    end = float(objects.mjd.max()) + years * YEAR_DAYS
+    above = _perigee(catalog) > REENTRY_ALTITUDE_KM
+    result = np.where(above, np.inf, 0.0)
+    climate = climates(weather, first, end, step)[0]
+    sinking = np.flatnonzero(above & ~stays_up(objects, climate))
+    if len(sinking):
+        found = run(objects.take(sinking), climate).lifetime_days
+        result[sinking] = np.where(found <= years * YEAR_DAYS, found, np.inf)
+    return result
+
+
+def raises(catalog: Catalog) -> NDArray[np.bool_]:
+    """Objects whose element sets show the orbit being raised, against drag. Shape (satellites,).
+
+    A drag term or a derivative of the mean motion below zero; or, of objects with several sets, one 0.5 km above the one before.
+    Deep space is left out: the Moon and the Sun do that there.
+    """
+    found = (catalog.bstar < 0.0) | (catalog.mean_motion_dot < 0.0)
+    altitude = catalog.mean_altitude_km
+    known = np.flatnonzero(catalog.norad_id != NO_NORAD_ID)
+    order = known[np.lexsort((catalog.epoch[known], catalog.norad_id[known]))]
+    same = catalog.norad_id[order][1:] == catalog.norad_id[order][:-1]
+    rising = order[1:][same & (np.diff(altitude[order]) > 0.5)]
+    found |= np.isin(catalog.norad_id, catalog.norad_id[rising])
+    return np.asarray(found & ~catalog.is_deep_space & ~catalog.synthetic)
+
+
+class _Span(NamedTuple):
+    """The calendar of a decay."""
+
+    first: float
+    end: float
+    """Modified Julian Dates."""
+    step: float
+    """Days."""
+    every: int
+    """So many steps lie between two rows of the dataset."""
+
+    @property
+    def rows(self) -> int:
+        return round((self.end - self.first) / (self.step * self.every)) + 1
+
+
+def _span(objects: Objects, years: float, otherwise: float) -> _Span:
+    """From the first epoch (or another date, where there is no object) to so many years after the last."""
+    first = float(np.floor(objects.mjd.min())) if objects.satellites else otherwise
+    last = float(objects.mjd.max()) if objects.satellites else otherwise
+    days, step = last + years * YEAR_DAYS - first, step_days(years)
+    every = max(1, round(days / _OUTPUT_TIMES / step))
+    return _Span(first, first + np.ceil(days / (step * every)) * step * every, step, every)
+
+
+def _run(
+    objects: Objects, alive: NDArray[np.intp], weather: SpaceWeather, span: _Span, progress: Progress | None
+) -> Decay:
+    if not len(alive):
+        names = ("semi_major_axis", "eccentricity", "decay_rate", "density")
+        return Decay(np.empty(0), {name: np.empty((span.rows, 0), np.float32) for name in names})
+    climate = climates(weather, span.first, span.end, span.step)[0]
+    return run(objects.take(alive), climate, keep=span.every, progress=progress)
+
+
+def _spread(
+    objects: Objects,
+    alive: NDArray[np.intp],
+    lifetime: Floats,
+    weather: SpaceWeather,
+    span: _Span,
+    years: float,
+    members: int,
+    seed: int,
+) -> dict[str, NDArray[Any]]:
+    """Lifetimes in another atmosphere, and percentiles over an ensemble of solar activity."""
+    percentiles, other = spread_of(
+        objects.take(alive),
+        lifetime[alive],
+        weather,
+        span.first,
+        span.end,
+        members=members,
+        seed=seed,
+        levels=PERCENTILES,
+    )
+    limit = years * YEAR_DAYS
+    arrays: dict[str, NDArray[Any]] = {"lifetime_nrlmsis21": _within(_placed(other, alive, lifetime), limit)}
+    if members:
+        placed = _placed(percentiles, alive, lifetime)
+        within = np.where(placed <= limit, placed, np.inf)
+        arrays |= _ends("lifetime_percentile", "reentry_date_percentile", within, objects.mjd)
+    return arrays
+
+
+def _full(found: Decay, alive: NDArray[np.intp], n: int) -> Decay:
+    if len(alive) == n:
+        return found
+    lifetime = np.zeros(n)
+    lifetime[alive] = found.lifetime_days
+    tracks = {}
+    for name, values in found.tracks.items():
+        tracks[name] = np.full((len(values), n), np.nan, np.float32)
+        tracks[name][:, alive] = values
+    return Decay(lifetime, tracks)
+
+
+def _placed(values: Floats, alive: NDArray[np.intp], like: Floats) -> Floats:
+    whole = np.zeros((*values.shape[:-1], len(like)))
+    whole[..., alive] = values
+    return whole
+
+
+def _within(values: Floats, limit: float) -> Floats:
+    return np.where(values <= limit, values, np.nan)
+
+
+def _ends(days_name: str, date_name: str, days: Floats, mjd: Floats) -> dict[str, NDArray[Any]]:
+    finite = np.isfinite(days)
+    dates = np.full(days.shape, np.datetime64("NaT", "ns"))
+    dates[finite] = _dates((mjd + np.where(finite, days, 0.0))[finite])
+    return {days_name: np.where(finite, days, np.nan), date_name: dates}
+
+
+def _by_shell(
+    catalog: Catalog, lifetime: Floats, raised: NDArray[np.bool_], years: float
+) -> tuple[list[str], dict[str, NDArray[Any]]]:
+    names = np.where(catalog.shell == "", "other", catalog.shell)
+    shells = list(dict.fromkeys(names.tolist()))
+    rows: dict[str, list[float]] = {
+        "shell_satellites": [],
+        "shell_manoeuvres": [],
+        "shell_lifetime": [],
+        "shell_five_year_fraction": [],
+        "shell_25_year_fraction": [],
+    }
+    for shell in shells:
+        here = names == shell
+        life = np.sort(lifetime[here])
+        middle = life[(len(life) - 1) // 2]
+        rows["shell_satellites"].append(here.sum())
+        rows["shell_manoeuvres"].append(raised[here].sum())
+        rows["shell_lifetime"].append(middle if np.isfinite(middle) else np.nan)
+        for name, limit in (("shell_five_year_fraction", 5.0), ("shell_25_year_fraction", 25.0)):
+            rows[name].append(np.nan if years < limit else float((life <= limit * YEAR_DAYS).mean()))
+    return shells, {
+        name: np.array(values, np.int64 if name in ("shell_satellites", "shell_manoeuvres") else np.float64)
+        for name, values in rows.items()
+    }
+
+
+def _perigee(catalog: Catalog) -> Floats:
+    a = catalog.mean_altitude_km + WGS84_EQUATORIAL_RADIUS_KM
+    return np.asarray(a * (1.0 - catalog.eccentricity) - WGS84_EQUATORIAL_RADIUS_KM)
+
+
+def _apogee(catalog: Catalog) -> Floats:
+    a = catalog.mean_altitude_km + WGS84_EQUATORIAL_RADIUS_KM
+    return np.asarray(a * (1.0 + catalog.eccentricity) - WGS84_EQUATORIAL_RADIUS_KM)
+
+
+def _mjd(time: Time) -> float:
+    day, fraction = to_day_fraction(np.atleast_1d(parse_time(time)))
+    return float(day[0] + fraction[0])
+
+
+def _dates(mjd: NDArray[Any]) -> NDArray[np.datetime64]:
+    """To the second."""
+    seconds = np.rint((np.asarray(mjd) - MJD_1970) * 86400.0).astype(np.int64)
+    return seconds.astype("datetime64[s]").astype("datetime64[ns]")

@@ -1,0 +1,87 @@
+"""How does a constellation get launched? Deployment files in; satellites in each state by day and system out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from constellation_jax.errors import InputError
+from constellation_jax.inputs.deployment.files import Deployment, load_deployment
+from constellation_jax.inputs.deployment.vehicles import as_day
+from constellation_jax.inputs.times import Time
+from constellation_jax.outputs.datasets.deployment import QUANTILES, STATE_WORDS, make_counts_dataset
+from constellation_jax.studies.deployment.draws import certain_counts, day_numbers, draw_counts
+from constellation_jax.studies.deployment.launches import history
+
+MOST_DRAWS = 100_000
+
+
+def deploy(
+    scenario: str | Path | Deployment,
+    *,
+    draws: int = 1,
+    seed: int = 0,
+    start: Time | None = None,
+    until: Time | None = None,
+) -> xr.Dataset:
+    """Satellites of a deployment that are launched, raising, on station, failed, de-orbiting and gone, day by day.
+
+    The counts leave nothing to chance: launches come evenly at their cadence, and what fails is what is listed, or the
+    expected number. With draws, quantiles over random histories stand beside them.
+
+    Args:
+        scenario: a name of `known_deployments()`, such as "qianfan:648", a deployment file, or what `load_deployment` gives.
+        draws: 1 for the counts alone; above, that many random histories.
+        seed: chooses the draws; with the same versions of this package and NumPy they are the same.
+        start: first day; where absent, that of the first launch.
+        until: last day; where absent, that of the file. Nothing is launched after that of the file.
+
+    Returns:
+        Dataset with dims (system, time) and, with draws, `..._quantiles` with dims (quantile, system, time), 5, 50 and 95 %.
+        Counts hold at 00 UTC. `launched` is the sum of the other states.
+
+    Raises:
+        InputError: no such deployment, mistakes in its file, draws out of range, or days out of order.
+    """
+    deployment = scenario if isinstance(scenario, Deployment) else load_deployment(scenario)
+    if not 1 <= draws <= MOST_DRAWS:
+        raise InputError(f"draws {draws}: expected 1 to {MOST_DRAWS:,}")
+    if seed < 0:
+        raise InputError(f"seed {seed}: expected a whole number of at least 0")
+    first = deployment.start if start is None else as_day(start)
+    last = deployment.until if until is None else as_day(until)
+    if last < first:
+        raise InputError(f"until {last}: expected {first} or later, the first day")
+    whole = history(deployment)
+    days = day_numbers(first, last)
+    systems = deployment.systems
+    certain = [certain_counts(whole, system, days) for system in systems]
+    counts = {state: np.stack([c[state] for c in certain]) for state in STATE_WORDS}
+    bands = None
+    if draws > 1:
+        parts = [_bands(draw_counts(whole, system, days, draws, seed)) for system in systems]
+        bands = {state: np.stack([part[state] for part in parts], axis=1) for state in STATE_WORDS}
+    targets = [next(c.target for c in deployment.campaigns if c.system == system) for system in systems]
+    drawn = {"draws": np.int32(draws), "seed": np.int64(seed)} if draws > 1 else {}
+    return make_counts_dataset(
+        days.astype("datetime64[D]"),
+        systems,
+        counts,
+        targets,
+        bands=bands,
+        attributes={"deployment": deployment.name, "deployment_title": deployment.title, **drawn},
+    )
+
+
+def _bands(counts: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Quantiles over the draws: shape (t, draws) -> (3, t)."""
+    found = {}
+    for state, values in counts.items():
+        # Order statistics: a count that occurred, and no copy in float64
+        n = values.shape[1]
+        ranks = [min(n - 1, int(q * n)) for q in QUANTILES]
+        values.partition(ranks, axis=1)
+        found[state] = values[:, ranks].T
+    return found

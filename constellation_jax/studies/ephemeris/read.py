@@ -1,0 +1,309 @@
+"""States at any instant from a file of `ephemeris_to`.
+
+Instants are grouped by span; for each, the rows of Chebyshev polynomials times the coefficients of all wanted satellites are one
+matrix product; a thread for each core takes span after span. Only the spans and chunks of satellites that are asked for are read.
+Deliberately absent: netCDF from several threads, which netCDF-C does not survive; use one Ephemeris in one thread at a time.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, NamedTuple, Self
+
+import netCDF4
+import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+
+from constellation_jax.engine.blas import one_blas_thread
+from constellation_jax.errors import InputError
+from constellation_jax.inputs.times import as_times
+from constellation_jax.outputs.datasets.propagation import time_attributes
+from constellation_jax.outputs.netcdf.ephemeris import AXES, IN_PIECES, NOT_STORED, PRODUCT, SPAN, VELOCITY
+from constellation_jax.outputs.variables import (
+    DIMENSIONS,
+    FRAMES,
+    SATELLITE,
+    STATUS_VARIABLE,
+    TIME,
+    VARIABLES,
+    check_frame,
+)
+from constellation_jax.studies.ephemeris.evaluate import VELOCITIES, Instants
+
+READ_BYTES: Final = 64 * 2**20
+"""Coefficients that are read at a time."""
+_INSTANTS_AT_ONCE: Final = 1024
+"""Instants of a span that a thread takes at a time."""
+
+
+def open_ephemeris(path: str | os.PathLike[str]) -> Ephemeris:
+    """Opens a file that `ephemeris_to` made, a `.partial` one too. Use it in a `with` statement, or close it.
+
+    Raises:
+        InputError: no such file, or one of another kind.
+    """
+    return Ephemeris(path)
+
+
+class Ephemeris:
+    """States at any instant within a file of `ephemeris_to`; `open_ephemeris` makes it."""
+
+    path: Path
+    start: np.datetime64
+    """First instant that is covered, UTC."""
+    stop: np.datetime64
+    """Last instant that is covered."""
+    tolerance_m: float
+    """Bound on the difference of a position from SGP4's."""
+    satellites: xr.Dataset
+    """What is known of each object: norad_id, name, epoch and the other coordinates that `propagate` gives."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        try:
+            self._file = netCDF4.Dataset(self.path)
+        except OSError as error:
+            raise InputError(
+                f"{self.path}: cannot be read ({error.strerror or error}); expected an ephemeris"
+            ) from None
+        try:
+            self._read_header()
+        except BaseException:
+            self._file.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Ephemeris of {self.satellites.sizes[SATELLITE]} objects, {self.start} to {self.stop}, {self.path}>"
+
+    def close(self) -> None:
+        """Closes the file; `at` needs it open."""
+        if self._file.isopen():
+            self._file.close()
+
+    def at(self, times: ArrayLike, satellites: Any = None, *, frame: str = "teme") -> xr.Dataset:
+        """Position, velocity and status at any instants.
+
+        Args:
+            times: instants (UTC): datetime64, datetimes or ISO 8601 text, one or shape (m,), in any order.
+            satellites: which objects: catalogue numbers (int) or names (str), one or several; a boolean mask of all objects or a
+                slice; None for all. Where several objects share a number or a name, it means the first.
+            frame: "teme", or "itrs" (turning with the Earth).
+
+        Returns:
+            Dataset with dims (time, satellite), as `propagate` gives it, in float64: x, y, z in km within the tolerance of SGP4's,
+            vx, vy, vz in km/s, NaN where the status is not 0.
+
+        Raises:
+            InputError: an instant outside the file or NaT, an object that is not in it, an unknown frame, or a closed file.
+        """
+        if not self._file.isopen():
+            raise InputError(f"{self.path}: closed; open it anew with open_ephemeris")
+        check_frame(frame)
+        instants = as_times(np.atleast_1d(times) if np.ndim(times) == 0 else times)
+        outside = np.flatnonzero((instants < self.start) | (instants > self.stop))
+        if len(outside):
+            raise InputError(
+                f"times, entry {outside[0]}: {instants[outside[0]]} is outside {self.path}, "
+                f"which covers {self.start} to {self.stop}"
+            )
+        chosen = self._positions(satellites)
+        order = np.argsort(instants, kind="stable")
+        ascending = instants[order]
+        shape = (len(instants), len(chosen))
+        out = {name: np.empty(shape) for name in (*AXES, *VELOCITIES)}
+        status = np.empty(shape, np.int8)
+        ordered = Instants(ascending, self._starts, self._stops, self._degrees, frame)
+        with ThreadPoolExecutor(os.cpu_count() or 1) as pool, one_blas_thread():
+            for task in self._tasks(np.unique(ordered.span), chosen):
+                self._fill(ordered, task, out, status, pool)
+        if np.any(np.diff(order) != 1):
+            back = np.argsort(order)
+            out, status = {name: values[back] for name, values in out.items()}, status[back]
+        return self._dataset(instants, chosen, out, status, frame)
+
+    def _read_header(self) -> None:
+        file = self._file
+        if getattr(file, "product", None) != PRODUCT:
+            raise InputError(f"{self.path}: no ephemeris; expected a file that ephemeris_to made")
+        file.set_auto_maskandscale(False)
+        self._degrees = len(file.dimensions["degree"])
+        count = len(file.dimensions[SPAN])
+        # A killed run may have left spans whose last part is missing
+        while count and (np.asarray(file[STATUS_VARIABLE][count - 1]) == NOT_STORED).any():
+            count -= 1
+        if not count:
+            raise InputError(f"{self.path}: holds no span; the run was stopped before its first block")
+        with xr.open_dataset(self.path, drop_variables=[*AXES, STATUS_VARIABLE], cache=False) as opened:
+            bounds = opened["span_bounds"].values[:count].astype("datetime64[ns]")
+            named = [name for name, v in opened.variables.items() if v.dims == (SATELLITE,)]
+            self.satellites = opened[named].load().set_coords(named)
+        self._starts, self._stops = bounds[:, 0], bounds[:, 1]
+        self.start, self.stop = self._starts[0], self._stops[-1]
+        self.tolerance_m = float(file.tolerance_m)
+        self._scale = float(getattr(file["x"], "scale_factor", 1.0))
+        chunks = file["x"].chunking()
+        self._chunk_rows, self._chunk_columns = chunks[0], chunks[2]
+        midnight = self._starts[0].astype("datetime64[D]").astype("datetime64[ns]")
+        pieces = {name: np.asarray(file[f"piece_{name}"][:]) for name in ("satellite", "start", "stop", "status")}
+        self._piece_satellite, self._piece_status = pieces["satellite"], pieces["status"]
+        self._piece_start, self._piece_stop = (midnight + pieces[k].astype("m8[ns]") for k in ("start", "stop"))
+        # They are stored span after span, within one by satellite and time, but blocks mix spans: sort once
+        self._piece_span = np.searchsorted(self._starts, self._piece_start, side="right") - 1
+        self._piece_order = np.lexsort((self._piece_start, self._piece_satellite, self._piece_span))
+        self._piece_edges = np.searchsorted(self._piece_span[self._piece_order], np.arange(count + 1))
+
+    def _positions(self, satellites: Any) -> NDArray[np.intp]:
+        """Positions in the file of the objects that are asked for."""
+        count = self.satellites.sizes[SATELLITE]
+        everything = np.arange(count)
+        if satellites is None:
+            return everything
+        if isinstance(satellites, slice):
+            return everything[satellites]
+        if isinstance(satellites, np.ndarray) and satellites.dtype == bool:
+            if satellites.shape != (count,):
+                raise InputError(f"satellites: a mask of shape {satellites.shape}, expected ({count},)")
+            return np.flatnonzero(satellites)
+        single = isinstance(satellites, str) or not isinstance(satellites, Iterable)
+        return np.array([self._position(wanted) for wanted in ([satellites] if single else satellites)], np.intp)
+
+    def _position(self, wanted: Any) -> int:
+        if isinstance(wanted, str):
+            found = np.flatnonzero(self.satellites["name"].values == wanted)
+        elif isinstance(wanted, int | np.integer) and wanted >= 0:
+            found = np.flatnonzero(self.satellites["norad_id"].values == wanted)
+        else:
+            raise InputError(f"satellites: found {wanted!r}, expected catalogue numbers, names, a mask or a slice")
+        if not len(found):
+            raise InputError(
+                f"satellites: {wanted!r} is not among the {self.satellites.sizes[SATELLITE]} of {self.path}"
+            )
+        return int(found[0])
+
+    def _tasks(self, spans: NDArray[np.intp], chosen: NDArray[np.intp]) -> Iterator[_Task]:
+        """What is read at a time: neighbouring spans of satellites that are near each other in the file."""
+        order = np.argsort(chosen, kind="stable")
+        if len(chosen) > 0.25 * (np.ptp(chosen) + 1 if len(chosen) else 1):
+            groups = [order] if len(chosen) else []
+        else:
+            groups = np.split(order, np.flatnonzero(np.diff(chosen[order] // self._chunk_columns)) + 1)
+        for columns in groups:
+            width = int(np.ptp(chosen[columns])) + 1
+            most = max(1, READ_BYTES // (3 * self._degrees * width * 4))
+            most = max(most - most % self._chunk_rows, 1)
+            # A gap of more than a chunk is not read over
+            groups_of_spans = np.split(spans, np.flatnonzero(np.diff(spans) > self._chunk_rows) + 1)
+            for run in groups_of_spans:
+                for first in range(int(run[0]), int(run[-1]) + 1, most):
+                    yield _Task(range(first, min(first + most, int(run[-1]) + 1)), columns, chosen[columns])
+
+    def _fill(
+        self, instants: Instants, task: _Task, out: dict[str, Any], status: NDArray[np.int8], pool: ThreadPoolExecutor
+    ) -> None:
+        """States of a task: it is read here, as netCDF wants one thread, and evaluated span by span in the pool."""
+        spans, columns, chosen = task
+        low, high = int(chosen.min()), int(chosen.max()) + 1
+        take = slice(None) if np.array_equal(chosen, np.arange(low, high)) else chosen - low
+        raw = [self._file[axis][spans.start : spans.stop, :, low:high] for axis in AXES]
+        flags = self._file[STATUS_VARIABLE][spans.start : spans.stop, low:high][:, take]
+        pieces = _PieceRows(self, spans) if (flags == IN_PIECES).any() else None
+        in_place = len(columns) == status.shape[1] and np.array_equal(columns, np.arange(len(columns)))
+
+        def evaluate(k: int, part: slice) -> None:
+            span = spans[k]
+            series = np.empty((3, self._degrees, len(chosen)))
+            for axis in range(3):
+                series[axis] = raw[axis][k][:, take]
+            failed = np.flatnonzero(flags[k])
+            for name, rows, coefficients in instants.products(part, series, self._scale):
+                found = out[name][part] if in_place else np.empty((part.stop - part.start, len(chosen)))
+                np.matmul(rows, coefficients, out=found)
+                found[:, failed] = np.nan
+                if not in_place:
+                    out[name][part, columns] = found
+            status[part, columns] = flags[k]
+            shared = np.flatnonzero(flags[k] == IN_PIECES)
+            if pieces is not None and len(shared):
+                which = pieces.at(span, chosen[shared], instants.times[part])
+                status[part, columns[shared]] = self._piece_status[which]
+                own = instants.in_pieces(part, self._piece_start[which], self._piece_stop[which], pieces.series(which))
+                for name, values in own.items():
+                    out[name][part, columns[shared]] = values
+
+        parts = [(k, instants.of(span)) for k, span in enumerate(spans)]
+        tasks = [
+            pool.submit(evaluate, k, slice(first, min(first + _INSTANTS_AT_ONCE, part.stop)))
+            for k, part in parts
+            for first in range(part.start, part.stop, _INSTANTS_AT_ONCE)
+        ]
+        for one in tasks:
+            one.result()
+
+    def _dataset(
+        self, instants: NDArray[Any], chosen: NDArray[np.intp], out: dict[str, Any], status: Any, frame: str
+    ) -> xr.Dataset:
+        kept = ("Conventions", "source", "references", "product_version", "naming_authority", "processing_level")
+        attributes = {name: self._file.getncattr(name) for name in kept}
+        attributes |= {
+            "title": f"States from {self.path.name}",
+            "history": self._file.history,
+            "frame": frame,
+            "frame_definition": FRAMES[frame],
+            "tolerance_m": self.tolerance_m,
+            "comment": f"positions are within {self.tolerance_m:g} m of SGP4/SDP4. {VELOCITY}",
+        }
+        coordinates = self.satellites.isel({SATELLITE: chosen})
+        return xr.Dataset(
+            {
+                name: (DIMENSIONS, values, VARIABLES[name].attributes_in(frame))
+                for name, values in (*out.items(), (STATUS_VARIABLE, status))
+            },
+            coords={TIME: (TIME, instants, time_attributes()), **coordinates.coords},
+            attrs=attributes,
+        )
+
+
+class _Task(NamedTuple):
+    spans: range
+    columns: NDArray[np.intp]
+    """Columns of the result ..."""
+    chosen: NDArray[np.intp]
+    """... and the positions in the file of the satellites that belong there."""
+
+
+class _PieceRows:
+    """The pieces of neighbouring spans. They are stored block after block, so that one stretch of the file has them."""
+
+    def __init__(self, file: Ephemeris, spans: range) -> None:
+        self._file = file
+        self._own = {s: file._piece_order[file._piece_edges[s] : file._piece_edges[s + 1]] for s in spans}
+        rows = np.concatenate(list(self._own.values()))
+        self._low, high = int(rows.min()), int(rows.max()) + 1
+        self._series = np.stack([np.asarray(file._file[f"piece_{axis}"][self._low : high]) for axis in AXES])
+
+    def at(self, span: int, satellites: NDArray[np.intp], times: NDArray[Any]) -> NDArray[np.intp]:
+        """Row of the piece of each instant and satellite, shape (times, satellites)."""
+        own = self._own[span]
+        ends = np.searchsorted(self._file._piece_satellite[own], np.stack([satellites, satellites + 1]))
+        which = np.empty((len(times), len(satellites)), np.intp)
+        for k, (first, last) in enumerate(ends.T):
+            mine = own[first:last]
+            which[:, k] = mine[np.searchsorted(self._file._piece_start[mine], times, side="right") - 1]
+        return which
+
+    def series(self, which: NDArray[np.intp]) -> NDArray[np.float64]:
+        """Coefficients of rows, shape (3, ..., degrees)."""
+        return self._series[:, which - self._low]

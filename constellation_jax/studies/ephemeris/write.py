@@ -1,0 +1,175 @@
+"""Where is everything at any instant? A catalogue in; a file of Chebyshev series out, block by block.
+
+    ephemeris_to("month.nc", catalog, "2026-08-22", "30d")
+    open_ephemeris("month.nc").at(times)         # studies/ephemeris/read.py
+
+A verb of its own beside `propagate_to`: an ephemeris has a start and a length where samples have instants, a tolerance where
+they have a type and a precision, and neither variables nor a frame to choose.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from constellation_jax.engine.propagation.arrays import Arrays, allocate
+from constellation_jax.engine.propagation.engine import Engine
+from constellation_jax.engine.propagation.options import Request
+from constellation_jax.engine.time_grid import Grid
+from constellation_jax.errors import InputError
+from constellation_jax.inputs.catalog.catalog import Catalog
+from constellation_jax.inputs.times import Duration, Time, minutes_since, parse_duration, parse_time, to_day_fraction
+from constellation_jax.outputs.netcdf.ephemeris import AXES, EphemerisWriter
+from constellation_jax.physics.constants import WGS72
+from constellation_jax.physics.numerics import chebyshev
+from constellation_jax.physics.sgp4.brouwer import semi_major_axis_km
+from constellation_jax.studies.ephemeris.fit import Design, Fitter, design_for
+from constellation_jax.studies.propagation.runs import Progress, RunReport, Stopwatch, counted, in_blocks
+
+BLOCK_BYTES = 192 * 2**20
+"""Size of the positions that one block takes in memory; two blocks are there at a time."""
+PILOT_NODES = 48
+PILOT_OBJECTS = 1024
+MAX_SPANS = 10**6
+_SECONDS_PER_DAY_NS = 86_400_000_000_000
+
+
+@dataclasses.dataclass(frozen=True)
+class EphemerisReport(RunReport):
+    """What `ephemeris_to` did. Its compilation includes the choice of the degrees, its writing the fits."""
+
+    spans: int
+    degrees: int
+    """Coefficients of a series."""
+    pieces: int
+    """Series for parts of spans."""
+    states: int
+    """States that SGP4 was evaluated for."""
+
+
+def ephemeris_to(
+    path: str | os.PathLike[str],
+    catalog: Catalog,
+    start: Time,
+    duration: Duration,
+    *,
+    tolerance_m: float = 1.0,
+    span: Duration = "2h",
+    overwrite: bool = False,
+    progress: Progress | None = None,
+    history: str | None = None,
+) -> EphemerisReport:
+    """Writes a continuous ephemeris: for each object and span of time the position as a Chebyshev series, in TEME.
+
+    Every position that `open_ephemeris(path).at(times)` gives is within the tolerance of SGP4's; the velocity is the derivative of
+    the series. Where one series for a span is not enough (eccentric or very low orbits, failures), shorter ones share it. The file
+    appears under its name when it is complete; until then, and if the run is stopped, `PATH.partial` holds the spans done so far.
+
+    Args:
+        path: the file to be made.
+        catalog: n objects.
+        start: first instant, UTC.
+        duration: length of the ephemeris.
+        tolerance_m: bound on the error of a position, m; 0.001 or more. Coefficients are int32 where its range suffices (low
+            orbits: from about 0.2 m on), else float64.
+        span: length of time that one series serves; two hours suit low orbits.
+        overwrite: whether an existing file may be replaced.
+        progress: called as work is done.
+        history: text for the attribute of that name, such as the command line.
+
+    Raises:
+        InputError: no object; a start, length, span or tolerance that cannot be; the file exists, or its folder does not.
+        OutputError: the file could not be written, such as on a full disk; the message says what is left in `PATH.partial`.
+    """
+    clock = Stopwatch()
+    edges = _edges(start, duration, span)
+    if not 0.001 <= tolerance_m < np.inf:
+        raise InputError(f"tolerance_m {tolerance_m}: expected a number of metres from 0.001 on")
+    if not len(catalog):
+        raise InputError("catalogue: no objects; there is nothing to propagate")
+    offsets = (edges - edges[0]).astype(np.int64)
+    design = clock("compile", _pilot, catalog, edges[0], offsets[:2], tolerance_m)
+    per_span = design.nodes + 1
+    spans, satellites = len(edges) - 1, len(catalog)
+    block = max(1, BLOCK_BYTES // (satellites * per_span * 3 * 8))
+    block = min(spans, block - block % 8 if block > 8 else block)
+    writer = EphemerisWriter(
+        path, catalog, edges, degrees=design.degrees, quantum_km=design.quantum_km, tolerance_m=tolerance_m,
+        overwrite=overwrite, attributes={"history": f"{np.datetime64('now')}Z {history}"} if history else {},
+        block_spans=block,
+    )  # fmt: skip
+    x = np.append(chebyshev.nodes(design.nodes), 1.0)
+    at = 0.5 * (offsets[:-1] + offsets[1:])[:, None] + 0.5 * np.diff(offsets)[:, None] * x
+
+    def make() -> tuple[Engine, Fitter]:
+        engine = Engine(catalog.elements, _grid(edges[0], at.ravel()), Request(AXES, dense=False))
+        engine.warm_up()
+        since_epoch = minutes_since(edges[:1], catalog.epoch_day, catalog.epoch_fraction)[0]
+        return engine, Fitter(catalog.elements, since_epoch, design)
+
+    engine, fitter = clock("compile", make)
+    count = counted(progress, at.size * satellites)
+
+    def store(first: int, last: int, part: Arrays) -> None:
+        shaped = {name: values.reshape(last - first, per_span, satellites) for name, values in part.items()}
+        values = (shaped["x"], shaped["y"], shaped["z"])
+        writer.write(fitter.fit(offsets[first : last + 1], values, shaped["status"]))
+
+    with writer:
+        in_blocks(
+            spans,
+            block,
+            [allocate(block * per_span, satellites, AXES, "float64") for _ in range(2)],
+            lambda first, last, part: engine.run(first * per_span, last * per_span, part, count),
+            store,
+            clock,
+            rows=per_span,
+        )
+    return EphemerisReport(
+        path=Path(path),
+        satellites=satellites,
+        spans=spans,
+        degrees=design.degrees,
+        pieces=writer.pieces_written,
+        states=at.size * satellites,
+        failed=int(np.count_nonzero(fitter.failure)),
+        **clock.report(Path(path)),
+    )
+
+
+def _edges(start: Time, duration: Duration, span: Duration) -> NDArray[np.datetime64]:
+    """Where spans begin and end; the last one is shorter where the span does not divide the duration."""
+    first, length, step = parse_time(start), parse_duration(duration), parse_duration(span)
+    for name, value in (("duration", length), ("span", step)):
+        if value < np.timedelta64(1, "s"):
+            raise InputError(f"{name} {value}: expected one second or more")
+    count = -(-int(length.astype(np.int64)) // int(step.astype(np.int64)))
+    if count > MAX_SPANS:
+        raise InputError(f"span {step} over {length}: {count:,} spans, expected at most {MAX_SPANS:,}")
+    parse_time(first + length)  # within the years that there are
+    return np.minimum(first + np.arange(count + 1) * step, first + length)
+
+
+def _grid(start: np.datetime64, offsets_ns: NDArray[np.float64]) -> Grid:
+    """Instants at nanoseconds from the start, not rounded to whole ones."""
+    day, fraction = to_day_fraction(np.array([start]))
+    total = fraction[0] * _SECONDS_PER_DAY_NS + offsets_ns
+    days = np.floor(total / _SECONDS_PER_DAY_NS)
+    rest = (total - days * _SECONDS_PER_DAY_NS) / _SECONDS_PER_DAY_NS
+    return Grid.inertial(day[0] + days.astype(np.int64), rest)
+
+
+def _pilot(catalog: Catalog, start: np.datetime64, ends: NDArray[np.int64], tolerance_m: float) -> Design:
+    """The design that suits a sample of the catalogue in the first span."""
+    some = catalog[np.unique(np.linspace(0, len(catalog) - 1, PILOT_OBJECTS).astype(np.intp))]
+    at = 0.5 * ends.sum() + 0.5 * (ends[1] - ends[0]) * chebyshev.nodes(PILOT_NODES)
+    values = allocate(PILOT_NODES, len(some), AXES, "float64")
+    Engine(some.elements, _grid(start, at), Request(AXES, dense=False)).run(0, PILOT_NODES, values)
+    sizes = [np.abs(chebyshev.coefficients(PILOT_NODES) @ values[axis]) for axis in AXES]
+    tail = np.sqrt(np.sum([np.cumsum(size[::-1], axis=0)[::-1] ** 2 for size in sizes], axis=0))
+    apogee_km = semi_major_axis_km(np.asarray(catalog.elements.mean_motion), WGS72) * (1.0 + catalog.eccentricity)
+    return design_for(tail, apogee_km, tolerance_m * 1e-3)

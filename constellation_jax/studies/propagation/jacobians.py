@@ -1,0 +1,54 @@
+"""How does each state answer to the elements? A catalogue and instants in; states and their Jacobians out, in one pass."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike
+
+from constellation_jax.engine.jacobians.engine import JacobianEngine
+from constellation_jax.engine.jacobians.kernels import STATE
+from constellation_jax.engine.time_grid import Grid
+from constellation_jax.inputs.catalog.catalog import Catalog
+from constellation_jax.inputs.times import as_times, to_day_fraction
+from constellation_jax.outputs.datasets.jacobian import add_jacobian
+from constellation_jax.outputs.datasets.propagation import make_dataset
+from constellation_jax.studies.propagation.propagate import check_run
+from constellation_jax.studies.propagation.runs import Progress, counted
+
+
+def jacobians(
+    catalog: Catalog, times: ArrayLike, *, precision: str = "float64", progress: Progress | None = None
+) -> xr.Dataset:
+    """States of every object at every instant, and their derivatives with respect to the seven mean elements, in memory.
+
+    Element sets are propagated as by `propagate`; the derivatives are exact. In float64 a Jacobian takes 336 bytes.
+
+    Args:
+        catalog: n objects.
+        times: instants (UTC) as for `propagate`, shape (m,), in any order.
+        precision: "float64", or "float32" as in `propagate`.
+        progress: called as work is done.
+
+    Returns:
+        Dataset with x, y, z (km), vx, vy, vz (km/s) in TEME and status of dims (time, satellite), and `jacobian` of dims (time,
+        satellite, state, element): row k is the derivative of component k of the state with respect to mean_motion (Kozai,
+        rad/min), eccentricity, inclination, raan, arg_perigee, mean_anomaly (rad) and bstar (1/Earth radii), the fields of
+        `Elements`. NaN where the status is not 0. In memory the satellites vary fastest: the values are a transposed view.
+
+    Raises:
+        InputError: no object, no instant, or an unknown precision.
+    """
+    check_run(catalog, precision)
+    instants = as_times(times)
+    order = np.argsort(instants, kind="stable")
+    grid = Grid.inertial(*to_day_fraction(instants[order]))
+    engine = JacobianEngine(catalog.elements, grid, precision=precision)
+    out = engine.allocate()
+    engine.run(out, counted(progress, len(instants) * len(catalog)))
+    if np.any(np.diff(order) != 1):
+        back = np.argsort(order)
+        out = type(out)(*(values[back] for values in out))
+    arrays = {name: out.state[:, k] for k, name in enumerate(STATE)} | {"status": out.status}
+    dataset = make_dataset(catalog, instants, arrays, dtype=precision, precision=precision)
+    return add_jacobian(dataset, np.moveaxis(out.jacobian, 3, 1))

@@ -1,0 +1,289 @@
+"""Where is everything? A catalogue and instants in; a Dataset, or a netCDF file written block by block, out."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+
+from constellation_jax.engine.propagation.arrays import Arrays, allocate
+from constellation_jax.engine.propagation.engine import Engine
+from constellation_jax.engine.propagation.kernels import CHUNK
+from constellation_jax.engine.propagation.options import Request
+from constellation_jax.engine.time_grid import Grid
+from constellation_jax.errors import InputError
+from constellation_jax.inputs.catalog.catalog import Catalog
+from constellation_jax.inputs.environment.earth_orientation import load_earth_orientation
+from constellation_jax.inputs.files.toml_lines import suggest
+from constellation_jax.inputs.times import as_times, to_day_fraction
+from constellation_jax.outputs.datasets.propagation import lifetime_attributes, make_dataset
+from constellation_jax.outputs.netcdf.samples import NetCDFWriter
+from constellation_jax.outputs.variables import LIFETIME, SATELLITE, STATUS_VARIABLE, check_frame, resolve_groups
+from constellation_jax.physics.constants import SECONDS_PER_DAY
+from constellation_jax.studies.propagation.runs import Progress, RunReport, Stopwatch, counted, in_blocks
+
+PRECISIONS = ("float64", "float32")
+MEMORY_BYTES = 2**30
+"""Default bound on the arrays of a run to a file."""
+BLOCK_BYTES = 128 * 2**20
+"""Largest size of the arrays of one block of a file, of which two are there at a time: larger ones are not quicker."""
+
+
+@dataclasses.dataclass(frozen=True)
+class PropagationReport(RunReport):
+    """What `propagate_to` did."""
+
+    steps: int
+
+    @property
+    def states(self) -> int:
+        return self.satellites * self.steps
+
+
+def propagate(
+    catalog: Catalog,
+    times: ArrayLike,
+    *,
+    frame: str = "teme",
+    precision: str = "float64",
+    variables: str | Iterable[str] = ("position", "altitude", "decay"),
+    dense: bool = True,
+    tolerance_m: float | None = None,
+    device: str | None = None,
+    progress: Progress | None = None,
+) -> xr.Dataset:
+    """States of every object of a catalogue at every instant, in memory.
+
+    Element sets are propagated with SGP4 (WGS-72), those with a period of 225 minutes or more with SDP4 (Vallado et al., AIAA
+    2006-6753, 2006). JAX runs in 64 bits inside, whatever the user's `jax_enable_x64`, which is left as it is.
+
+    Args:
+        catalog: n objects.
+        times: instants (UTC): datetime64, datetimes or ISO 8601 text, shape (m,), in any order; see `time_grid`.
+        frame: of position and velocity: "teme", or "itrs" (turning with the Earth).
+        precision: "float64", or "float32": a float32 kernel about float64 anchors, within metres of float64. Deep-space orbits run
+            in float64 all the same and are rounded.
+        variables: groups: position (x y z), velocity (vx vy vz), altitude, geodetic (latitude, longitude), decay (mean_altitude,
+            decay_rate), and lifetime, one value for each object: see `lifetimes`, whose defaults it has. The status always
+            comes along.
+        dense: whether states may be interpolated between Chebyshev nodes, which is done where it is quicker: at steps of a few
+            seconds, and not for geodetic variables. The attribute `interpolation` says what was done.
+        tolerance_m: largest error in position that interpolation may add, m; None: 0.001 with float64, 0.1 with float32.
+        device: platform to compute on, such as "cpu" or "gpu", all of whose local devices are used; None: JAX's default.
+        progress: called as work is done.
+
+    Returns:
+        Dataset with dims (time, satellite), objects in the order of the catalogue; km, km/s, km/day, degrees. Where the status is
+        not 0, values are NaN; an object that fails at or after its epoch stays failed at all later instants, and one whose
+        semi-major axis drag has brought under one Earth radius by then counts as decayed, whether or not an instant shows it.
+
+    Raises:
+        InputError: no object, no instant, an unknown frame, precision, group or device, a tolerance that is not positive, or not
+            enough memory for the result.
+    """
+    instants = as_times(times)
+    names = _check(catalog, frame, precision, variables, tolerance_m, device)
+    order = np.argsort(instants, kind="stable")
+    arrays = _allocate(len(instants), len(catalog), names, precision)
+    request = _request(names, frame, precision, precision, dense, tolerance_m, device)
+    engine = Engine(catalog.elements, _grid(instants[order], frame, names), request)
+    engine.run(0, len(instants), arrays, counted(progress, len(instants) * len(catalog)))
+    if np.any(np.diff(order) != 1):
+        back = np.argsort(order)
+        arrays = {name: values[back] for name, values in arrays.items()}
+    dataset = make_dataset(catalog, instants, arrays, frame=frame, dtype=precision, precision=precision)
+    dataset.attrs["interpolation"] = engine.method
+    if _wants_lifetime(variables):
+        found, comment = _lifetimes(catalog)
+        dataset[LIFETIME.name] = (SATELLITE, found, lifetime_attributes(comment))
+    return dataset
+
+
+def propagate_to(
+    path: str | os.PathLike[str],
+    catalog: Catalog,
+    times: ArrayLike,
+    *,
+    frame: str = "teme",
+    precision: str = "float32",
+    variables: str | Iterable[str] = ("position", "altitude", "decay"),
+    dtype: str = "float32",
+    dense: bool = True,
+    tolerance_m: float | None = None,
+    device: str | None = None,
+    memory_bytes: int = MEMORY_BYTES,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+    history: str | None = None,
+) -> PropagationReport:
+    """As `propagate`, written to a netCDF file in blocks of time, so that memory does not grow with the number of instants.
+
+    The file appears under its name when it is complete; until then, and if the run is stopped, `PATH.partial` holds the blocks
+    done so far and can be opened.
+
+    Args:
+        path: the file to be made.
+        times: as for `propagate`, but ascending.
+        precision: as for `propagate`, but "float32" unless asked otherwise, the file's numbers having no more digits.
+        dtype: of the numbers in the file: "float32" (0.25 m in low orbits) or "float64".
+        memory_bytes: bound on the arrays of the run, whatever its length.
+        overwrite: whether an existing file may be replaced.
+        history: text for the attribute of that name, such as the command line.
+        others: as for `propagate`.
+
+    Raises:
+        InputError: as for `propagate`; the file exists, or its folder does not; instants that do not ascend.
+        OutputError: the file could not be written, such as on a full disk; the message says what is left in `PATH.partial`.
+    """
+    clock = Stopwatch()
+    instants = as_times(times)
+    names = _check(catalog, frame, precision, variables, tolerance_m, device)
+    block = min(_block_steps(len(catalog), names, dtype, memory_bytes), len(instants))
+    attributes = {"history": f"{np.datetime64('now')}Z {history}"} if history else {}
+    # made before anything is computed, so that what is wrong with the place of the file is told at once
+    writer = NetCDFWriter(
+        path, catalog, instants, names, frame=frame, dtype=dtype, precision=precision, overwrite=overwrite,
+        attributes=attributes, block_steps=block,
+    )  # fmt: skip
+
+    def make_engine() -> Engine:
+        request = _request(names, frame, precision, dtype, dense, tolerance_m, device)
+        engine = Engine(catalog.elements, _grid(instants, frame, names), request)
+        engine.warm_up()
+        return engine
+
+    engine = clock("compile", make_engine)
+    writer.attributes["interpolation"] = engine.method
+    count = counted(progress, len(instants) * len(catalog))
+    with writer:
+        last = in_blocks(
+            len(instants),
+            block,
+            [_allocate(block, len(catalog), names, dtype) for _ in range(2)],
+            lambda start, stop, part: engine.run(start, stop, part, count),
+            lambda start, stop, part: writer.write(start, part),
+            clock,
+        )
+        if _wants_lifetime(variables):
+            writer.write_lifetimes(*clock("compute", _lifetimes, catalog))
+    return PropagationReport(
+        path=Path(path),
+        satellites=len(catalog),
+        steps=len(instants),
+        failed=int(np.count_nonzero(last[STATUS_VARIABLE][-1])),
+        **clock.report(Path(path)),
+    )
+
+
+def check_run(catalog: Catalog, precision: str) -> None:
+    """Raises InputError where there is no object, or a precision is unknown."""
+    if precision not in PRECISIONS:
+        raise InputError(
+            f"precision {precision!r}: unknown; known are {', '.join(PRECISIONS)}{suggest(precision, PRECISIONS)}"
+        )
+    if not len(catalog):
+        raise InputError("catalogue: no objects; there is nothing to propagate")
+
+
+def _check(
+    catalog: Catalog,
+    frame: str,
+    precision: str,
+    variables: str | Iterable[str],
+    tolerance_m: float | None,
+    device: str | None,
+) -> tuple[str, ...]:
+    check_frame(frame)
+    check_run(catalog, precision)
+    if tolerance_m is not None and not tolerance_m > 0.0:
+        raise InputError(f"tolerance_m {tolerance_m!r}: expected a length above 0, in m")
+    if device is not None:
+        _check_device(device)
+    return resolve_groups(variables)
+
+
+def _wants_lifetime(variables: str | Iterable[str]) -> bool:
+    return LIFETIME.group in ([variables] if isinstance(variables, str) else variables)
+
+
+def _lifetimes(catalog: Catalog) -> tuple[NDArray[np.float64], str]:
+    """Lifetimes in days, NaN beyond their span, and what they were computed with."""
+    from constellation_jax.studies.decay.decay import LIFETIME_YEARS, lifetimes
+
+    days = lifetimes(catalog)
+    comment = f"Span of {LIFETIME_YEARS:g} years, NRLMSISE-00, median forecast of the Sun, no manoeuvres"
+    return np.where(np.isfinite(days), days, np.nan), comment
+
+
+def _check_device(device: str) -> None:
+    if not _has_device(device):
+        known = [name for name in ("cpu", "gpu", "tpu") if _has_device(name)]
+        raise InputError(f"device {device!r}: JAX finds none here; it finds {', '.join(known)}")
+
+
+def _has_device(platform: str) -> bool:
+    import jax
+
+    try:
+        return bool(jax.local_devices(backend=platform))
+    except RuntimeError:
+        return False
+
+
+def _request(
+    names: tuple[str, ...],
+    frame: str,
+    precision: str,
+    dtype: str,
+    dense: bool,
+    tolerance_m: float | None,
+    device: str | None,
+) -> Request:
+    return Request(
+        tuple(n for n in names if n != STATUS_VARIABLE),
+        frame,
+        precision,
+        dtype,
+        dense=dense,
+        tolerance_km=None if tolerance_m is None else 1e-3 * tolerance_m,
+        platform=device,
+    )
+
+
+def _grid(instants: NDArray[np.datetime64], frame: str, names: tuple[str, ...]) -> Grid:
+    day, fraction = to_day_fraction(instants)
+    if frame == "teme" and not {"altitude", "latitude", "longitude"} & set(names):
+        return Grid.inertial(day, fraction)  # the Earth's attitude is not asked for
+    ut1_utc_s, polar_x, polar_y = load_earth_orientation().at(instants)
+    return Grid.turning(day, fraction, ut1_utc_s / SECONDS_PER_DAY, polar_x, polar_y)
+
+
+def _allocate(steps: int, satellites: int, names: tuple[str, ...], dtype: str) -> Arrays:
+    try:
+        return allocate(steps, satellites, tuple(name for name in names if name != STATUS_VARIABLE), dtype)
+    except MemoryError:
+        size = steps * _step_bytes(satellites, names, dtype) / 2**30
+        raise InputError(
+            f"{satellites} objects at {steps} instants take {size:.1f} GiB of memory, which is not there; ask for fewer variables "
+            'or precision="float32", or write them to a file with propagate_to, whose memory does not grow'
+        ) from None
+
+
+def _step_bytes(satellites: int, names: tuple[str, ...], dtype: str) -> int:
+    return satellites * ((len(names) - 1) * np.dtype(dtype).itemsize + 1)
+
+
+def _block_steps(satellites: int, names: tuple[str, ...], dtype: str, memory_bytes: int) -> int:
+    """Steps in a block of a file, of which two are in memory: whole chunks where there is room for one."""
+    step = _step_bytes(satellites, names, dtype)
+    if memory_bytes < 2 * step:
+        raise InputError(
+            f"memory: {memory_bytes} bytes hold not even two instants of {satellites} objects; expected at least {2 * step}"
+        )
+    steps = min(memory_bytes // 2, BLOCK_BYTES) // step
+    return max(1, steps - steps % CHUNK if steps > CHUNK else steps)

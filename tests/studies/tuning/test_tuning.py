@@ -1,0 +1,245 @@
+"""Tuning: optima against a grid and across solvers, multipliers and sensitivities against differences, whole numbers, refusals."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import constellation_jax as cj
+from constellation_jax.inputs.tuning.files import load_study
+from constellation_jax.studies.tuning.design import design_of
+from constellation_jax.studies.tuning.objective import surroundings_of
+from constellation_jax.studies.tuning.problem import Problem
+
+PART = 5e-3
+"""Of an optimum: how near to that of a fine grid it has to be."""
+SHELL = """
+[[shells]]
+name = "A"
+altitude_km = 500
+inclination_deg = 45
+planes = 12
+satellites_per_plane = 20
+min_elevation_deg = 20
+"""
+LOWER = """
+[[variables]]
+altitude_km = [250, 600]
+[[variables]]
+inclination_deg = [25, 70]
+[[objectives]]
+minimise = "round_trip_ms"
+[[constraints]]
+name = "coverage"
+quantity = "mean_in_view"
+latitude_deg = [20, 40]
+at_least = 1.2
+"""
+
+
+def study_of(folder: Path, text: str, name: str = "study") -> cj.Study:
+    path = folder / f"{name}.toml"
+    path.write_text(f'system = "S"\n{text}', encoding="utf-8")
+    return load_study(path)
+
+
+def problem_of(study: cj.Study) -> Problem:
+    return Problem(study, design_of(study.shells), surroundings_of(study))
+
+
+def numbers(result: cj.TuneResult) -> dict[str, float]:
+    d = result.dataset
+    return dict(zip(d.variable.values.tolist(), d.variable_value.values.tolist(), strict=True))
+
+
+@pytest.fixture(scope="module")
+def lower(tmp_path_factory: pytest.TempPathFactory) -> cj.TuneResult:
+    """The optimum of the study that most tests are about."""
+    return cj.tune(study_of(tmp_path_factory.mktemp("lower"), SHELL + LOWER))
+
+
+@pytest.mark.slow
+def test_optimum_of_two_variables_is_that_of_a_fine_grid(tmp_path: Path, lower: cj.TuneResult) -> None:
+    result = lower
+    assert result.status == "converged"
+    problem = problem_of(study_of(tmp_path, SHELL + LOWER))
+    axis = np.linspace(0.0, 1.0, 71)
+    points = np.array(np.meshgrid(axis, axis)).reshape(2, -1).T  # 5 km by 0.64 degrees
+    f, g = values_at(problem, points)
+    best = f[(g >= 0.0).all(axis=1)].min()
+    print(f"grid {best:.6f}, tuned {result.objective:.6f}, {result.evaluations} evaluations")
+    assert result.objective <= best * (1.0 + PART)
+    assert result.dataset.attrs["violation"] <= 1e-6
+    # the objective alone decides the altitude: it is the one of the constraint
+    assert result.dataset.constraint_multiplier.values.max() > 0.0
+
+
+def values_at(problem: Problem, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    import jax
+
+    found = jax.jit(jax.vmap(lambda x: problem.merit(x, problem.frame)))(points)
+    return np.asarray(found[0]), np.asarray(found[1])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["trust-constr", "adam", "lbfgs"])
+def test_solvers_agree(tmp_path: Path, lower: cj.TuneResult, method: str) -> None:
+    other = cj.tune(study_of(tmp_path, SHELL + LOWER), method=method, starts=2 if method == "adam" else None)
+    assert other.objective == pytest.approx(lower.objective, rel=PART)
+    assert numbers(other) == pytest.approx(numbers(lower), rel=0.02)
+    assert other.status == "converged"
+
+
+@pytest.mark.slow
+def test_multiplier_is_the_price_of_the_limit(tmp_path: Path, lower: cj.TuneResult) -> None:
+    """The optimum for limits a little higher and lower moves as the multiplier says."""
+    step = 0.01
+    optima = [
+        cj.tune(study_of(tmp_path, SHELL + LOWER.replace("1.2", f"{1.2 + s}"), f"at{s}")).objective
+        for s in (step, -step)
+    ]
+    price = (optima[0] - optima[1]) / (2.0 * step)
+    assert float(lower.dataset.objective_by_limit.sum()) == pytest.approx(price, rel=0.01)
+
+
+def test_sensitivities_are_derivatives(tmp_path: Path) -> None:
+    study = study_of(tmp_path, SHELL + LOWER)
+    problem = problem_of(study)
+    point = np.array([0.4, 0.6])
+    at = problem.evaluate(point)
+    for k, row in enumerate(("altitude_km", "inclination_deg")):
+        step = np.zeros(2)
+        step[k] = 1e-5
+        high, low = problem.evaluate(point + step), problem.evaluate(point - step)
+        free = problem.coordinates.free[k]
+        assert at.gradient[k] == pytest.approx((high.objective - low.objective) / 2e-5, rel=1e-6, abs=1e-8)
+        assert at.jacobian[:, k] == pytest.approx((high.constraints - low.constraints) / 2e-5, rel=1e-6, abs=1e-8)
+        unit = (free.high - free.low) * 2e-5
+        by_rows = at.rows_by_design[:, ["altitude_km", "inclination_deg"].index(row), 0]
+        assert by_rows == pytest.approx((high.rows - low.rows) / unit, rel=1e-6, abs=1e-9)
+
+
+FEWER = """
+[[variables]]
+satellites_per_plane = [4, 60]
+[[variables]]
+inclination_deg = [25, 70]
+[[objectives]]
+minimise = "satellites"
+[[constraints]]
+quantity = "mean_in_view"
+latitude_deg = [20, 40]
+at_least = 1.2
+"""
+
+
+@pytest.mark.slow
+def test_whole_numbers_are_the_fewest_that_serve(tmp_path: Path) -> None:
+    study = study_of(tmp_path, SHELL + FEWER)
+    result = cj.tune(study)
+    shell = result.shells[0]
+    assert isinstance(shell.satellites_per_plane, int)
+    assert result.dataset.constraint_margin.min() >= -1e-6
+    problem = problem_of(study)
+    one_less = problem.coordinates.coordinate(0, shell.satellites_per_plane - 1)
+    points = np.column_stack([np.full(181, one_less), np.linspace(0.0, 1.0, 181)])
+    assert not (values_at(problem, points)[1] >= 0.0).all(axis=1).any()
+
+
+def test_sweep_is_the_study_over_again(tmp_path: Path) -> None:
+    sweep = '[sweep]\nconstraint = "coverage"\nlimits = [1.0, 1.2, 50]\n'
+    d = cj.tune(study_of(tmp_path, SHELL + LOWER + sweep)).dataset
+    alone = cj.tune(study_of(tmp_path, SHELL + LOWER.replace("1.2", "1.0"), "alone"))
+    assert float(d.sweep_objective[0]) == pytest.approx(alone.objective, rel=1e-4)
+    assert float(d.sweep_objective[1]) == pytest.approx(d.attrs["objective"], rel=1e-4)
+    assert d.sweep_status.values.tolist() == [0, 0, 2]
+    assert np.isnan(d.sweep_figure[2]).all()
+
+
+def test_constraints_that_cannot_be_met_together(tmp_path: Path) -> None:
+    text = SHELL + LOWER.replace("1.2", "3")
+    with pytest.raises(
+        cj.InputError, match=r"cannot be met together: at the best point coverage at [24]0 degrees is 2\.8\d+"
+    ) as caught:
+        cj.tune(study_of(tmp_path, text))
+    assert "off its limit of at least 3" in str(caught.value)
+    assert "altitude_km of 'A' 600" in str(caught.value)  # the highest sees most
+    assert "\n" not in str(caught.value)
+
+
+def test_a_variable_that_nothing_depends_on(tmp_path: Path) -> None:
+    text = SHELL + LOWER + "[[variables]]\nphasing = [0, 11]\n"
+    with pytest.raises(
+        cj.InputError, match="variable phasing of 'A': neither an objective nor a constraint depends on it"
+    ):
+        cj.tune(study_of(tmp_path, text))
+
+
+def test_what_is_not_finite_is_named(tmp_path: Path) -> None:
+    problem = problem_of(study_of(tmp_path, SHELL + LOWER))
+    base = problem.frame.base._replace(min_elevation_deg=np.array([np.nan]))
+    with pytest.raises(
+        cj.InputError, match=r"round_trip_ms of 'A', or its derivative, is not finite at altitude_km 425"
+    ):
+        problem.evaluate(np.array([0.5, 0.5]), problem.frame._replace(base=base))
+
+
+def test_optax_is_asked_for_where_it_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "optax", None)
+    with pytest.raises(cj.InputError, match=r"method 'adam': needs the package optax; install it with pip install"):
+        cj.tune(study_of(tmp_path, SHELL + LOWER), method="adam")
+
+
+def test_an_unknown_method_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(cj.InputError, match=r"method 'slsq': expected one of .*did you mean 'slsqp'"):
+        cj.tune(study_of(tmp_path, SHELL + LOWER), method="slsq")
+
+
+CLOSED = """
+[[variables]]
+altitude_km = [400, 900]
+[[variables]]
+inclination_deg = [30, 80]
+[[objectives]]
+minimise = "round_trip_ms"
+[[constraints]]
+quantity = "coverage_margin_deg"
+latitude_deg = [20, 40]
+at_least = 0.4
+[[reports]]
+quantity = "worst_gap_minutes"
+latitude_deg = [20, 40]
+"""
+
+
+@pytest.mark.slow
+def test_continuous_coverage(tmp_path: Path) -> None:
+    """The lowest shell that leaves no gap leaves none, and one 10 km lower is short of the margin at every inclination."""
+    study = study_of(tmp_path, SHELL + CLOSED)
+    result = cj.tune(study)
+    d, shell = result.dataset, result.shells[0]
+    figures = dict(zip(d.figure.values.tolist(), d.figure_value.values.tolist(), strict=True))
+    print(shell.altitude_km, shell.inclination_deg, figures)
+    gaps = [figures[f"worst_gap_minutes of 'A' at {latitude} degrees"] for latitude in (20, 40)]
+    assert gaps == [0.0, 0.0]
+    assert d.figure_value_before.values[-2:].max() > 0.1
+    problem = problem_of(study)
+    points = np.column_stack(
+        [np.full(51, problem.coordinates.coordinate(0, shell.altitude_km - 10.0)), np.linspace(0.0, 1.0, 51)]
+    )
+    assert not (values_at(problem, points)[1] >= 0.0).all(axis=1).any()
+
+
+def test_tuned_shells_are_a_shell_file(tmp_path: Path, lower: cj.TuneResult) -> None:
+    result = lower
+    cj.write_shells(result.shells, tmp_path / "tuned.toml", title="t")
+    again = cj.load_shells(tmp_path / "tuned.toml")
+    assert again == list(result.shells)
+    assert again[0].altitude_km == pytest.approx(numbers(result)["altitude_km of 'A'"], rel=1e-12)
+    with pytest.raises(cj.InputError, match="exists"):
+        cj.write_shells(result.shells, tmp_path / "tuned.toml")
+    for name in ("guowang:flown", "starlink:gen2-flown", "chutian"):
+        shells = cj.load_shells(name)
+        cj.write_shells(shells, tmp_path / "all.toml", overwrite=True)
+        back = cj.load_shells(tmp_path / "all.toml")
+        assert [(s.name, s.total, s.altitude_km) for s in back] == [(s.name, s.total, s.altitude_km) for s in shells]
