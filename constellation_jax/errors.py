@@ -1,5 +1,8 @@
 """The package's own exceptions: one clear line each, for a reader who made a mistake and wants to mend it."""
 
+import difflib
+from collections.abc import Iterable
+
 
 class InputError(ValueError):
     """Something given by the user is wrong. The message is one line: where, what was found and expected, what to do."""
@@ -19,3 +22,9 @@ class InputErrors(InputError):
 
 class OutputError(RuntimeError):
     """An output could not be written or finished. The message is one line: file, cause, what of it can be read."""
+
+
+def suggest(word: str, known: Iterable[str]) -> str:
+    """Return ", did you mean 'x'?" for the known word nearest to a mistyped one, or "" where none is near."""
+    near = difflib.get_close_matches(word, list(known), n=1)
+    return f", did you mean {near[0]!r}?" if near else ""

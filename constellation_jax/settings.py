@@ -91,8 +91,6 @@ def _known_to_jaxlib(flag: str) -> bool:
 def _keep_compiled(folder: Path | None) -> None:
     import jax
 
-    from constellation_jax.inputs.catalog.celestrak import cache_folder
-
     settings: Any = jax.config
     if settings.jax_compilation_cache_dir is not None:
         return
@@ -110,3 +108,23 @@ def _check_not_started(what: str) -> None:
             f"configure: JAX has started already, so {what} can no longer be set; call configure before anything that computes "
             "with JAX, such as jnp.zeros, jax.devices or cj.propagate"
         )
+
+
+def cache_folder() -> Path:
+    """The package's folder for what can be fetched or made again: CONSTELLATION_JAX_CACHE, else the system's place
+    for such things.
+
+    It may not exist yet.
+    """
+    own = os.environ.get("CONSTELLATION_JAX_CACHE")
+    if own:
+        return Path(own).expanduser().absolute()
+    if sys.platform == "win32":
+        local = os.environ.get("LOCALAPPDATA")
+        folder = (Path(local) if local else Path.home() / "AppData" / "Local") / "constellation-jax" / "Cache"
+    elif sys.platform == "darwin":
+        folder = Path.home() / "Library" / "Caches" / "constellation-jax"
+    else:
+        xdg = os.environ.get("XDG_CACHE_HOME", "")
+        folder = (Path(xdg) if os.path.isabs(xdg) else Path.home() / ".cache") / "constellation-jax"
+    return folder

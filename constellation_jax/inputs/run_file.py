@@ -18,14 +18,14 @@ from numpy.typing import NDArray
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, StrictBool, ValidationError, ValidationInfo
 from pydantic_core import ErrorDetails
 
-from constellation_jax.errors import InputError, InputErrors
+from constellation_jax.errors import InputError, InputErrors, suggest
 from constellation_jax.inputs.catalog.catalog import Catalog
 from constellation_jax.inputs.catalog.celestrak import GROUPS, fetch
 from constellation_jax.inputs.catalog.population import bundled_population
 from constellation_jax.inputs.catalog.selection import parse_condition, select
 from constellation_jax.inputs.element_sets.read import read_catalog
 from constellation_jax.inputs.files.configs import configs_folder
-from constellation_jax.inputs.files.toml_lines import load_toml, suggest
+from constellation_jax.inputs.files.toml_lines import load_toml
 from constellation_jax.inputs.shells.files import known_shells, load_shells
 from constellation_jax.inputs.shells.lattice import shells_to_catalog
 from constellation_jax.inputs.times import parse_duration, parse_time, time_grid

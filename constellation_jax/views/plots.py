@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from constellation_jax.errors import InputError
-from constellation_jax.inputs.files.toml_lines import suggest
+from constellation_jax.errors import InputError, suggest
 from constellation_jax.outputs.variables import SATELLITE, TIME
 
 if TYPE_CHECKING:

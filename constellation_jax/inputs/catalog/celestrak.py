@@ -28,8 +28,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from constellation_jax import __version__
-from constellation_jax.errors import InputError
-from constellation_jax.inputs.files.toml_lines import suggest
+from constellation_jax.errors import InputError, suggest
+from constellation_jax.settings import cache_folder
 
 BASE_URL = "https://celestrak.org/NORAD/elements/gp.php"
 """The GP query; the environment variable CONSTELLATION_JAX_CELESTRAK_URL (a mirror) replaces it."""
@@ -111,26 +111,6 @@ def fetch(
             f"cache folder {folder}: {error.strerror or error}; CONSTELLATION_JAX_CACHE names another one"
         ) from error
     return copy
-
-
-def cache_folder() -> Path:
-    """The package's folder for what can be fetched or made again: CONSTELLATION_JAX_CACHE, else the system's place
-    for such things.
-
-    It may not exist yet.
-    """
-    own = os.environ.get("CONSTELLATION_JAX_CACHE")
-    if own:
-        return Path(own).expanduser().absolute()
-    if sys.platform == "win32":
-        local = os.environ.get("LOCALAPPDATA")
-        folder = (Path(local) if local else Path.home() / "AppData" / "Local") / "constellation-jax" / "Cache"
-    elif sys.platform == "darwin":
-        folder = Path.home() / "Library" / "Caches" / "constellation-jax"
-    else:
-        xdg = os.environ.get("XDG_CACHE_HOME", "")
-        folder = (Path(xdg) if os.path.isabs(xdg) else Path.home() / ".cache") / "constellation-jax"
-    return folder
 
 
 def _renew(copy: Path, group: str, url: str, timeout: float) -> None:

@@ -14,9 +14,8 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from constellation_jax.errors import InputError
+from constellation_jax.errors import InputError, suggest
 from constellation_jax.inputs.catalog.catalog import COLUMNS, Catalog
-from constellation_jax.inputs.files.toml_lines import suggest
 from constellation_jax.inputs.times import parse_time
 
 SELECTABLE = (*COLUMNS, "mean_altitude_km", "period_minutes", "epoch")

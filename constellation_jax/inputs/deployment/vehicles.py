@@ -12,9 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from constellation_jax.errors import InputError
+from constellation_jax.errors import InputError, suggest
 from constellation_jax.inputs.files.configs import configs_folder
-from constellation_jax.inputs.files.toml_lines import suggest
 from constellation_jax.inputs.files.toml_tables import (
     TRUE_OR_FALSE,
     Provenance,

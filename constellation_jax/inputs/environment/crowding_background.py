@@ -1,4 +1,4 @@
-"""From a catalogue to the table of what flies where, which targets are counted against (physics/merit/conjunction_rate.py). Host side."""
+"""From a catalogue to the table of what flies where, which targets are counted against (conjunction_rate.py). Host side."""
 
 from __future__ import annotations
 

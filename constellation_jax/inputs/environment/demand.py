@@ -14,10 +14,9 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from constellation_jax.errors import InputError, InputErrors
+from constellation_jax.errors import InputError, InputErrors, suggest
 from constellation_jax.inputs.files.text_columns import shown
 from constellation_jax.inputs.files.text_files import read_file, unpacked
-from constellation_jax.inputs.files.toml_lines import suggest
 
 KINDS: Final = ("area", "population")
 _POPULATION = Path(__file__).parent / "tables" / "population_by_latitude.csv"

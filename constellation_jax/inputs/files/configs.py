@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from constellation_jax.errors import InputError
-from constellation_jax.inputs.files.toml_lines import load_toml, suggest
+from constellation_jax.errors import InputError, suggest
+from constellation_jax.inputs.files.toml_lines import load_toml
 
 
 def configs_folder() -> Path:

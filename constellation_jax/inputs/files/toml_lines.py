@@ -7,11 +7,10 @@ keys mean.
 
 from __future__ import annotations
 
-import difflib
 import re
 import tomllib
 from bisect import bisect_right
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -58,12 +57,6 @@ def load_toml(path: str | Path) -> tuple[dict[str, Any], Callable[[KeyPath], int
         return next((lines[way[:n]] for n in range(len(way), 0, -1) if way[:n] in lines), 1)
 
     return data, line_of
-
-
-def suggest(word: str, known: Iterable[str]) -> str:
-    """ ", did you mean 'x'?" for the known word nearest to a mistyped one; "" where none is near."""
-    near = difflib.get_close_matches(word, list(known), n=1)
-    return f", did you mean {near[0]!r}?" if near else ""
 
 
 _BLANK = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")

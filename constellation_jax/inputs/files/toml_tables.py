@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from constellation_jax.errors import InputErrors
-from constellation_jax.inputs.files.toml_lines import KeyPath, load_toml, suggest
+from constellation_jax.errors import InputErrors, suggest
+from constellation_jax.inputs.files.toml_lines import KeyPath, load_toml
 
 STATUSES = {
     "filed": "in a filing with the ITU or a regulator, or authorised by one",

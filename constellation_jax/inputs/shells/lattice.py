@@ -18,9 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from constellation_jax.errors import InputError
+from constellation_jax.errors import InputError, suggest
 from constellation_jax.inputs.catalog.catalog import Catalog
-from constellation_jax.inputs.files.toml_lines import suggest
 from constellation_jax.inputs.shells.mean_orbits import kozai_mean_motion_rev_per_day, raan_of_local_time_deg
 from constellation_jax.inputs.shells.shell import ATTITUDES, Shell
 from constellation_jax.inputs.times import Time, parse_time, to_day_fraction

@@ -12,10 +12,10 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Final
 
-from constellation_jax.errors import InputError
+from constellation_jax.errors import InputError, suggest
 from constellation_jax.inputs.deployment.vehicles import load_vehicles, unknown_vehicle
 from constellation_jax.inputs.files.configs import find_config, known_configs
-from constellation_jax.inputs.files.toml_lines import KeyPath, suggest
+from constellation_jax.inputs.files.toml_lines import KeyPath
 from constellation_jax.inputs.files.toml_tables import Rule, TomlTables
 from constellation_jax.inputs.shells.files import load_shells, read_shells
 from constellation_jax.inputs.shells.shell import Shell

@@ -1,6 +1,6 @@
 """The longest time without a satellite in view at a latitude, and a smooth measure of how far a shell is from having none.
 
-One full Walker shell; latitudes, mask and altitude as in physics/merit/coverage.py. Deliberately absent: gaps of several shells together.
+One full Walker shell; latitudes, mask and altitude as in coverage.py. Deliberately absent: gaps of several shells together.
 """
 
 import math

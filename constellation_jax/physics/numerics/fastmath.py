@@ -1,7 +1,7 @@
 """Sine and cosine together, as polynomials that XLA can vectorise on a CPU.
 
 XLA:CPU turns `jnp.sin` and `jnp.cos` into one scalar libm call per lane, which is the whole cost of SGP4 there; the polynomials
-below cost a fifteenth of it and are as exact (see tests/physics/numerics/test_fastmath.py). On GPU and TPU the platform's own functions
+below cost a fifteenth of it and are as exact (tests/physics/numerics/test_fastmath.py). On GPU and TPU the platform's own functions
 are used.
 
 Method: x - q pi with pi in parts so that every product is exact (Cody & Waite, Software Manual for the Elementary Functions,

@@ -13,11 +13,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from constellation_jax.errors import InputError
+from constellation_jax.errors import InputError, suggest
 from constellation_jax.inputs.deployment.campaigns import MONTH_DAYS, Campaign
 from constellation_jax.inputs.deployment.files import Deployment, load_deployment
 from constellation_jax.inputs.deployment.vehicles import as_day
-from constellation_jax.inputs.files.toml_lines import suggest
 from constellation_jax.inputs.times import Time
 from constellation_jax.studies.deployment.ascent import climb, planes_served
 from constellation_jax.studies.deployment.launches import history

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 
-from constellation_jax.errors import InputError
+from constellation_jax.errors import InputError, suggest
 from constellation_jax.inputs.deployment.vehicles import load_vehicles, unknown_vehicle
-from constellation_jax.inputs.files.toml_lines import suggest
 from constellation_jax.physics.merit.cost import Launcher
 
 

@@ -16,10 +16,9 @@ from constellation_jax.engine.propagation.engine import Engine
 from constellation_jax.engine.propagation.kernels import CHUNK
 from constellation_jax.engine.propagation.options import Request
 from constellation_jax.engine.time_grid import Grid
-from constellation_jax.errors import InputError
+from constellation_jax.errors import InputError, suggest
 from constellation_jax.inputs.catalog.catalog import Catalog
 from constellation_jax.inputs.environment.earth_orientation import load_earth_orientation
-from constellation_jax.inputs.files.toml_lines import suggest
 from constellation_jax.inputs.times import as_times, to_day_fraction
 from constellation_jax.outputs.datasets.propagation import lifetime_attributes, make_dataset
 from constellation_jax.outputs.netcdf.samples import NetCDFWriter

@@ -10,10 +10,9 @@ from typing import Any, Final
 import numpy as np
 import xarray as xr
 
-from constellation_jax.errors import InputError
+from constellation_jax.errors import InputError, suggest
 from constellation_jax.inputs.catalog.catalog import Catalog
 from constellation_jax.inputs.environment.space_weather import Source
-from constellation_jax.inputs.files.toml_lines import suggest
 from constellation_jax.inputs.shells.shell import Shell
 from constellation_jax.inputs.tuning.files import load_study
 from constellation_jax.inputs.tuning.keys import METHODS

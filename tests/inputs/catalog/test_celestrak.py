@@ -16,7 +16,8 @@ import pytest
 
 from constellation_jax import __version__
 from constellation_jax.errors import InputError
-from constellation_jax.inputs.catalog.celestrak import GROUPS, UPDATE_SECONDS, DownloadError, cache_folder, fetch
+from constellation_jax.inputs.catalog.celestrak import GROUPS, UPDATE_SECONDS, DownloadError, fetch
+from constellation_jax.settings import cache_folder
 
 CSV = b"""OBJECT_NAME,OBJECT_ID,EPOCH,MEAN_MOTION,ECCENTRICITY,INCLINATION,NORAD_CAT_ID\r
 "ISS (ZARYA)",1998-067A,2025-06-24T11:22:33.123456,15.5,.0002,51.63,25544\r

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from constellation_jax.errors import InputError
-from constellation_jax.inputs.files.toml_lines import load_toml, suggest
+from constellation_jax.errors import InputError, suggest
+from constellation_jax.inputs.files.toml_lines import load_toml
 
 TEXT = '''# a comment with a [bracket] and a = sign
 title = "x # no comment"

@@ -47,7 +47,7 @@ def dataset() -> xr.Dataset:
 
 
 def test_lifetimes_dates_and_tracks_agree(dataset: xr.Dataset) -> None:
-    # 0.137 and 1.04 years in the reference grid (tests/engine/decay/test_decay_engine.py); node and season change it by a few per cent
+    # 0.137 and 1.04 years in the reference grid (test_decay_engine.py); node and season change it by a few per cent
     np.testing.assert_allclose(dataset.lifetime[:2] / 365.25, [0.137, 1.04], rtol=0.06)
     assert np.isnan(dataset.lifetime[2])
     assert np.isnat(dataset.reentry_date[2])
