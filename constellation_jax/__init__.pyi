@@ -32,10 +32,8 @@ from .physics.drag.tables import DragClimate as DragClimate
 from .physics.drag.tables import LifetimeTable as LifetimeTable
 from .physics.drag.tables import delta_v_per_year as delta_v_per_year
 from .physics.drag.tables import lifetime_years as lifetime_years
-from .physics.merit import conjunction_rate as crowding
 from .physics.merit import coverage as coverage
 from .physics.merit import link as link
-from .physics.merit import revisit as coverage_gaps
 from .physics.merit.cost import Launcher as Launcher
 from .physics.merit.cost import ShellCost as ShellCost
 from .physics.merit.cost import launch_mass_kg as launch_mass_kg
@@ -43,7 +41,7 @@ from .physics.merit.cost import launches_needed as launches_needed
 from .physics.merit.cost import raising_delta_v as raising_delta_v
 from .physics.merit.cost import replacements_per_year as replacements_per_year
 from .physics.merit.cost import shell_cost as shell_cost
-from .physics.sgp4 import api as sgp4
+from .physics.sgp4 import sgp4 as sgp4
 from .physics.sgp4.elements import Elements as Elements
 from .physics.sgp4.status import STATUS as STATUS
 from .settings import configure as configure

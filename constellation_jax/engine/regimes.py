@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from constellation_jax.engine.time_grid import padded
 from constellation_jax.physics.constants import GravityModel
 from constellation_jax.physics.sgp4 import kepler
-from constellation_jax.physics.sgp4.api import SAFE_NEAR_EARTH, is_deep_space
 from constellation_jax.physics.sgp4.elements import Elements
+from constellation_jax.physics.sgp4.sgp4 import SAFE_NEAR_EARTH, is_deep_space
 
 
 def split_off_deep_space(elements: Elements, gravity: GravityModel) -> tuple[NDArray[np.bool_], Elements]:

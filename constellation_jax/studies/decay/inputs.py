@@ -34,7 +34,7 @@ from constellation_jax.inputs.environment.space_weather_series import (
 from constellation_jax.physics.constants import DEGREE, MJD_J2000, WGS84_EQUATORIAL_RADIUS_KM
 from constellation_jax.physics.drag.atmosphere import DAYS_IN_YEAR
 from constellation_jax.physics.drag.rates import MeanOrbit, carried
-from constellation_jax.physics.sgp4 import api as sgp4
+from constellation_jax.physics.sgp4 import sgp4
 
 ASSUMED_BALLISTIC_COEFFICIENT: Final = 0.013
 """m2/kg. Six satellites fitted at 408 to 548 km (three Starlinks of version 1, FY-3G, KOMPSAT-3A) lie between 0.012 and 0.018."""

@@ -20,10 +20,10 @@ from constellation_jax.engine.propagation.discontinuities import Kinks
 from constellation_jax.outputs.netcdf.ephemeris import FILL, IN_PIECES, Block, Pieces
 from constellation_jax.physics.constants import WGS72
 from constellation_jax.physics.numerics import chebyshev
-from constellation_jax.physics.sgp4 import api as sgp4
-from constellation_jax.physics.sgp4.api import is_deep_space
+from constellation_jax.physics.sgp4 import sgp4
 from constellation_jax.physics.sgp4.brouwer import semi_major_axis_km
 from constellation_jax.physics.sgp4.elements import Elements
+from constellation_jax.physics.sgp4.sgp4 import is_deep_space
 from constellation_jax.physics.sgp4.status import DECAYED
 
 EXTRA: Final = 4

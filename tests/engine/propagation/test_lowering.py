@@ -21,7 +21,7 @@ from constellation_jax.physics.constants import WGS72
 from constellation_jax.physics.numerics.fastmath import sincos
 from constellation_jax.physics.sgp4 import deep_space as sdp4
 from constellation_jax.physics.sgp4 import near_earth as sgp4_near
-from constellation_jax.physics.sgp4.api import orbit_at
+from constellation_jax.physics.sgp4.sgp4 import orbit_at
 
 WIDTH = 8
 PLATFORMS = ("cuda", "tpu")
