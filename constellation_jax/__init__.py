@@ -23,10 +23,9 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module, attribute = _PUBLIC[name]
     parent = import_module(f".{module}", __name__)
-    if hasattr(parent, attribute):
-        value = getattr(parent, attribute)
-    else:  # a submodule that nothing has imported yet
-        value = import_module(f"{parent.__name__}.{attribute}")
+    if not hasattr(parent, attribute):  # a submodule that nothing has imported yet
+        import_module(f"{parent.__name__}.{attribute}")
+    value = getattr(parent, attribute)
     globals()[name] = value
     return value
 
