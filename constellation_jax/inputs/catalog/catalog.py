@@ -1,7 +1,8 @@
 """Catalogue of element sets: NumPy arrays with one entry per object, in the order of their source.
 
 Everything that can be propagated becomes a Catalog: files, the bundled population, planned shells and deployments. Numbers keep
-the units of the element-set formats, so that a value equals the decimal text it was read from; `Catalog.elements` gives them in rad and rad/min.
+the units of the element-set formats, so that a value equals the decimal text it was read from; `Catalog.elements` gives them in
+rad and rad/min.
 
 Deliberately absent: reading (`read_catalog` in inputs/element_sets/read.py) and any propagation.
 """
