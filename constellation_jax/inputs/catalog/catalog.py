@@ -224,7 +224,7 @@ class Catalog:
             raise InputError(f"norad_id {norad_id}: not among the {len(self)} objects of this catalogue")
         return int(found[0])
 
-    def select(self, **conditions: Any) -> Catalog:
+    def select(self, **conditions: ArrayLike | tuple[object, object]) -> Catalog:
         """Select the objects that meet every condition.
 
         Args:
