@@ -241,8 +241,8 @@ class Catalog:
                 low, high = condition
                 keep &= (values >= low if low is not None else True) & (values <= high if high is not None else True)
             elif values.dtype.kind == "U":
-                patterns = [condition] if isinstance(condition, str) else list(condition)
-                keep &= [any(fnmatch.fnmatchcase(v.upper(), p.upper()) for p in patterns) for v in values.tolist()]
+                patterns = [pattern.upper() for pattern in np.atleast_1d(np.asarray(condition, np.str_)).tolist()]
+                keep &= [any(fnmatch.fnmatchcase(v.upper(), p) for p in patterns) for v in values.tolist()]
             else:
                 keep &= np.isin(values, condition)
         return self[keep]

@@ -75,7 +75,7 @@ def descend(campaign: Campaign, shell: Shell) -> AltitudeProfile:
     return _make_profile([(0.0, shell.altitude_km), (campaign.deorbit_days or 0.0, DISPOSAL_ALTITUDE_KM)], shell)
 
 
-def drift_direction(campaign: Campaign, shell: Shell) -> int:
+def find_drift_direction(campaign: Campaign, shell: Shell) -> int:
     """Return +1 where satellites that wait drift to planes of higher number, -1 where to planes of lower number."""
     return 1 if _plane_drift_deg_per_day(campaign, shell) > 0 else -1
 

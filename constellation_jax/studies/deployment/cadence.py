@@ -20,7 +20,7 @@ from constellation_jax.inputs.deployment.vehicles import as_day
 from constellation_jax.inputs.times import Time
 from constellation_jax.studies.deployment.ascent import climb, count_planes_served
 from constellation_jax.studies.deployment.launches import simulate_launches
-from constellation_jax.studies.deployment.schedule import day_of, lives_days
+from constellation_jax.studies.deployment.schedule import day_of, find_lives_days
 
 
 class CadenceNeeded(NamedTuple):
@@ -107,7 +107,9 @@ def cadence_needed(
     climb_days = max(_climb_days(c) for c in campaigns)
     # A launch counts while its satellites work: the mean over the parts of a launch that retire one after the other
     window = end - climb_days - begin
-    months = float(np.mean(np.minimum(window, np.maximum(0.0, lives_days(campaigns[0]) - climb_days)))) / MONTH_DAYS
+    months = (
+        float(np.mean(np.minimum(window, np.maximum(0.0, find_lives_days(campaigns[0]) - climb_days)))) / MONTH_DAYS
+    )
     if window <= 0 or months <= 0:
         raise InputError(
             f"by {last}: no time; from {first} on, satellites are on station after {climb_days:.0f} days, on "

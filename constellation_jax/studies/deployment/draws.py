@@ -18,10 +18,10 @@ from constellation_jax.studies.deployment.launches import LaunchHistory, days_un
 from constellation_jax.studies.deployment.schedule import (
     count_expected_launches,
     day_of,
-    launch_days,
-    listed_failures,
-    lives_days,
-    regular_launch_days,
+    find_launch_days,
+    find_listed_failures,
+    find_lives_days,
+    find_regular_launch_days,
 )
 
 DEPLOYMENT_STATES = ("launched", "raising", "on_station", "failed", "deorbiting", "gone")
@@ -65,13 +65,13 @@ class _CampaignPlan:
     def __init__(self, history: LaunchHistory, index: int) -> None:
         self.campaign: Campaign = history.campaigns[index]
         campaign = self.campaign
-        self.lives = lives_days(campaign)
+        self.lives = find_lives_days(campaign)
         self.descent_days = campaign.deorbit_days or 0.0
         self.first_shell_failed_days = days_until_failure(campaign, campaign.shells[0])
-        self.certain = regular_launch_days(campaign)
+        self.certain = find_regular_launch_days(campaign)
         self.at_random = not campaign.launch_dates and campaign.schedule == "poisson"
         self.listed = np.full(len(self.certain), -1)
-        for launch, failed in listed_failures(campaign).items():
+        for launch, failed in find_listed_failures(campaign).items():
             self.listed[launch] = failed
         self.delays = self._delays(history, index)
         spread = 3.5 * campaign.cadence_spread  # no factor of ten thousand draws is beyond it
@@ -109,9 +109,9 @@ class _CampaignPlan:
         if campaign.launch_dates:
             days = np.broadcast_to(self.certain, shape)
         elif self.at_random:
-            days = launch_days(campaign, np.cumsum(rng.standard_exponential(shape), axis=1) / factor)
+            days = find_launch_days(campaign, np.cumsum(rng.standard_exponential(shape), axis=1) / factor)
         elif campaign.cadence_spread:
-            days = launch_days(campaign, (np.arange(self.most_launches) + 0.5) / factor)
+            days = find_launch_days(campaign, (np.arange(self.most_launches) + 0.5) / factor)
         else:
             days = np.broadcast_to(self.certain, shape)
         failed = np.zeros(shape, np.int64)

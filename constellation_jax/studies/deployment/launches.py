@@ -18,12 +18,12 @@ from constellation_jax.inputs.deployment.campaigns import Campaign
 from constellation_jax.inputs.deployment.files import Deployment
 from constellation_jax.inputs.shells.lattice import shells_to_catalog
 from constellation_jax.inputs.shells.shell import Shell
-from constellation_jax.studies.deployment.ascent import climb, count_planes_served, descend, drift_direction
+from constellation_jax.studies.deployment.ascent import climb, count_planes_served, descend, find_drift_direction
 from constellation_jax.studies.deployment.schedule import (
     RunningRounder,
-    listed_failures,
-    lives_days,
-    regular_launch_days,
+    find_listed_failures,
+    find_lives_days,
+    find_regular_launch_days,
 )
 
 
@@ -87,9 +87,9 @@ class _Slots:
         served = count_planes_served(campaign, self.shell)
         share = -(-campaign.satellites_per_launch // served)
         stride = max(1, self.shell.satellites_per_plane // share)
-        order = _plane_order(-(-self.shell.planes // served), campaign.plane_order)
+        order = _rank_planes(-(-self.shell.planes // served), campaign.plane_order)
         # Satellites that wait drift towards higher or lower planes: the launch aims at the other end of its planes
-        step = drift_direction(campaign, self.shell) if served > 1 else 1
+        step = find_drift_direction(campaign, self.shell) if served > 1 else 1
         taken: list[tuple[int, int]] = []
         in_plane = np.bincount(self.plane[self.open], minlength=self.shell.planes)
         while len(taken) < n and in_plane.any():
@@ -115,7 +115,7 @@ class _Slots:
 
 
 @lru_cache(maxsize=64)
-def _plane_order(groups: int, how: str) -> tuple[int, ...]:
+def _rank_planes(groups: int, how: str) -> tuple[int, ...]:
     """Rank groups of planes: as numbered, or each as far as possible from those before (van der Corput sequence)."""
     if how == "in order":
         return tuple(range(groups))
@@ -137,17 +137,19 @@ class _LaunchSequence:
         self.retiring: list[tuple[float, str, int, int]] = []  # day, system, shell, row (-1: not in a slot of its own)
         self.lost = {c.system: RunningRounder() for c in self.campaigns}
         self.failed = {c.system: RunningRounder() for c in self.campaigns}
-        self.lives = [lives_days(c) for c in self.campaigns]
-        self.listed = [listed_failures(c) for c in self.campaigns]
+        self.lives = [find_lives_days(c) for c in self.campaigns]
+        self.listed = [find_listed_failures(c) for c in self.campaigns]
         self.number = {shell: s for s, shell in enumerate(self.shells)}
         self._climb = lru_cache(maxsize=None)(lambda c, s, waited: climb(self.campaigns[c], self.shells[s], waited))
         self._stops_after = lru_cache(maxsize=None)(lambda c, s: days_until_failure(self.campaigns[c], self.shells[s]))
         self._descent = lru_cache(maxsize=None)(lambda c, s: descend(self.campaigns[c], self.shells[s]).days[-1])
 
     def run(self) -> LaunchHistory:
-        launches = [(day, c, k) for c, x in enumerate(self.campaigns) for k, day in enumerate(regular_launch_days(x))]
+        launches = [
+            (day, c, k) for c, x in enumerate(self.campaigns) for k, day in enumerate(find_regular_launch_days(x))
+        ]
         for day, c, k in sorted(launches):
-            self._free(day)
+            self._open_slots(day)
             campaign = self.campaigns[c]
             if campaign.target is None or self.working[campaign.system] < campaign.target:
                 self._launch(day, c, k)
@@ -156,7 +158,7 @@ class _LaunchSequence:
         arrays: dict[str, Any] = {n: v.astype(np.int64) if n in numbers else v for n, v in columns.items()}
         return LaunchHistory(self.campaigns, self.shells, **arrays)
 
-    def _free(self, day: float) -> None:
+    def _open_slots(self, day: float) -> None:
         """Open the slots of satellites that have retired by a day."""
         while self.retiring and self.retiring[0][0] <= day:
             _, system, shell, row = heapq.heappop(self.retiring)
@@ -174,7 +176,7 @@ class _LaunchSequence:
         failed = self.listed[c].get(k)
         if failed is None:
             failed = self.failed[campaign.system].round(n * campaign.satellite_failure)
-        places = self._places(campaign, n - failed)
+        places = self._choose_places(campaign, n - failed)
         lives = self.lives[c]
         for i, (shell, row, waited, extra) in enumerate(places):
             ready = day + self._climb(c, shell, waited).days[-1]
@@ -190,7 +192,7 @@ class _LaunchSequence:
                 c, k, shell, row, 0, 0, day, np.inf, stopped, np.inf, stopped + (campaign.failed_decay_days or np.inf)
             )
 
-    def _places(self, campaign: Campaign, n: int) -> list[tuple[int, int, int, int]]:
+    def _choose_places(self, campaign: Campaign, n: int) -> list[tuple[int, int, int, int]]:
         """Choose the place of each working satellite of a launch: (shell, row, planes waited for, satellites already there)."""
         own = [self.number[shell] for shell in campaign.shells]
         places: list[tuple[int, int, int, int]] = []

@@ -25,23 +25,23 @@ def count_expected_launches(campaign: Campaign) -> float:
     return float(len(campaign.launch_dates) or _cumulate_launches(campaign)[1][-1])
 
 
-def launch_days(campaign: Campaign, count: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+def find_launch_days(campaign: Campaign, count: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
     """Find the days on which the expected number of launches reaches the counts; infinite beyond the last. Any shape."""
     days, launches = _cumulate_launches(campaign)
     return np.asarray(np.interp(count, launches, days, right=np.inf))
 
 
-def regular_launch_days(campaign: Campaign) -> NDArray[np.float64]:
+def find_regular_launch_days(campaign: Campaign) -> NDArray[np.float64]:
     """Find the days of all launches without chance: as listed, or evenly at the cadence. Shape (launches,)."""
     if campaign.launch_dates:
         return np.array([day_of(day) for day in campaign.launch_dates])
     # Each in the middle of its share, so that a year at n launches has n
-    return launch_days(campaign, np.arange(int(count_expected_launches(campaign) + 0.5)) + 0.5)
+    return find_launch_days(campaign, np.arange(int(count_expected_launches(campaign) + 0.5)) + 0.5)
 
 
-def listed_failures(campaign: Campaign) -> dict[int, int]:
+def find_listed_failures(campaign: Campaign) -> dict[int, int]:
     """Find the numbers of satellites that never reached their altitude, by launch of the campaign, from 0."""
-    days = regular_launch_days(campaign)
+    days = find_regular_launch_days(campaign)
     found = {}
     for date, failed in campaign.failed_by_launch:
         away = np.abs(days - day_of(date))
@@ -50,7 +50,7 @@ def listed_failures(campaign: Campaign) -> dict[int, int]:
     return found
 
 
-def lives_days(campaign: Campaign) -> NDArray[np.float64]:
+def find_lives_days(campaign: Campaign) -> NDArray[np.float64]:
     """Compute the days from launch to retirement of each equal part of a launch, shape (parts,); infinite where unknown."""
     if campaign.life_years is None:
         return np.array([np.inf])

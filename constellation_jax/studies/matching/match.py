@@ -236,41 +236,41 @@ def _match_system(
     match: ShellMatch, motion: _Motion, shells: list[Shell], at: NDArray[np.intp]
 ) -> Iterator[ShellCount]:
     """Fill the arrays of `match` for the objects at positions `at`, those of one system, and yield the count of each shell."""
-    levels = _find_layers(motion, shells, at)
+    layers = _find_layers(motion, shells, at)
     inclination = motion.inclination_deg[at]
     away = np.array(
-        [_distance_km(level, motion.altitude_km[at]) for level in levels]
-    )  # (levels, objects), as all below
-    tilt = np.array([np.abs(inclination - level.inclination_deg) for level in levels])
+        [_distance_km(layer, motion.altitude_km[at]) for layer in layers]
+    )  # (layers, objects), as all below
+    tilt = np.array([np.abs(inclination - layer.inclination_deg) for layer in layers])
     # Shells at one altitude differ by their inclinations: there a degree weighs as much as a kilometre.
-    nearest, has_level = _choose_cheapest(np.abs(away) + tilt, tilt <= SAME_INCLINATION_DEG)
+    nearest, has_layer = _choose_cheapest(np.abs(away) + tilt, tilt <= SAME_INCLINATION_DEG)
     there = np.take_along_axis(away, nearest[None], 0)[0]
-    on_station = has_level & (np.abs(there) <= _station_width_km(levels))
-    population = np.array([np.sum(on_station & (nearest == i)) for i in range(len(levels))])
+    on_station = has_layer & (np.abs(there) <= _station_width_km(layers))
+    population = np.array([np.sum(on_station & (nearest == i)) for i in range(len(layers))])
 
-    alike = (tilt <= SAME_INCLINATION_DEG) & _takes_tag(motion.tag[at], on_station, nearest, len(levels))
-    off_nearest, has_level = _choose_cheapest(np.abs(away) + tilt, alike)
+    alike = (tilt <= SAME_INCLINATION_DEG) & _match_tags(motion.tag[at], on_station, nearest, len(layers))
+    off_nearest, has_layer = _choose_cheapest(np.abs(away) + tilt, alike)
     above = alike & (away < 0)
     busiest, _ = _choose_cheapest(np.broadcast_to(-population[:, None].astype(np.float64), above.shape), above)
     next_up, below = _choose_cheapest(-away, above)
     state = _classify_motion(motion, at, below)
-    chosen = np.where(has_level, off_nearest, -1)
+    chosen = np.where(has_layer, off_nearest, -1)
     chosen = np.where(state == "raising", busiest, np.where((state == "lowering") & below, next_up, chosen))
-    state = np.where(on_station, "on_station", np.where(has_level, state, "stray"))
+    state = np.where(on_station, "on_station", np.where(has_layer, state, "stray"))
     chosen = np.where(on_station, nearest, chosen)
 
     match.state[at] = state
-    for i, level in enumerate(levels):
+    for i, layer in enumerate(layers):
         members = chosen == i
-        match.shell[at[members]] = level.name
+        match.shell[at[members]] = layer.name
         match.altitude_offset_km[at[members]] = away[i][members]
-        fit = _fit_plane_and_slot(match, motion, at[members & on_station], level.shell) if population[i] else None
-        expected = level.shell.total if level.shell else None
+        fit = _fit_plane_and_slot(match, motion, at[members & on_station], layer.shell) if population[i] else None
+        expected = layer.shell.total if layer.shell else None
         yield ShellCount(
             shells[0].system,
-            level.name,
-            float(level.altitude_km),
-            float(level.inclination_deg),
+            layer.name,
+            float(layer.altitude_km),
+            float(layer.inclination_deg),
             expected,
             **{s: int(np.sum(members & (state == s))) for s in MATCH_STATES[:4]},
             fit=fit,
@@ -286,12 +286,12 @@ def _choose_cheapest(
     return np.argmin(np.where(allowed, cost, np.inf), axis=0), np.asarray(allowed.any(axis=0))
 
 
-def _takes_tag(
-    tag: NDArray[np.str_], on_station: NDArray[np.bool_], nearest: NDArray[np.intp], levels: int
+def _match_tags(
+    tag: NDArray[np.str_], on_station: NDArray[np.bool_], nearest: NDArray[np.intp], layers: int
 ) -> NDArray[np.bool_]:
     """Mark the shells whose tag, that of most of their satellites, is the tag of each object; an empty shell takes all."""
-    same = np.ones((levels, len(tag)), bool)
-    for i in range(levels):
+    same = np.ones((layers, len(tag)), bool)
+    for i in range(layers):
         tags, counts = np.unique(tag[on_station & (nearest == i)], return_counts=True)
         if len(tags):
             same[i] = tag == tags[np.argmax(counts)]
@@ -314,17 +314,17 @@ def _fit_plane_and_slot(match: ShellMatch, motion: _Motion, at: NDArray[np.intp]
 
 def _find_layers(motion: _Motion, shells: list[Shell], at: NDArray[np.intp]) -> list[_ShellLayer]:
     """Find the layers of a system: its listed shells, and other altitudes that hold many objects, from low to high."""
-    levels = [
+    layers = [
         _ShellLayer(s.name, s.altitude_km, s.inclination_deg, s, np.array(s.plane_altitudes_km or [s.altitude_km]))
         for s in shells
     ]
     left = at
-    for level in levels:
-        left = left[~_is_near(motion, left, level)]
+    for layer in layers:
+        left = left[~_is_near(motion, left, layer)]
     while found := _find_densest(motion, left):
-        levels.append(found)
+        layers.append(found)
         left = left[~_is_near(motion, left, found)]
-    return sorted(levels, key=lambda level: (level.altitude_km, level.inclination_deg))
+    return sorted(layers, key=lambda layer: (layer.altitude_km, layer.inclination_deg))
 
 
 def _find_densest(motion: _Motion, left: NDArray[np.intp]) -> _ShellLayer | None:
@@ -355,19 +355,19 @@ def _find_densest(motion: _Motion, left: NDArray[np.intp]) -> _ShellLayer | None
     return _ShellLayer(name, altitude_km, inclination, None, np.array([altitude_km]))
 
 
-def _is_near(motion: _Motion, at: NDArray[np.intp], level: _ShellLayer) -> NDArray[np.bool_]:
+def _is_near(motion: _Motion, at: NDArray[np.intp], layer: _ShellLayer) -> NDArray[np.bool_]:
     """Mark the objects so near to this layer that they may not make up another one."""
-    tilt = np.abs(motion.inclination_deg[at] - level.inclination_deg)
-    return (tilt <= SAME_INCLINATION_DEG) & (np.abs(_distance_km(level, motion.altitude_km[at])) <= UNLISTED_WIDTH_KM)
+    tilt = np.abs(motion.inclination_deg[at] - layer.inclination_deg)
+    return (tilt <= SAME_INCLINATION_DEG) & (np.abs(_distance_km(layer, motion.altitude_km[at])) <= UNLISTED_WIDTH_KM)
 
 
-def _distance_km(level: _ShellLayer, altitude_km: NDArray[np.float64]) -> NDArray[np.float64]:
+def _distance_km(layer: _ShellLayer, altitude_km: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the altitude minus that of the layer, or of the nearest of its planes, km. Shape (n,)."""
-    above = altitude_km - level.altitudes_km[:, None]
+    above = altitude_km - layer.altitudes_km[:, None]
     return np.asarray(np.take_along_axis(above, np.argmin(np.abs(above), axis=0)[None], 0)[0])
 
 
-def _station_width_km(levels: list[_ShellLayer]) -> float:
+def _station_width_km(layers: list[_ShellLayer]) -> float:
     """Return a third of the smallest distance between layers of one inclination, km: operators hold stacked shells better.
 
     Set on the active catalogue of 2026-08-22: with a half, Starlink's shells at 460 and 475.5 km would hold 4 and 6 % more
@@ -375,8 +375,8 @@ def _station_width_km(levels: list[_ShellLayer]) -> float:
     """
     apart = [
         abs(a.altitude_km - b.altitude_km)
-        for i, a in enumerate(levels)
-        for b in levels[:i]
+        for i, a in enumerate(layers)
+        for b in layers[:i]
         if abs(a.inclination_deg - b.inclination_deg) <= SAME_INCLINATION_DEG and a.altitude_km != b.altitude_km
     ]
     return min([WIDEST_STATION_KM, *(distance / 3.0 for distance in apart)])
