@@ -18,7 +18,8 @@ from constellation_jax.inputs.shells.shell import Shell
 
 LONGEST_DRIFT_DAYS = 120.0
 """Longest drift from one plane to the next; where it would take longer, each plane gets launches of its own."""
-_POINTS = 400  # of the trapezium rule below, whose integrands are smooth
+_POINTS = 400
+"""Points of the trapezium rule, whose integrands are smooth."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -30,7 +30,9 @@ from constellation_jax.studies.deployment.schedule import day_of
 
 PHASES = ("raising", "on_station", "failed", "deorbiting")
 """Phases of the life of a satellite in orbit; its `source` in the Catalog ends with one."""
-_TRAIN_DEG = 0.1  # between neighbours of a launch on its first day
+_RAISING, _ON_STATION, _FAILED, _DEORBITING = range(len(PHASES))
+_TRAIN_DEG = 0.1
+"""Argument of latitude between neighbours of a launch on its first day."""
 
 
 def deployed_catalog(scenario: str | Path | Deployment, date: Time) -> Catalog:
@@ -61,8 +63,8 @@ def deployed_catalog(scenario: str | Path | Deployment, date: Time) -> Catalog:
         raise InputError(f"date {date}: nothing of {deployment.name} is in orbit")
     phase = np.select(
         [history.failed_day[here] <= now, history.retired_day[here] <= now, history.ready_day[here] <= now],
-        [2, 3, 1],
-        0,
+        [_FAILED, _DEORBITING, _ON_STATION],
+        _RAISING,
     )
     columns = _make_columns(history, here, phase, now, day_of(first))
     columns["source"] = np.array([f"deployment:{deployment.name}:{word}" for word in PHASES])[phase]
@@ -95,15 +97,15 @@ def _make_columns(
         )
         altitude[mine] = lattice.mean_altitude_km[row]
         inclination[mine] = shell.inclination_deg
-        keeps = mine[phase[mine] == 1]
+        keeps = mine[phase[mine] == _ON_STATION]
         eccentricity[keeps], arg_perigee[keeps] = shell.eccentricity, shell.arg_perigee_deg
         bstar[mine] = shell.bstar
-        placed = (phase[mine] <= 1) & (extra == 0) & np.isfinite(history.ready_day[here[mine]])
+        placed = (phase[mine] <= _ON_STATION) & (extra == 0) & np.isfinite(history.ready_day[here[mine]])
         plane[mine[placed]], slot[mine[placed]] = lattice.plane[row[placed]], lattice.slot[row[placed]]
         for c in np.unique(history.campaign[here[mine]]):
             for waited in np.unique(history.waited[here[mine]]):
                 some = mine[(history.campaign[here[mine]] == c) & (history.waited[here[mine]] == waited)]
-                away = some[phase[some] != 1]
+                away = some[phase[some] != _ON_STATION]
                 if len(away):
                     _move_off_station(
                         history, c, s, int(waited), here, away, phase, now, in_launch, (altitude, raan, latitude)
@@ -145,7 +147,7 @@ def _move_off_station(
     way = climb(campaign, shell, waited)
     arrival = way.days[-1]
 
-    climbing = away[(phase[away] == 0) | (phase[away] == 2)]
+    climbing = away[(phase[away] == _RAISING) | (phase[away] == _FAILED)]
     since = now - history.launched_day[here[climbing]]
     stopped = (history.failed_day - history.launched_day)[here[climbing]]
     moved = np.minimum(since, stopped)
@@ -163,7 +165,7 @@ def _move_off_station(
     train = _TRAIN_DEG * in_launch[climbing] * (1.0 - open_part)
     latitude[climbing] = leader + ahead * open_part + train + latitude_gain - way.latitude_gain_deg[-1]
 
-    sinking = away[phase[away] == 3]
+    sinking = away[phase[away] == _DEORBITING]
     if len(sinking):
         down = descend(campaign, shell)
         altitude[sinking], raan_gain, latitude_gain = down.at(now - history.retired_day[here[sinking]])

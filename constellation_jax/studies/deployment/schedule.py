@@ -12,7 +12,8 @@ from constellation_jax.inputs.deployment.campaigns import YEAR_DAYS, Campaign
 
 LIFE_PARTS = 8
 """Number of equal parts of a launch that retire one after the other, at the quantiles of a normal distribution of life."""
-_MATCH_DAYS = 10.0  # a listed failure belongs to the launch within so many days
+_MATCH_DAYS = 10.0
+"""Largest difference between the date of a listed failure and the day of its launch."""
 
 
 def day_of(date: np.datetime64) -> float:

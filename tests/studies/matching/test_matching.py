@@ -1,5 +1,5 @@
-"""Objects matched to shells: planes and slots of lattices with known answers, the rules for what is on its way, and the active
-catalogue of 2026-08-22 against counts and lattices that were measured from it by other code."""
+"""Objects matched to shells: planes and slots of lattices with known answers, the rules for objects on their way, and the active
+catalogue of 2026-08-22 against counts and lattices that other code measured from it."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from constellation_jax.studies.matching.match import find_systems
 
 EPOCH = "2026-08-22"
 SCATTER = 0.1
-"""Normal error of node and argument of latitude, in steps between planes and slots. Above 0.13 lattices are not found."""
+"""Scatter of right ascension and argument of latitude, in steps between planes or slots. Above 0.13 lattices are not found."""
 
 
 def named(name: str, shell: str) -> cj.Shell:
@@ -27,7 +27,7 @@ def altered(catalog: cj.Catalog, altitude_km: float, **columns) -> cj.Catalog:
 
 
 def secular_rates(catalog: cj.Catalog) -> np.ndarray:
-    """Node and mean argument of latitude, rad/min, as the reference implementation of SGP4 has them. Shape (2, n)."""
+    """Rates of right ascension and argument of latitude, rad/min, of the reference implementation of SGP4. Shape (2, n)."""
     rates = []
     for element in catalog:
         e = element.elements
@@ -41,7 +41,7 @@ def secular_rates(catalog: cj.Catalog) -> np.ndarray:
 
 
 def disturbed(shell: cj.Shell, *, seed: int = 0) -> cj.Catalog:
-    """A shell as it would be catalogued: nine tenths of it, off its places, turned, and each object with an epoch of its own."""
+    """Make the catalogue of a shell as it would be observed: nine tenths of it, off its places, turned, each with its own epoch."""
     catalog = cj.shells_to_catalog(shell, epoch=EPOCH)
     random = np.random.default_rng(seed)
     catalog = catalog[np.sort(random.permutation(len(catalog))[: len(catalog) * 9 // 10])]
