@@ -28,7 +28,7 @@ _LAYOUTS = (
 )
 WIDTH = 69
 """Columns of a line."""
-_BLOCK = 256
+_RECORDS_PER_PRODUCT = 256
 """Records in one matrix product: few enough that the linear algebra library starts no threads, which would cost more
 than they save and wait for each other on a busy machine."""
 
@@ -118,8 +118,10 @@ def read_all(*pair: NDArray[np.uint8]) -> tuple[dict[str, NDArray[Any]], NDArray
     for line, card in enumerate(pair, start=1):
         usual &= _follows_layout(card, line)
         numbers = np.empty((len(card), _WEIGHTS[line - 1].shape[1]))
-        for i in range(0, len(card), _BLOCK):
-            numbers[i : i + _BLOCK] = _DIGIT_VALUE[card[i : i + _BLOCK]].astype(np.float64) @ _WEIGHTS[line - 1]
+        for i in range(0, len(card), _RECORDS_PER_PRODUCT):
+            numbers[i : i + _RECORDS_PER_PRODUCT] = (
+                _DIGIT_VALUE[card[i : i + _RECORDS_PER_PRODUCT]].astype(np.float64) @ _WEIGHTS[line - 1]
+            )
         for i, field in enumerate(f for f in FIELDS if f.line == line):
             value = numbers[:, i]
             if field.column in _POWERS:

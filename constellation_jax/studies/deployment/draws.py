@@ -26,7 +26,7 @@ from constellation_jax.studies.deployment.schedule import (
 
 DEPLOYMENT_STATES = ("launched", "raising", "on_station", "failed", "deorbiting", "gone")
 """States of a satellite; the count of the first is the sum of the others."""
-BLOCK = 500
+DRAWS_PER_BLOCK = 500
 """Draws that are computed together: arrays of some 20 MB. Random numbers, and so results, depend on it."""
 
 
@@ -46,14 +46,14 @@ def draw_counts(
         Counts by state, each of shape (t, draws).
     """
     plans = [_CampaignPlan(history, c) for c, campaign in enumerate(history.campaigns) if campaign.system == system]
-    blocks = -(-draws // BLOCK)
+    blocks = -(-draws // DRAWS_PER_BLOCK)
     streams = np.random.SeedSequence([seed, *system.encode()]).spawn(blocks)
     kind: type = np.int32 if sum(plan.most_satellites for plan in plans) > np.iinfo(np.int16).max else np.int16
     counts: dict[str, NDArray[np.integer[Any]]] = {
         state: np.empty((len(days), draws), kind) for state in DEPLOYMENT_STATES
     }
     for block, stream in enumerate(streams):
-        here = slice(block * BLOCK, min((block + 1) * BLOCK, draws))
+        here = slice(block * DRAWS_PER_BLOCK, min((block + 1) * DRAWS_PER_BLOCK, draws))
         for state, values in _draw_block(plans, days, here.stop - here.start, np.random.default_rng(stream)).items():
             counts[state][:, here] = values.T
     return counts
