@@ -1,11 +1,18 @@
 """Type checkers see through the public names: a user's script has no `Any` from the package, and wrong calls are refused."""
 
+import inspect
 import re
 import subprocess
 import sys
+import types
+import typing
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+import constellation_jax as cj
 
 ROOT = Path(__file__).parents[1]
 
@@ -109,3 +116,54 @@ def test_wrong_calls_are_refused(checked: dict[str, str], checker: str) -> None:
     said = messages(checked[checker])
     for line, statement in enumerate(WRONG, start=SCRIPT.count("\n") + 1 + len(REVEALED)):
         assert "error" in said.get(line, ""), statement
+
+
+def functions_of(value: object) -> Iterator[types.FunctionType]:
+    """Find the public functions behind a public name: itself, those of a module, or the methods and properties of a class."""
+    if inspect.isfunction(value):
+        yield value
+    elif isinstance(value, types.ModuleType):
+        for name, member in vars(value).items():
+            if not name.startswith("_") and getattr(member, "__module__", "") == value.__name__:
+                yield from functions_of(member)
+    elif isinstance(value, type):
+        for name, member in vars(value).items():
+            inner = getattr(member, "fget", None) or getattr(member, "__func__", member)
+            if not name.startswith("_") and inspect.isfunction(inner):
+                yield inner
+
+
+def hints_of(value: object) -> dict[str, Any]:
+    """Resolve annotations, also those whose names the source imports for type checkers only."""
+    import xarray as xr
+    from matplotlib.axes import Axes
+
+    return typing.get_type_hints(value, localns={"Elements": cj.Elements, "xr": xr, "Axes": Axes})
+
+
+def classes_in(hint: object) -> Iterator[type]:
+    """Find the package's own classes that an annotation names."""
+    for part in (typing.get_origin(hint), hint):
+        if isinstance(part, type) and part.__module__.startswith("constellation_jax"):
+            yield part
+    for argument in typing.get_args(hint):
+        yield from classes_in(argument)
+
+
+def test_every_class_that_public_functions_return_is_public() -> None:
+    names = {name: getattr(cj, name) for name in cj.__all__ if name != "__version__"}
+    public = {value for value in names.values() if isinstance(value, type)}
+    for module in (value for value in names.values() if isinstance(value, types.ModuleType)):
+        public |= {member for member in vars(module).values() if isinstance(member, type)}
+    hidden = set()
+    for name, value in names.items():
+        for function in functions_of(value):
+            for found in classes_in(hints_of(function).get("return")):
+                if found not in public:
+                    hidden.add(f"{name}: {function.__qualname__} returns {found.__module__}.{found.__name__}")
+        if isinstance(value, type) and not issubclass(value, BaseException):
+            for field, hint in hints_of(value).items():
+                for found in classes_in(hint):
+                    if found not in public:
+                        hidden.add(f"{name}.{field} holds {found.__module__}.{found.__name__}")
+    assert not hidden, "\n".join(sorted(hidden))
