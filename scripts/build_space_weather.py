@@ -1,4 +1,4 @@
-"""Writes the bundled table of monthly F10.7 and Ap, configs/space_weather/monthly.csv.
+"""Write the bundled table of monthly F10.7 and Ap, configs/space_weather/monthly.csv.
 
     python scripts/build_space_weather.py
 

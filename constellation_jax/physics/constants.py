@@ -13,7 +13,7 @@ DEGREE: Final = TWO_PI / 360.0
 MINUTES_PER_DAY: Final = 1440.0
 SECONDS_PER_DAY: Final = 86400.0
 YEAR_DAYS: Final = 365.25
-"""Julian year."""
+"""Days of a Julian year."""
 
 MJD_1970: Final = 40587
 """Modified Julian Date of 1970 January 1, from which datetime64 counts."""
@@ -48,7 +48,7 @@ class GravityModel(NamedTuple):
 
     equatorial_radius_km: float
     xke: float
-    """sqrt(mu) in Earth radii^1.5 per minute."""
+    """Square root of the gravitational parameter, Earth radii^1.5 per minute."""
     j2: float
     j3: float
     j4: float
@@ -59,7 +59,7 @@ class GravityModel(NamedTuple):
 
     @property
     def velocity_unit_km_s(self) -> float:
-        """One Earth radius times xke per minute, in km/s."""
+        """Unit of velocity in SGP4, one Earth radius times xke per minute, in km/s."""
         return self.equatorial_radius_km * self.xke / 60.0
 
 

@@ -23,7 +23,7 @@ from constellation_jax.physics.drag.atmosphere import AtmosphereTable, Condition
 from constellation_jax.physics.drag.rates import MeanOrbit
 
 REENTRY_ALTITUDE_KM: Final = 120.0
-"""Below it an orbit lasts hours: stopping at 115 or 150 km moves a lifetime by less than half a day."""
+"""Altitude of re-entry, below which an orbit lasts hours: stopping at 115 or 150 km moves a lifetime by less than half a day."""
 NEAR_CIRCULAR_FALL_STEPS: Final = 40
 """Steps in which every near-circular orbit that has left the march is down."""
 ELLIPTIC_FALL_STEPS: Final = 160
@@ -34,7 +34,7 @@ _FALL_STEP: Final = {False: 0.7, True: 0.35}
 """Scale heights by which a step of the fall may lower an orbit, near-circular and elliptic; elliptic ones become circular, and then
 sink faster than before."""
 _LOWEST_KM: Final = 80.0
-"""Height of the semi-major axis below which no stage of a step is evaluated: densities stay harmless."""
+"""Mean altitude below which no stage of a step is evaluated, so that densities stay harmless."""
 
 
 class AtmosphereSeries(NamedTuple):

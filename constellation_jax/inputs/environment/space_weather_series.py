@@ -149,7 +149,7 @@ class SpaceWeather:
             self._flags(np.floor(times - self.first_mjd).astype(np.int64)),
         )
 
-    def sampled(self, start: float, stop: float, step: float) -> Indices:
+    def resample(self, start: float, stop: float, step: float) -> Indices:
         """Means of the indices over steps that begin at start, start + step, ... before stop.
 
         Args:

@@ -51,7 +51,7 @@ NEAR_CIRCULAR_ECCENTRICITY: Final = 0.004
 """Largest eccentricity for which ln(density) along the orbit may be taken to second order: 28 km up and down."""
 
 _WARP: Final = 0.9
-"""Warp of the eccentric anomaly: with 0.9 the points are 19 times denser at the perigee than at the apogee, and 32 resolve a
+"""Warp of the eccentric anomaly: with 0.9 the points are 19 times denser in it at the perigee than at the apogee, and 32 resolve a
 transfer orbit of e = 0.73."""
 
 

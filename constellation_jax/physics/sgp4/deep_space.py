@@ -358,7 +358,7 @@ def _resonance_rates(c: DeepSpace | Array, r: Resonance) -> tuple[Array, Array, 
 
 
 def _third_body(ecco, no, sinim, cosim, sinomm, cosomm, zsing, zcosg, zsini, zcosi, zsinh, zcosh, *, cc, ze, zn):  # type: ignore[no-untyped-def]
-    """Periodic coefficients and secular rates of one body (dscom, dsinit); the rates of g and h still lack cos i and 1/sin i."""
+    """Periodic coefficients and secular rates of one body (dscom, dsinit); the rates of g and h lack cos i and 1/sin i here."""
     a1 = zcosg * zcosh + zsing * zcosi * zsinh
     a3 = -zsing * zcosh + zcosg * zcosi * zsinh
     a7 = -zcosg * zsinh + zsing * zcosi * zcosh

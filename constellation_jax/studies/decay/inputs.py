@@ -92,7 +92,7 @@ def make_series(
         step: length of a step, days.
         model: model of the atmosphere, as in `load_atmosphere`.
     """
-    found = weather.sampled(start, stop, step)
+    found = weather.resample(start, stop, step)
     day = 1.0 + np.mod(found.mjd + 0.5 * step - (MJD_J2000 - 0.5), YEAR_DAYS)
     columns = [np.atleast_2d(v) for v in (found.f107, found.f107a, found.ap)]
     table = load_atmosphere(model)

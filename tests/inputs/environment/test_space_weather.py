@@ -150,13 +150,13 @@ def test_means_over_steps(write) -> None:
     rows = "".join(f"2026-01-{day:02d},{100 + day},{day}\n" for day in range(1, 11))
     weather = cj.SpaceWeather.load(write("date,f107,ap\n" + rows))
     start = mjd("2026-01-01")
-    steps = weather.sampled(start, start + 9.0, 3.0)
+    steps = weather.resample(start, start + 9.0, 3.0)
     np.testing.assert_allclose(steps.mjd, start + np.array([0.0, 3.0, 6.0]))
     np.testing.assert_allclose(steps.ap, [2.0, 5.0, 8.0])
-    half = weather.sampled(start + 0.5, start + 2.0, 1.5)
+    half = weather.resample(start + 0.5, start + 2.0, 1.5)
     np.testing.assert_allclose(half.f107, [(0.5 * 101.0 + 102.0) / 1.5])
     with pytest.raises(InputError, match="expected start < stop and step > 0"):
-        weather.sampled(start, start, 1.0)
+        weather.resample(start, start, 1.0)
 
 
 def test_the_cycle_repeats_beyond_the_forecast(bundled: cj.SpaceWeather) -> None:
@@ -165,7 +165,7 @@ def test_the_cycle_repeats_beyond_the_forecast(bundled: cj.SpaceWeather) -> None
         beyond = bundled.at(later + cycles * CYCLE_DAYS)
         np.testing.assert_allclose(beyond.f107, bundled.at(later - CYCLE_DAYS).f107)
         assert beyond.flags[0] == REPEATED | FORECAST
-    step = bundled.sampled(bundled.last_mjd - 5.0, bundled.last_mjd + 5.0, 10.0)
+    step = bundled.resample(bundled.last_mjd - 5.0, bundled.last_mjd + 5.0, 10.0)
     assert step.flags[0] == REPEATED | FORECAST
 
 
@@ -192,7 +192,7 @@ def test_an_ensemble_has_the_spread_of_the_percentiles_and_its_seed(bundled: cj.
     np.testing.assert_allclose(high, bundled.percentiles["f107_high"][day], rtol=0.02)
     np.testing.assert_array_equal(ensemble.f107, bundled.ensemble(400, seed=3).f107)
     assert not np.array_equal(ensemble.f107, bundled.ensemble(400, seed=4).f107)
-    steps = ensemble.sampled(mjd("2026-01-01"), mjd("2060-01-01"), 10.0)
+    steps = ensemble.resample(mjd("2026-01-01"), mjd("2060-01-01"), 10.0)
     assert steps.f107.shape == (400, len(steps.mjd))
     assert np.ptp(steps.f107[:, 0]) == 0.0  # observed
     # a member's activity is another one's in the next cycle
@@ -219,7 +219,7 @@ def test_constants() -> None:
     assert at.f107.tolist() == at.f107a.tolist() == [140.0] * 3
     assert at.ap.tolist() == [15.0] * 3
     assert at.flags.tolist() == [CONSTANT] * 3
-    steps = cj.SpaceWeather.load({"f107": 150.0, "f107a": 140.0, "ap": 4}).sampled(60000.0, 60030.0, 10.0)
+    steps = cj.SpaceWeather.load({"f107": 150.0, "f107a": 140.0, "ap": 4}).resample(60000.0, 60030.0, 10.0)
     assert (steps.f107.tolist(), steps.f107a.tolist()) == ([150.0] * 3, [140.0] * 3)
 
 

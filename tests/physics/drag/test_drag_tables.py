@@ -32,7 +32,7 @@ def by_table(function, count):
 
 
 @pytest.fixture(scope="module")
-def tabulate_atmosphere() -> tables.DragClimate:
+def climate() -> tables.DragClimate:
     mean = tables.rate_table(np.array([by_table(rate, 9), by_table(lambda h, i: 2.0 * rate(h, i), 9)]))
     return tables.DragClimate(mean, mean + 0.5 * np.eye(1, 9)[0][None, :, None])
 

@@ -25,7 +25,7 @@ YEAR = 365.25
 
 
 @pytest.fixture(scope="module")
-def tabulate_atmosphere() -> cj.DragClimate:
+def climate() -> cj.DragClimate:
     return cj.drag_climate(years=2.0, start="2027-01-01", solar=["median", "high"])
 
 
