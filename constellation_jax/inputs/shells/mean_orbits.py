@@ -75,7 +75,7 @@ def latitude_rate_deg_per_day(
         Vallado (2013), 4th ed., equations 9-39 and 9-41: perigee and mean anomaly. The second order leaves some 0.01 deg/day.
     """
     a = np.asarray(altitude_km, np.float64) + WGS84_EQUATORIAL_RADIUS_KM
-    _, perigee, anomaly = secular_rates(a, np.square(eccentricity), np.cos(np.asarray(inclination_deg) * DEGREE))
+    _, perigee, anomaly = secular_rates(a, np.square(eccentricity), np.cos(np.asarray(inclination_deg) * DEGREE), np)
     return np.asarray((perigee + anomaly) * SECONDS_PER_DAY / DEGREE)
 
 

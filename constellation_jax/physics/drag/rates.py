@@ -228,7 +228,7 @@ def _as_first_axis(values: Any, like: Array) -> Array:
 def j2_rates(orbit: MeanOrbit) -> tuple[Array, Array]:
     """Secular rates of raan and argument of perigee by J2, rad/day."""
     e2 = orbit.eccentricity_x**2 + orbit.eccentricity_y**2
-    raan_rate, perigee_rate, _ = secular_rates(orbit.semi_major_axis, e2, sincos(orbit.inclination)[1])
+    raan_rate, perigee_rate, _ = secular_rates(orbit.semi_major_axis, e2, sincos(orbit.inclination)[1], jnp)
     return SECONDS_PER_DAY * raan_rate, SECONDS_PER_DAY * perigee_rate
 
 

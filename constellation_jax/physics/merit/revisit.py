@@ -175,7 +175,7 @@ def _pattern(h: Array, i: Array, mask: Array, planes: int, per_plane: int, phasi
 
 def _rates(h: Array, i: Array) -> tuple[Array, Array]:
     """Rates of the argument of latitude and of raan relative to the Earth, rad/s, e = 0."""
-    raan_rate, perigee_rate, anomaly_rate = secular_rates(h + R, 0.0, jnp.cos(i))
+    raan_rate, perigee_rate, anomaly_rate = secular_rates(h + R, 0.0, jnp.cos(i), jnp)
     return perigee_rate + anomaly_rate, raan_rate - EARTH_ROTATION_RATE
 
 
