@@ -44,7 +44,7 @@ def mean_sun_right_ascension(mjd: Any) -> Any:
         mjd: Modified Julian Date (UT1; UTC will do), any shape.
 
     Reference:
-        GMST82 at 12 h UT (Aoki et al., Astron. Astrophys. 105, 359, 1982, eq. 13) without its quadratic term, which is 0.01
-        degrees in a century.
+        Vallado (2013), Fundamentals of Astrodynamics and Applications, 4th ed., algorithm 29. GMST82 at 12 h UT (Aoki et al.,
+        Astron. Astrophys. 105, 359, 1982, eq. 13) is 0.0004 degrees more in 2026, a tenth of a second of local time.
     """
-    return DEGREE * 280.46061837 + (DEGREE * 0.98564736629) * (mjd - MJD_J2000)
+    return DEGREE * 280.460 + (DEGREE * 36000.771 / 36525.0) * (mjd - MJD_J2000)
