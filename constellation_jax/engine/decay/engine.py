@@ -312,7 +312,7 @@ class _DecayTile:
 
 
 def _make_tiles(objects: Objects, order: NDArray[np.intp]) -> list[tuple[bool, NDArray[np.intp]]]:
-    """Tiles as (elliptic, positions): elliptic orbits first, each kind in the order given."""
+    """Tiles as (elliptic, positions): elliptic orbits first, then near-circular ones, each in the order given."""
     e = np.hypot(objects.orbit.eccentricity_x, objects.orbit.eccentricity_y)[order]
     tiles = []
     for elliptic in (True, False):

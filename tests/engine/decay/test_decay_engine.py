@@ -122,7 +122,7 @@ def test_derivatives_of_lifetimes(jacobian) -> None:
     """To rounding, but where a difference spans the orbit that leaves the march a step earlier: none of these."""
     slopes, value = jacobian(jnp.zeros(3))
     assert np.isfinite(slopes).all()
-    assert (np.asarray(slopes[-1]) == 0.0).all()  # 700 km outlives the climate
+    assert (np.asarray(slopes[-1]) == 0.0).all()  # 700 km outlives the series
     steps = (0.002, 2e-5, 0.01)
     for k, step in enumerate(steps):
         ends = [np.asarray(jacobian(jnp.zeros(3).at[k].set(sign * step))[1]) for sign in (1.0, -1.0)]

@@ -103,11 +103,11 @@ def test_mistakes_are_one_line() -> None:
 def of_engine(solar: str, h: np.ndarray, i: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Years to re-entry of satellites that fail on 2027-01-01, mean of two planes, inf beyond 60 years."""
     first, zero = 61406.0, np.zeros(len(h))
-    climate = make_series(resolve_space_weather(None, solar), first, first + 60.0 * YEAR, 10.0)[0]
+    series = make_series(resolve_space_weather(None, solar), first, first + 60.0 * YEAR, 10.0)[0]
     found = []
     for node in (0.0, np.pi / 2.0):
         orbit = MeanOrbit(h + WGS84_EQUATORIAL_RADIUS_KM, zero, zero, np.deg2rad(i), zero + node, zero)
-        found.append(run(Objects(orbit, zero + first, b, zero), climate).lifetime_days / YEAR)
+        found.append(run(Objects(orbit, zero + first, b, zero), series).lifetime_days / YEAR)
     return np.mean(found, axis=0)
 
 
