@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from statistics import NormalDist
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -34,9 +34,6 @@ CYCLE_DAYS: Final = 4018
 SCENARIOS: Final = ("low", "median", "high")
 """Scenarios of solar activity: the 5th, 50th and 95th percentile of the forecast."""
 _PERCENTILE_Z = NormalDist().inv_cdf(0.95)
-
-SpaceWeatherSource: TypeAlias = "str | Path | tuple[float, float] | Mapping[str, float] | SpaceWeather"
-"""Whatever `SpaceWeather.load` takes: "bundled", a path, constants, or space weather itself."""
 
 
 class Indices(NamedTuple):
@@ -278,3 +275,7 @@ class SpaceWeather:
         whole = np.minimum(np.floor(edges).astype(np.int64), days - 1)
         at_edges = total[..., whole] + (edges - whole) * series[..., whole]
         return np.asarray(np.diff(at_edges, axis=-1) / np.diff(edges))
+
+
+SpaceWeatherSource = str | Path | tuple[float, float] | Mapping[str, float] | SpaceWeather
+"""Whatever `SpaceWeather.load` takes: "bundled", a path, constants, or space weather itself."""
