@@ -1,4 +1,4 @@
-"""Draws the figure of docs/decay.md: predicted against observed re-entries of 2026.
+"""Draw the figure of docs/decay.md: predicted against observed re-entries of 2026.
 
     python scripts/draw_decay.py
 
