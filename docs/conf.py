@@ -1,6 +1,6 @@
 """Sphinx settings. `sphinx-build -W -b html docs docs/_build/html` builds the pages without a network.
 
-The tables of variables, status codes, frames and groups are made here from the package, so that the pages cannot differ
+The tables of variables, frames, constellations and groups are made here from the package, so that the pages cannot differ
 from it; a page takes one in by its name, as in `{{ variables_table }}`.
 """
 
@@ -22,7 +22,6 @@ from constellation_jax.inputs.deployment.vehicles import load_vehicles
 from constellation_jax.inputs.files.toml_tables import STATUSES
 from constellation_jax.inputs.shells.files import known_shells, load_constellation, load_shells
 from constellation_jax.outputs.variables import FRAMES, LIFETIME, STATUS_VARIABLE, VARIABLES
-from constellation_jax.physics.sgp4.status import STATUS
 
 project = "constellation_jax"
 copyright = "the constellation_jax developers"
@@ -97,10 +96,6 @@ myst_substitutions = {
     "vehicles_table": _vehicles_table(),
     "constellations_table": _constellations_table(),
     "variables_table": _variables_table(),
-    "status_table": _table(
-        ("code", "name in `flag_meanings`", "meaning"),
-        [(str(code), f"`{entry.name}`", entry.meaning) for code, entry in STATUS.items()],
-    ),
     "frames_table": _table(("`frame`", "definition"), [(f"`{name}`", words) for name, words in FRAMES.items()]),
     "provenance_table": _table(("`status`", "meaning"), [(f"`{name}`", words) for name, words in STATUSES.items()]),
     "celestrak_groups": ", ".join(f"`{group}`" for group in CELESTRAK_GROUPS),

@@ -140,3 +140,8 @@ _LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)(?:#[\w-]+)?\)")
 def test_links_lead_to_files(page: Path) -> None:
     for target in _LINK.findall(page.read_text(encoding="utf-8")):
         assert (page.parent / target).exists(), target
+
+
+def test_every_status_code_is_in_the_conventions() -> None:
+    rows = re.findall(r"^\| (\d+) \| `(\w+)` \|", text("conventions.md"), re.MULTILINE)
+    assert rows == [(str(code), entry.name) for code, entry in cj.STATUS.items()]
