@@ -5,6 +5,7 @@ from it; a page takes one in by its name, as in `{{ variables_table }}`.
 """
 
 import re
+import shutil
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -36,7 +37,13 @@ exclude_patterns = ["_build"]
 
 myst_enable_extensions = ["substitution", "dollarmath"]
 myst_heading_anchors = 3
-nb_execution_mode = "off"  # the examples of the pages are run by tests/test_docs.py
+nb_execution_mode = (
+    "off"  # the examples of the pages are run by tests/test_docs.py, the notebooks by tests/test_notebooks.py
+)
+
+# Sphinx renders only what lies below docs/, so the stories are copied there; git ignores the copies
+HERE = Path(__file__).parent
+shutil.copytree(HERE.parent / "notebooks", HERE / "start" / "notebooks", dirs_exist_ok=True)
 
 default_role = "literal"  # docstrings write code in single backticks
 autodoc_member_order = "bysource"
