@@ -33,6 +33,7 @@ from constellation_jax.inputs.tuning.terms import TERMS
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", *sorted(page for page in DOCS.rglob("*.md") if "_build" not in page.parts)]
+KIT = [ROOT / name for name in ("CONTRIBUTING.md", "SECURITY.md", "CODE_OF_CONDUCT.md")]
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -136,10 +137,18 @@ def test_every_page_is_in_the_table_of_contents() -> None:
 _LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)(?:#[\w-]+)?\)")
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", [*PAGES, *KIT], ids=lambda page: page.stem)
 def test_links_lead_to_files(page: Path) -> None:
     for target in _LINK.findall(page.read_text(encoding="utf-8")):
         assert (page.parent / target).exists(), target
+
+
+def test_the_guide_for_contributors_names_files_that_exist() -> None:
+    code = re.findall(r"`([\w./-]+/[\w./-]*)`", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"))
+    names = [name for name in code if not name.startswith("../") and "NAME" not in name]
+    assert len(names) > 20
+    for name in names:
+        assert (ROOT / name).exists() or (ROOT / "constellation_jax" / name).exists(), name
 
 
 def test_every_status_code_is_in_the_conventions() -> None:
