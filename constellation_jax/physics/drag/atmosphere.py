@@ -6,7 +6,8 @@ The table holds the logarithm of the total mass density at a latitude and a loca
 the day in which the Earth turns below the orbit. Its basis: cubic B-splines in ln(altitude - 60 km); spherical harmonics of
 latitude and local time, written as polynomials of the direction, which know no pole; Fourier terms of the season; Chebyshev
 polynomials of the three indices. All of it is smooth, so value and gradient are finite everywhere. What depends on time alone
-is contracted once (`conditions`); a density then costs 50 multiply-adds and one exponential. docs/atmosphere.md gives the errors.
+is contracted once (`conditions`); a density then costs 50 multiply-adds and one exponential.
+docs/concepts/atmosphere.md gives the errors.
 
 Deliberately absent: winds, composition, longitude and storms within a day (three-hourly ap), and the reading of files.
 
