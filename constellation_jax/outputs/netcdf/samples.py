@@ -30,20 +30,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.catalog.catalog import Catalog
+from constellation_jax.outputs.datasets.header import Extremes, coverage_attributes, make_propagation_header
 from constellation_jax.outputs.datasets.propagation import (
-    CALENDAR,
     DTYPES,
     SUB_SATELLITE,
-    Extremes,
     check_block,
-    check_times,
     check_variables,
-    coverage_attributes,
-    encode_times,
-    header_attributes,
     lifetime_attributes,
-    time_attributes,
 )
+from constellation_jax.outputs.datasets.times import CALENDAR, check_times, encode_times
 from constellation_jax.outputs.netcdf.partial_file import (
     CHUNK_CACHE_BYTES,
     CHUNK_INDEX_BYTES,
@@ -131,8 +126,8 @@ class NetCDFWriter(PartialFile):
 
         Args:
             start: index of its first step; blocks come in order and without gaps.
-            arrays: variable name -> array of shape (block, n) in the units of `VARIABLES`, for every variable of the
-                file.
+            arrays: variable name -> array of shape (block, n) in the units of the table of variables, for every variable
+                of the file.
 
         Raises:
             InputError: a block out of order or beyond the last step, or variables or shapes that do not fit.
@@ -169,12 +164,12 @@ class NetCDFWriter(PartialFile):
     def _create(self, dataset: netCDF4.Dataset) -> None:
         # Fill values stay on: they cost nothing for whole chunks, and what a killed run has not stored reads as NaN,
         # not as noise.
-        header = header_attributes(self._catalog, self._times, frame=self._frame, precision=self._precision)
+        header = make_propagation_header(self._catalog, self._times, frame=self._frame, precision=self._precision)
         dataset.setncatts({**header, **self.attributes})
         dataset.createDimension(TIME, None)
         self._encoded = encode_times(self._times)
         time = dataset.createVariable(TIME, "i8", (TIME,), chunksizes=(min(len(self._times), _TIME_CHUNK),))
-        time.setncatts({**time_attributes(), "units": self._encoded.units, "calendar": CALENDAR})
+        time.setncatts({**VARIABLES[TIME].attributes_in(), "units": self._encoded.units, "calendar": CALENDAR})
         self._coordinates = self._put_satellites(dataset)
         for name in self._names:
             is_status = name == STATUS_VARIABLE

@@ -11,7 +11,8 @@ from constellation_jax.errors import InputError
 from constellation_jax.inputs.deployment.files import Deployment, load_deployment
 from constellation_jax.inputs.deployment.vehicles import as_day
 from constellation_jax.inputs.times import Time
-from constellation_jax.outputs.datasets.deployment import QUANTILES, STATE_WORDS, make_counts_dataset
+from constellation_jax.outputs.datasets.deployment import PERCENTILES, make_counts_dataset
+from constellation_jax.outputs.variables import DEPLOYMENT_STATES
 from constellation_jax.studies.deployment.draws import certain_counts, day_numbers, draw_counts
 from constellation_jax.studies.deployment.launches import history
 
@@ -39,7 +40,7 @@ def deploy(
         until: last day; where absent, that of the file. Nothing is launched after that of the file.
 
     Returns:
-        Dataset with dims (system, time) and, with draws, `..._quantiles` with dims (quantile, system, time), 5, 50 and 95 %.
+        Dataset with dims (system, time) and, with draws, `..._percentile` with dims (percentile, system, time), 5, 50 and 95 %.
         Counts hold at 00 UTC. `launched` is the sum of the other states.
 
     Raises:
@@ -58,11 +59,11 @@ def deploy(
     days = day_numbers(first, last)
     systems = deployment.systems
     certain = [certain_counts(whole, system, days) for system in systems]
-    counts = {state: np.stack([c[state] for c in certain]) for state in STATE_WORDS}
+    counts = {state: np.stack([c[state] for c in certain]) for state in DEPLOYMENT_STATES}
     bands = None
     if draws > 1:
         parts = [_bands(draw_counts(whole, system, days, draws, seed)) for system in systems]
-        bands = {state: np.stack([part[state] for part in parts], axis=1) for state in STATE_WORDS}
+        bands = {state: np.stack([part[state] for part in parts], axis=1) for state in DEPLOYMENT_STATES}
     targets = [next(c.target for c in deployment.campaigns if c.system == system) for system in systems]
     drawn = {"draws": np.int32(draws), "seed": np.int64(seed)} if draws > 1 else {}
     return make_counts_dataset(
@@ -81,7 +82,7 @@ def _bands(counts: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     for state, values in counts.items():
         # Order statistics: a count that occurred, and no copy in float64
         n = values.shape[1]
-        ranks = [min(n - 1, int(q * n)) for q in QUANTILES]
+        ranks = [min(n - 1, int(q / 100.0 * n)) for q in PERCENTILES]
         values.partition(ranks, axis=1)
         found[state] = values[:, ranks].T
     return found

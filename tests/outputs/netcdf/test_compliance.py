@@ -12,7 +12,7 @@ import pytest
 from constellation_jax.outputs.netcdf.ephemeris import IN_PIECES, Block, EphemerisWriter, Pieces
 from constellation_jax.outputs.netcdf.samples import NetCDFWriter
 from constellation_jax.outputs.netcdf.whole_file import write_dataset
-from constellation_jax.outputs.variables import GROUPS, VARIABLES, resolve_groups
+from constellation_jax.outputs.variables import GROUPS, PROPAGATED, VARIABLES, resolve_groups
 from constellation_jax.studies.deployment.deploy import deploy
 
 ONLY_THE_USER_KNOWS = {
@@ -56,7 +56,7 @@ NO_RESOLUTION = {"time_coverage_resolution not present"}
 LAST_START = "Date time mismatch between time_coverage_end and actual time values "
 """The checker compares the end of the coverage with the start of the last span and does not look at its bounds."""
 
-NO_STANDARD_NAME = {name for name in VARIABLES if "standard_name" not in VARIABLES[name].attributes} - {"status"}
+NO_STANDARD_NAME = {name for name in PROPAGATED if not VARIABLES[name].standard_name} - {"status"}
 """CF has no standard names for these quantities. (The checker does not ask for one where there are flags.)"""
 
 
