@@ -13,7 +13,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from constellation_jax.inputs.catalog.catalog import Catalog
-from constellation_jax.outputs.datasets.header import count_satellites, make_header
+from constellation_jax.outputs.datasets.header import count_satellites, coverage_attributes, list_elements, make_header
 from constellation_jax.outputs.datasets.satellites import satellite_coordinates
 from constellation_jax.outputs.datasets.times import time_encoding
 from constellation_jax.outputs.variables import PERCENTILE, SHELL, SOLAR, TIME, VARIABLES
@@ -48,7 +48,10 @@ def make_decay_dataset(
         coordinates[PERCENTILE] = np.array(percentiles)
     objects = count_satellites(len(catalog))
     header = make_header(
+        "decay",
+        [*list_elements(catalog), times.astype(np.int64), arrays["lifetime"]],
         title=f"Decay of {objects}",
+        summary=f"Altitude of {objects} over time, without manoeuvres, to re-entry at 120 km.",
         keywords="EARTH SATELLITES, ORBITAL DECAY, ATMOSPHERIC DRAG, REENTRY",
         source="mean elements under averaged drag and J2",
         action=f"computed the decay of {objects}",
@@ -62,11 +65,13 @@ def make_decay_dataset(
         attrs={
             **header,
             "references": "Picone et al. (2002), doi:10.1029/2002JA009430; King-Hele (1987), Satellite Orbits in an Atmosphere",
-            "time_coverage_start": f"{times[0].astype('datetime64[s]')}Z",
-            "time_coverage_end": f"{times[-1].astype('datetime64[s]')}Z",
+            **coverage_attributes(times),
             **attributes,
         },
     )
+    dataset.encoding["unlimited_dims"] = {TIME}
+    if "lifetime_percentile" in arrays:
+        dataset[PERCENTILE].encoding = {"_FillValue": None}
     for name in [n for n in dataset.variables if dataset[n].dtype.kind == "M"]:
         if name in (TIME, "epoch") and len(dataset[name]):
             dataset[name].encoding = time_encoding(dataset[name].values)

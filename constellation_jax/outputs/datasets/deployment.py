@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from constellation_jax.outputs.datasets.header import coverage_attributes, make_header, make_identifier
+from constellation_jax.outputs.datasets.header import coverage_attributes, make_header
 from constellation_jax.outputs.datasets.times import time_encoding
 from constellation_jax.outputs.variables import DEPLOYMENT_STATES, PERCENTILE, SYSTEM, TIME, VARIABLES
 
@@ -46,27 +46,20 @@ def make_counts_dataset(
     if bands is not None:
         coordinates[PERCENTILE] = np.array(PERCENTILES)
     named = ", ".join(systems)
+    certain = (np.asarray(counts[state]).astype(np.int64) for state in DEPLOYMENT_STATES)
     header = make_header(
+        "deployment",
+        ["/".join(systems).encode(), times.astype(np.int64), *certain],
         title=f"Deployment of {named}",
+        summary=f"Satellites of {named} in each state at the beginning (00 UTC) of each day.",
         keywords="EARTH SATELLITES, SATELLITE CONSTELLATIONS, DEPLOYMENT",
         source="launches, orbit raising, failures and retirement of a deployment file",
         action=f"deployed {named}",
     )
-    parts: list[NDArray[Any] | bytes] = [
-        "/".join(systems).encode(),
-        times.astype(np.int64),
-        *(counts[s].astype(np.int64) for s in DEPLOYMENT_STATES),
-    ]
     dataset = xr.Dataset(
         {name: VARIABLES[name].as_xarray(values) for name, values in arrays.items()},
         {name: VARIABLES[name].as_xarray(values) for name, values in coordinates.items()},
-        attrs={
-            **header,
-            "summary": f"Satellites of {named} in each state at the beginning (00 UTC) of each day.",
-            "id": make_identifier("deployment", parts),
-            **coverage_attributes(times),
-            **(attributes or {}),
-        },
+        attrs={**header, **coverage_attributes(times), **(attributes or {})},
     )
     dataset[TIME].encoding = time_encoding(times)
     if bands is not None:

@@ -16,24 +16,41 @@ from constellation_jax.inputs.catalog.catalog import Catalog
 from constellation_jax.outputs.variables import FRAMES, VARIABLES
 
 
-def make_header(*, title: str, keywords: str, source: str, action: str) -> dict[str, str]:
+def make_header(
+    kind: str,
+    parts: Iterable[NDArray[Any] | bytes],
+    *,
+    title: str,
+    summary: str,
+    keywords: str,
+    source: str,
+    action: str,
+) -> dict[str, str]:
     """Global attributes that every Dataset has.
 
     Args:
-        title: of the Dataset.
+        kind: of Dataset, for the `id`.
+        parts: all that the content follows from, for the `id`: the same question has the same id.
+        title, summary: of the Dataset.
         keywords: in capitals, with commas.
         source: the method and what went in.
-        action: the verb and the objects, for the history: "propagated 3 Earth satellites".
+        action: verb and objects, for the history: "propagated 3 Earth satellites".
     """
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part if isinstance(part, bytes) else np.ascontiguousarray(part).tobytes())
+    identity = f"constellation_jax/{__version__}/{kind}/{digest.hexdigest()}"
     return {
         "Conventions": "CF-1.11, ACDD-1.3",
         "title": title,
+        "summary": summary,
         "keywords": keywords,
         "source": f"constellation_jax {__version__}: {source}",
         "product_version": __version__,
         "history": f"{now} constellation_jax {__version__} {action}",
         "date_created": now,
+        "id": str(uuid.uuid5(uuid.NAMESPACE_URL, identity)),
         "naming_authority": "constellation_jax",
         "processing_level": "model result",
         "standard_name_vocabulary": "CF Standard Name Table v93",
@@ -47,48 +64,35 @@ def make_propagation_header(
     sources = [s for s in dict.fromkeys(catalog.source.tolist()) if s]
     named = ", ".join(sources[:5]) + (f" and {len(sources) - 5} more" if len(sources) > 5 else "")
     objects = count_satellites(len(catalog))
-    elements = (
-        catalog.norad_id,
-        catalog.epoch_day,
-        catalog.epoch_fraction,
-        catalog.mean_motion_rev_per_day,
-        catalog.eccentricity,
-        catalog.inclination_deg,
-        catalog.raan_deg,
-        catalog.arg_perigee_deg,
-        catalog.mean_anomaly_deg,
-        catalog.bstar,
-    )
-    return {
-        **make_header(
-            title=f"Orbits of {objects}",
-            keywords="EARTH SATELLITES, ORBITS, EPHEMERIS, SGP4, SATELLITE CONSTELLATIONS, SPACE DEBRIS",
-            source=f"SGP4/SDP4 from mean element sets{f' ({named})' if named else ''}",
-            action=f"propagated {objects}",
-        ),
-        "summary": (
+    header = make_header(
+        frame,
+        [*list_elements(catalog), times.astype(np.int64)],
+        title=f"Orbits of {objects}",
+        summary=(
             f"States of {objects} at {len(times)} instants from {_iso(times.min())} to {_iso(times.max())}, "
             "propagated from mean element sets with SGP4/SDP4."
         ),
+        keywords="EARTH SATELLITES, ORBITS, EPHEMERIS, SGP4, SATELLITE CONSTELLATIONS, SPACE DEBRIS",
+        source=f"SGP4/SDP4 from mean element sets{f' ({named})' if named else ''}",
+        action=f"propagated {objects}",
+    )
+    return header | {
         "references": "Vallado et al. (2006), Revisiting Spacetrack Report #3, doi:10.2514/6.2006-6753",
-        "id": make_identifier(frame, [*elements, times.astype(np.int64)]),
         "frame": frame,
         "frame_definition": FRAMES[frame],
         "precision": precision,
     }
 
 
+def list_elements(catalog: Catalog) -> list[NDArray[Any]]:
+    """Columns of a catalogue on which orbits depend, for `make_header`."""
+    names = "norad_id epoch_day epoch_fraction mean_motion_rev_per_day eccentricity inclination_deg raan_deg arg_perigee_deg"
+    return [getattr(catalog, name) for name in [*names.split(), "mean_anomaly_deg", "bstar"]]
+
+
 def count_satellites(count: int) -> str:
-    """ "1 Earth satellite", "2 Earth satellites"."""
+    """Number of satellites in words: "1 Earth satellite", "2 Earth satellites"."""
     return f"{count} Earth satellite{'s' if count != 1 else ''}"
-
-
-def make_identifier(kind: str, parts: Iterable[NDArray[Any] | bytes]) -> str:
-    """UUID of what went in: the same question has the same id."""
-    digest = hashlib.sha256()
-    for part in parts:
-        digest.update(part if isinstance(part, bytes) else np.ascontiguousarray(part).tobytes())
-    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"constellation_jax/{__version__}/{kind}/{digest.hexdigest()}"))
 
 
 class Extremes:

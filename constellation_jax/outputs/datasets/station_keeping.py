@@ -32,14 +32,18 @@ def make_station_keeping_dataset(
         ballistic_coefficient: m2/kg, shape (s,).
         attributes: global attributes to add or to put in place of the default ones.
     """
+    values = [np.array(arrays[name]) for name in STATION_KEEPING]
     header = make_header(
+        "station-keeping",
+        ["/".join([*shells, *scenarios]).encode(), *values],
         title=f"Station-keeping of {len(shells)} shells",
+        summary=f"Cost of holding the mean altitude of {len(shells)} shells against drag, by solar activity.",
         keywords="EARTH SATELLITES, SATELLITE CONSTELLATIONS, ATMOSPHERIC DRAG, STATION KEEPING",
         source="mean drag in NRLMSISE-00 made good by thrust along the track",
         action=f"computed the station-keeping of {len(shells)} shells",
     )
     return xr.Dataset(
-        {name: VARIABLES[name].as_xarray(np.array(arrays[name])) for name in STATION_KEEPING}
+        {name: VARIABLES[name].as_xarray(array) for name, array in zip(STATION_KEEPING, values, strict=True)}
         | {
             "ballistic_coefficient": VARIABLES["ballistic_coefficient"].as_xarray(ballistic_coefficient, (SHELL,)),
             "mean_altitude": VARIABLES["mean_altitude"].as_xarray(mean_altitude, (SHELL,)),

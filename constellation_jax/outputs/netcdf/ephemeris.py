@@ -1,4 +1,4 @@
-"""Writing a continuous ephemeris to netCDF-4: Chebyshev coefficients of positions, span by span.
+"""Writer of continuous ephemerides to netCDF-4: Chebyshev coefficients of positions, span by span.
 
     x, y, z (span, degree, satellite)   int32 times scale_factor, or float64: the bulk, one series for each satellite and span
     status (span, satellite)            0: the series holds; a failure of SGP4 for the whole span; or IN_PIECES
@@ -45,7 +45,7 @@ AXES: Final = ("x", "y", "z")
 IN_PIECES: Final = -1
 """Status of a satellite in a span that has several pieces."""
 NOT_STORED: Final = -127
-"""What netCDF gives for a status that a killed run has not stored."""
+"""Status that netCDF reads where a killed run has stored none."""
 FILL: Final = np.int32(-(2**31))
 PRODUCT: Final = "chebyshev_ephemeris"
 """Global attribute `product`, by which a reader knows the file."""
@@ -57,43 +57,44 @@ VELOCITY: Final = (
 
 
 class Pieces(NamedTuple):
-    """Series that hold for a part of a span. Every array has shape (pieces,), or (3, pieces, degrees)."""
+    """Chebyshev series that hold for a part of a span."""
 
     satellite: NDArray[np.int32]
-    """Index of the satellite in the file."""
+    """Index of the satellite in the file, shape (pieces,)."""
     start: NDArray[np.int64]
-    """Nanoseconds since the start of the first span; the piece holds from there ..."""
+    """First instant of the piece, nanoseconds since the start of the first span, shape (pieces,)."""
     stop: NDArray[np.int64]
-    """... until just before this."""
+    """Instant just before which the piece ends, as `start`."""
     status: NDArray[np.int8]
-    """0, or the failure of SGP4 in this part; then the coefficients are NaN."""
+    """0, or the failure of SGP4 in this part, whose coefficients are then NaN; shape (pieces,)."""
     coefficients: NDArray[np.float64]
-    """km."""
+    """Coefficients of x, y, z in km, shape (3, pieces, degrees)."""
 
 
 class Block(NamedTuple):
-    """Some spans of every satellite."""
+    """Consecutive spans of every satellite."""
 
     coefficients: NDArray[Any]
-    """Shape (3, spans, degrees, satellites): int32 in units of the quantum, or float64 in km."""
+    """Coefficients of x, y, z, shape (3, spans, degrees, satellites): int32 in units of the quantum, or float64 in km."""
     status: NDArray[np.int8]
-    """Shape (spans, satellites)."""
+    """0, a failure of SGP4 for the whole span, or `IN_PIECES`; shape (spans, satellites)."""
     pieces: Pieces
+    """Series where the status is `IN_PIECES`."""
 
 
 class EphemerisWriter(PartialFile):
-    """Writes blocks of spans. Use it in a `with` statement.
+    """Writer of blocks of spans. Use it in a `with` statement.
 
     Args:
         path: the file to be made.
         catalog: the n objects.
-        edges: where spans begin and end, datetime64[ns] of shape (spans + 1,), ascending.
+        edges: instants at which spans begin and end, datetime64[ns] of shape (spans + 1,), ascending.
         degrees: number of coefficients of a series.
         quantum_km: unit of the int32 coefficients; None stores float64.
         tolerance_m: bound on the error of a position; goes into the attributes.
         overwrite: whether an existing file may be replaced.
         attributes: global attributes to add or to put in place of the default ones.
-        block_spans: how many spans most blocks will have; the file is laid out for it.
+        block_spans: number of spans of most blocks; the file is laid out for it.
 
     Raises:
         InputError: as for `NetCDFWriter`.
@@ -131,7 +132,7 @@ class EphemerisWriter(PartialFile):
         return self._pieces
 
     def write(self, block: Block) -> None:
-        """Appends a block of spans and puts it on disk.
+        """Append a block of spans and put it on disk.
 
         Raises:
             OutputError: the block could not be stored; the message says how much is in NAME.partial.
