@@ -13,9 +13,14 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from constellation_jax.inputs.catalog.catalog import Catalog
-from constellation_jax.outputs.datasets.header import count_satellites, coverage_attributes, list_elements, make_header
-from constellation_jax.outputs.datasets.satellites import satellite_coordinates
-from constellation_jax.outputs.datasets.times import time_encoding
+from constellation_jax.outputs.datasets.header import (
+    count_satellites,
+    list_elements,
+    make_coverage_attributes,
+    make_header,
+)
+from constellation_jax.outputs.datasets.satellites import make_satellite_coordinates
+from constellation_jax.outputs.datasets.times import make_time_encoding
 from constellation_jax.outputs.variables import PERCENTILE, SHELL, SOLAR, TIME, VARIABLES
 
 DISPOSAL_RULES: Final = {"meets_five_year_rule": 5.0, "meets_25_year_rule": 25.0}
@@ -43,7 +48,11 @@ def make_decay_dataset(
         percentiles: of the variables with that dimension; left out where no such variable is there.
         attributes: global attributes to add or to put in place of the default ones.
     """
-    coordinates: dict[str, Any] = {TIME: times, SHELL: np.array(shells, dtype=str), **satellite_coordinates(catalog)}
+    coordinates: dict[str, Any] = {
+        TIME: times,
+        SHELL: np.array(shells, dtype=str),
+        **make_satellite_coordinates(catalog),
+    }
     if "lifetime_percentile" in arrays:
         coordinates[PERCENTILE] = np.array(percentiles)
     objects = count_satellites(len(catalog))
@@ -65,7 +74,7 @@ def make_decay_dataset(
         attrs={
             **header,
             "references": "Picone et al. (2002), doi:10.1029/2002JA009430; King-Hele (1987), Satellite Orbits in an Atmosphere",
-            **coverage_attributes(times),
+            **make_coverage_attributes(times),
             **attributes,
         },
     )
@@ -74,7 +83,7 @@ def make_decay_dataset(
         dataset[PERCENTILE].encoding = {"_FillValue": None}
     for name in [n for n in dataset.variables if dataset[n].dtype.kind == "M"]:
         if name in (TIME, "epoch") and len(dataset[name]):
-            dataset[name].encoding = time_encoding(dataset[name].values)
+            dataset[name].encoding = make_time_encoding(dataset[name].values)
         else:  # in the standard calendar, xarray cannot encode dates none of which is known
             dataset[name].encoding = {"units": "seconds since 2000-01-01 00:00:00", "calendar": "proleptic_gregorian"}
     for name in arrays:

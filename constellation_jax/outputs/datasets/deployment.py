@@ -9,8 +9,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from constellation_jax.outputs.datasets.header import coverage_attributes, make_header
-from constellation_jax.outputs.datasets.times import time_encoding
+from constellation_jax.outputs.datasets.header import make_coverage_attributes, make_header
+from constellation_jax.outputs.datasets.times import make_time_encoding
 from constellation_jax.outputs.variables import DEPLOYMENT_STATES, PERCENTILE, SYSTEM, TIME, VARIABLES
 
 PERCENTILES: Final = (5.0, 50.0, 95.0)
@@ -59,9 +59,9 @@ def make_counts_dataset(
     dataset = xr.Dataset(
         {name: VARIABLES[name].as_xarray(values) for name, values in arrays.items()},
         {name: VARIABLES[name].as_xarray(values) for name, values in coordinates.items()},
-        attrs={**header, **coverage_attributes(times), **(attributes or {})},
+        attrs={**header, **make_coverage_attributes(times), **(attributes or {})},
     )
-    dataset[TIME].encoding = time_encoding(times)
+    dataset[TIME].encoding = make_time_encoding(times)
     if bands is not None:
         dataset[PERCENTILE].encoding = {"_FillValue": None}
     for name in arrays:

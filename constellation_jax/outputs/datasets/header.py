@@ -112,7 +112,7 @@ class Extremes:
                 )
 
 
-def coverage_attributes(times: NDArray[np.datetime64], extremes: Extremes | None = None) -> dict[str, str | float]:
+def make_coverage_attributes(times: NDArray[np.datetime64], extremes: Extremes | None = None) -> dict[str, str | float]:
     """The global attributes that are known after the last step: extent in time and, where computed, in space."""
     times = np.sort(times)
     found: dict[str, str | float] = {

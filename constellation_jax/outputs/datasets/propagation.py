@@ -18,9 +18,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.catalog.catalog import Catalog
-from constellation_jax.outputs.datasets.header import Extremes, coverage_attributes, make_propagation_header
-from constellation_jax.outputs.datasets.satellites import satellite_coordinates
-from constellation_jax.outputs.datasets.times import check_times, time_encoding
+from constellation_jax.outputs.datasets.header import Extremes, make_coverage_attributes, make_propagation_header
+from constellation_jax.outputs.datasets.satellites import make_satellite_coordinates
+from constellation_jax.outputs.datasets.times import check_times, make_time_encoding
 from constellation_jax.outputs.variables import LIFETIME, PROPAGATED, STATUS_VARIABLE, TIME, VARIABLES, check_frame
 
 DTYPES: Final = ("float32", "float64")
@@ -66,20 +66,20 @@ def make_dataset(
     block = check_block(arrays, names, (len(instants), len(catalog)), dtype)
     extremes = Extremes()
     extremes.update(block)
-    coordinates = {TIME: instants, **satellite_coordinates(catalog)}
+    coordinates = {TIME: instants, **make_satellite_coordinates(catalog)}
     dataset = xr.Dataset(
         {name: VARIABLES[name].as_xarray(block[name], frame=frame) for name in names},
         coords={name: VARIABLES[name].as_xarray(values) for name, values in coordinates.items()},
         attrs={
             **make_propagation_header(catalog, instants, frame=frame, precision=precision),
-            **coverage_attributes(instants, extremes),
+            **make_coverage_attributes(instants, extremes),
             **(attributes or {}),
         },
     )
     dataset = dataset.set_coords([name for name in SUB_SATELLITE if name in names])
     dataset.encoding["unlimited_dims"] = {TIME}
     for name in (TIME, "epoch"):
-        dataset[name].encoding = time_encoding(coordinates[name])
+        dataset[name].encoding = make_time_encoding(coordinates[name])
     for name in names:
         if name != STATUS_VARIABLE:
             dataset[name].encoding = {"dtype": np.dtype(dtype), "_FillValue": np.dtype(dtype).type(np.nan)}

@@ -1,4 +1,4 @@
-"""Coordinates of the satellites of a Dataset, and finding satellites by number, name or designator."""
+"""Coordinates of the satellites of a Dataset, and the search for satellites by number, name or designator."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from constellation_jax.outputs.variables import SATELLITE
 
 
 def find(dataset: xr.Dataset, satellites: str | int | Iterable[str | int]) -> xr.Dataset:
-    """The part of a Dataset that belongs to some satellites.
+    """Select satellites of a Dataset by number, name, designator, label or pattern.
 
     A Dataset of a file that is opened lazily stays so: only its coordinates are read.
 
@@ -55,13 +55,13 @@ def find(dataset: xr.Dataset, satellites: str | int | Iterable[str | int]) -> xr
     return dataset.isel({SATELLITE: list(positions)})
 
 
-def satellite_coordinates(catalog: Catalog) -> dict[str, NDArray[Any]]:
-    """Coordinates of each object, shape (n,), by their names in the table of variables.
+def make_satellite_coordinates(catalog: Catalog) -> dict[str, NDArray[Any]]:
+    """Make the coordinates of the n objects, arrays of shape (n,), by their names in the table of variables.
 
     `satellite` comes first: the index by which `sel` selects. Text is str, epochs are datetime64[ns], all else is integer.
     """
     return {
-        SATELLITE: unique_labels(catalog),
+        SATELLITE: make_unique_labels(catalog),
         "norad_id": catalog.norad_id.astype(np.int64),
         "name": catalog.name,
         "international_designator": catalog.international_designator,
@@ -74,8 +74,8 @@ def satellite_coordinates(catalog: Catalog) -> dict[str, NDArray[Any]]:
     }
 
 
-def unique_labels(catalog: Catalog) -> NDArray[np.str_]:
-    """Text that is unique to each object: its catalogue number, else its name, else "unnamed"; with #1, #2 ... where shared.
+def make_unique_labels(catalog: Catalog) -> NDArray[np.str_]:
+    """Make a text that is unique to each object: its catalogue number, else its name, else "unnamed"; with #1, #2 ... where shared.
 
     Text and not numbers, because CF wants a numeric coordinate variable to be monotonic, which the numbers of a catalogue in
     its own order are not, and because planned satellites have none.

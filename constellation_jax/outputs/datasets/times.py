@@ -51,6 +51,6 @@ def encode_times(times: NDArray[np.datetime64]) -> EncodedTimes:
     return EncodedTimes(nanoseconds // size, f"{units[size]} since {midnight} 00:00:00")
 
 
-def time_encoding(times: NDArray[np.datetime64]) -> dict[str, Any]:
-    """xarray's encoding by which `to_netcdf` writes instants as `encode_times` does."""
+def make_time_encoding(times: NDArray[np.datetime64]) -> dict[str, Any]:
+    """Make xarray's encoding with which `to_netcdf` writes instants as `encode_times` does."""
     return {"units": encode_times(times).units, "calendar": CALENDAR, "dtype": np.dtype(np.int64)}

@@ -22,7 +22,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from constellation_jax.inputs.catalog.catalog import Catalog
-from constellation_jax.outputs.datasets.header import count_satellites, coverage_attributes, make_propagation_header
+from constellation_jax.outputs.datasets.header import (
+    count_satellites,
+    make_coverage_attributes,
+    make_propagation_header,
+)
 from constellation_jax.outputs.datasets.times import CALENDAR, encode_times
 from constellation_jax.outputs.netcdf.partial_file import (
     CHUNK_CACHE_BYTES,
@@ -223,7 +227,7 @@ class EphemerisWriter(PartialFile):
         }
 
     def _final_attributes(self) -> dict[str, Any]:
-        known = coverage_attributes(self._edges[[0, -1]])
+        known = make_coverage_attributes(self._edges[[0, -1]])
         known.pop("time_coverage_resolution", None)  # it is continuous
         return {key: value for key, value in known.items() if key not in self._attributes}
 

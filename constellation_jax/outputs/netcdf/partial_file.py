@@ -21,7 +21,7 @@ import netCDF4
 
 from constellation_jax.errors import InputError, OutputError
 from constellation_jax.inputs.catalog.catalog import Catalog
-from constellation_jax.outputs.datasets.satellites import satellite_coordinates
+from constellation_jax.outputs.datasets.satellites import make_satellite_coordinates
 from constellation_jax.outputs.datasets.times import CALENDAR, encode_times
 from constellation_jax.outputs.netcdf.disk_space import DiskSpace
 from constellation_jax.outputs.variables import SATELLITE, VARIABLES
@@ -83,7 +83,7 @@ class PartialFile(ABC):
             self._space = DiskSpace(self.partial)
         except OSError as error:
             raise InputError(f"{self.partial}: cannot be written ({error.strerror}); choose another place") from None
-        self._satellites = satellite_coordinates(self._catalog)
+        self._satellites = make_satellite_coordinates(self._catalog)
         header = HEADER_BYTES + sum(
             values.size * 32 + len("".join(values.tolist()).encode()) if values.dtype.kind == "U" else values.nbytes
             for values in self._satellites.values()

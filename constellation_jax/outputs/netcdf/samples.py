@@ -30,7 +30,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.catalog.catalog import Catalog
-from constellation_jax.outputs.datasets.header import Extremes, coverage_attributes, make_propagation_header
+from constellation_jax.outputs.datasets.header import Extremes, make_coverage_attributes, make_propagation_header
 from constellation_jax.outputs.datasets.propagation import (
     DTYPES,
     SUB_SATELLITE,
@@ -199,7 +199,7 @@ class NetCDFWriter(PartialFile):
             self._dataset[name][start:stop] = values
 
     def _final_attributes(self) -> dict[str, Any]:
-        known = coverage_attributes(self._times, self._extremes)
+        known = make_coverage_attributes(self._times, self._extremes)
         return {key: value for key, value in known.items() if key not in self.attributes}
 
     def _block_bytes(self, start: int, stop: int) -> int:

@@ -8,7 +8,7 @@ import xarray as xr
 
 import constellation_jax as cj
 from constellation_jax.outputs.datasets.propagation import make_dataset
-from constellation_jax.outputs.datasets.satellites import unique_labels
+from constellation_jax.outputs.datasets.satellites import make_unique_labels
 from constellation_jax.outputs.netcdf.samples import NetCDFWriter
 
 
@@ -42,10 +42,10 @@ def test_labels_are_numbers_where_unique_else_names_else_counted(dataset):
 
 def test_labels_are_unique_whatever_the_names_are():
     names = ["", "", "A", "A", "A#1", "unnamed#1", "7"]
-    labels = unique_labels(named(names, [-1] * 6 + [7]))
+    labels = make_unique_labels(named(names, [-1] * 6 + [7]))
     assert len(set(labels.tolist())) == len(names)
     assert labels[-1] == "7"
-    assert unique_labels(named(["A"], [-1])[:0]).tolist() == []
+    assert make_unique_labels(named(["A"], [-1])[:0]).tolist() == []
 
 
 def test_the_index_is_the_same_in_a_file_that_is_opened_lazily(run, tmp_path):
@@ -101,5 +101,5 @@ def test_labels_of_a_catalogue_cost_next_to_nothing():
     n = 30_000
     catalog = named([f"STARLINK-{k}" for k in range(n)], np.arange(n) + 10_000)
     start = time.perf_counter()
-    unique_labels(catalog)
+    make_unique_labels(catalog)
     assert time.perf_counter() - start < 1.0
