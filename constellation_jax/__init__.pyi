@@ -25,6 +25,7 @@ from .inputs.times import time_grid as time_grid
 from .inputs.tuning.files import known_studies as known_studies
 from .inputs.tuning.files import load_study as load_study
 from .inputs.tuning.problem import Study as Study
+from .outputs.datasets.satellites import find as find
 from .outputs.shell_file import write_shells as write_shells
 from .physics import frames as frames
 from .physics.drag.station_keeping import duty_cycle as duty_cycle

@@ -22,7 +22,7 @@ from constellation_jax.inputs.deployment.files import known_deployments, load_de
 from constellation_jax.inputs.deployment.vehicles import load_vehicles
 from constellation_jax.inputs.files.toml_tables import STATUSES
 from constellation_jax.inputs.shells.files import known_shells, load_constellation, load_shells
-from constellation_jax.outputs.variables import FRAMES, LIFETIME, STATUS_VARIABLE, VARIABLES
+from constellation_jax.outputs.variables import FRAMES, LIFETIME, PROPAGATED, STATUS_VARIABLE, VARIABLES
 
 project = "constellation_jax"
 copyright = "the constellation_jax developers"
@@ -59,15 +59,14 @@ def _table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
 
 def _variables_table() -> str:
     rows = []
-    for variable in (*VARIABLES.values(), LIFETIME):
-        attributes = variable.attributes
-        said = [str(attributes["long_name"])]
-        if variable.in_frame:
+    for variable in (*(VARIABLES[name] for name in PROPAGATED), LIFETIME):
+        said = [variable.long_name]
+        if variable.is_in_frame:
             said.append("in the frame of the run")
-        if "comment" in attributes:
-            said.append(str(attributes["comment"]))
+        if variable.comment:
+            said.append(variable.comment)
         group = "always there" if variable.name == STATUS_VARIABLE else f"`{variable.group}`"
-        rows.append((f"`{variable.name}`", group, f"`{attributes.get('units', 'none')}`", "; ".join(said)))
+        rows.append((f"`{variable.name}`", group, f"`{variable.units or 'none'}`", "; ".join(said)))
     return _table(("variable", "group", "units", "meaning"), rows)
 
 

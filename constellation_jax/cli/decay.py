@@ -189,11 +189,11 @@ def _print_decay(dataset: xr.Dataset, target: Path) -> None:
 
     years = dataset.attrs["years"]
     typer.echo(f"{'shell':<24}{'objects':>9}{'raised':>8}{'median life':>14}{'gone in 5 y':>13}{'in 25 y':>9}")
-    for k in range(dataset.sizes["summary_shell"]):
-        row = dataset.isel(summary_shell=k)
+    for k in range(dataset.sizes["shell"]):
+        row = dataset.isel(shell=k)
         life = float(row.shell_lifetime) / YEAR_DAYS
         typer.echo(
-            f"{row.summary_shell.item()!s:<24}{int(row.shell_satellites):>9,}{int(row.shell_manoeuvres):>8,}"
+            f"{row.shell.item()!s:<24}{int(row.shell_satellites):>9,}{int(row.shell_manoeuvres):>8,}"
             f"{(f'{life:.2f} years' if life == life else f'over {years:g}'):>14}"
             f"{_percent(row.shell_five_year_fraction):>13}{_percent(row.shell_25_year_fraction):>9}"
         )
@@ -215,10 +215,10 @@ def _print_station_keeping(dataset: xr.Dataset) -> None:
         for solar in dataset.solar.values:
             row = dataset.sel(shell=shell, solar=solar)
             cells = [
-                f"{shell!s:<16}{solar!s:<8}{float(row.altitude):>7.0f}",
+                f"{shell!s:<16}{solar!s:<8}{float(row.mean_altitude):>7.0f}",
                 f"{float(row.delta_v):>12.3g}{float(row.delta_v_peak):>8.3g}{_number(row.propellant, 11)}",
                 f"{_number(row.duty_cycle, 8)}{_number(row.duty_cycle_peak, 8)}{float(row.manoeuvre_interval):>9.3g} d",
-                f"{_number(row.lowest_altitude, 9)}{_number(row.propellant_lasts, 9)}",
+                f"{_number(row.lowest_mean_altitude, 9)}{_number(row.propellant_lifetime / YEAR_DAYS, 9)}",
                 _number(row.lifetime_after_propellant / YEAR_DAYS, 8),
             ]
             typer.echo("".join(cells))

@@ -97,23 +97,23 @@ def _summary_lines(dataset: xr.Dataset, title: str) -> Iterator[str]:
     """The states of each system at the turn of each year and at the end."""
     import numpy as np
 
-    from constellation_jax.outputs.datasets.deployment import STATE_WORDS
+    from constellation_jax.outputs.variables import DEPLOYMENT_STATES
 
     yield title
     days = dataset.time.values.astype("datetime64[D]")
     shown = sorted({*np.flatnonzero(days == days.astype("datetime64[Y]").astype("datetime64[D]")), len(days) - 1})
     for s, system in enumerate(dataset.system.values):
-        yield f"\n{system:<12}" + "".join(f"{state:>12}" for state in STATE_WORDS)
+        yield f"\n{system:<12}" + "".join(f"{state:>12}" for state in DEPLOYMENT_STATES)
         for i in shown:
-            yield f"{days[i]!s:<12}" + "".join(f"{int(dataset[state][s, i]):>12,}" for state in STATE_WORDS)
+            yield f"{days[i]!s:<12}" + "".join(f"{int(dataset[state][s, i]):>12,}" for state in DEPLOYMENT_STATES)
         target = int(dataset.target[s])
         if target < 0:
             continue
         reached = np.flatnonzero(dataset.on_station[s].values >= target)
         when = f"on station on {days[reached[0]]}" if len(reached) else f"not on station by {days[-1]}"
         yield f"target of {target:,}: {when}"
-        if "on_station_quantiles" in dataset:
-            low, _, high = dataset.on_station_quantiles[:, s, -1].values
+        if "on_station_percentile" in dataset:
+            low, _, high = dataset.on_station_percentile[:, s, -1].values
             yield f"on station at the end, 5 to 95 % of {dataset.attrs['draws']:,} draws: {low:,.0f} to {high:,.0f}"
 
 

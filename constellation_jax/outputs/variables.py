@@ -1,28 +1,39 @@
-"""The table of output variables: dimensions, units, attributes and the groups that users name.
+"""Table of the variables of every Dataset and netCDF file: dimensions, units, attributes, and the groups that users name.
 
-One table serves the Dataset in memory and the file on disk, so that the two cannot differ. Deliberately absent: any
-value.
+The Datasets (datasets/) and the writers (netcdf/) take every attribute from here, so that memory and file cannot differ and a
+name means the same everywhere. Deliberately absent: any value.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import difflib
+import functools
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from constellation_jax.errors import InputError
+from constellation_jax.errors import InputError, suggest
 from constellation_jax.physics.sgp4.status import STATUS
 
 TIME: Final = "time"
 SATELLITE: Final = "satellite"
+SHELL: Final = "shell"
+SOLAR: Final = "solar"
+SYSTEM: Final = "system"
+PERCENTILE: Final = "percentile"
+STATE: Final = "state"
+ELEMENT: Final = "element"
+SPAN: Final = "span"
+DEGREE: Final = "degree"
+PIECE: Final = "piece"
+BOUND: Final = "bound"
 DIMENSIONS: Final = (TIME, SATELLITE)
-"""Order of the dimensions of every variable: blocks of time are appended to a file."""
+"""Order of the dimensions of a propagation: blocks of time are appended to a file."""
 
 STATUS_VARIABLE: Final = "status"
-"""The variable that is always there."""
+"""Name of the variable that every propagation has."""
 
 FRAMES: Final[Mapping[str, str]] = {
     "teme": (
@@ -39,22 +50,55 @@ FRAMES: Final[Mapping[str, str]] = {
 
 @dataclasses.dataclass(frozen=True)
 class Variable:
-    """One variable of dimensions (time, satellite)."""
+    """Name, dimensions, units and attributes of one variable."""
 
     name: str
-    group: str
-    """What users ask for to get it."""
-    attributes: Mapping[str, Any]
-    """netCDF attributes that hold in every frame."""
-    in_frame: bool = False
+    dims: tuple[str, ...]
+    """Usual dimensions; `as_xarray` takes others."""
+    units: str
+    """As UDUNITS writes them; empty for text, dates and flags."""
+    long_name: str
+    comment: str = ""
+    standard_name: str = ""
+    """Name in the CF standard name table; empty where it has none."""
+    flags: Mapping[int, str] = dataclasses.field(default_factory=dict)
+    """Meaning of each value (int8) of a flag variable; empty for quantities."""
+    content: str = "modelResult"
+    """ACDD's coverage_content_type."""
+    others: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    """Further netCDF attributes."""
+    group: str = ""
+    """Group by which a user asks `propagate` for it; empty where no group has it."""
+    is_in_frame: bool = False
     """True where the numbers depend on the reference frame, which is then named in the attributes."""
 
-    def attributes_in(self, frame: str) -> dict[str, Any]:
+    def attributes_in(self, frame: str = "teme") -> dict[str, Any]:
         """The netCDF attributes for a frame, a key of `FRAMES`."""
-        if not self.in_frame:
-            return dict(self.attributes)
-        words = f"{self.attributes['long_name']} in {frame.upper()}"
-        return {**self.attributes, "long_name": words, "frame": frame, "comment": FRAMES[frame]}
+        found: dict[str, Any] = {
+            "standard_name": self.standard_name,
+            "long_name": self.long_name,
+            "units": self.units,
+            "comment": self.comment,
+            "coverage_content_type": self.content,
+        }
+        if self.is_in_frame:
+            found |= {"long_name": f"{self.long_name} in {frame.upper()}", "frame": frame, "comment": FRAMES[frame]}
+        if self.flags:
+            found |= {
+                "flag_values": self._flag_values,
+                "flag_meanings": " ".join(self.flags.values()),
+            }
+        return {name: value for name, value in found.items() if not isinstance(value, str) or value} | dict(self.others)
+
+    def as_xarray(
+        self, values: Any, dims: tuple[str, ...] | None = None, *, frame: str = "teme", **attributes: Any
+    ) -> tuple[tuple[str, ...], Any, dict[str, Any]]:
+        """Dimensions, values and attributes as `xarray.Dataset` takes them; `attributes` are added or replaced."""
+        return self.dims if dims is None else dims, values, {**self.attributes_in(frame), **attributes}
+
+    @functools.cached_property
+    def _flag_values(self) -> NDArray[np.int8]:
+        return np.array(list(self.flags), np.int8)
 
 
 def resolve_groups(names: str | Iterable[str]) -> tuple[str, ...]:
@@ -69,10 +113,9 @@ def resolve_groups(names: str | Iterable[str]) -> tuple[str, ...]:
     wanted = [names] if isinstance(names, str) else list(names)
     for name in wanted:
         if name not in GROUPS:
-            close = difflib.get_close_matches(str(name), GROUPS, n=1)
-            hint = f"; did you mean {close[0]!r}?" if close else ""
-            raise InputError(f"variables {name!r}: no such group; known are {', '.join(GROUPS)}{hint}")
-    return tuple(v.name for v in VARIABLES.values() if v.group in (*wanted, STATUS_VARIABLE))
+            known = f"known are {', '.join(GROUPS)}{suggest(str(name), GROUPS)}"
+            raise InputError(f"variables {name!r}: no such group; {known}")
+    return tuple(name for name in PROPAGATED if VARIABLES[name].group in (*wanted, STATUS_VARIABLE))
 
 
 def check_frame(frame: str) -> str:
@@ -86,101 +129,233 @@ def check_frame(frame: str) -> str:
     return frame
 
 
-def _axis(name: str, group: str, units: str, long_name: str) -> Variable:
-    return Variable(name, group, {"long_name": long_name, "units": units, **_COMPUTED}, in_frame=True)
+def _coordinate(name: str, long_name: str, comment: str = "", **others: Any) -> Variable:
+    """Coordinate of the dimension of its name."""
+    return Variable(name, (name,), others.pop("units", ""), long_name, comment, content="coordinate", **others)
 
 
-_COMPUTED: Final = {"coverage_content_type": "modelResult"}
+def _auxiliary(name: str, dim: str, long_name: str, comment: str = "", **others: Any) -> Variable:
+    """Number, text or date that describes an entry of a dimension."""
+    return Variable(name, (dim,), others.pop("units", ""), long_name, comment, content="auxiliaryInformation", **others)
+
+
+def _flag(name: str, long_name: str, flags: Mapping[int, str], comment: str = "") -> Variable:
+    """Flag of each satellite."""
+    return Variable(name, (SATELLITE,), "", long_name, comment, flags=flags)
+
+
+def _no_value(integer: np.integer[Any]) -> dict[str, Any]:
+    """Attribute by which an integer says "none". It is no `_FillValue`: readers would turn the integers into floats."""
+    return {"no_value": integer}
+
+
+_UTC: Final = {"units_metadata": "leap_seconds: utc"}
+_UP: Final = {"positive": "up"}
 _ELLIPSOID: Final = "over the WGS-84 ellipsoid (semi-major axis 6378.137 km, inverse flattening 298.257223563)"
+_MEAN: Final = "minus 6378.137 km, from mean elements (Brouwer, WGS-72)"
+_LIFETIME: Final = (
+    "from the epoch until the mean altitude, or the perigee, is 120 km, by drag alone; NaN where beyond the span of the "
+    "computation"
+)
+_INDEX: Final = "from 0; -1 where unknown"
+_RULE: Final = {-1: "not_known_the_span_is_shorter", 0: "no", 1: "yes"}
+_WORST: Final = "worst ten days"
 
-_TABLE: Final = (
-    _axis("x", "position", "km", "x component of the position"),
-    _axis("y", "position", "km", "y component of the position"),
-    _axis("z", "position", "km", "z component of the position"),
-    _axis("vx", "velocity", "km s-1", "x component of the velocity"),
-    _axis("vy", "velocity", "km s-1", "y component of the velocity"),
-    _axis("vz", "velocity", "km s-1", "z component of the velocity"),
-    Variable(
-        "altitude",
-        "altitude",
-        {
-            "standard_name": "height_above_reference_ellipsoid",
-            "long_name": "geodetic altitude",
-            "units": "km",
-            "positive": "up",
-            "comment": _ELLIPSOID,
-            **_COMPUTED,
-        },
+_COORDINATES: Final = (
+    _coordinate(TIME, "time, UTC", standard_name="time", others={"axis": "T", **_UTC}),
+    _coordinate(
+        SATELLITE,
+        "unique label of the satellite in this dataset",
+        "catalogue number (NORAD), or the name of an object that has none; with #1, #2 ... where several share it",
+        standard_name="platform_id",
+    ),
+    _auxiliary(
+        "norad_id",
+        SATELLITE,
+        "catalogue number (NORAD)",
+        "-1 where the object has none, as planned satellites do",
+        others=_no_value(np.int64(-1)),
+    ),
+    _auxiliary("name", SATELLITE, "satellite name", standard_name="platform_name"),
+    _auxiliary("international_designator", SATELLITE, "COSPAR designator, YYYY-NNNP; empty where unknown"),
+    _auxiliary("satellite_shell", SATELLITE, "shell that the satellite belongs to; empty where unknown"),
+    _auxiliary("plane", SATELLITE, "orbital plane within the shell", _INDEX, others=_no_value(np.int32(-1))),
+    _auxiliary("slot", SATELLITE, "slot within the plane", _INDEX, others=_no_value(np.int32(-1))),
+    _auxiliary("source", SATELLITE, "where the element set came from"),
+    _auxiliary("synthetic", SATELLITE, "origin of the elements", flags={0: "tracked", 1: "made_from_a_description"}),
+    _auxiliary("epoch", SATELLITE, "epoch of the element set, UTC", others=_UTC),
+    _coordinate(SHELL, "shell of the constellation"),
+    _coordinate(SOLAR, "solar activity", "low, median and high: the 5th, 50th and 95th percentile of the forecast"),
+    _coordinate(SYSTEM, "constellation"),
+    _coordinate(PERCENTILE, "percentile of the distribution", units="percent"),
+)
+
+_PROPAGATION: Final = (
+    *(
+        Variable(name, DIMENSIONS, units, f"{name[-1]} component of the {group}", group=group, is_in_frame=True)
+        for group, units, names in (("position", "km", ("x", "y", "z")), ("velocity", "km s-1", ("vx", "vy", "vz")))
+        for name in names
     ),
     Variable(
-        "latitude",
-        "geodetic",
-        {
-            "standard_name": "latitude",
-            "long_name": "geodetic latitude of the sub-satellite point",
-            "units": "degrees_north",
-            "comment": _ELLIPSOID,
-            **_COMPUTED,
-        },
+        "altitude", DIMENSIONS, "km", "geodetic altitude", _ELLIPSOID,
+        standard_name="height_above_reference_ellipsoid", others=_UP, group="altitude",
     ),
     Variable(
-        "longitude",
-        "geodetic",
-        {
-            "standard_name": "longitude",
-            "long_name": "longitude of the sub-satellite point, -180 to 180",
-            "units": "degrees_east",
-            **_COMPUTED,
-        },
+        "latitude", DIMENSIONS, "degrees_north", "geodetic latitude of the sub-satellite point", _ELLIPSOID,
+        standard_name="latitude", group="geodetic",
     ),
     Variable(
-        "mean_altitude",
-        "decay",
-        {
-            "long_name": "mean semi-major axis minus 6378.137 km",
-            "units": "km",
-            "comment": "from the mean elements of SGP4 (Brouwer, WGS-72): free of the variation along an orbit",
-            **_COMPUTED,
-        },
+        "longitude", DIMENSIONS, "degrees_east", "longitude of the sub-satellite point, -180 to 180",
+        standard_name="longitude", group="geodetic",
     ),
     Variable(
-        "decay_rate",
-        "decay",
-        {
-            "long_name": "time derivative of mean_altitude",
-            "units": "km day-1",
-            "comment": "negative when the orbit sinks",
-            **_COMPUTED,
-        },
+        "mean_altitude", DIMENSIONS, "km", "mean altitude",
+        f"mean semi-major axis {_MEAN}: free of the variation along an orbit", others=_UP, group="decay",
     ),
     Variable(
-        STATUS_VARIABLE,
-        "status",
-        {
-            "long_name": "status of the propagation",
-            "flag_values": np.array(list(STATUS), np.int8),
-            "flag_meanings": " ".join(entry.name for entry in STATUS.values()),
-            "comment": "error numbers of SGP4; an object keeps its first failure from then on, and its values are NaN",
-            "coverage_content_type": "qualityInformation",
-        },
+        "decay_rate", DIMENSIONS, "km day-1", "time derivative of mean_altitude", "negative when the orbit sinks",
+        group="decay",
+    ),
+    Variable(
+        STATUS_VARIABLE, DIMENSIONS, "", "status of the propagation",
+        "error numbers of SGP4; an object keeps its first failure from then on, and its values are NaN",
+        flags={code: entry.name for code, entry in STATUS.items()}, content="qualityInformation", group=STATUS_VARIABLE,
+    ),
+    Variable("lifetime", (SATELLITE,), "day", "orbital lifetime", _LIFETIME, group="lifetime"),
+)  # fmt: skip
+
+_JACOBIAN: Final = (
+    Variable(
+        "jacobian",
+        (*DIMENSIONS, STATE, ELEMENT),
+        "",
+        "derivative of the state in TEME with respect to the mean elements of SGP4",
+        "the unit of an entry is the state_units of its row over the element_units of its column",
+    ),
+    _coordinate(STATE, "component of the state"),
+    _auxiliary("state_units", STATE, "unit of the component of the state"),
+    _coordinate(ELEMENT, "mean element"),
+    _auxiliary("element_units", ELEMENT, "unit of the mean element"),
+)
+
+_DECAY: Final = (
+    Variable("perigee", DIMENSIONS, "km", "mean altitude of the perigee", f"mean radius {_MEAN}", others=_UP),
+    Variable("apogee", DIMENSIONS, "km", "mean altitude of the apogee", f"mean radius {_MEAN}", others=_UP),
+    Variable("density", DIMENSIONS, "kg m-3", "mean density of the atmosphere over a revolution"),
+    Variable("reentry_date", (SATELLITE,), "", "date of re-entry, UTC", "NaT where beyond the span"),
+    Variable(
+        "lifetime_percentile", (PERCENTILE, SATELLITE), "day",
+        "percentile of the lifetime over an ensemble of solar activity", _LIFETIME,
+    ),
+    Variable(
+        "reentry_date_percentile", (PERCENTILE, SATELLITE), "",
+        "percentile of the date of re-entry over an ensemble of solar activity, UTC", "NaT where beyond the span",
+    ),
+    Variable(
+        "lifetime_nrlmsis21", (SATELLITE,), "day", "orbital lifetime in NRLMSIS 2.1, to show how far models differ",
+        _LIFETIME,
+    ),
+    Variable("ballistic_coefficient", (SATELLITE,), "m2 kg-1", "ballistic coefficient Cd A / m"),
+    _flag(
+        "ballistic_coefficient_source", "where the ballistic coefficient comes from",
+        {0: "given", 1: "catalogue", 2: "drag_term", 3: "assumed"},
+    ),
+    _flag(
+        "manoeuvres", "whether the object is known to manoeuvre, so that its decay is hypothetical",
+        {0: "not_seen", 1: "orbit_raised"},
+        "by element sets: a drag term or derivative of the mean motion below zero, or a higher later set",
+    ),
+    _flag(
+        "luni_solar", "whether the Moon and the Sun, which are left out, matter as much as drag",
+        {0: "no", 1: "yes_do_not_trust_the_lifetime"}, "by an apogee above 8000 km",
+    ),
+    _flag(
+        "decay_status", "fate of the object within the span",
+        {0: "reenters", 1: "stays_in_orbit", 2: "below_120_km_at_start"},
+    ),
+    _flag("meets_five_year_rule", "gone within 5 years of the start", _RULE),
+    _flag("meets_25_year_rule", "gone within 25 years of the start", _RULE),
+    Variable("shell_satellites", (SHELL,), "1", "objects of the shell"),
+    Variable("shell_manoeuvres", (SHELL,), "1", "objects of the shell that are known to manoeuvre"),
+    Variable("shell_lifetime", (SHELL,), "day", "median lifetime in the shell", "NaN where beyond the span"),
+    Variable("shell_five_year_fraction", (SHELL,), "1", "fraction of the shell gone within 5 years"),
+    Variable("shell_25_year_fraction", (SHELL,), "1", "fraction of the shell gone within 25 years"),
+)  # fmt: skip
+
+_STATION_KEEPING: Final = tuple(
+    Variable(name, (SOLAR, SHELL), units, long_name)
+    for name, units, long_name in (
+        ("delta_v", "m s-1 year-1", "velocity increment for a year, mean of the span"),
+        ("delta_v_peak", "m s-1 year-1", f"velocity increment for a year at the rate of the {_WORST}"),
+        ("propellant", "kg year-1", "propellant for a year, mean of the span"),
+        ("duty_cycle", "1", "fraction of the time that the thruster works, mean of the span"),
+        ("duty_cycle_peak", "1", f"fraction of the {_WORST} that the thruster works; above 1 it cannot hold"),
+        ("manoeuvre_interval", "day", "time in which the orbit sinks by the dead band, mean of the span"),
+        ("manoeuvre_interval_least", "day", f"time in which the orbit sinks by the dead band in the {_WORST}"),
+        ("lowest_mean_altitude", "km", f"mean altitude that the thruster, always on, can just hold in the {_WORST}"),
+        ("propellant_lifetime", "day", "time until the propellant is spent, at the mean rate beyond the span"),
+        ("lifetime_after_propellant", "day", "time from the end of the propellant to re-entry; NaN beyond 100 years"),
+    )
+)
+
+_DEPLOYMENT: Final = tuple(
+    Variable(name, (SYSTEM, TIME), "1", long_name)  # CF wants the time last, right of what is no place
+    for name, long_name in (
+        ("launched", "satellites launched so far"),
+        ("raising", "satellites on the way to their slot"),
+        ("on_station", "satellites on station"),
+        ("failed", "satellites that stopped on the way and are still in orbit"),
+        ("deorbiting", "retired satellites on the way down"),
+        ("gone", "satellites re-entered, or lost with their launch vehicle"),
+    )
+)
+_DEPLOYMENT_OTHERS: Final = (
+    *(
+        Variable(f"{v.name}_percentile", (PERCENTILE, *v.dims), "1", f"{v.long_name}, percentile over random histories")
+        for v in _DEPLOYMENT
+    ),
+    _auxiliary(
+        "target",
+        SYSTEM,
+        "working satellites at which launches pause",
+        "-1 where there is none",
+        units="1",
+        others=_no_value(np.int32(-1)),
     ),
 )
 
-VARIABLES: Final[dict[str, Variable]] = {v.name: v for v in _TABLE}
-"""Every output variable by its name, in the order in which they are written."""
-LIFETIME: Final = Variable(
-    "lifetime",
-    "lifetime",
-    {
-        "long_name": "orbital lifetime",
-        "units": "day",
-        "comment": (
-            "from the epoch until the mean altitude, or the perigee, is 120 km, by drag alone; NaN where beyond the span of the "
-            "computation"
-        ),
-        **_COMPUTED,
-    },
+_EPHEMERIS: Final = (
+    _coordinate(
+        SPAN, "start of the span, UTC", standard_name="time", others={"axis": "T", "bounds": "span_bounds", **_UTC}
+    ),
+    _coordinate(DEGREE, "degree of the Chebyshev polynomial", units="1"),
+    _auxiliary("piece_satellite", PIECE, "index of the satellite that the piece belongs to, from 0", units="1"),
+    _auxiliary("piece_start", PIECE, "start of the piece, UTC", others=_UTC),
+    _auxiliary("piece_stop", PIECE, "stop of the piece, UTC", others=_UTC),
 )
+
+VARIABLES: Final[Mapping[str, Variable]] = {
+    v.name: v
+    for table in (
+        _COORDINATES,
+        _PROPAGATION,
+        _JACOBIAN,
+        _DECAY,
+        _STATION_KEEPING,
+        _DEPLOYMENT,
+        _DEPLOYMENT_OTHERS,
+        _EPHEMERIS,
+    )
+    for v in table
+}
+"""Every variable and coordinate by its name."""
+PROPAGATED: Final = tuple(v.name for v in _PROPAGATION if v.dims == DIMENSIONS)
+"""Names of the variables (time, satellite) of a propagation, in the order in which they are written."""
+LIFETIME: Final = VARIABLES["lifetime"]
 """One value for each object."""
-GROUPS: Final[tuple[str, ...]] = (*dict.fromkeys(v.group for v in _TABLE), LIFETIME.group)
-"""The names that users choose from."""
+STATION_KEEPING: Final = tuple(v.name for v in _STATION_KEEPING)
+"""Names of the variables (solar, shell) of `station_keeping`."""
+DEPLOYMENT_STATES: Final = tuple(v.name for v in _DEPLOYMENT)
+"""Names of the states of the satellites of a deployment. The first is the sum of the others."""
+GROUPS: Final = tuple(dict.fromkeys(v.group for v in _PROPAGATION))
+"""Groups of variables that users of `propagate` choose from."""

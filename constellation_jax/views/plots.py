@@ -1,4 +1,4 @@
-"""Small figures of the package's Datasets, one function each: `cj.plots.altitude_histogram(dataset)`.
+"""Figures of the package's Datasets, one function each: `cj.plots.altitude_histogram(dataset)`.
 
 Each draws into the axes that it is given, or into a figure of its own that pyplot does not know, and gives the axes back:
 `axes.figure.savefig("altitudes.png")`. Labels and units come from the Dataset. matplotlib is the extra `plot`, imported when
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from constellation_jax.errors import InputError, suggest
-from constellation_jax.outputs.variables import SATELLITE, TIME
+from constellation_jax.outputs.variables import SATELLITE, SOLAR, TIME
 from constellation_jax.physics.constants import YEAR_DAYS
 
 if TYPE_CHECKING:
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 _REENTRY_KM: Final = 120.0
 _NAMED: Final = 10
-"""So many objects are named in a legend; more would cover the figure."""
+"""Most objects that a legend names; more would cover the figure."""
 _BAND: Final = 0.2
-"""Opacity of what lies between two percentiles or scenarios."""
+"""Opacity of a band between two percentiles or scenarios."""
 
 
 def altitude_histogram(
@@ -34,31 +34,33 @@ def altitude_histogram(
     *,
     bin_km: float = 10.0,
     altitude_km: tuple[float, float] = (100.0, 2000.0),
+    variable: str = "mean_altitude",
     by: str | None = None,
     axes: Axes | None = None,
 ) -> Axes:
-    """How many objects fly at which altitude, at the first instant.
+    """Histogram of altitudes at the first instant.
 
     Args:
-        dataset: of `propagate` or `decay`; `dataset.isel(time=k)` for another instant. The mean altitude is taken if there.
+        dataset: of `propagate` or `decay`; `dataset.isel(time=k)` for another instant.
         bin_km: width of a bin.
-        altitude_km: lowest and highest altitude shown; what lies outside is not counted.
-        by: coordinate of the objects, such as "source" or "shell", by which bars are stacked.
+        altitude_km: lowest and highest altitude shown; objects outside are not counted.
+        variable: "mean_altitude", or "altitude" for the geodetic one.
+        by: coordinate of the objects, such as "source" or "satellite_shell", by which bars are stacked.
         axes: where to draw; a new figure if not given.
     """
     if not (bin_km > 0.0 and altitude_km[0] < altitude_km[1]):
         raise InputError(
             f"altitude_histogram: bins of {bin_km!r} km in {altitude_km!r}: expected a width above 0, lowest first"
         )
-    name = "mean_altitude" if "mean_altitude" in dataset else "altitude"
     _check(
         dataset,
         "altitude_histogram",
-        [name, *([by] if by else [])],
-        "the groups 'altitude' and 'decay' of propagate have it",
+        [variable],
+        "propagate has mean_altitude in its group decay, altitude in altitude",
     )
+    _check(dataset, "altitude_histogram", [by] if by else [], f"its own are {', '.join(map(str, dataset.coords))}")
     axes = _axes(axes)
-    altitude = np.atleast_1d(_first_instant(dataset)[name].values)
+    altitude = np.atleast_1d(_first_instant(dataset)[variable].values)
     edges = np.arange(altitude_km[0], altitude_km[1] + bin_km, bin_km).tolist()
     if by is None:
         axes.hist(altitude[np.isfinite(altitude)], edges)
@@ -68,9 +70,8 @@ def altitude_histogram(
         rows = [altitude[(group == g) & np.isfinite(altitude)] for g in groups]
         axes.hist(rows, edges, stacked=True, label=[g or "other" for g in groups])
         axes.legend()
-    kind = "mean" if name == "mean_altitude" else dataset[name].attrs["long_name"].removesuffix(" altitude")
     axes.set(
-        xlabel=f"{kind} altitude ({_units(dataset[name].attrs['units'])})",
+        xlabel=_label(dataset, variable),
         ylabel=f"satellites (in {bin_km:g} km)",
         xlim=altitude_km,
     )
@@ -78,10 +79,10 @@ def altitude_histogram(
 
 
 def ground_track(dataset: xr.Dataset, *, axes: Axes | None = None) -> Axes:
-    """Sub-satellite points over time, one line for each object, broken at 180 degrees.
+    """Ground tracks: sub-satellite points over time, one line for each object, broken at 180 degrees.
 
     Args:
-        dataset: of `propagate` with the group "geodetic", of the objects wanted: `dataset.isel(satellite=[0, 5])`.
+        dataset: of `propagate` with the group "geodetic", of the objects wanted: `cj.find(dataset, "STARLINK-1*")`.
         axes: where to draw; a new figure if not given.
     """
     hint = 'propagate with variables=("position", "geodetic")'
@@ -107,19 +108,19 @@ def ground_track(dataset: xr.Dataset, *, axes: Axes | None = None) -> Axes:
 def altitude_over_time(
     dataset: xr.Dataset, *, between: tuple[xr.Dataset, xr.Dataset] | None = None, axes: Axes | None = None
 ) -> Axes:
-    """Mean altitude of decaying objects, down to re-entry.
+    """Mean altitude of decaying objects over time, down to re-entry.
 
     Bars at 120 km reach from the 5th to the 95th percentile of the date of re-entry, at most to the end of the span.
 
     Args:
         dataset: of `decay`, of the objects wanted.
-        between: decays of the same objects under two other Suns, such as "low" and "high": a band lies between them.
+        between: decays of the same objects under two other scenarios of solar activity, "low" and "high": a band lies between them.
         axes: where to draw; a new figure if not given.
     """
-    _check(dataset, "altitude_over_time", ["altitude", "reentry_date"], "it is not one of decay")
+    _check(dataset, "altitude_over_time", ["mean_altitude", "reentry_date"], "it is not one of decay")
     for other in between or ():
-        _check(other, "altitude_over_time", ["altitude"], "it is not one of decay")
-        if not other[[TIME, "name"]].equals(dataset[[TIME, "name"]]):
+        _check(other, "altitude_over_time", ["mean_altitude"], "it is not one of decay")
+        if not all(np.array_equal(other[key].values, dataset[key].values) for key in (TIME, "name")):
             raise InputError("altitude_over_time: `between` has other objects or another span than the dataset")
     axes = _axes(axes)
     rows = _by_satellite(dataset)
@@ -127,70 +128,66 @@ def altitude_over_time(
     for k, (row, name) in enumerate(zip(rows, _names(rows), strict=True)):
         (line,) = axes.plot(*_track(row), label=name)
         if bounds:
-            low, high = (_down_to_reentry(each[k]["altitude"].values) for each in bounds)
+            low, high = (_down_to_reentry(each[k]["mean_altitude"].values) for each in bounds)
             axes.fill_between(row[TIME].values, low, high, color=line.get_color(), alpha=_BAND, linewidth=0.0)
         if "reentry_date_percentile" in row and not np.isnat(row["reentry_date_percentile"].values[0]):
             first, last = row["reentry_date_percentile"].values[[0, -1]]
             last = row[TIME].values[-1] if np.isnat(last) else last
             axes.hlines(_REENTRY_KM, first, last, color=line.get_color(), linewidth=4.0, alpha=0.5)
-    axes.set(xlabel="date (UTC)", ylabel=_label(dataset, "altitude"))
+    axes.set(xlabel="date (UTC)", ylabel=_label(dataset, "mean_altitude"))
     _legend(axes)
     return axes
 
 
 def lifetime_against_altitude(datasets: xr.Dataset | Sequence[xr.Dataset], *, axes: Axes | None = None) -> Axes:
-    """Lifetime by the altitude at the start; a line for each Sun, a band from the 5th to the 95th percentile where they are known.
+    """Lifetime against mean altitude at the start, a line for each solar activity.
+
+    A band reaches from the 5th to the 95th percentile where they are known.
 
     Args:
-        datasets: of `decay`, one for each `solar`; of objects alike but for the altitude. What outlives the span is left out.
+        datasets: of `decay`, one for each `solar`; of objects alike but for the altitude. Those that outlive the span are left out.
         axes: where to draw; a new figure if not given.
     """
     several = list(datasets) if isinstance(datasets, Sequence) else [datasets]
     for dataset in several:
-        _check(dataset, "lifetime_against_altitude", ["altitude", "lifetime"], "it is not one of decay")
+        _check(dataset, "lifetime_against_altitude", ["mean_altitude", "lifetime", SOLAR], "it is not one of decay")
     axes = _axes(axes)
     for dataset in several:
-        altitude = _at_the_start(dataset["altitude"].transpose(TIME, SATELLITE).values)
+        altitude = _at_the_start(dataset["mean_altitude"].transpose(TIME, SATELLITE).values)
         order = np.argsort(altitude)
         years = dataset["lifetime"].values[order] / YEAR_DAYS
-        scenario = dataset.attrs.get("solar_scenario", "")
-        (line,) = axes.plot(altitude[order], years, marker=".", label=f"{scenario} Sun" if scenario else "_nolegend_")
+        (line,) = axes.plot(altitude[order], years, marker=".", label=_activity(dataset))
         if "lifetime_percentile" in dataset:
             spread = dataset["lifetime_percentile"].transpose(..., SATELLITE).values[:, order] / YEAR_DAYS
             axes.fill_between(
                 altitude[order], spread[0], spread[-1], color=line.get_color(), alpha=_BAND, linewidth=0.0
             )
-    axes.set(xlabel=_label(several[0], "altitude"), ylabel="lifetime (years)", yscale="log")
+    axes.set(xlabel=_label(several[0], "mean_altitude"), ylabel="lifetime (years)", yscale="log")
     _legend(axes)
     return axes
 
 
 def delta_v_against_altitude(dataset: xr.Dataset, *, axes: Axes | None = None) -> Axes:
-    """What holding an altitude costs; a line for the mean of the span, a band up to the rate of the worst ten days.
+    """Velocity increment that holds an altitude, a line for each solar activity.
+
+    Lines are means of the span; bands reach up to the rate of the worst ten days.
 
     Args:
         dataset: of `station_keeping`, of shells alike but for the altitude.
         axes: where to draw; a new figure if not given.
     """
-    _check(
-        dataset, "delta_v_against_altitude", ["altitude", "delta_v", "delta_v_peak"], "it is not one of station_keeping"
-    )
+    names = ["mean_altitude", "delta_v", "delta_v_peak"]
+    _check(dataset, "delta_v_against_altitude", names, "it is not one of station_keeping")
     axes = _axes(axes)
-    order = np.argsort(dataset["altitude"].values)
-    altitude = dataset["altitude"].values[order]
-    for scenario in dataset["solar"].values:
-        row = dataset.sel(solar=scenario)
-        (line,) = axes.plot(altitude, row["delta_v"].values[order], marker=".", label=f"{scenario} Sun")
-        axes.fill_between(
-            altitude,
-            row["delta_v"].values[order],
-            row["delta_v_peak"].values[order],
-            color=line.get_color(),
-            alpha=_BAND,
-            linewidth=0.0,
-        )
+    order = np.argsort(dataset["mean_altitude"].values)
+    altitude = dataset["mean_altitude"].values[order]
+    for scenario in dataset[SOLAR].values:
+        row = dataset.sel({SOLAR: scenario})
+        mean, peak = row["delta_v"].values[order], row["delta_v_peak"].values[order]
+        (line,) = axes.plot(altitude, mean, marker=".", label=_activity(row))
+        axes.fill_between(altitude, mean, peak, color=line.get_color(), alpha=_BAND, linewidth=0.0)
     units = _units(dataset["delta_v"].attrs["units"])
-    axes.set(xlabel=_label(dataset, "altitude"), ylabel=f"velocity increment ({units})", yscale="log")
+    axes.set(xlabel=_label(dataset, "mean_altitude"), ylabel=f"velocity increment ({units})", yscale="log")
     _legend(axes)
     return axes
 
@@ -198,7 +195,7 @@ def delta_v_against_altitude(dataset: xr.Dataset, *, axes: Axes | None = None) -
 def predicted_against_observed(
     observed_days: ArrayLike, predicted_days: ArrayLike, *, label: str = "", axes: Axes | None = None
 ) -> Axes:
-    """Predicted remaining lives against what was left, on a line of equals with 10 % on either side.
+    """Predicted against observed remaining lifetimes, beside the line of equals with 10 % on either side.
 
     Args:
         observed_days, predicted_days: one of each for each object, shape (n,), above 0.
@@ -311,8 +308,13 @@ def _by_satellite(dataset: xr.Dataset) -> list[xr.Dataset]:
     return [dataset.isel({SATELLITE: k}) for k in range(dataset.sizes[SATELLITE])]
 
 
+def _activity(row: xr.Dataset) -> str:
+    """Label of a dataset of one solar activity."""
+    return f"{row[SOLAR].item()} solar activity"
+
+
 def _names(rows: Sequence[xr.Dataset]) -> list[str]:
-    """For the legend; those that begin with an underscore are not shown there."""
+    """Labels for the legend, which does not show those that begin with an underscore."""
     named = len(rows) <= _NAMED
     return [str(row["name"].values) if named and "name" in row.coords else "_nolegend_" for row in rows]
 
@@ -328,12 +330,12 @@ def _label(dataset: xr.Dataset, name: str) -> str:
 
 
 def _units(units: str) -> str:
-    """Units of CF, with powers raised: "m s-1" -> "m s$^{-1}$"; a number alone is said to be one."""
+    """Units of CF, with powers raised: "m s-1" -> "m s$^{-1}$"; "no unit" for a number alone."""
     return "no unit" if units in ("1", "") else re.sub(r"(?<=[A-Za-z])(-?\d+)", r"$^{\1}$", units)
 
 
 def _broken(longitude: NDArray[Any], latitude: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """A track whose line ends at one edge of the map and goes on at the other, by linear interpolation."""
+    """Ground track whose line ends at one edge of the map and goes on at the other, by linear interpolation."""
     longitude, latitude = np.asarray(longitude, float), np.asarray(latitude, float)
     before = np.flatnonzero(np.abs(np.diff(longitude)) > 180.0)
     edge = np.copysign(180.0, longitude[before])
@@ -350,9 +352,9 @@ def _broken(longitude: NDArray[Any], latitude: NDArray[Any]) -> tuple[NDArray[np
 
 
 def _track(row: xr.Dataset) -> tuple[NDArray[np.datetime64], NDArray[np.float64]]:
-    """Dates and altitudes of one object while it is up, and its re-entry."""
-    up = np.isfinite(row["altitude"].values)
-    time, altitude = row[TIME].values[up], row["altitude"].values[up].astype(float)
+    """Dates and mean altitudes of one object while it is in orbit, and its re-entry."""
+    up = np.isfinite(row["mean_altitude"].values)
+    time, altitude = row[TIME].values[up], row["mean_altitude"].values[up].astype(float)
     end = row["reentry_date"].values
     if np.isnat(end):
         return time, altitude

@@ -58,7 +58,7 @@ def test_a_year_on(path: str, fitted_days: float, shared_data: Path, weather: Sp
     else:
         k = np.argmin(np.abs(mjd - start - 365.25))
         time = catalog.epoch[k]
-        found = float(dataset.altitude.isel(satellite=0).interp(time=time))
+        found = float(dataset.mean_altitude.isel(satellite=0).interp(time=time))
         before, after = last.mean_altitude_km[0], catalog.mean_altitude_km[k]
         error = (found - after) / (before - after)
         print(

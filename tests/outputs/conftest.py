@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from constellation_jax.inputs.catalog.catalog import Catalog
-from constellation_jax.outputs.variables import VARIABLES
+from constellation_jax.outputs.variables import PROPAGATED
 
 STAMP = {"history": "2026-03-01T00:00:00Z made by a test", "date_created": "2026-03-01T00:00:00Z"}
 """Attributes that would differ between two outputs that are made one after the other."""
@@ -49,7 +49,7 @@ def make_run(steps: int = 11, objects: int = 7, step_ms: int = 60_500) -> Run:
     )
     times = np.datetime64("2026-03-01T06:00", "ns") + np.arange(steps) * np.timedelta64(step_ms, "ms")
     scale = {"latitude": 40.0, "longitude": 80.0}
-    arrays = {name: rng.normal(size=(steps, objects)).clip(-2, 2) * scale.get(name, 3000.0) for name in VARIABLES}
+    arrays = {name: rng.normal(size=(steps, objects)).clip(-2, 2) * scale.get(name, 3000.0) for name in PROPAGATED}
     arrays["status"] = np.zeros((steps, objects), np.int32)
     arrays["status"][steps // 2 :, 2] = 6
     arrays["x"][steps // 2 :, 2] = 1e300  # beyond float32: what the equations give after a decay means nothing

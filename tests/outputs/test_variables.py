@@ -3,7 +3,7 @@
 import pytest
 
 from constellation_jax.errors import InputError
-from constellation_jax.outputs.variables import FRAMES, GROUPS, VARIABLES, check_frame, resolve_groups
+from constellation_jax.outputs.variables import FRAMES, GROUPS, PROPAGATED, VARIABLES, check_frame, resolve_groups
 from constellation_jax.physics.sgp4.status import STATUS
 
 
@@ -19,7 +19,7 @@ def test_groups_are_those_that_users_name():
         ([], ("status",)),
         (["status", "status"], ("status",)),
         (["geodetic", "altitude", "velocity"], ("vx", "vy", "vz", "altitude", "latitude", "longitude", "status")),
-        (GROUPS, tuple(VARIABLES)),
+        (GROUPS, PROPAGATED),
     ],
 )
 def test_groups_resolve_in_the_order_of_the_table(groups, names):
@@ -46,11 +46,26 @@ def test_positions_and_velocities_name_their_frame_and_nothing_else_does(frame):
             assert "frame" not in attributes, name
 
 
-def test_every_variable_says_its_unit_or_its_flags():
+def test_every_result_has_units_or_flags_unless_it_is_a_date():
     for name, variable in VARIABLES.items():
         attributes = variable.attributes_in("teme")
         assert attributes["long_name"]
-        assert ("units" in attributes) != ("flag_values" in attributes), name
+        assert not variable.dims or len(set(variable.dims)) == len(variable.dims)
+        if variable.content in ("modelResult", "qualityInformation") and "date" not in name and name != "jacobian":
+            assert ("units" in attributes) != ("flag_values" in attributes), name
+
+
+def test_what_a_name_means_is_the_same_in_every_dataset():
+    assert VARIABLES["altitude"].attributes_in()["standard_name"] == "height_above_reference_ellipsoid"
+    assert "semi-major axis minus 6378.137 km" in VARIABLES["mean_altitude"].comment
+    assert {v.units for name, v in VARIABLES.items() if "lifetime" in name} == {"day"}
+    assert VARIABLES["delta_v"].dims == ("solar", "shell")
+    assert VARIABLES["shell_lifetime"].dims == ("shell",)
+
+
+def test_attributes_can_be_added_and_dimensions_exchanged():
+    dims, values, attributes = VARIABLES["mean_altitude"].as_xarray([500.0], ("shell",), comment="other")
+    assert (dims, values, attributes["comment"], attributes["units"]) == (("shell",), [500.0], "other", "km")
 
 
 def test_status_flags_are_the_table():

@@ -15,9 +15,9 @@ from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.figure import Figure
 
 import constellation_jax as cj
-from constellation_jax.outputs.datasets.decay import Columns, make_decay_dataset
+from constellation_jax.outputs.datasets.decay import make_decay_dataset
 from constellation_jax.outputs.datasets.propagation import make_dataset
-from constellation_jax.studies.decay.station_keeping import _ATTRIBUTES
+from constellation_jax.outputs.variables import VARIABLES
 
 DAYS = np.array([0.0, 100.0, 200.0, 300.0])
 TIMES = np.datetime64("2027-01-01", "ns") + (DAYS * 86400e9).astype("timedelta64[ns]")
@@ -71,7 +71,7 @@ def decay_of(catalog: cj.Catalog, faster: float, solar: str) -> xr.Dataset:
     altitude = np.array([500.0, 300.0, 400.0]) - 0.1 * faster * DAYS[:, None]
     altitude[DAYS[:, None] > np.nan_to_num(lifetime, nan=np.inf)] = np.nan
     arrays: dict[str, np.ndarray] = {
-        "altitude": altitude,
+        "mean_altitude": altitude,
         "lifetime": lifetime,
         "reentry_date": np.array("2027-01-01", "M8[s]") + (np.nan_to_num(lifetime) * 86400).astype("m8[s]"),
     }
@@ -83,7 +83,9 @@ def decay_of(catalog: cj.Catalog, faster: float, solar: str) -> xr.Dataset:
         arrays["reentry_date_percentile"] = np.stack([arrays["reentry_date"]] * 3)
         arrays["reentry_date_percentile"][0] -= np.timedelta64(20, "D")
         arrays["reentry_date_percentile"][2, 2] = np.datetime64("NaT")  # beyond the span
-    return make_decay_dataset(catalog, TIMES, Columns(arrays, [], (5.0, 50.0, 95.0), {"solar_scenario": solar}))
+    return make_decay_dataset(
+        catalog, TIMES, arrays, shells=[], solar=solar, percentiles=(5.0, 50.0, 95.0), attributes={}
+    )
 
 
 @pytest.fixture
@@ -91,9 +93,9 @@ def kept() -> xr.Dataset:
     delta_v = np.array([[20.0, 90.0, 50.0], [40.0, 200.0, 100.0]])
     return xr.Dataset(
         {
-            "delta_v": (("solar", "shell"), delta_v, _ATTRIBUTES["delta_v"]),
-            "delta_v_peak": (("solar", "shell"), 1.5 * delta_v, _ATTRIBUTES["delta_v_peak"]),
-            "altitude": ("shell", [500.0, 300.0, 400.0], {"long_name": "mean altitude", "units": "km"}),
+            "delta_v": VARIABLES["delta_v"].as_xarray(delta_v),
+            "delta_v_peak": VARIABLES["delta_v_peak"].as_xarray(1.5 * delta_v),
+            "mean_altitude": VARIABLES["mean_altitude"].as_xarray([500.0, 300.0, 400.0], ("shell",)),
         },
         coords={"solar": ["low", "high"], "shell": ["a", "b", "c"]},
     )
@@ -114,14 +116,14 @@ def test_altitude_histogram_counts_the_first_instant(propagated: xr.Dataset) -> 
     assert [bar.get_height() for bar in axes.patches] == [0, 1, 0, 1]  # 500 km lies outside
     assert axes.get_xlabel() == "mean altitude (km)"
     assert axes.get_ylabel() == "satellites (in 50 km)"
-    without = cj.plots.altitude_histogram(propagated.drop_vars("mean_altitude").isel(time=2), bin_km=100.0)
+    without = cj.plots.altitude_histogram(propagated.isel(time=2), bin_km=100.0, variable="altitude")
     assert without.get_xlabel() == "geodetic altitude (km)"
     assert [bar.get_height() for bar in without.patches][:5] == [0, 0, 1, 1, 1]
     drawn_without_warning(without)
 
 
 def test_altitude_histogram_stacks_groups(propagated: xr.Dataset) -> None:
-    axes = cj.plots.altitude_histogram(propagated, by="shell")
+    axes = cj.plots.altitude_histogram(propagated, by="satellite_shell")
     assert legend(axes) == ["S500", "S300", "S400"]
     assert sum(bar.get_height() > 0 for bar in axes.patches) == 3
     with pytest.raises(cj.InputError, match="the dataset has no 'system'"):
@@ -158,7 +160,7 @@ def test_one_object_is_enough(propagated: xr.Dataset) -> None:
 def test_altitude_over_time_ends_in_reentry(catalog: cj.Catalog, decayed: xr.Dataset) -> None:
     low, high = decay_of(catalog, 0.5, "low"), decay_of(catalog, 2.0, "high")
     axes = cj.plots.altitude_over_time(decayed, between=(low, high))
-    np.testing.assert_array_equal(axes.lines[0].get_ydata(), decayed.altitude[:, 0])
+    np.testing.assert_array_equal(axes.lines[0].get_ydata(), decayed.mean_altitude[:, 0])
     dates, heights = axes.lines[1].get_data()
     assert heights.tolist() == [300.0, 290.0, 120.0]
     assert dates[-1] == decayed.reentry_date[1]
@@ -177,7 +179,7 @@ def test_altitude_over_time_ends_in_reentry(catalog: cj.Catalog, decayed: xr.Dat
 
 def test_lifetime_against_altitude_in_order(catalog: cj.Catalog, decayed: xr.Dataset) -> None:
     axes = cj.plots.lifetime_against_altitude([decay_of(catalog, 0.5, "low"), decayed])
-    assert legend(axes) == ["low Sun", "median Sun"]
+    assert legend(axes) == ["low solar activity", "median solar activity"]
     x, y = axes.lines[1].get_data()
     assert x.tolist() == [300.0, 400.0, 500.0]
     np.testing.assert_allclose(y * 365.25, [150.0, 280.0, np.nan])
@@ -191,7 +193,7 @@ def test_lifetime_against_altitude_in_order(catalog: cj.Catalog, decayed: xr.Dat
 
 def test_delta_v_against_altitude_in_order(kept: xr.Dataset) -> None:
     axes = cj.plots.delta_v_against_altitude(kept)
-    assert legend(axes) == ["low Sun", "high Sun"]
+    assert legend(axes) == ["low solar activity", "high solar activity"]
     assert axes.lines[1].get_xdata().tolist() == [300.0, 400.0, 500.0]
     assert axes.lines[1].get_ydata().tolist() == [200.0, 100.0, 40.0]
     assert np.array(axes.collections[1].get_paths()[0].vertices)[:, 1].max() == 300.0

@@ -2,39 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-import uuid
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any, Final
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from constellation_jax import __version__
-from constellation_jax.outputs.datasets.propagation import (
-    CALENDAR,
-    Extremes,
-    coverage_attributes,
-    encode_times,
-    time_attributes,
-)
-from constellation_jax.outputs.variables import TIME
+from constellation_jax.outputs.datasets.header import make_coverage_attributes, make_header
+from constellation_jax.outputs.datasets.times import make_time_encoding
+from constellation_jax.outputs.variables import DEPLOYMENT_STATES, PERCENTILE, SYSTEM, TIME, VARIABLES
 
-SYSTEM: Final = "system"
-QUANTILE: Final = "quantile"
-QUANTILES: Final = (0.05, 0.5, 0.95)
-
-STATE_WORDS: Final[Mapping[str, str]] = {
-    "launched": "satellites launched so far",
-    "raising": "satellites on the way to their slot",
-    "on_station": "satellites on station",
-    "failed": "satellites that stopped on the way and are still in orbit",
-    "deorbiting": "retired satellites on the way down",
-    "gone": "satellites re-entered, or lost with their launch vehicle",
-}
-"""Variable -> long name. The first is the sum of the others."""
+PERCENTILES: Final = (5.0, 50.0, 95.0)
 
 
 def make_counts_dataset(
@@ -46,79 +25,45 @@ def make_counts_dataset(
     bands: Mapping[str, NDArray[Any]] | None = None,
     attributes: Mapping[str, Any] | None = None,
 ) -> xr.Dataset:
-    """The Dataset of a deployment.
+    """The Dataset of a deployment, dims system, time and, with bands, percentile.
 
     Args:
         days: shape (t,).
         systems: names of the s systems.
-        counts: state -> shape (s, t). CF wants the time last, right of what is no place.
+        counts: state, one of `DEPLOYMENT_STATES` -> shape (s, t).
         targets: number of working satellites that each system goes for; None where it has none.
-        bands: state -> shape (3, s, t), the quantiles of `QUANTILES`.
+        bands: state -> shape (3, s, t), the percentiles of `PERCENTILES` over random histories.
         attributes: global attributes to add or to put in place of the default ones.
     """
     times = days.astype("datetime64[ns]")
-    variables: dict[str, Any] = {}
-    for state, words in STATE_WORDS.items():
-        said = {"long_name": words, "units": "1", "coverage_content_type": "modelResult"}
-        variables[state] = ((SYSTEM, TIME), np.asarray(counts[state]).astype(np.int32), said)
+    arrays: dict[str, NDArray[Any]] = {}
+    for state in DEPLOYMENT_STATES:
+        arrays[state] = np.asarray(counts[state]).astype(np.int32)
         if bands is not None:
-            said = said | {"long_name": f"{words}, quantiles over the draws"}
-            variables[f"{state}_quantiles"] = ((QUANTILE, SYSTEM, TIME), bands[state].astype(np.float32), said)
-    variables["target"] = (
-        SYSTEM,
-        np.array([-1 if target is None else target for target in targets], np.int32),
-        {
-            "long_name": "working satellites at which launches pause",
-            "units": "1",
-            "no_value": np.int32(-1),
-            "comment": "-1 where there is none",
-            "coverage_content_type": "auxiliaryInformation",
-        },
-    )
-    coordinates: dict[str, Any] = {
-        TIME: (TIME, times, time_attributes()),
-        SYSTEM: (
-            SYSTEM,
-            np.array(systems, dtype=object),
-            {"long_name": "constellation", "coverage_content_type": "coordinate"},
-        ),
-    }
+            arrays[f"{state}_percentile"] = bands[state].astype(np.float32)
+    arrays["target"] = np.array([-1 if target is None else target for target in targets], np.int32)
+    coordinates: dict[str, NDArray[Any]] = {TIME: times, SYSTEM: np.array(systems, dtype=object)}
     if bands is not None:
-        words = "quantile of the distribution over the draws"
-        said = {"long_name": words, "units": "1", "coverage_content_type": "coordinate"}
-        coordinates[QUANTILE] = (QUANTILE, np.array(QUANTILES), said)
-    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        coordinates[PERCENTILE] = np.array(PERCENTILES)
     named = ", ".join(systems)
-    header = {
-        "Conventions": "CF-1.11, ACDD-1.3",
-        "title": f"Deployment of {named}",
-        "summary": f"Satellites of {named} in each state at the beginning (00 UTC) of each day.",
-        "keywords": "EARTH SATELLITES, SATELLITE CONSTELLATIONS, DEPLOYMENT",
-        "source": f"constellation_jax {__version__}: launches, orbit raising, failures and retirement of a deployment file",
-        "product_version": __version__,
-        "history": f"{now} constellation_jax {__version__} deployed {named}",
-        "date_created": now,
-        "id": _identifier(times, systems, counts),
-        "naming_authority": "constellation_jax",
-        "processing_level": "model result",
-        "standard_name_vocabulary": "CF Standard Name Table v93",
-    }
-    dataset = xr.Dataset(
-        variables,
-        coordinates,
-        attrs={**header, **coverage_attributes(times, Extremes()), **(attributes or {})},
+    certain = (np.asarray(counts[state]).astype(np.int64) for state in DEPLOYMENT_STATES)
+    header = make_header(
+        "deployment",
+        ["/".join(systems).encode(), times.astype(np.int64), *certain],
+        title=f"Deployment of {named}",
+        summary=f"Satellites of {named} in each state at the beginning (00 UTC) of each day.",
+        keywords="EARTH SATELLITES, SATELLITE CONSTELLATIONS, DEPLOYMENT",
+        source="launches, orbit raising, failures and retirement of a deployment file",
+        action=f"deployed {named}",
     )
-    dataset[TIME].encoding = {"units": encode_times(times).units, "calendar": CALENDAR, "dtype": np.dtype(np.int64)}
+    dataset = xr.Dataset(
+        {name: VARIABLES[name].as_xarray(values) for name, values in arrays.items()},
+        {name: VARIABLES[name].as_xarray(values) for name, values in coordinates.items()},
+        attrs={**header, **make_coverage_attributes(times), **(attributes or {})},
+    )
+    dataset[TIME].encoding = make_time_encoding(times)
     if bands is not None:
-        dataset[QUANTILE].encoding = {"_FillValue": None}
-    for name in variables:
+        dataset[PERCENTILE].encoding = {"_FillValue": None}
+    for name in arrays:
         dataset[name].encoding = {"zlib": True, "complevel": 1, "shuffle": True, "_FillValue": None}
     return dataset
-
-
-def _identifier(times: NDArray[Any], systems: Sequence[str], counts: Mapping[str, NDArray[Any]]) -> str:
-    """A UUID made of the days, the systems and the counts without chance: the same history has the same id."""
-    digest = hashlib.sha256("/".join(systems).encode())
-    for part in (times.astype(np.int64), *(np.asarray(counts[state]).astype(np.int64) for state in STATE_WORDS)):
-        digest.update(np.ascontiguousarray(part).tobytes())
-    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"constellation_jax/{__version__}/deployment/{digest.hexdigest()}"))

@@ -7,13 +7,14 @@ from typing import Any, Final
 import xarray as xr
 from numpy.typing import NDArray
 
-from constellation_jax.outputs.variables import DIMENSIONS
+from constellation_jax.outputs.variables import ELEMENT, STATE, VARIABLES
 
-STATE_UNITS: Final = {"x": "km", "y": "km", "z": "km", "vx": "km s-1", "vy": "km s-1", "vz": "km s-1"}
+COMPONENTS: Final = ("x", "y", "z", "vx", "vy", "vz")
 ELEMENT_UNITS: Final = {
     "mean_motion": "rad min-1", "eccentricity": "1", "inclination": "rad", "raan": "rad", "arg_perigee": "rad",
     "mean_anomaly": "rad", "bstar": "1/Earth radii",
 }  # fmt: skip
+"""Mean element of SGP4, a field of `Elements` -> unit."""
 
 
 def add_jacobian(dataset: xr.Dataset, values: NDArray[Any]) -> xr.Dataset:
@@ -21,15 +22,14 @@ def add_jacobian(dataset: xr.Dataset, values: NDArray[Any]) -> xr.Dataset:
 
     Args:
         dataset: of `make_dataset`, frame TEME.
-        values: shape (m, n, 6, 7), in the units of the two tables above.
+        values: shape (m, n, 6, 7), in the order of `COMPONENTS` and `ELEMENT_UNITS` and their units.
     """
-    attributes = {
-        "long_name": "derivative of the state in TEME with respect to the mean elements of SGP4",
-        "comment": "the unit of an entry is the state_units of its row over the element_units of its column",
+    coordinates = {
+        STATE: list(COMPONENTS),
+        "state_units": [VARIABLES[name].units for name in COMPONENTS],
+        ELEMENT: list(ELEMENT_UNITS),
+        "element_units": list(ELEMENT_UNITS.values()),
     }
-    return dataset.assign(jacobian=((*DIMENSIONS, "state", "element"), values, attributes)).assign_coords(
-        state=("state", list(STATE_UNITS), {"long_name": "component of the state"}),
-        state_units=("state", list(STATE_UNITS.values()), {"long_name": "unit of the component of the state"}),
-        element=("element", list(ELEMENT_UNITS), {"long_name": "mean element"}),
-        element_units=("element", list(ELEMENT_UNITS.values()), {"long_name": "unit of the mean element"}),
+    return dataset.assign(jacobian=VARIABLES["jacobian"].as_xarray(values)).assign_coords(
+        {name: VARIABLES[name].as_xarray(texts) for name, texts in coordinates.items()}
     )

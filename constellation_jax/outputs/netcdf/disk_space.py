@@ -18,7 +18,7 @@ from typing import Final
 
 
 class DiskSpace:
-    """Sets disk space aside behind the end of a growing HDF5 file, and gives back at the end what was not used.
+    """Reservation of disk space behind the end of a growing HDF5 file; unused space is given back at the end.
 
     Args:
         path: the file; made if need be.
@@ -38,7 +38,7 @@ class DiskSpace:
             raise
 
     def reserve(self, size: int) -> None:
-        """Makes sure that the file can grow by `size` bytes.
+        """Make sure that the file can grow by `size` bytes.
 
         Raises:
             OSError: it cannot: the disk or the quota is full, or the file would exceed a limit. The file is as it was.
@@ -58,7 +58,7 @@ class DiskSpace:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def close(self, *, trim: bool = True) -> None:
-        """Lets go of the file; `trim` cuts it behind its last byte, once HDF5 has closed it in good order."""
+        """Close the file; `trim` cuts it behind its last byte, once HDF5 has closed it in good order."""
         if self._descriptor is not None:
             if trim:
                 with contextlib.suppress(OSError):  # the excess is harmless: readers look at the length in the header
@@ -68,11 +68,11 @@ class DiskSpace:
 
 
 _NO_FALLOCATE: Final = (errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL, errno.ENOSYS, errno.ENODEV)
-"""What file systems answer that cannot set space aside; then the free space is looked up instead."""
+"""Errors of file systems that cannot set space aside; then the free space is looked up instead."""
 
 
 def _end_of_data(descriptor: int) -> int:
-    """Length of an HDF5 file as its header has it, or else its size.
+    """Length of an HDF5 file by its header, or else its size.
 
     The header is superblock version 2 or 3, the length its "end of file address", up to date after each flush.
 
@@ -87,7 +87,7 @@ def _end_of_data(descriptor: int) -> int:
 
 
 def _refuse_if_locked(descriptor: int) -> None:
-    """Raises OSError where another writer has the file open: HDF5 locks what it writes, and we are about to cut it."""
+    """Raise OSError where another writer has the file open: HDF5 locks what it writes, and this file is about to be cut."""
     try:
         import fcntl
     except ImportError:  # Windows: the file of another writer cannot be opened in the first place

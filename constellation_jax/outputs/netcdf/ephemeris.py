@@ -1,4 +1,4 @@
-"""Writing a continuous ephemeris to netCDF-4: Chebyshev coefficients of positions, span by span.
+"""Writer of continuous ephemerides to netCDF-4: Chebyshev coefficients of positions, span by span.
 
     x, y, z (span, degree, satellite)   int32 times scale_factor, or float64: the bulk, one series for each satellite and span
     status (span, satellite)            0: the series holds; a failure of SGP4 for the whole span; or IN_PIECES
@@ -12,6 +12,7 @@ leading ones to 0.25 m. The file grows as NAME.partial, see partial_file.py. Del
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
@@ -21,29 +22,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 from constellation_jax.inputs.catalog.catalog import Catalog
-from constellation_jax.outputs.datasets.propagation import (
-    CALENDAR,
-    Extremes,
-    coverage_attributes,
-    encode_times,
-    header_attributes,
-    time_attributes,
+from constellation_jax.outputs.datasets.header import (
+    count_satellites,
+    make_coverage_attributes,
+    make_propagation_header,
 )
+from constellation_jax.outputs.datasets.times import CALENDAR, encode_times
 from constellation_jax.outputs.netcdf.partial_file import (
     CHUNK_CACHE_BYTES,
     CHUNK_INDEX_BYTES,
     HEADER_BYTES,
     PartialFile,
 )
-from constellation_jax.outputs.variables import FRAMES, SATELLITE, STATUS_VARIABLE, VARIABLES
-from constellation_jax.physics.sgp4.status import STATUS
+from constellation_jax.outputs.variables import (
+    BOUND,
+    DEGREE,
+    PIECE,
+    SATELLITE,
+    SPAN,
+    STATUS_VARIABLE,
+    VARIABLES,
+    Variable,
+)
 
 AXES: Final = ("x", "y", "z")
-SPAN, DEGREE, PIECE, BOUND = "span", "degree", "piece", "bound"
 IN_PIECES: Final = -1
-"""Status of a satellite in a span that several pieces share."""
+"""Status of a satellite in a span that has several pieces."""
 NOT_STORED: Final = -127
-"""What netCDF gives for a status that a killed run has not stored."""
+"""Status that netCDF reads where a killed run has stored none."""
 FILL: Final = np.int32(-(2**31))
 PRODUCT: Final = "chebyshev_ephemeris"
 """Global attribute `product`, by which a reader knows the file."""
@@ -55,43 +61,44 @@ VELOCITY: Final = (
 
 
 class Pieces(NamedTuple):
-    """Series that hold for a part of a span. Every array has shape (pieces,), or (3, pieces, degrees)."""
+    """Chebyshev series that hold for a part of a span."""
 
     satellite: NDArray[np.int32]
-    """Index of the satellite in the file."""
+    """Index of the satellite in the file, shape (pieces,)."""
     start: NDArray[np.int64]
-    """Nanoseconds since the start of the first span; the piece holds from there ..."""
+    """First instant of the piece, nanoseconds since the start of the first span, shape (pieces,)."""
     stop: NDArray[np.int64]
-    """... until just before this."""
+    """Instant just before which the piece ends, as `start`."""
     status: NDArray[np.int8]
-    """0, or the failure of SGP4 in this part; then the coefficients are NaN."""
+    """0, or the failure of SGP4 in this part, whose coefficients are then NaN; shape (pieces,)."""
     coefficients: NDArray[np.float64]
-    """km."""
+    """Coefficients of x, y, z in km, shape (3, pieces, degrees)."""
 
 
 class Block(NamedTuple):
-    """Some spans of every satellite."""
+    """Consecutive spans of every satellite."""
 
     coefficients: NDArray[Any]
-    """Shape (3, spans, degrees, satellites): int32 in units of the quantum, or float64 in km."""
+    """Coefficients of x, y, z, shape (3, spans, degrees, satellites): int32 in units of the quantum, or float64 in km."""
     status: NDArray[np.int8]
-    """Shape (spans, satellites)."""
+    """0, a failure of SGP4 for the whole span, or `IN_PIECES`; shape (spans, satellites)."""
     pieces: Pieces
+    """Series where the status is `IN_PIECES`."""
 
 
 class EphemerisWriter(PartialFile):
-    """Writes blocks of spans. Use it in a `with` statement.
+    """Writer of blocks of spans. Use it in a `with` statement.
 
     Args:
         path: the file to be made.
         catalog: the n objects.
-        edges: where spans begin and end, datetime64[ns] of shape (spans + 1,), ascending.
+        edges: instants at which spans begin and end, datetime64[ns] of shape (spans + 1,), ascending.
         degrees: number of coefficients of a series.
         quantum_km: unit of the int32 coefficients; None stores float64.
         tolerance_m: bound on the error of a position; goes into the attributes.
         overwrite: whether an existing file may be replaced.
         attributes: global attributes to add or to put in place of the default ones.
-        block_spans: how many spans most blocks will have; the file is laid out for it.
+        block_spans: number of spans of most blocks; the file is laid out for it.
 
     Raises:
         InputError: as for `NetCDFWriter`.
@@ -129,7 +136,7 @@ class EphemerisWriter(PartialFile):
         return self._pieces
 
     def write(self, block: Block) -> None:
-        """Appends a block of spans and puts it on disk.
+        """Append a block of spans and put it on disk.
 
         Raises:
             OutputError: the block could not be stored; the message says how much is in NAME.partial.
@@ -173,60 +180,39 @@ class EphemerisWriter(PartialFile):
         self._first_ns = int((self._edges[0] - midnight).astype("timedelta64[ns]").astype(np.int64))
         clock = {"units": encoded.units, "calendar": CALENDAR}
         fine_clock = {"units": f"nanoseconds since {midnight} 00:00:00", "calendar": CALENDAR}
-
-        def make(name: str, kind: Any, dimensions: tuple[str, ...], attributes: dict[str, Any], **options: Any) -> None:
-            dataset.createVariable(name, kind, dimensions, chunk_cache=CHUNK_CACHE_BYTES, **options).setncatts(
-                attributes
-            )
-
-        said = {**time_attributes(), "long_name": "start of the span, UTC", "bounds": "span_bounds", **clock}
-        make(SPAN, "i8", (SPAN,), said, chunksizes=(min(self._total, 4096),))
-        make("span_bounds", "i8", (SPAN, BOUND), {}, chunksizes=(min(self._total, 4096), 2))
-        words = {"long_name": "degree of the Chebyshev polynomial", "units": "1", "coverage_content_type": "coordinate"}
-        make(DEGREE, "i4", (DEGREE,), words)
-        dataset[DEGREE][:] = np.arange(self._degrees)
-        named = " ".join(self._put_satellites(dataset))
         rows, columns = self._chunks
+
+        def make(variable: Variable, kind: str, attributes: Mapping[str, Any] | None = None, **options: Any) -> None:
+            made = dataset.createVariable(variable.name, kind, variable.dims, chunk_cache=CHUNK_CACHE_BYTES, **options)
+            made.setncatts({**variable.attributes_in(), **(attributes or {})})
+
+        make(VARIABLES[SPAN], "i8", clock, chunksizes=(min(self._total, 4096),))
+        bounds = (min(self._total, 4096), 2)
+        dataset.createVariable("span_bounds", "i8", (SPAN, BOUND), chunk_cache=CHUNK_CACHE_BYTES, chunksizes=bounds)
+        make(VARIABLES[DEGREE], "i4")
+        dataset[DEGREE][:] = np.arange(self._degrees)
+        named = {"coordinates": " ".join(self._put_satellites(dataset))}
+        kind, fill = ("f8", np.nan) if self._quantum_km is None else ("i4", FILL)
+        scale = {} if self._quantum_km is None else {"scale_factor": self._quantum_km}
+        chunks = (rows, self._degrees, columns)
         for axis in AXES:
-            make(
-                axis,
-                "i4" if self._quantum_km else "f8",
-                (SPAN, DEGREE, SATELLITE),
-                {**_series(axis), "coordinates": named}
-                | ({"scale_factor": self._quantum_km} if self._quantum_km else {}),
-                fill_value=FILL if self._quantum_km else np.nan,
-                chunksizes=(rows, self._degrees, columns),
-            )
-        compressed = {"zlib": True, "complevel": 1, "shuffle": True}
-        status = dict(VARIABLES[STATUS_VARIABLE].attributes)
-        status |= {
-            "flag_values": np.array([*STATUS, IN_PIECES], np.int8),
-            "flag_meanings": f"{status['flag_meanings']} in_pieces",
-            "comment": "of the whole span; in_pieces: the pieces of this satellite in this span tell",
-            "coordinates": named,
-        }
-        make(STATUS_VARIABLE, "i1", (SPAN, SATELLITE), status, chunksizes=(rows, len(self._catalog)), **compressed)
-        along = {"chunksizes": (_PIECES_PER_CHUNK,), **compressed}
-        auxiliary = {"coverage_content_type": "auxiliaryInformation"}
-        words = {"long_name": "index of the satellite that the piece belongs to, from 0", "units": "1", **auxiliary}
-        make("piece_satellite", "i4", (PIECE,), words, **along)
-        for end in ("start", "stop"):
-            words = {"long_name": f"{end} of the piece, UTC", "units_metadata": "leap_seconds: utc", **auxiliary}
-            make(f"piece_{end}", "i8", (PIECE,), {**words, **fine_clock}, **along)
-        words = {
-            **VARIABLES[STATUS_VARIABLE].attributes,
-            "comment": "of the piece; its coefficients are NaN where not 0",
-        }
-        make("piece_status", "i1", (PIECE,), words, **along)
+            make(_SERIES[axis], kind, {**named, **scale}, fill_value=fill, chunksizes=chunks)
+        compressed: dict[str, Any] = {"zlib": True, "complevel": 1, "shuffle": True}
+        make(_SPAN_STATUS, "i1", named, chunksizes=(rows, len(self._catalog)), **compressed)
+        compressed["chunksizes"] = (_PIECES_PER_CHUNK,)
+        make(VARIABLES["piece_satellite"], "i4", **compressed)
+        for end in ("piece_start", "piece_stop"):
+            make(VARIABLES[end], "i8", fine_clock, **compressed)
+        make(_PIECE_STATUS, "i1", **compressed)
         for axis in AXES:
-            chunks = (_PIECES_PER_CHUNK // 8, self._degrees)
-            make(f"piece_{axis}", "f8", (PIECE, DEGREE), _series(axis), fill_value=np.nan, chunksizes=chunks)
+            piece = dataclasses.replace(_SERIES[axis], name=f"piece_{axis}", dims=(PIECE, DEGREE))
+            make(piece, "f8", fill_value=np.nan, chunksizes=(_PIECES_PER_CHUNK // 8, self._degrees))
 
     def _header(self) -> dict[str, Any]:
         ends = self._edges[[0, -1]]
-        header: dict[str, Any] = dict(header_attributes(self._catalog, ends, frame="teme", precision="float64"))
-        n = f"{len(self._catalog)} Earth satellite{'s' if len(self._catalog) != 1 else ''}"
-        return header | {
+        n = count_satellites(len(self._catalog))
+        return {
+            **make_propagation_header(self._catalog, ends, frame="teme", precision="float64"),
             "title": f"Continuous ephemeris of {n}",
             "summary": (
                 f"Chebyshev series of the positions of {n} in {self._total} spans, fitted to SGP4/SDP4 from mean element sets."
@@ -241,7 +227,7 @@ class EphemerisWriter(PartialFile):
         }
 
     def _final_attributes(self) -> dict[str, Any]:
-        known = coverage_attributes(self._edges[[0, -1]], Extremes())
+        known = make_coverage_attributes(self._edges[[0, -1]])
         known.pop("time_coverage_resolution", None)  # it is continuous
         return {key: value for key, value in known.items() if key not in self._attributes}
 
@@ -253,16 +239,25 @@ class EphemerisWriter(PartialFile):
 
 
 _CHUNK_BYTES: Final = 240_000
-"""As in netcdf.py: one instant of all objects and the history of one object are both quick to read."""
+"""As in samples.py: one instant of all objects and the history of one object are both quick to read."""
 _SPANS_PER_CHUNK: Final = 8
 _PIECES_PER_CHUNK: Final = 1024
 
-
-def _series(axis: str) -> dict[str, Any]:
-    return {
-        "long_name": f"Chebyshev coefficients of the {axis} component of the position in TEME",
-        "units": "km",
-        "frame": "teme",
-        "comment": FRAMES["teme"],
-        "coverage_content_type": "modelResult",
-    }
+_SERIES: Final = {
+    axis: dataclasses.replace(
+        VARIABLES[axis],
+        dims=(SPAN, DEGREE, SATELLITE),
+        long_name=f"Chebyshev coefficients of the {VARIABLES[axis].long_name}",
+    )
+    for axis in AXES
+}
+_STATUS: Final = VARIABLES[STATUS_VARIABLE]
+_SPAN_STATUS: Final = dataclasses.replace(
+    _STATUS,
+    dims=(SPAN, SATELLITE),
+    comment="of the whole span; in_pieces: the pieces of this satellite in this span tell",
+    flags={**_STATUS.flags, IN_PIECES: "in_pieces"},
+)
+_PIECE_STATUS: Final = dataclasses.replace(
+    _STATUS, name="piece_status", dims=(PIECE,), comment="of the piece; its coefficients are NaN where not 0"
+)

@@ -1,6 +1,6 @@
 """A netCDF-4 file that grows as NAME.partial beside the target and gets its name when it is whole.
 
-Shared by the writers of samples (netcdf.py) and of ephemerides (ephemeris_file.py). After each block the file is consistent on
+Shared by the writers of samples (samples.py) and of ephemerides (ephemeris.py). After each block the file is consistent on
 disk. HDF5 cannot undo a write that fails half way, so no byte is handed to HDF5 before the operating system has set aside the
 space for it; where that fails, the file is as the last block left it.
 """
@@ -21,9 +21,10 @@ import netCDF4
 
 from constellation_jax.errors import InputError, OutputError
 from constellation_jax.inputs.catalog.catalog import Catalog
-from constellation_jax.outputs.datasets.propagation import CALENDAR, encode_times, satellite_coordinates
+from constellation_jax.outputs.datasets.satellites import make_satellite_coordinates
+from constellation_jax.outputs.datasets.times import CALENDAR, encode_times
 from constellation_jax.outputs.netcdf.disk_space import DiskSpace
-from constellation_jax.outputs.variables import SATELLITE
+from constellation_jax.outputs.variables import SATELLITE, VARIABLES
 
 HEADER_BYTES: Final = 1 << 20
 """Room for attributes and bookkeeping, several times what they take."""
@@ -35,13 +36,13 @@ slower."""
 
 
 class PartialFile(ABC):
-    """What writers have in common. Use a subclass in a `with` statement.
+    """Base of the writers. Use a subclass in a `with` statement.
 
     Args:
         path: the file to be made.
         catalog: the n objects.
         total: number of steps (or other units) that the whole file has.
-        unit: what is counted, in the plural, for messages.
+        unit: name of the units of `total`, in the plural, for messages.
         overwrite: whether an existing file may be replaced; it stays until the new one is complete.
 
     Raises:
@@ -66,11 +67,11 @@ class PartialFile(ABC):
 
     @abstractmethod
     def _create(self, dataset: netCDF4.Dataset) -> None:
-        """Writes the header and everything that is known before the first block."""
+        """Write the header and everything that is known before the first block."""
 
     @abstractmethod
     def _block_bytes(self, start: int, stop: int) -> int:
-        """Upper bound of what start...stop add to the file."""
+        """Upper bound of the bytes that steps start...stop add to the file."""
 
     @abstractmethod
     def _final_attributes(self) -> Mapping[str, Any]:
@@ -82,11 +83,10 @@ class PartialFile(ABC):
             self._space = DiskSpace(self.partial)
         except OSError as error:
             raise InputError(f"{self.partial}: cannot be written ({error.strerror}); choose another place") from None
+        self._satellites = make_satellite_coordinates(self._catalog)
         header = HEADER_BYTES + sum(
-            c.values.size * 32 + len("".join(c.values.tolist()).encode())
-            if c.values.dtype.kind == "U"
-            else c.values.nbytes
-            for c in satellite_coordinates(self._catalog)
+            values.size * 32 + len("".join(values.tolist()).encode()) if values.dtype.kind == "U" else values.nbytes
+            for values in self._satellites.values()
         )
         try:
             needed = header + self._block_bytes(0, self._total)
@@ -125,13 +125,13 @@ class PartialFile(ABC):
         self._finish()
 
     def _put_satellites(self, dataset: netCDF4.Dataset) -> list[str]:
-        """Writes the dimension of satellites and what is known of each; gives the names of the coordinates."""
+        """Write the dimension of satellites and their coordinates; return the names of the auxiliary ones."""
         dataset.createDimension(SATELLITE, len(self._catalog))
-        coordinates = satellite_coordinates(self._catalog)
-        for name, values, attributes in coordinates:
+        for name, values in self._satellites.items():
+            attributes = VARIABLES[name].attributes_in()
             if values.dtype.kind == "M":
                 values, units = encode_times(values)
-                attributes = {**attributes, "units": units, "calendar": CALENDAR}
+                attributes |= {"units": units, "calendar": CALENDAR}
             if values.dtype.kind == "U":
                 # netCDF strings: 20,000 names take 20 ms, against 180 ms as character arrays, and need no further
                 # dimension.
@@ -143,7 +143,7 @@ class PartialFile(ABC):
                 )
             variable.setncatts(attributes)
             variable[:] = values
-        return [c.name for c in coordinates]
+        return [name for name in self._satellites if name != SATELLITE]
 
     def _opened(self) -> netCDF4.Dataset:
         if self._dataset is None:
@@ -151,7 +151,7 @@ class PartialFile(ABC):
         return self._dataset
 
     def _append(self, stop: int, size: int, put: Callable[[], None]) -> None:
-        """Sets `size` bytes aside, lets `put` hand a block to netCDF that ends before `stop`, and puts it on disk."""
+        """Set `size` bytes aside, let `put` hand a block to netCDF that ends before `stop`, and put it on disk."""
         dataset = self._opened()
         assert self._space is not None
         try:
@@ -179,7 +179,7 @@ class PartialFile(ABC):
             ) from error
 
     def _finish(self) -> None:
-        """Adds what is known at the end, closes and renames."""
+        """Add the attributes that are known at the end, close and rename."""
         assert self._dataset is not None
         assert self._space is not None
         try:
@@ -195,7 +195,7 @@ class PartialFile(ABC):
         give_name(self.partial, self.path, overwrite=self._overwrite)
 
     def _shut(self) -> None:
-        """Closes the file as it is. All finished blocks are on disk already, so that a failure to close is no news."""
+        """Close the file as it is. All finished blocks are on disk already, so that a failure to close is no news."""
         dataset, self._dataset = self._dataset, None
         closed = False
         if dataset is not None:
@@ -210,7 +210,7 @@ class PartialFile(ABC):
 
 
 def check_target(path: Path, *, overwrite: bool) -> None:
-    """Raises InputError where a file cannot be made: it exists, or its folder does not or cannot be written to."""
+    """Raise InputError where a file cannot be made: it exists, or its folder does not or cannot be written to."""
     folder = path.parent
     if not folder.is_dir():
         raise InputError(f"{path}: there is no folder {folder}; create it first")
@@ -223,7 +223,7 @@ def check_target(path: Path, *, overwrite: bool) -> None:
 
 
 def give_name(partial: Path, path: Path, *, overwrite: bool) -> None:
-    """Gives a complete file its name; where that fails, it is kept as it is.
+    """Give a complete file its name; where that fails, it is kept as it is.
 
     Raises:
         InputError: a file of the name has appeared meanwhile.
@@ -238,7 +238,7 @@ def give_name(partial: Path, path: Path, *, overwrite: bool) -> None:
 
 
 def cause_of(error: BaseException) -> str:
-    """What kept a file from being written, in words."""
+    """Reason why a file could not be written, in words."""
     code = getattr(error, "errno", None)
     words = getattr(error, "strerror", None) or str(error)
     if code in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):

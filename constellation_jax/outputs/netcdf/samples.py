@@ -1,14 +1,14 @@
-"""Writing a propagation to netCDF-4 block by block: it need not fit into memory, and a failure keeps what is finished.
+"""Writer of propagations to netCDF-4, block by block: a run need not fit into memory, and a failure keeps the finished blocks.
 
 The file grows as NAME.partial beside the target and is renamed when every step is in it. After each block the file is
 consistent on disk: a run that is stopped, killed or out of disk space leaves a NAME.partial that opens with all
-finished blocks. Where the process was killed in the midst of storing a block, that block may be there in part: what is
-missing of it reads as NaN, as -127 in `status`, or not at all, and the blocks before it have to be selected (`isel`).
+finished blocks. Where the process was killed in the midst of storing a block, that block may be there in part: its missing
+values read as NaN, as -127 in `status`, or not at all, and the blocks before it have to be selected (`isel`).
 Killed at random, a process that did nothing but write left such a file 9 times in 472; in one of them finished steps
-had lost their status, while their states were right. The death of the machine is in the hands of the file system, as
+had lost their status, while their states were right. After a crash of the machine the file depends on the file system, as
 nothing waits for the disk (fsync).
 
-How it stays readable when the disk fills up: HDF5 cannot undo a write that fails half way, and then the file does not
+On a full disk the file stays readable: HDF5 cannot undo a write that fails half way, and then the file does not
 open, or opens with blocks that are not there (both were seen, on tmpfs, on ext4 and under a limit of the file size).
 So no byte is handed to HDF5 before the operating system has set aside the space for it; where that fails, the file is
 as the last block left it.
@@ -30,20 +30,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.catalog.catalog import Catalog
+from constellation_jax.outputs.datasets.header import Extremes, make_coverage_attributes, make_propagation_header
 from constellation_jax.outputs.datasets.propagation import (
-    CALENDAR,
     DTYPES,
     SUB_SATELLITE,
-    Extremes,
     check_block,
-    check_times,
     check_variables,
-    coverage_attributes,
-    encode_times,
-    header_attributes,
     lifetime_attributes,
-    time_attributes,
 )
+from constellation_jax.outputs.datasets.times import CALENDAR, check_times, encode_times
 from constellation_jax.outputs.netcdf.partial_file import (
     CHUNK_CACHE_BYTES,
     CHUNK_INDEX_BYTES,
@@ -62,7 +57,7 @@ from constellation_jax.outputs.variables import (
 
 
 class NetCDFWriter(PartialFile):
-    """Writes blocks of time steps to a netCDF-4 file. Use it in a `with` statement.
+    """Writer of blocks of time steps to a netCDF-4 file. Use it in a `with` statement.
 
         with NetCDFWriter("run.nc", catalog, times, resolve_groups(["position"])) as writer:
             for start, arrays in blocks:
@@ -85,7 +80,7 @@ class NetCDFWriter(PartialFile):
         overwrite: whether an existing file may be replaced; it stays until the new one is complete.
         attributes: global attributes to add or to put in place of the default ones (`history`, `title` ...); the attribute of
             that name may be changed until the file is begun.
-        block_steps: how many steps most blocks will have; the file is laid out for it.
+        block_steps: number of steps of most blocks; the file is laid out for it.
 
     Raises:
         InputError: the file exists, its folder does not or cannot be written to, another run is writing it, or an
@@ -127,12 +122,12 @@ class NetCDFWriter(PartialFile):
         return self._written
 
     def write(self, start: int, arrays: Mapping[str, ArrayLike]) -> None:
-        """Appends a block of steps and puts it on disk.
+        """Append a block of steps and put it on disk.
 
         Args:
             start: index of its first step; blocks come in order and without gaps.
-            arrays: variable name -> array of shape (block, n) in the units of `VARIABLES`, for every variable of the
-                file.
+            arrays: variable name -> array of shape (block, n) in the units of the table of variables, for every variable
+                of the file.
 
         Raises:
             InputError: a block out of order or beyond the last step, or variables or shapes that do not fit.
@@ -150,7 +145,7 @@ class NetCDFWriter(PartialFile):
         self._extremes.update(block)
 
     def write_lifetimes(self, lifetime: ArrayLike, comment: str) -> None:
-        """Adds the lifetime of each object, days, NaN where not known; `comment` says how it was computed.
+        """Add the lifetime of each object, days, NaN where not known; `comment` says how it was computed.
 
         Raises:
             OutputError: it could not be stored.
@@ -169,12 +164,12 @@ class NetCDFWriter(PartialFile):
     def _create(self, dataset: netCDF4.Dataset) -> None:
         # Fill values stay on: they cost nothing for whole chunks, and what a killed run has not stored reads as NaN,
         # not as noise.
-        header = header_attributes(self._catalog, self._times, frame=self._frame, precision=self._precision)
+        header = make_propagation_header(self._catalog, self._times, frame=self._frame, precision=self._precision)
         dataset.setncatts({**header, **self.attributes})
         dataset.createDimension(TIME, None)
         self._encoded = encode_times(self._times)
         time = dataset.createVariable(TIME, "i8", (TIME,), chunksizes=(min(len(self._times), _TIME_CHUNK),))
-        time.setncatts({**time_attributes(), "units": self._encoded.units, "calendar": CALENDAR})
+        time.setncatts({**VARIABLES[TIME].attributes_in(), "units": self._encoded.units, "calendar": CALENDAR})
         self._coordinates = self._put_satellites(dataset)
         for name in self._names:
             is_status = name == STATUS_VARIABLE
@@ -204,11 +199,11 @@ class NetCDFWriter(PartialFile):
             self._dataset[name][start:stop] = values
 
     def _final_attributes(self) -> dict[str, Any]:
-        known = coverage_attributes(self._times, self._extremes)
+        known = make_coverage_attributes(self._times, self._extremes)
         return {key: value for key, value in known.items() if key not in self.attributes}
 
     def _block_bytes(self, start: int, stop: int) -> int:
-        """Upper bound of what steps start...stop add to the file: whole chunks, and bookkeeping."""
+        """Upper bound of the bytes that steps start...stop add to the file: whole chunks, and bookkeeping."""
         rows, columns = self._chunks
         step_chunks = -(-stop // rows) - start // rows
         satellite_chunks = -(-len(self._catalog) // columns)
@@ -230,8 +225,7 @@ _TIME_CHUNK: Final = 4096
 
 
 def _chunk_shape(steps: int, satellites: int, block_steps: int) -> tuple[int, int]:
-    """Chunks as (time, satellite): a block is a whole number of them, as near as can be, and the last ones are not
-    nearly empty."""
+    """Shape (time, satellite) of chunks of which a block is nearly a whole number, the last ones being well filled."""
     block = min(steps, block_steps)
     rows = -(-block // -(-block // _STEPS_PER_CHUNK))
     columns = max(1, _CHUNK_BYTES // (4 * rows))

@@ -1,4 +1,4 @@
-"""A Dataset that fits into memory, to a file in one go. What is written block by block is in partial_file.py."""
+"""Writer of a Dataset that fits into memory. partial_file.py is for files that are written block by block."""
 
 from __future__ import annotations
 

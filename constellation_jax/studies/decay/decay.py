@@ -15,7 +15,7 @@ from constellation_jax.errors import InputError
 from constellation_jax.inputs.catalog.catalog import NO_NORAD_ID, Catalog
 from constellation_jax.inputs.environment.space_weather_series import SpaceWeather, SpaceWeatherSource
 from constellation_jax.inputs.times import Time, from_mjd, mjd_of
-from constellation_jax.outputs.datasets.decay import RULES, Columns, make_decay_dataset
+from constellation_jax.outputs.datasets.decay import DISPOSAL_RULES, make_decay_dataset
 from constellation_jax.physics.constants import WGS84_EQUATORIAL_RADIUS_KM, YEAR_DAYS
 from constellation_jax.studies.decay.inputs import (
     ballistic_coefficients,
@@ -107,7 +107,7 @@ def decay(
     a, e = found.tracks["semi_major_axis"], found.tracks["eccentricity"]
     radius = np.float32(WGS84_EQUATORIAL_RADIUS_KM)
     arrays: dict[str, NDArray[Any]] = {
-        "altitude": a - radius,
+        "mean_altitude": a - radius,
         "perigee": a * (1 - e) - radius,
         "apogee": a * (1 + e) - radius,
         "decay_rate": found.tracks["decay_rate"],
@@ -119,7 +119,7 @@ def decay(
         "luni_solar": (_apogee(catalog) > LUNI_SOLAR_APOGEE_KM).astype(np.int8),
         "decay_status": np.where(lifetime == 0.0, 2, np.isinf(lifetime)).astype(np.int8),
     }
-    for name, limit in RULES.items():
+    for name, limit in DISPOSAL_RULES.items():
         arrays[name] = np.where(lifetime <= limit * YEAR_DAYS, 1, -1 if years < limit else 0).astype(np.int8)
     members = ensemble if solar == "median" and has_forecast(weather) and len(alive) else 0
     if solar == "median" and len(alive):
@@ -129,14 +129,15 @@ def decay(
         "summary": f"Altitude of {len(catalog)} objects over {years:g} years, without manoeuvres, to re-entry at 120 km.",
         "atmosphere": "NRLMSISE-00, orbit means",
         "space_weather": describe_space_weather(weather, span.end),
-        "solar_scenario": solar,
         "years": float(years),
         "step_days": span.step,
         "ensemble_members": members,
         "seed": seed,
     }
     times = from_mjd(span.first + np.arange(span.rows) * span.step * span.every)
-    return make_decay_dataset(catalog, times, Columns(arrays | summary, shells, PERCENTILES, attributes))
+    return make_decay_dataset(
+        catalog, times, arrays | summary, shells=shells, solar=solar, percentiles=PERCENTILES, attributes=attributes
+    )
 
 
 def lifetimes(

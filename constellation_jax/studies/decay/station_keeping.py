@@ -7,18 +7,18 @@ propellant it costs does not depend on how much is left. Deliberately absent: ph
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
 
-from constellation_jax import __version__
 from constellation_jax.engine.decay.engine import Floats
 from constellation_jax.engine.decay.integrator import AtmosphereSeries
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.environment.space_weather_series import SCENARIOS, SpaceWeatherSource
 from constellation_jax.inputs.shells.files import Shell, shells_to_catalog
 from constellation_jax.inputs.times import Time, from_mjd, mjd_of, today
+from constellation_jax.outputs.datasets.station_keeping import make_station_keeping_dataset
 from constellation_jax.physics.constants import SECONDS_PER_DAY, WGS84_EQUATORIAL_RADIUS_KM, YEAR_DAYS
 from constellation_jax.physics.drag.rates import MeanOrbit
 from constellation_jax.physics.drag.station_keeping import delta_v_rate, duty_cycle, propellant_kg
@@ -116,58 +116,24 @@ def station_keeping(
         series = make_series(weather, first, first + years * YEAR_DAYS, STEP_DAYS)[0]
         found = _figures(shells, b, thruster, series, years, dead_band_km)
         found["lifetime_after_propellant"] = _lifetimes_after_propellant(
-            shells, b, found["propellant_lasts"], thruster, first, scenario, space_weather
+            shells, b, found["propellant_lifetime"] / YEAR_DAYS, thruster, first, scenario, space_weather
         )
         for key, values in found.items():
             columns.setdefault(key, []).append(values)
     assert weather is not None
-    attributes = {
-        "title": f"Station-keeping of {len(shells)} shells",
-        "source": f"constellation_jax {__version__}: mean drag in NRLMSISE-00 made good by thrust along the track",
-        "space_weather": describe_space_weather(weather, first + years * YEAR_DAYS),
-        "start": f"{start}",
-        "years": float(years),
-        "dead_band_km": float(dead_band_km),
-    }
-    return xr.Dataset(
-        {key: (("solar", "shell"), np.array(values), _ATTRIBUTES[key]) for key, values in columns.items()}
-        | {"ballistic_coefficient": ("shell", b, {"long_name": "ballistic coefficient Cd A / m", "units": "m2 kg-1"})}
-        | {
-            "altitude": (
-                "shell",
-                np.array([s.altitude_km for s in shells]),
-                {"long_name": "mean altitude", "units": "km"},
-            )
+    return make_station_keeping_dataset(
+        [s.name for s in shells],
+        scenarios,
+        columns,
+        mean_altitude=np.array([s.altitude_km for s in shells]),
+        ballistic_coefficient=b,
+        attributes={
+            "space_weather": describe_space_weather(weather, first + years * YEAR_DAYS),
+            "start": f"{start}",
+            "years": float(years),
+            "dead_band_km": float(dead_band_km),
         },
-        coords={"solar": scenarios, "shell": [s.name for s in shells]},
-        attrs=attributes,
     )
-
-
-_ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
-    "delta_v": {"long_name": "velocity increment for a year, mean of the span", "units": "m s-1 year-1"},
-    "delta_v_peak": {"long_name": "the same at the rate of the worst ten days", "units": "m s-1 year-1"},
-    "propellant": {"long_name": "propellant for a year, mean of the span", "units": "kg year-1"},
-    "duty_cycle": {"long_name": "fraction of the time that the thruster works, mean of the span", "units": "1"},
-    "duty_cycle_peak": {"long_name": "the same in the worst ten days; above 1 it cannot hold", "units": "1"},
-    "manoeuvre_interval": {
-        "long_name": "time in which the orbit sinks by the dead band, mean of the span",
-        "units": "day",
-    },
-    "manoeuvre_interval_least": {"long_name": "the same in the worst ten days", "units": "day"},
-    "lowest_altitude": {
-        "long_name": "altitude below which the thruster, always on, cannot hold in the worst ten days",
-        "units": "km",
-    },
-    "propellant_lasts": {
-        "long_name": "time until the propellant is spent, at the mean rate beyond the span",
-        "units": "year",
-    },
-    "lifetime_after_propellant": {
-        "long_name": "time from the end of the propellant to re-entry; NaN where more than 100 years",
-        "units": "day",
-    },
-}
 
 
 def _figures(
@@ -192,10 +158,10 @@ def _figures(
         "duty_cycle_peak": duty_cycle(dv_peak, mass, thrust),
         "manoeuvre_interval": -dead_band_km / mean,
         "manoeuvre_interval_least": -dead_band_km / peak,
-        "lowest_altitude": np.array(
+        "lowest_mean_altitude": np.array(
             [_lowest(s, b[k], thrust[k] * 1e-3 / mass[k], middle[worst[k]], series) for k, s in enumerate(shells)]
         ),
-        "propellant_lasts": lasts,
+        "propellant_lifetime": lasts * YEAR_DAYS,
     }
 
 

@@ -11,7 +11,8 @@ from constellation_jax.errors import InputError
 from constellation_jax.inputs.deployment.files import Deployment, load_deployment
 from constellation_jax.inputs.deployment.vehicles import as_day
 from constellation_jax.inputs.times import Time
-from constellation_jax.outputs.datasets.deployment import QUANTILES, STATE_WORDS, make_counts_dataset
+from constellation_jax.outputs.datasets.deployment import PERCENTILES, make_counts_dataset
+from constellation_jax.outputs.variables import DEPLOYMENT_STATES
 from constellation_jax.studies.deployment.draws import count_without_chance, draw_counts, list_days
 from constellation_jax.studies.deployment.launches import simulate_launches
 
@@ -30,7 +31,7 @@ def deploy(
     """Count the satellites of a deployment that are launched, raising, on station, failed, de-orbiting and gone, day by day.
 
     The counts are deterministic: launches come evenly at their cadence, and the failures are those listed, or the
-    expected number. With draws, the Dataset has quantiles over random histories beside them.
+    expected number. With draws, the Dataset has percentiles over random histories beside them.
 
     Args:
         scenario: a name of `known_deployments()`, such as "qianfan:648", a deployment file, or what `load_deployment` gives.
@@ -40,7 +41,7 @@ def deploy(
         until: last day; where absent, that of the file. Nothing is launched after that of the file.
 
     Returns:
-        Dataset with dims (system, time) and, with draws, `..._quantiles` with dims (quantile, system, time), 5, 50 and 95 %.
+        Dataset with dims (system, time) and, with draws, `..._percentile` with dims (percentile, system, time), 5, 50 and 95 %.
         Counts hold at 00 UTC. `launched` is the sum of the other states.
 
     Raises:
@@ -59,11 +60,11 @@ def deploy(
     days = list_days(first, last)
     systems = deployment.systems
     certain = [count_without_chance(history, system, days) for system in systems]
-    counts = {state: np.stack([c[state] for c in certain]) for state in STATE_WORDS}
+    counts = {state: np.stack([c[state] for c in certain]) for state in DEPLOYMENT_STATES}
     bands = None
     if draws > 1:
-        parts = [_compute_quantiles(draw_counts(history, system, days, draws, seed)) for system in systems]
-        bands = {state: np.stack([part[state] for part in parts], axis=1) for state in STATE_WORDS}
+        parts = [_compute_percentiles(draw_counts(history, system, days, draws, seed)) for system in systems]
+        bands = {state: np.stack([part[state] for part in parts], axis=1) for state in DEPLOYMENT_STATES}
     targets = [next(c.target for c in deployment.campaigns if c.system == system) for system in systems]
     drawn = {"draws": np.int32(draws), "seed": np.int64(seed)} if draws > 1 else {}
     return make_counts_dataset(
@@ -76,13 +77,13 @@ def deploy(
     )
 
 
-def _compute_quantiles(counts: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Compute quantiles over the draws: shape (t, draws) -> (3, t). The counts are reordered in place."""
+def _compute_percentiles(counts: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Compute percentiles over the draws: shape (t, draws) -> (3, t). The counts are reordered in place."""
     found = {}
     for state, values in counts.items():
         # Order statistics: a count that occurred, and no copy in float64
         n = values.shape[1]
-        ranks = [min(n - 1, int(q * n)) for q in QUANTILES]
+        ranks = [min(n - 1, int(q / 100.0 * n)) for q in PERCENTILES]
         values.partition(ranks, axis=1)
         found[state] = values[:, ranks].T
     return found

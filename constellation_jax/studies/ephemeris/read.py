@@ -22,12 +22,11 @@ from numpy.typing import ArrayLike, NDArray
 from constellation_jax.engine.blas import one_blas_thread
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.times import as_times
-from constellation_jax.outputs.datasets.propagation import time_attributes
-from constellation_jax.outputs.netcdf.ephemeris import AXES, IN_PIECES, NOT_STORED, PRODUCT, SPAN, VELOCITY
+from constellation_jax.outputs.netcdf.ephemeris import AXES, IN_PIECES, NOT_STORED, PRODUCT, VELOCITY
 from constellation_jax.outputs.variables import (
-    DIMENSIONS,
     FRAMES,
     SATELLITE,
+    SPAN,
     STATUS_VARIABLE,
     TIME,
     VARIABLES,
@@ -268,10 +267,10 @@ class Ephemeris:
         coordinates = self.satellites.isel({SATELLITE: chosen})
         return xr.Dataset(
             {
-                name: (DIMENSIONS, values, VARIABLES[name].attributes_in(frame))
+                name: VARIABLES[name].as_xarray(values, frame=frame)
                 for name, values in (*out.items(), (STATUS_VARIABLE, status))
             },
-            coords={TIME: (TIME, instants, time_attributes()), **coordinates.coords},
+            coords={TIME: VARIABLES[TIME].as_xarray(instants), **coordinates.coords},
             attrs=attributes,
         )
 

@@ -8,21 +8,22 @@ import pytest
 import xarray as xr
 
 from constellation_jax.errors import InputError
-from constellation_jax.outputs.datasets.propagation import encode_times, make_dataset
-from constellation_jax.outputs.variables import VARIABLES
+from constellation_jax.outputs.datasets.propagation import make_dataset
+from constellation_jax.outputs.datasets.times import encode_times
+from constellation_jax.outputs.variables import PROPAGATED
 
 
 def test_dimensions_and_order_of_variables(run):
     dataset = make_dataset(run.catalog, run.times, dict(reversed(run.arrays.items())))
     assert dict(dataset.sizes) == {"time": 11, "satellite": 7}
-    assert list(dataset.data_vars) == [name for name in VARIABLES if name not in ("latitude", "longitude")]
-    assert all(dataset[name].dims == ("time", "satellite") for name in VARIABLES)
+    assert list(dataset.data_vars) == [name for name in PROPAGATED if name not in ("latitude", "longitude")]
+    assert all(dataset[name].dims == ("time", "satellite") for name in PROPAGATED)
 
 
 def test_values_are_missing_exactly_where_an_object_has_failed(run):
     dataset = make_dataset(run.catalog, run.times, run.arrays)
     failed = run.arrays["status"] != 0
-    for name in VARIABLES:
+    for name in PROPAGATED:
         if name != "status":
             np.testing.assert_array_equal(np.isnan(dataset[name].values), failed)
             np.testing.assert_array_equal(dataset[name].values[~failed], run.arrays[name][~failed].astype("f4"))
@@ -32,7 +33,7 @@ def test_values_are_missing_exactly_where_an_object_has_failed(run):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_types(run, dtype):
     dataset = make_dataset(run.catalog, run.times, run.arrays, dtype=dtype)
-    assert {dataset[name].dtype for name in VARIABLES if name != "status"} == {np.dtype(dtype)}
+    assert {dataset[name].dtype for name in PROPAGATED if name != "status"} == {np.dtype(dtype)}
     assert dataset["status"].dtype == "int8"
     kinds = {"norad_id": "int64", "plane": "int32", "slot": "int32", "synthetic": "int8", "epoch": "datetime64[ns]"}
     assert {name: str(dataset[name].dtype) for name in kinds} == kinds
@@ -41,7 +42,8 @@ def test_types(run, dtype):
 
 def test_coordinates_are_the_catalogue(run):
     dataset = make_dataset(run.catalog, run.times, run.arrays)
-    for name in ("norad_id", "name", "international_designator", "shell", "plane", "slot", "source", "epoch"):
+    np.testing.assert_array_equal(dataset.coords["satellite_shell"].values, run.catalog.shell)
+    for name in ("norad_id", "name", "international_designator", "plane", "slot", "source", "epoch"):
         np.testing.assert_array_equal(dataset.coords[name].values, getattr(run.catalog, name))
     assert dataset["norad_id"].attrs["no_value"] == dataset["norad_id"].values[3] == -1
     assert dataset["synthetic"].values.tolist() == [0, 0, 0, 1, 0, 0, 0]

@@ -8,11 +8,14 @@ import warnings
 
 import numpy as np
 import pytest
+import xarray as xr
 
+from constellation_jax.outputs.datasets.decay import make_decay_dataset
+from constellation_jax.outputs.datasets.station_keeping import make_station_keeping_dataset
 from constellation_jax.outputs.netcdf.ephemeris import IN_PIECES, Block, EphemerisWriter, Pieces
 from constellation_jax.outputs.netcdf.samples import NetCDFWriter
 from constellation_jax.outputs.netcdf.whole_file import write_dataset
-from constellation_jax.outputs.variables import GROUPS, VARIABLES, resolve_groups
+from constellation_jax.outputs.variables import GROUPS, PROPAGATED, STATION_KEEPING, VARIABLES, resolve_groups
 from constellation_jax.studies.deployment.deploy import deploy
 
 ONLY_THE_USER_KNOWS = {
@@ -56,7 +59,7 @@ NO_RESOLUTION = {"time_coverage_resolution not present"}
 LAST_START = "Date time mismatch between time_coverage_end and actual time values "
 """The checker compares the end of the coverage with the start of the last span and does not look at its bounds."""
 
-NO_STANDARD_NAME = {name for name in VARIABLES if "standard_name" not in VARIABLES[name].attributes} - {"status"}
+NO_STANDARD_NAME = {name for name in PROPAGATED if not VARIABLES[name].standard_name} - {"status"}
 """CF has no standard names for these quantities. (The checker does not ask for one where there are flags.)"""
 
 
@@ -131,3 +134,46 @@ def test_findings_on_a_deployment_are_the_known_ones(tmp_path):
         assert findings(report["cf:1.11"][severity]) == set()
     assert findings(report["acdd:1.3"]["medium_priorities"]) - ONLY_THE_USER_KNOWS - NO_MAP - NOT_COMPUTED == set()
     assert findings(report["acdd:1.3"]["high_priorities"]) == {"standard_name"}  # CF has none for these counts
+
+
+def test_findings_on_a_decay_are_the_known_ones_and_the_file_is_the_dataset(run, tmp_path):
+    sizes = {"time": len(run.times), "satellite": len(run.catalog), "shell": 2, "percentile": 3}
+    arrays = {}
+    for name, variable in VARIABLES.items():
+        of_decay = variable.content == "modelResult" and variable.group in ("", "decay", "lifetime")
+        if of_decay and set(variable.dims) <= set(sizes):
+            values = np.ones([sizes[dim] for dim in variable.dims], np.int8 if variable.flags else np.float64)
+            arrays[name] = np.full(values.shape, run.times[0]) if "date" in name else values
+    dataset = make_decay_dataset(
+        run.catalog, run.times, arrays, shells=["Hülle", "other"], solar="low", percentiles=(5, 50, 95), attributes={}
+    )
+    write_dataset(dataset, tmp_path / "a.nc")
+    assert_known(check(tmp_path / "a.nc", tmp_path / "report.json"), VERTICAL_AXIS)
+    with xr.open_dataset(tmp_path / "a.nc") as read:
+        xr.testing.assert_identical(read.load(), dataset)
+    several = xr.concat([dataset, dataset.assign_coords(solar="high")], "solar")
+    assert several.shell_lifetime.sel(solar="high", shell="other").item() == 1.0
+
+
+def test_findings_on_station_keeping_are_the_known_ones_and_the_file_is_the_dataset(tmp_path):
+    values = {name: np.arange(4.0).reshape(2, 2) for name in STATION_KEEPING}
+    dataset = make_station_keeping_dataset(
+        ["a", "b"], ["low", "high"], values,
+        mean_altitude=np.array([500.0, 400.0]), ballistic_coefficient=np.array([0.01, 0.02]), attributes={},
+    )  # fmt: skip
+    write_dataset(dataset, tmp_path / "a.nc")
+    no_time = {f"time_coverage_{word} not present" for word in ("start", "end", "duration")}
+    assert_known(check(tmp_path / "a.nc", tmp_path / "report.json"), NO_RESOLUTION | no_time)
+    with xr.open_dataset(tmp_path / "a.nc") as read:
+        xr.testing.assert_identical(read.load(), dataset)
+        assert read.delta_v.sel(solar="high", shell="a").item() == 2.0
+
+
+def assert_known(report, others):
+    for severity in ("high_priorities", "medium_priorities", "low_priorities"):
+        assert findings(report["cf:1.11"][severity]) == set()
+    assert (
+        findings(report["acdd:1.3"]["medium_priorities"]) - ONLY_THE_USER_KNOWS - NO_MAP - NOT_COMPUTED - others
+        == set()
+    )
+    assert findings(report["acdd:1.3"]["high_priorities"]) == {"standard_name"}

@@ -38,7 +38,9 @@ def history(number: int, b: float) -> Catalog:
             "epoch_fraction": fraction,
             "eccentricity": 1e-4,
             "inclination_deg": 53.0,
-            "mean_motion_rev_per_day": kozai_mean_motion_rev_per_day(track.altitude.values.astype(float), 1e-4, 53.0),
+            "mean_motion_rev_per_day": kozai_mean_motion_rev_per_day(
+                track.mean_altitude.values.astype(float), 1e-4, 53.0
+            ),
             "raan_deg": np.mod(node, 360.0),
             "arg_perigee_deg": 0.0,
             "mean_anomaly_deg": 0.0,

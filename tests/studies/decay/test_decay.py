@@ -56,12 +56,12 @@ def test_lifetimes_dates_and_tracks_agree(dataset: xr.Dataset) -> None:
     days = (dataset.reentry_date[:2] - dataset.epoch[:2]) / np.timedelta64(1, "s") / 86400.0
     np.testing.assert_allclose(days, dataset.lifetime[:2], atol=1.5e-5)  # dates are whole seconds
     for k in range(2):
-        altitude = dataset.altitude[:, k]
+        altitude = dataset.mean_altitude[:, k]
         known = dataset.time[altitude.notnull().values]
         assert known[0] > dataset.epoch[k]
         assert dataset.reentry_date[k] - known[-1] < dataset.time[1] - dataset.time[0]
         assert (np.diff(altitude.dropna("time")) < 0.0).all()
-        rate = np.diff(dataset.altitude[:4, 2]) / (np.diff(dataset.time[:4]) / np.timedelta64(1, "D"))
+        rate = np.diff(dataset.mean_altitude[:4, 2]) / (np.diff(dataset.time[:4]) / np.timedelta64(1, "D"))
     np.testing.assert_allclose(rate[1:], dataset.decay_rate[2:4, 2], rtol=0.3)
     apart = dataset.apogee - dataset.perigee
     # e = 1e-4 makes 1.3 km; the day side of the atmosphere drives it to some 4e-4 and back as the perigee turns
@@ -72,10 +72,12 @@ def test_lifetimes_dates_and_tracks_agree(dataset: xr.Dataset) -> None:
 def test_rules_and_shells(dataset: xr.Dataset) -> None:
     assert dataset.meets_five_year_rule.values.tolist() == [1, 1, 0]
     assert dataset.meets_25_year_rule.values.tolist() == [1, 1, -1]
-    assert dataset.summary_shell.values.tolist() == ["low", "high"]
+    assert dataset.shell.values.tolist() == ["low", "high"]
     assert dataset.shell_five_year_fraction.values.tolist() == [1.0, 0.0]
     assert np.isnan(dataset.shell_25_year_fraction).all()
-    assert np.isnan(dataset.shell_lifetime[1])
+    assert np.isnan(dataset.shell_lifetime.sel(shell="high"))
+    assert dataset.satellite_shell.values.tolist() == ["low", "low", "high"]
+    assert dataset.solar.item() == "median"
 
 
 def test_nrlmsis21_is_thinner(dataset: xr.Dataset) -> None:

@@ -9,21 +9,21 @@ import xarray as xr
 import constellation_jax as cj
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.deployment.files import known_deployments
-from constellation_jax.outputs.datasets.deployment import STATE_WORDS
 from constellation_jax.outputs.netcdf.whole_file import write_dataset
+from constellation_jax.outputs.variables import DEPLOYMENT_STATES
 
 DAY = np.timedelta64(1, "D")
 
 
 def on(dataset: xr.Dataset, date: str) -> dict[str, int]:
     """Count the satellites of the only system in each state."""
-    return {state: int(dataset[state].sel(time=date).item()) for state in STATE_WORDS}
+    return {state: int(dataset[state].sel(time=date).item()) for state in DEPLOYMENT_STATES}
 
 
 @pytest.mark.parametrize("name", known_deployments(variants=True))
 def test_every_satellite_is_in_one_state(name: str) -> None:
     dataset = cj.deploy(name)
-    parts = [dataset[state] for state in STATE_WORDS]
+    parts = [dataset[state] for state in DEPLOYMENT_STATES]
     assert all((part >= 0).all() for part in parts)
     assert (dataset.launched == sum(parts[1:])).all()
     assert (np.diff(dataset.launched, axis=1) >= 0).all()
@@ -123,16 +123,16 @@ def test_retired_satellites_are_replaced(tmp_path) -> None:
     assert int(later.on_station.max()) <= 110
     assert int(dataset.launched[0, -1]) == pytest.approx(300, abs=20)  # three generations in six years
     # Chance follows the same rule: pauses while the target is met, launches again when satellites retire
-    assert abs(later.launched_quantiles.sel(quantile=0.5)[0, -1] - 300) < 40
-    assert later.on_station_quantiles.sel(quantile=0.95).max() <= 115
+    assert abs(later.launched_percentile.sel(percentile=50)[0, -1] - 300) < 40
+    assert later.on_station_percentile.sel(percentile=95).max() <= 115
 
 
 def test_what_is_listed_is_not_drawn() -> None:
     dataset = cj.deploy("qianfan:launched-20", draws=20)
-    assert (dataset.launched_quantiles == dataset.launched).all()
+    assert (dataset.launched_percentile == dataset.launched).all()
     last = dataset.isel(time=-1, system=0)
-    assert np.ptp(last.failed_quantiles.values) == 0  # listed, not drawn
-    assert int(last.failed_quantiles[0]) == int(last.failed) == 20
+    assert np.ptp(last.failed_percentile.values) == 0  # listed, not drawn
+    assert int(last.failed_percentile[0]) == int(last.failed) == 20
 
 
 def test_draws_agree_with_the_binomial_and_the_poisson_distribution(tmp_path) -> None:
@@ -144,16 +144,16 @@ def test_draws_agree_with_the_binomial_and_the_poisson_distribution(tmp_path) ->
     n = 4000
     last = cj.deploy(tmp_path / "a.toml", draws=n, seed=3).isel(time=-1, system=0)
     # 100 launches on average (99.93 in 365 days), Poisson: 5 and 95 % at 84 and 117
-    assert last.launched_quantiles.values == pytest.approx([840, 1000, 1170], abs=15)
+    assert last.launched_percentile.values == pytest.approx([840, 1000, 1170], abs=15)
     mean, variance = 99.93 * 10 * 0.9 * 0.2, 99.93 * 0.9 * (10 * 0.2 * 0.8 + (10 * 0.2) ** 2)  # compound Poisson
     expected = mean + np.array([-1.645, 0.0, 1.645]) * np.sqrt(variance)
-    assert last.failed_quantiles.values == pytest.approx(expected, abs=5)
+    assert last.failed_percentile.values == pytest.approx(expected, abs=5)
 
 
 def test_the_seed_chooses_the_draws() -> None:
     first, same, other = (cj.deploy("qianfan:648", draws=50, seed=seed) for seed in (1, 1, 2))
-    assert first.on_station_quantiles.equals(same.on_station_quantiles)
-    assert not first.on_station_quantiles.equals(other.on_station_quantiles)
+    assert first.on_station_percentile.equals(same.on_station_percentile)
+    assert not first.on_station_percentile.equals(other.on_station_percentile)
 
 
 def test_a_file_gives_back_the_dataset_and_no_partial_file_stays(tmp_path) -> None:

@@ -28,7 +28,9 @@ def test_dataset_holds_what_was_asked_for(some: cj.Catalog) -> None:
     dataset = cj.propagate(some, TIMES, variables=groups)
     assert dict(dataset.sizes) == {"time": 36, "satellite": len(some)}
     assert {"x", "vx", "altitude", "mean_altitude", "decay_rate", "status"} <= set(dataset.data_vars)
-    assert {"norad_id", "name", "shell", "plane", "slot", "latitude", "longitude"} <= set(dataset.coords)
+    assert {"satellite", "norad_id", "name", "satellite_shell", "plane", "slot", "latitude", "longitude"} <= set(
+        dataset.coords
+    )
     assert dataset["name"].values.tolist() == some.name.tolist()
     assert dataset.attrs["frame"] == dataset["x"].attrs["frame"] == "teme"
     assert dataset["x"].dtype == np.float64
