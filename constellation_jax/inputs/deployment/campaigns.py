@@ -12,17 +12,8 @@ from typing import Any
 import numpy as np
 
 from constellation_jax.inputs.deployment.vehicles import DATE, as_day, is_date
-from constellation_jax.inputs.files.toml_tables import (
-    Provenance,
-    Rule,
-    above_zero,
-    is_number,
-    is_whole,
-    number,
-    one_of,
-    text,
-    whole,
-)
+from constellation_jax.inputs.files.keys import Rule, above_zero, is_number, is_whole, number, one_of, text, whole
+from constellation_jax.inputs.files.toml_tables import Provenance
 from constellation_jax.inputs.shells.shell import LOWEST_ALTITUDE_KM, Shell
 
 MONTH_DAYS = 365.25 / 12.0

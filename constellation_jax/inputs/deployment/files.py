@@ -18,7 +18,8 @@ from constellation_jax.errors import InputError, suggest
 from constellation_jax.inputs.deployment.campaigns import CAMPAIGN_RULES, MONTH_DAYS, YEAR_DAYS, Campaign, conflicts
 from constellation_jax.inputs.deployment.vehicles import Vehicle, as_day, load_vehicles, read_vehicles, unknown_vehicle
 from constellation_jax.inputs.files.configs import check_variant, find_config, known_configs
-from constellation_jax.inputs.files.toml_tables import Provenance, TomlTables, Values, is_number, text
+from constellation_jax.inputs.files.keys import is_number, text
+from constellation_jax.inputs.files.toml_tables import Provenance, TomlTables, Values
 from constellation_jax.inputs.shells.files import load_shells
 from constellation_jax.inputs.shells.shell import Shell
 

@@ -14,15 +14,8 @@ import numpy as np
 
 from constellation_jax.errors import InputError, suggest
 from constellation_jax.inputs.files.configs import configs_folder
-from constellation_jax.inputs.files.toml_tables import (
-    TRUE_OR_FALSE,
-    Provenance,
-    Rule,
-    TomlTables,
-    above_zero,
-    text,
-    whole,
-)
+from constellation_jax.inputs.files.keys import TRUE_OR_FALSE, Rule, above_zero, text, whole
+from constellation_jax.inputs.files.toml_tables import Provenance, TomlTables
 from constellation_jax.inputs.times import parse_time
 
 

@@ -1,20 +1,18 @@
-"""Tables of a TOML file against rules, every mistake collected with its line, every number with where it comes from.
+"""Reader of the tables of a TOML file by rules: values, their provenance, and every mistake with its line.
 
 A number in a file stands alone (`planes = 72`) or with its provenance
 (`planes = { value = 72, status = "filed", source = "JSR" }`); a table may give the status and source of all its numbers
-once. Deliberately absent: what the keys mean (`shells.py`, `population.py`).
+once. Deliberately absent: the meaning of the keys, which the dataclasses that hold them declare (keys.py).
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from constellation_jax.errors import InputErrors, suggest
+from constellation_jax.inputs.files.keys import Rule
 from constellation_jax.inputs.files.toml_lines import KeyPath, load_toml
 
 STATUSES = {
@@ -38,70 +36,12 @@ class Provenance(NamedTuple):
 
 
 _NOT_SAID = Provenance()
-
-
-class Rule(NamedTuple):
-    """What one key may hold."""
-
-    expected: str
-    """Ends the sentence "found ..., expected ..."."""
-    accepts: Callable[[Any], bool]
-    required: bool = False
-
-
-def is_whole(value: Any) -> bool:
-    """True for an integer that is no boolean."""
-    return isinstance(value, int | np.integer) and not isinstance(value, bool)
-
-
-def is_number(value: Any) -> bool:
-    """True for a finite integer or float that is no boolean."""
-    return (is_whole(value) or isinstance(value, float | np.floating)) and math.isfinite(value)
-
-
-def whole(low: int, *, required: bool = False) -> Rule:
-    """A whole number of at least `low`."""
-    return Rule(f"a whole number of at least {low}", lambda v: is_whole(v) and v >= low, required)
-
-
-def number(low: float = -math.inf, high: float = math.inf, unit: str = "", *, required: bool = False) -> Rule:
-    """A finite number with low <= number <= high."""
-    unit = f" {unit}" if unit else ""
-    if math.isinf(low):
-        expected = f"a number{f' ({unit.strip()})' if unit else ''}"
-    elif math.isinf(high):
-        expected = f"a number of at least {low:g}{unit}"
-    else:
-        expected = f"a number from {low:g} to {high:g}{unit}"
-    return Rule(expected, lambda v: is_number(v) and low <= v <= high, required)
-
-
-def above_zero(unit: str = "") -> Rule:
-    """A finite number above 0."""
-    return Rule(f"a number above 0 {unit}".rstrip(), lambda v: is_number(v) and v > 0)
-
-
-def one_of(*words: str, required: bool = False) -> Rule:
-    """One of two or more words."""
-    *first, last = (f"'{word}'" for word in words)
-    return Rule(f"{', '.join(first)} or {last}", lambda v: v in words, required)
-
-
-TRUE_OR_FALSE = Rule("true or false", lambda v: isinstance(v, bool))
-
-
-def text(expected: str = "text", *, required: bool = False) -> Rule:
-    """Text that is not empty."""
-    return Rule(expected, lambda v: isinstance(v, str) and v != "", required)
-
-
-def numbers(expected: str, accepts: Callable[[float], bool] = is_number, *, required: bool = False) -> Rule:
-    """A list of numbers, each of which is accepted."""
-    return Rule(expected, lambda v: isinstance(v, list) and all(is_number(x) and accepts(x) for x in v), required)
+_ABOUT = ("status", "source", "note")
+"""Keys of a table, or of a number's own table, that say where numbers come from."""
 
 
 class Values(NamedTuple):
-    """Values of a table and where they come from; what an inner table says goes before what an outer one says."""
+    """Values of a table, and where each comes from."""
 
     values: dict[str, Any]
     provenance: dict[str, Provenance]
@@ -177,50 +117,74 @@ class TomlTables:
         label: str,
         rules: Mapping[str, Rule],
         inherited: Provenance = _NOT_SAID,
-    ) -> tuple[dict[str, Any], dict[str, Provenance]]:
+        *,
+        given: Collection[str] = (),
+    ) -> Values:
         """The values of a table that keep its rules, and where each comes from; what breaks them is reported.
 
         Args:
             table: the table; besides the keys of the rules it may hold `status` and `source`, which then stand for all
                 its numbers that say nothing themselves, and a `note`.
             way: the way to it in the file.
-            label: how a message names it, as in "shell 'GW-A59-1'".
-            rules: what each key may hold.
+            label: name of the table in messages, as "shell 'GW-A59-1'".
+            rules: values that each key takes.
             inherited: provenance of the numbers where neither they nor the table say.
+            given: keys that need not stand here, as another table gives them.
         """
         values: dict[str, Any] = {}
         provenance: dict[str, Provenance] = {}
         common = self._provenance(table, way, label, inherited)
         for key, entry in table.items():
-            if key in ("status", "source", "note"):
+            here, named = (*way, key), f"{label}, {key}"
+            if key in _ABOUT or not self._is_known(here, named, key, rules):
                 continue
-            here = (*way, key)
-            if key not in rules:
-                known = _without_unit(key, rules) or suggest(key, rules) or f"; known are {', '.join(rules)}"
-                self.report(here, f"{label}, {key}: unknown key{known}")
-                continue
-            value = entry
+            provenance[key] = common
             if isinstance(entry, dict):
-                provenance[key] = self._provenance(entry, here, f"{label}, {key}", common)
+                provenance[key] = self._provenance(entry, here, named, common)
                 for inner in entry:
-                    if inner not in ("value", "status", "source", "note"):
-                        near = suggest(inner, ["value", "status", "source", "note"])
-                        self.report((*here, inner), f"{label}, {key}: unknown key {inner!r}{near}")
+                    if inner not in ("value", *_ABOUT):
+                        near = suggest(inner, ["value", *_ABOUT])
+                        self.report((*here, inner), f"{named}: unknown key {inner!r}{near}")
                 if "value" not in entry:
                     if provenance[key].status != "unknown" or rules[key].required:
-                        self.report(here, f"{label}, {key}: found no value, expected {rules[key].expected}")
+                        self.report(here, f"{named}: found no value, expected {rules[key].expected}")
                     continue
-                value = entry["value"]
-            else:
-                provenance[key] = common
-            if rules[key].accepts(value):
-                values[key] = value
-            else:
-                self.report(here, f"{label}, {key}: found {value!r}, expected {rules[key].expected}")
+                entry = entry["value"]
+            self._take(values, here, named, entry, rules[key])
         for key, rule in rules.items():
-            if rule.required and key not in table:
+            if rule.required and key not in table and key not in given:
                 self.report(way, f"{label}, {key}: missing, expected {rule.expected}")
-        return values, provenance
+        return Values(values, provenance)
+
+    def read_top(self, rules: Mapping[str, Rule], *, skip: Collection[str] = ()) -> dict[str, Any]:
+        """The values of the top-level keys of a file whose numbers have no provenance, as of a run file.
+
+        Args:
+            rules: values that each key takes.
+            skip: keys that are not looked at.
+        """
+        values: dict[str, Any] = {}
+        for key, entry in self.data.items():
+            if key not in skip and self._is_known((key,), key, key, rules):
+                self._take(values, (key,), key, entry, rules[key])
+        return values
+
+    def _is_known(self, way: KeyPath, named: str, key: str, rules: Mapping[str, Rule]) -> bool:
+        if key in rules:
+            return True
+        known = _without_unit(key, rules) or suggest(key, rules) or f"; known are {', '.join(rules)}"
+        self.report(way, f"{named}: unknown key{known}")
+        return False
+
+    def _take(self, values: dict[str, Any], way: KeyPath, named: str, entry: Any, rule: Rule) -> None:
+        """Add the value of a key to `values`, or report what is wrong with it."""
+        value, mistakes = rule.read(entry, self.path.absolute().parent)
+        for inner, what in mistakes.items():
+            self.report(
+                (*way, *inner), f"{named}: {what.removeprefix(f'{way[-1]} ')}"
+            )  # the place names the key already
+        if not mistakes:
+            values[str(way[-1])] = value
 
     def read_outer(
         self, way: tuple[str, ...], rules: Mapping[str, Rule], outer: Values, inherited: Provenance
@@ -229,7 +193,7 @@ class TomlTables:
 
         Args:
             way: ("common",) or ("variants", NAME).
-            rules: what each key may hold.
+            rules: values that each key takes; none is required here.
             outer: values of the table around it, [common] for a variant.
             inherited: provenance of the numbers where neither they nor the table say.
         """
@@ -240,7 +204,7 @@ class TomlTables:
         if not isinstance(table, dict):
             self.report(way, f"{label}: found {table!r}, expected a table")
             return outer, inherited
-        said = Values(*self.read(table, way, label, rules, inherited))
+        said = self.read(table, way, label, rules, inherited, given=rules)
         source = Provenance(str(table.get("status", inherited.status)), str(table.get("source", inherited.source)))
         return said.within(outer), source
 
