@@ -7,17 +7,16 @@ any computation.
 
 from __future__ import annotations
 
-import shlex
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from constellation_jax import __version__
+from constellation_jax.cli import propagate as propagate_commands
 from constellation_jax.cli.decay import decay, station_keeping
 from constellation_jax.cli.deploy import deploy
-from constellation_jax.cli.reporting import Reporter, choose_reporter
+from constellation_jax.cli.reporting import Reporter
 from constellation_jax.cli.tune import tune
 from constellation_jax.settings import configure
 
@@ -35,13 +34,13 @@ app = typer.Typer(
 )
 shells_app = typer.Typer(rich_markup_mode=None)
 app.add_typer(shells_app, name="shells")
+app.command()(propagate_commands.propagate)
+app.command()(propagate_commands.ephemeris)
 app.command()(deploy)
 app.command()(decay)
 app.command()(station_keeping)
 app.command()(tune)
 
-EPHEMERIS_SPAN = "2h"
-"""Length of a span of an ephemeris."""
 _STALE_HELP = "Use an old copy, with a warning, where CelesTrak gives no new one."
 _AllowStale = Annotated[bool, typer.Option("--allow-stale", help=_STALE_HELP)]
 
@@ -83,135 +82,6 @@ def _app(
 
 
 @app.command()
-def propagate(
-    ctx: typer.Context,
-    run: Annotated[
-        Path | None, typer.Argument(metavar="RUN.toml", help="Run file; without one, the default run.")
-    ] = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="File to write [default: constellation.nc].")
-    ] = None,
-    catalog: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="WHAT",
-            help="'bundled', a CelesTrak group such as 'active', or a file of element sets; may be repeated.",
-        ),
-    ] = None,
-    shells: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME", help="Planned constellation by name, or a shell file; may be repeated."),
-    ] = None,
-    start: Annotated[
-        str | None, typer.Option(metavar="TIME", help="First instant, UTC, such as 2025-06-24T12:00:00Z.")
-    ] = None,
-    duration: Annotated[
-        str | None, typer.Option(metavar="LENGTH", help="Length of the run, such as 6h or 1d12h.")
-    ] = None,
-    step: Annotated[str | None, typer.Option(metavar="LENGTH", help="Interval between instants, such as 60s.")] = None,
-    frame: Annotated[str | None, typer.Option(metavar="FRAME", help="teme, or itrs (fixed to the Earth).")] = None,
-    variables: Annotated[
-        list[str] | None,
-        typer.Option(metavar="GROUPS", help="position, velocity, altitude, geodetic, decay, lifetime: with commas."),
-    ] = None,
-    select: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="CONDITION",
-            help="Condition: 'name=STARLINK*', 'mean_altitude_km=300..600'; repeated ones are ANDed.",
-        ),
-    ] = None,
-    precision: Annotated[str | None, typer.Option(metavar="TYPE", help="Arithmetic: float64 or float32.")] = None,
-    dtype: Annotated[
-        str | None, typer.Option(metavar="TYPE", help="Type of the numbers in the file: float32 or float64.")
-    ] = None,
-    store: Annotated[
-        str | None,
-        typer.Option(
-            metavar="KIND", help="samples (states at each step), or ephemeris (continuous: Chebyshev series)."
-        ),
-    ] = None,
-    tolerance: Annotated[
-        str | None, typer.Option(metavar="LENGTH", help="Largest error of a position of an ephemeris, such as 1m.")
-    ] = None,
-    dense: Annotated[
-        bool | None,
-        typer.Option("--dense/--no-dense", help="Whether states may be interpolated where steps are short."),
-    ] = None,
-    device: Annotated[str | None, typer.Option(metavar="KIND", help="Where to compute: cpu, gpu or tpu.")] = None,
-    memory: Annotated[
-        str | None, typer.Option(metavar="SIZE", help="Bound on the arrays of the run, such as 512MiB or 1GiB.")
-    ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
-    allow_stale: _AllowStale = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only warnings and errors.")] = False,
-    log_json: Annotated[bool, typer.Option("--log-json", help="Write events to stderr, a JSON object a line.")] = False,
-) -> None:
-    """Propagate a catalogue into a NetCDF file.
-
-    Options replace the keys of the run file. Without a run file the bundled default run is made (six hours of the
-    bundled population and three planned constellations); --catalog or --shells then replace all of its objects, and
-    the run begins at the midnight (UTC) before the median epoch of the given catalogue, unless --start says
-    otherwise.
-    """
-    given = {
-        key: value
-        for key, value in ctx.params.items()
-        if key not in ("run", "allow_stale", "quiet", "log_json")
-        and value not in (None, [], ())
-        and (key, value) != ("overwrite", False)
-    }
-    reporter = choose_reporter(quiet=quiet, log_json=log_json)
-    with reporter.session(debug=ctx.obj["debug"]):
-        _propagate(run, given, allow_stale=allow_stale, reporter=reporter)
-
-
-def _propagate(run: Path | None, given: dict[str, Any], *, allow_stale: bool, reporter: Reporter) -> None:
-    from constellation_jax.inputs.run_file import load_objects, read_run
-
-    config = read_run(run, options=given)
-    objects, times = load_objects(config, allow_stale=allow_stale)
-    history = shlex.join(["constellation-jax", *sys.argv[1:]])
-    common: dict[str, Any] = {"overwrite": config.overwrite, "progress": reporter.progress, "history": history}
-    if config.store == "ephemeris":
-        from constellation_jax.inputs.times import time_grid
-
-        reporter.start(config, objects, time_grid(times[0], config.duration, EPHEMERIS_SPAN))
-        configure(compile_cache=True)
-        from constellation_jax.studies.ephemeris.write import ephemeris_to
-
-        made = ephemeris_to(
-            config.output,
-            objects,
-            times[0],
-            config.duration,
-            tolerance_m=config.tolerance,
-            span=EPHEMERIS_SPAN,
-            **common,
-        )
-        reporter.done(made, counted="spans")
-        return
-    reporter.start(config, objects, times)
-    configure(compile_cache=True)
-    from constellation_jax.studies.propagation.propagate import propagate_to
-
-    report = propagate_to(
-        config.output,
-        objects,
-        times,
-        frame=config.frame,
-        precision=config.precision,
-        variables=config.variables,
-        dtype=config.dtype,
-        dense=config.dense,
-        device=config.device,
-        memory_bytes=config.memory,
-        **common,
-    )
-    reporter.done(report, counted="steps")
-
-
-@app.command()
 def catalog(
     ctx: typer.Context,
     source: Annotated[
@@ -240,7 +110,7 @@ def catalog(
 
         from constellation_jax.errors import InputError
         from constellation_jax.inputs.catalog.summary import summarise
-        from constellation_jax.inputs.run_file import find_source, read_source
+        from constellation_jax.inputs.sources import find_source, read_source
 
         if shells and not match:
             raise InputError(f"--shells {shells[0]}: found without --match, expected both or neither")
@@ -351,12 +221,17 @@ def bench(
 
         from constellation_jax.errors import InputError
         from constellation_jax.inputs.run_file import load_objects, read_run
+        from constellation_jax.inputs.run_keys import PropagationRun
+        from constellation_jax.inputs.times import time_grid
+        from constellation_jax.outputs.variables import resolve_groups
 
         options = {"catalog": [catalog], "duration": duration, "step": step, "variables": [variables]}
-        run = read_run(options=options | ({"precision": precision} if precision else {}))
+        options |= {"precision": precision} if precision else {}
+        run = read_run(PropagationRun, options=options, checks={"variables": resolve_groups})
         if folder is not None and not folder.is_dir():
             raise InputError(f"--folder: found {str(folder)!r}, expected a folder that exists")
-        objects, times = load_objects(run, allow_stale=allow_stale)
+        objects, start = load_objects(run, allow_stale=allow_stale)
+        times = time_grid(start, run.duration, run.step)
         configure()  # without kept programs: the compilation is one of the figures
         from constellation_jax.benchmark.speed import measure_speed
 

@@ -159,8 +159,8 @@ def _objects(
     from constellation_jax.errors import InputError
     from constellation_jax.inputs.catalog.catalog import Catalog
     from constellation_jax.inputs.catalog.selection import select
-    from constellation_jax.inputs.run_file import find_source, read_source
     from constellation_jax.inputs.shells.files import shells_to_catalog
+    from constellation_jax.inputs.sources import find_source, read_source
 
     parts = []
     if catalog is not None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from constellation_jax.inputs.catalog.catalog import Catalog
-    from constellation_jax.inputs.run_file import RunConfig
+    from constellation_jax.inputs.run_keys import Run
     from constellation_jax.studies.ephemeris.write import EphemerisReport
     from constellation_jax.studies.propagation.propagate import PropagationReport
 
@@ -53,7 +53,7 @@ class Reporter:
     def warning(self, line: str) -> None:
         typer.echo(f"constellation-jax: warning: {line}", err=True)
 
-    def start(self, run: RunConfig, objects: Catalog, times: NDArray[np.datetime64]) -> None:
+    def start(self, run: Run, objects: Catalog, times: NDArray[np.datetime64]) -> None:
         """Objects and times are known; the propagation comes next."""
 
     def progress(self, done_states: int, total_states: int) -> None:
@@ -127,7 +127,7 @@ class TerminalReporter(Reporter):
 
     _bar: Progress | None = None
 
-    def start(self, run: RunConfig, objects: Catalog, times: NDArray[np.datetime64]) -> None:
+    def start(self, run: Run, objects: Catalog, times: NDArray[np.datetime64]) -> None:
         rejected = [reject for reject in objects.rejects if not reject.kept]
         if rejected:
             records = "1 record was" if len(rejected) == 1 else f"{len(rejected):,} records were"
@@ -186,10 +186,11 @@ class JsonReporter(Reporter):
     def warning(self, line: str) -> None:
         _event("warning", message=line)
 
-    def start(self, run: RunConfig, objects: Catalog, times: NDArray[np.datetime64]) -> None:
+    def start(self, run: Run, objects: Catalog, times: NDArray[np.datetime64]) -> None:
         _event(
             "start",
             version=__version__,
+            command=run.command,
             catalog=run.catalog,
             shells=run.shells,
             objects=len(objects),
@@ -197,11 +198,8 @@ class JsonReporter(Reporter):
             states=len(objects) * len(times),
             first_time=f"{times[0].astype('datetime64[ms]')}Z",
             last_time=f"{times[-1].astype('datetime64[ms]')}Z",
-            frame=run.frame,
-            variables=run.variables,
-            precision=run.precision,
-            store=run.store,
             output=str(run.output),
+            **{key: getattr(run, key) for key in ("frame", "variables", "precision", "tolerance") if hasattr(run, key)},
         )
         rejected = [str(reject) for reject in objects.rejects if not reject.kept]
         defects = len(objects.rejects) - len(rejected)
