@@ -26,5 +26,10 @@ class OutputError(RuntimeError):
 
 def suggest(word: str, known: Iterable[str]) -> str:
     """Return ", did you mean 'x'?" for the known word nearest to a mistyped one, or "" where none is near."""
-    near = difflib.get_close_matches(word, list(known), n=1)
-    return f", did you mean {near[0]!r}?" if near else ""
+    near = nearest(word, known)
+    return f", did you mean {near!r}?" if near else ""
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Return the known word nearest to a mistyped one, or "" where none is near."""
+    return next(iter(difflib.get_close_matches(word, list(known), n=1)), "")

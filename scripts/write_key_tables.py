@@ -14,6 +14,8 @@ from typing import Any
 from typer.main import get_command
 
 from constellation_jax.cli import app
+from constellation_jax.inputs.deployment.campaigns import Campaign
+from constellation_jax.inputs.deployment.vehicles import Load, Vehicle
 from constellation_jax.inputs.files.keys import Key, keys_of
 from constellation_jax.inputs.run_keys import EphemerisRun, PropagationRun, Run
 
@@ -71,7 +73,9 @@ def _code(*words: str) -> str:
 def _absent(key: Key) -> str:
     if key.rule.required or key.absent:
         return key.absent or "required"
-    assert key.default not in (None, dataclasses.MISSING), f"say what holds where the key is absent: {key.doc}"
+    assert key.default not in (None, "", (), [], dataclasses.MISSING), (
+        f"say what holds where the key is absent: {key.doc}"
+    )
     return f"`{json.dumps(key.default)}`"
 
 
@@ -80,6 +84,9 @@ TABLES: dict[str, Callable[[], str]] = {
     "propagate": lambda: key_table(PropagationRun, without=Run, command="propagate"),
     "ephemeris": lambda: key_table(EphemerisRun, without=Run, command="ephemeris"),
     "options": option_table,
+    "campaign": lambda: key_table(Campaign),
+    "vehicle": lambda: key_table(Vehicle),
+    "load": lambda: key_table(Load),
 }
 _PLACE = re.compile(r"(<!-- table: (\S+) -->\n\n).*?(\n\n<!-- end of table -->)", re.DOTALL)
 

@@ -14,9 +14,7 @@ from typer.main import get_command
 
 import constellation_jax as cj
 from constellation_jax.cli import app
-from constellation_jax.inputs.deployment.campaigns import CAMPAIGN_RULES
 from constellation_jax.inputs.deployment.files import load_deployment
-from constellation_jax.inputs.deployment.vehicles import LOAD_RULES, VEHICLE_RULES
 from constellation_jax.inputs.run_file import read_run
 from constellation_jax.inputs.run_keys import PropagationRun
 from constellation_jax.inputs.shells.files import load_shells
@@ -89,11 +87,6 @@ def test_every_key_and_term_of_a_study_is_described() -> None:
     rules = [VARIABLE_RULES, OBJECTIVE_RULES, CONSTRAINT_RULES, SWEEP_RULES, SOLVER_RULES, SOLAR_RULES]
     for key in {key for rule in [*rules, BACKGROUND_RULES, LAUNCH_RULES] for key in rule} | set(TERMS):
         assert f"`{key}`" in text("tuning.md"), key
-
-
-def test_every_key_of_a_deployment_is_described() -> None:
-    for key in [*CAMPAIGN_RULES, *VEHICLE_RULES, *LOAD_RULES]:
-        assert f"`{key}`" in text("deployments.md"), key
 
 
 def test_tables_of_keys_and_options_are_those_of_their_declarations() -> None:

@@ -132,14 +132,14 @@ class Run:
 
     catalog: tuple[str, ...] = key(
         _list_of(_find_source, "WHAT"),
-        default=[],
+        default=(),
         doc="Tracked objects: 'bundled', a [CelesTrak group](catalogues.md#celestrak) such as 'active', or a file of element sets; "
         "several are put one after the other.",
         absent="none",
     )
     shells: tuple[str, ...] = key(
         _list_of(_find_shells, "NAME"),
-        default=[],
+        default=(),
         doc="[Planned constellations](shells.md): names or shell files, with a variant after a colon, as in 'kuiper:filed'.",
         absent="none",
     )
@@ -152,7 +152,7 @@ class Run:
     duration: np.timedelta64 = key(_DURATION, default="6h", doc="Length of the run, such as 6h or 1d12h.")
     select: tuple[str, ...] = key(
         _list_of(_check_condition, "CONDITION"),
-        default=[],
+        default=(),
         doc="[Conditions](catalogues.md#selecting-and-combining) that every object has to meet, such as 'name=STARLINK*' or "
         "'mean_altitude_km=300..600'.",
         absent="all objects",

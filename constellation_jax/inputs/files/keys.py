@@ -78,7 +78,7 @@ def key(
 
     Args:
         rule: values that it takes.
-        default: value where the key is absent, in the form of a file; the rule converts it.
+        default: value where the key is absent, in the form of a file; the rule converts it. None and () are kept as they are.
         required: whether a file must hold it; by default, where nothing says what holds without it.
         doc: meaning, a sentence for the help of the command line and the docs; may hold Markdown links.
         absent: what holds where the key is absent, where `default` does not say it.
@@ -86,7 +86,7 @@ def key(
     required = default is dataclasses.MISSING and not absent if required is None else required
     rule = rule._replace(required=required)
     metadata = {"key": Key(rule, default, doc, absent)}
-    if default in (dataclasses.MISSING, None) or (rule.convert is None and rule.each is None):
+    if default in (dataclasses.MISSING, None, ()) or (rule.convert is None and rule.each is None):
         field: Any = dataclasses.field(default=default, metadata=metadata)
     else:  # not before it is needed: conversions import NumPy
         field = dataclasses.field(default_factory=lambda: rule.read(default)[0], metadata=metadata)

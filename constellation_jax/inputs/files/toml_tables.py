@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from constellation_jax.errors import InputErrors, suggest
+from constellation_jax.errors import InputErrors, nearest, suggest
 from constellation_jax.inputs.files.keys import Rule
 from constellation_jax.inputs.files.toml_lines import KeyPath, load_toml
 
@@ -151,8 +151,9 @@ class TomlTables:
                     continue
                 entry = entry["value"]
             self._take(values, here, named, entry, rules[key])
+        held = {*table, *(_meant(key, rules) for key in table if key not in rules), *given}
         for key, rule in rules.items():
-            if rule.required and key not in table and key not in given:
+            if rule.required and key not in held:
                 self.report(way, f"{label}, {key}: missing, expected {rule.expected}")
         return Values(values, provenance)
 
@@ -172,7 +173,9 @@ class TomlTables:
     def _is_known(self, way: KeyPath, named: str, key: str, rules: Mapping[str, Rule]) -> bool:
         if key in rules:
             return True
-        known = _without_unit(key, rules) or suggest(key, rules) or f"; known are {', '.join(rules)}"
+        meant = _meant(key, rules)
+        unit = ", its unit is missing:" if meant.startswith(f"{key}_") else ","
+        known = f"{unit} did you mean {meant!r}?" if meant else f"; known are {', '.join(rules)}"
         self.report(way, f"{named}: unknown key{known}")
         return False
 
@@ -237,7 +240,6 @@ class TomlTables:
 _UNITS = ("km", "deg", "h", "kg", "mn", "s", "m2", "m2_kg", "years", "days", "km_per_day")
 
 
-def _without_unit(key: str, rules: Mapping[str, Rule]) -> str:
-    """The hint for a key that lacks the unit in its name; "" for any other."""
-    whole = next((f"{key}_{unit}" for unit in _UNITS if f"{key}_{unit}" in rules), "")
-    return whole and f", its unit is missing: did you mean {whole!r}?"
+def _meant(key: str, rules: Mapping[str, Rule]) -> str:
+    """The key that an unknown one probably stands for: with its unit, or the nearest; "" where none is near."""
+    return next((f"{key}_{unit}" for unit in _UNITS if f"{key}_{unit}" in rules), nearest(key, rules))

@@ -78,7 +78,6 @@ def test_every_mistake_is_told_at_once_with_its_line(tmp_path: Path) -> None:
         )
     where = tmp_path / "things.toml"
     assert caught.value.messages == [
-        f"{where}, line 1, thing 1, altitude_km: missing, expected a number from 120 to 50000 km",
         f"{where}, line 2, thing 1, planes: found 0, expected a whole number of at least 1",
         f"{where}, line 3, thing 1, fill: found 'drwn', expected 'drawn' or 'even', did you mean 'drawn'?",
         f"{where}, line 6, thing 1, names: found 5, expected text",
@@ -86,6 +85,13 @@ def test_every_mistake_is_told_at_once_with_its_line(tmp_path: Path) -> None:
         f"{where}, line 9, thing 1, open: found 1, expected true or false",
         f"{where}, line 10, thing 1, altitude: unknown key, its unit is missing: did you mean 'altitude_km'?",
     ]
+
+
+def test_a_missing_key_is_told_where_no_other_seems_to_stand_for_it(tmp_path: Path) -> None:
+    with pytest.raises(InputErrors) as caught:
+        read(tmp_path, "[[things]]\nplanes = 2\n")
+    missing = "line 1, thing 1, altitude_km: missing, expected a number from 120 to 50000 km"
+    assert caught.value.messages == [f"{tmp_path / 'things.toml'}, {missing}"]
 
 
 @pytest.mark.parametrize("value", [1, np.int64(1), 1.5, np.float32(1.5)])
