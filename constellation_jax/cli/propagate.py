@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from constellation_jax.cli.options import AllowStale, Quiet, add_run_options, command_line
 from constellation_jax.cli.reporting import choose_reporter
-from constellation_jax.cli.run_options import AllowStale, Quiet, add_run_options, command_line
 from constellation_jax.inputs.run_keys import EphemerisRun, PropagationRun
 from constellation_jax.settings import configure
 
@@ -77,10 +77,10 @@ def ephemeris(
     quiet: Quiet = False,
     log_json: _LogJson = False,
 ) -> None:
-    """Write a continuous ephemeris of a catalogue into a NetCDF file.
+    """Write a continuous ephemeris into a NetCDF file.
 
     Chebyshev series in TEME, from which the Python function open_ephemeris gives states at any instant. Run file and
-    options are as for propagate, but for the tolerance in place of step, frame, variables and types.
+    options are those of propagate, with a tolerance in place of the step, the frame, the variables and their types.
     """
     reporter = choose_reporter(quiet=quiet, log_json=log_json)
     with reporter.session(debug=ctx.obj["debug"]):

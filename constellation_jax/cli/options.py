@@ -1,4 +1,7 @@
-"""Options of the command line that several commands share, and those that follow from the keys of a run."""
+"""Options that several commands share, and those that follow from the keys of a run.
+
+Nothing heavy is imported here, so that `--help` answers at once.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,14 @@ import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from constellation_jax.inputs.files.keys import TRUE_OR_FALSE, Key, keys_of
+
+if TYPE_CHECKING:
+    from constellation_jax.inputs.catalog.catalog import Catalog
 
 AllowStale = Annotated[
     bool, typer.Option("--allow-stale", help="Use an old copy, with a warning, where CelesTrak gives no new one.")
@@ -20,7 +26,20 @@ AllowStale = Annotated[
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only warnings and errors.")]
 Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="NetCDF file to write.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+
+def _print_help(ctx: typer.Context, asked: bool) -> None:
+    if asked:
+        typer.echo(ctx.get_help())
+        raise typer.Exit
+
+
+# typer 0.29 loads pydantic (0.3 s), where it is installed, for its own help option of every group on the way to a command, but
+# not for a plain flag; so groups have a help option of their own.
+GroupHelp = Annotated[
+    bool, typer.Option("--help", "-h", callback=_print_help, is_eager=True, help="Show this message and exit.")
+]
 _SHORT = {"output": ("-o",)}
 
 
@@ -62,6 +81,22 @@ def _parameter(name: str, key: Key) -> inspect.Parameter:
     option = typer.Option(*declarations, metavar=metavar, help=doc, show_default=False)
     annotation = Annotated[value | None, option]
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+
+
+def load_catalog(source: str, place: str, *, allow_stale: bool) -> Catalog:
+    """The catalogue that a word of the command line means; a mistake names its place there, as "--catalog".
+
+    Raises:
+        InputError: no such source, or one that cannot be read.
+    """
+    from constellation_jax.errors import InputError
+    from constellation_jax.inputs.sources import find_source, read_source
+
+    try:
+        found = find_source(source)
+    except InputError as error:
+        raise InputError(f"{place}: {error}") from None
+    return read_source(found, allow_stale=allow_stale)
 
 
 def command_line() -> str:
