@@ -6,6 +6,7 @@ from the declarations.
 
 import dataclasses
 import json
+import os
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -89,18 +90,33 @@ TABLES: dict[str, Callable[[], str]] = {
     "load": lambda: key_table(Load),
 }
 _PLACE = re.compile(r"(<!-- table: (\S+) -->\n\n).*?(\n\n<!-- end of table -->)", re.DOTALL)
+_LINK = re.compile(r"\]\(([\w-]+\.md)")
 
 
-def tables_in(page: str) -> list[str]:
-    """Names of the tables that the text of a page takes in."""
-    return [name for _, name, _ in _PLACE.findall(page)]
+def pages() -> list[Path]:
+    """The pages of docs/."""
+    return sorted(page for page in DOCS.rglob("*.md") if "_build" not in page.parts)
 
 
-def written_anew(page: str) -> str:
-    """The text of a page with its tables made anew."""
-    return _PLACE.sub(lambda found: found[1] + TABLES[found[2]]() + found[3], page)
+def tables_in(page: Path) -> list[str]:
+    """Names of the tables that a page takes in."""
+    return [name for _, name, _ in _PLACE.findall(page.read_text(encoding="utf-8"))]
+
+
+def write_anew(page: Path) -> str:
+    """The text of a page with its tables made anew.
+
+    Links in declarations name pages without their folder; here they become relative to the page.
+    """
+    places = {other.name: Path(os.path.relpath(other, page.parent)).as_posix() for other in pages()}
+
+    def make(found: re.Match[str]) -> str:
+        made = _LINK.sub(lambda link: f"]({places[link[1]]}", TABLES[found[2]]())
+        return found[1] + made + found[3]
+
+    return _PLACE.sub(make, page.read_text(encoding="utf-8"))
 
 
 if __name__ == "__main__":
-    for path in sorted(DOCS.glob("**/*.md")):
-        path.write_text(written_anew(path.read_text(encoding="utf-8")), encoding="utf-8")
+    for page in pages():
+        page.write_text(write_anew(page), encoding="utf-8")
