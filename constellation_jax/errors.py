@@ -1,15 +1,15 @@
-"""The package's own exceptions: one clear line each, for a reader who made a mistake and wants to mend it."""
+"""Exceptions of the package, with one clear line for each mistake, and near misses of mistyped words."""
 
 import difflib
 from collections.abc import Iterable
 
 
 class InputError(ValueError):
-    """Something given by the user is wrong. The message is one line: where, what was found and expected, what to do."""
+    """Mistake in something that the user gave. The message is one line: where, what was found and expected, what to do."""
 
 
 class InputErrors(InputError):
-    """Several mistakes of one input, reported at once.
+    """Several mistakes in one input, reported at once.
 
     Args:
         messages: one line for each mistake.
@@ -21,7 +21,7 @@ class InputErrors(InputError):
 
 
 class OutputError(RuntimeError):
-    """An output could not be written or finished. The message is one line: file, cause, what of it can be read."""
+    """Failure to write or finish an output. The message is one line: the file, the cause, and the part that can be read."""
 
 
 def suggest(word: str, known: Iterable[str]) -> str:

@@ -99,7 +99,7 @@ def _known() -> Iterator[str]:
 
 
 def _summary_lines(dataset: xr.Dataset, title: str) -> Iterator[str]:
-    """The states of each system at the turn of each year and at the end."""
+    """Lines with the states of each system at the turn of each year and at the end."""
     import numpy as np
 
     from constellation_jax.outputs.datasets.deployment import STATE_WORDS

@@ -44,7 +44,7 @@ _SHORT = {"output": ("-o",)}
 
 
 def add_run_options(kind: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Decorator that puts an option for each key of a kind of run in place of the parameter `keys` of a command.
+    """Decorate a command: options for the keys of a kind of run take the place of its parameter `keys`.
 
     The command gets the options that were given, as {key: value}, for `read_run`.
     """
@@ -68,7 +68,7 @@ def add_run_options(kind: Any) -> Callable[[Callable[..., None]], Callable[..., 
 
 
 def _parameter(name: str, key: Key) -> inspect.Parameter:
-    """The option of a key; None, or an empty list, where it is not given."""
+    """Make the option of a key, whose value is None or an empty list where it is not given."""
     doc = re.sub(r"\[([^]]+)\]\([^)]*\)", r"\1", key.doc)  # without the links of Markdown
     declarations = (f"--{name}", *_SHORT.get(name, ()))
     value: Any = str
@@ -84,7 +84,7 @@ def _parameter(name: str, key: Key) -> inspect.Parameter:
 
 
 def load_catalog(source: str, place: str, *, allow_stale: bool) -> Catalog:
-    """The catalogue that a word of the command line means; a mistake names its place there, as "--catalog".
+    """Load the catalogue that a word of the command line means; a mistake names its place there, as "--catalog".
 
     Raises:
         InputError: no such source, or one that cannot be read.

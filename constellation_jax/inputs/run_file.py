@@ -34,7 +34,7 @@ def read_run(
     options: Mapping[str, Any] | None = None,
     checks: Mapping[str, Callable[[Any], object]] | None = None,
 ) -> _Run:
-    """A run from a TOML file, with some of its keys replaced.
+    """Read a run from a TOML file, with some of its keys replaced by options.
 
     Args:
         kind: PropagationRun or EphemerisRun.
@@ -43,8 +43,8 @@ def read_run(
             each other, and leave its variables.
         options: values that replace those of the file, as options of the command line do: relative paths are relative
             to the working folder, and a mistake is reported under the option's name, as "--frame".
-        checks: further checks of values by key, functions that raise InputError, as of the groups of variables that only
-            the writer of the file knows.
+        checks: further checks of values by key: functions that raise InputError, such as that of the groups of variables,
+            which only the writer of the output knows.
 
     Raises:
         InputError: the file cannot be read or is not TOML.
@@ -74,7 +74,7 @@ def read_run(
 
 
 def load_objects(run: Run, *, allow_stale: bool = False) -> tuple[Catalog, np.datetime64]:
-    """The objects of a run, tracked ones first, and its first instant.
+    """Load the objects of a run, tracked ones first, and return them with its first instant.
 
     Without a `start`, the run begins at the midnight (UTC) before the median epoch of the tracked objects, where
     their element sets are best; planned shells alone begin at their own epoch. Planned satellites get the start as

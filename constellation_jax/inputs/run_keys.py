@@ -28,14 +28,14 @@ def _find_source(word: str, folder: Path) -> str:
 
 
 def _find_shells(word: str, folder: Path) -> str:
-    """The name of a known system or the absolute path of a file, either with a variant after a colon."""
+    """Find the name of a known system or the absolute path of a file, either with a variant after a colon."""
     from constellation_jax.inputs.shells.files import known_shells
-    from constellation_jax.inputs.sources import absolute
+    from constellation_jax.inputs.sources import make_absolute
 
     known = known_shells()
     name, colon, variant = word.rpartition(":")
     for stem, rest in ((word, ""), (name, colon + variant)) if colon else ((word, ""),):
-        path = absolute(folder / Path(stem).expanduser())
+        path = make_absolute(folder / Path(stem).expanduser())
         if path.is_file():
             return f"{path}{rest}"
         if stem.lower() in known:

@@ -1,4 +1,4 @@
-"""Catalogues by a word: the bundled population, a CelesTrak group, or a file of element sets."""
+"""Sources of catalogues by a word: the bundled population, a CelesTrak group, or a file of element sets."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CELESTRAK = "celestrak:"
 
 
 def find_source(text: str, *, folder: Path = Path()) -> str:
-    """The source that a word means: "bundled", "celestrak:GROUP" or the absolute path of a file.
+    """Find the source that a word means: "bundled", "celestrak:GROUP" or the absolute path of a file.
 
     Args:
         text: "bundled", a group with or without its prefix, or a path; a file that is named like a group is written
@@ -30,7 +30,7 @@ def find_source(text: str, *, folder: Path = Path()) -> str:
         return text
     if text in GROUPS:
         return CELESTRAK + text
-    path = absolute(folder / Path(text).expanduser())
+    path = make_absolute(folder / Path(text).expanduser())
     if not path.is_file():
         near = suggest(text, ("bundled", *GROUPS))
         raise InputError(f"found {text!r}, expected a file, 'bundled' or a CelesTrak group such as 'active'{near}")
@@ -38,7 +38,7 @@ def find_source(text: str, *, folder: Path = Path()) -> str:
 
 
 def read_source(source: str, *, allow_stale: bool = False) -> Catalog:
-    """The objects of a source that `find_source` gave.
+    """Read the objects of a source that `find_source` returned.
 
     Args:
         source: "bundled", "celestrak:GROUP" or a path.
@@ -54,6 +54,6 @@ def read_source(source: str, *, allow_stale: bool = False) -> Catalog:
     return read_catalog(Path(source))
 
 
-def absolute(path: Path) -> Path:
-    """The absolute form of a path; links stay, since the user knows the file by them."""
+def make_absolute(path: Path) -> Path:
+    """Make a path absolute; symbolic links stay, since the user knows the file by them."""
     return Path(os.path.abspath(path))

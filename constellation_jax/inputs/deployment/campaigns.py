@@ -35,10 +35,10 @@ YEAR_DAYS = 365.25
 DISPOSAL_ALTITUDE_KM = 150.0
 """Mean altitude at which a descent ends: the last element sets of satellites that came down have 144 to 196 km."""
 CADENCES = ("launch_dates", "launches_per_month", "launches_per_year")
-"""Keys of which a campaign has one."""
+"""Keys of which a campaign has exactly one."""
 
 Steps = tuple[tuple[np.datetime64, float], ...]
-"""Values over time: each from a date on."""
+"""Steps of a cadence: launches in a period, each from a date on."""
 
 
 def _is_list_of_dates_and(accepts: Any) -> Any:
@@ -209,8 +209,8 @@ class Campaign:
         return tuple(steps or [(day, n / YEAR_DAYS) for day, n in self.launches_per_year])
 
 
-def conflicts(values: Mapping[str, Any], shells: tuple[Shell, ...]) -> list[tuple[str, str]]:
-    """Values of a campaign, each right in itself, that do not go together: key and message."""
+def find_conflicts(values: Mapping[str, Any], shells: tuple[Shell, ...]) -> list[tuple[str, str]]:
+    """Find values of a campaign, each right in itself, that do not go together; returns keys and messages."""
     found = []
     ways = [key for key in CADENCES if key in values]
     if len(ways) != 1:

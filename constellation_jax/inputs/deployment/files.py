@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from constellation_jax.errors import InputError, suggest
-from constellation_jax.inputs.deployment.campaigns import CADENCES, Campaign, conflicts
+from constellation_jax.inputs.deployment.campaigns import CADENCES, Campaign, find_conflicts
 from constellation_jax.inputs.deployment.vehicles import Vehicle, load_vehicles, read_vehicles, unknown_vehicle
 from constellation_jax.inputs.files.configs import check_variant, find_config, known_configs
 from constellation_jax.inputs.files.keys import is_number, rules_of, text
@@ -68,7 +68,7 @@ def known_deployments(*, variants: bool = False) -> list[str]:
 
 
 def load_deployment(name_or_path: str | Path) -> Deployment:
-    """The campaigns of a deployment.
+    """Load the campaigns of a deployment.
 
     Args:
         name_or_path: a name of `known_deployments()`, such as "qianfan", or a TOML file of the same form. A file that
@@ -110,7 +110,7 @@ def load_deployment(name_or_path: str | Path) -> Deployment:
 
 
 class _Reader:
-    """Reads one [[campaigns]] table of a file."""
+    """Reader of one [[campaigns]] table of a file."""
 
     def __init__(self, file: TomlTables, i: int, system: str, variant: str, vehicles: Mapping[str, Vehicle]) -> None:
         self.file, self.i, self.system, self.variant, self.vehicles = file, i, system, variant, vehicles
@@ -119,7 +119,7 @@ class _Reader:
         self.label = f"campaign {name!r}" if isinstance(name, str) else f"campaign number {i + 1}"
 
     def read(self, outer: Values, inherited: Provenance) -> Campaign | None:
-        """The campaign; None, with mistakes reported, where it cannot be one."""
+        """Read the campaign; None, with its mistakes reported, where there are any."""
         before = len(self.file.mistakes)
         way = ("campaigns", self.i)
         own = self.file.read(self.table, way, self.label, _RULES, inherited, given=outer.values)
@@ -129,7 +129,7 @@ class _Reader:
         system = values.setdefault("system", self.system)
         shells = self._shells(values)
         satellites = self._satellites(values, system)
-        for key, what in conflicts(values, shells):
+        for key, what in find_conflicts(values, shells):
             self._report(key, what)
         if len(self.file.mistakes) > before:
             return None
@@ -151,12 +151,12 @@ class _Reader:
         self.file.report((*way, key), f"{self.label}, {key}: {what}")
 
     def _holding(self, key: str) -> list[tuple[str | int, ...]]:
-        """The tables that hold a key, the one that counts first."""
+        """Paths of the tables that hold a key, the one that counts first."""
         ways = (("campaigns", self.i), ("variants", self.variant), ("common",))
         return [way for way in ways if key in self._table(way)]
 
     def _table(self, way: tuple[str | int, ...]) -> Mapping[str, Any]:
-        """A table of the file; an empty one where it is absent, or something else."""
+        """A table of the file; an empty one where it is absent or no table."""
         table: Any = self.file.data
         for key in way:
             try:
@@ -210,7 +210,7 @@ class _Reader:
 
 
 def _check_targets(file: TomlTables, campaigns: list[Campaign]) -> None:
-    """Campaigns of one system count its satellites together, so that they need the same target."""
+    """Report campaigns of one system with different targets: they count its satellites together."""
     targets: dict[str, Campaign] = {}
     for campaign in campaigns:
         first = targets.setdefault(campaign.system, campaign)

@@ -30,7 +30,7 @@ from constellation_jax.inputs.times import parse_time
 
 
 def is_date(value: Any) -> bool:
-    """True for a date, or text that is one."""
+    """True for a date, or text that can be read as one."""
     if not isinstance(value, str | datetime.date):
         return False
     try:
@@ -41,7 +41,7 @@ def is_date(value: Any) -> bool:
 
 
 def as_day(value: Any) -> np.datetime64:
-    """A date as datetime64[D]."""
+    """Convert a date to datetime64[D]."""
     day: np.datetime64 = parse_time(value).astype("datetime64[D]")
     return day
 
@@ -96,7 +96,7 @@ class Vehicle:
 
 
 def load_vehicles() -> dict[str, Vehicle]:
-    """The launch vehicles that come with the package, by name.
+    """Load the launch vehicles that come with the package, by name.
 
     Raises:
         InputErrors: mistakes in the file `vehicles.toml` of the package, where someone has edited it.
@@ -109,7 +109,7 @@ def load_vehicles() -> dict[str, Vehicle]:
 
 
 def read_vehicles(file: TomlTables, known: Mapping[str, Vehicle]) -> dict[str, Vehicle]:
-    """The [[vehicles]] and [[loads]] of a file, beside those already known, which they replace by name."""
+    """Read the [[vehicles]] and [[loads]] of a file, and add them to the known ones, which they replace by name."""
     vehicles = dict(known)
     for i, table in enumerate(file.tables("vehicles") if "vehicles" in file.data else []):
         label = f"vehicle {table.get('name', i + 1)!r}"
@@ -134,6 +134,6 @@ def read_vehicles(file: TomlTables, known: Mapping[str, Vehicle]) -> dict[str, V
 
 
 def unknown_vehicle(name: str, vehicles: Mapping[str, Vehicle]) -> str:
-    """The message about a name that is no vehicle."""
+    """Message about a name that is no launch vehicle."""
     near = suggest(name.lower(), vehicles)
     return f"found {name!r}, expected a launch vehicle{near or '; known are ' + ', '.join(vehicles)}"

@@ -23,14 +23,14 @@ STATUSES = {
     "assumed": "a modelling choice, not a fact",
     "unknown": "looked for and not found; has no value",
 }
-"""How far a number can be trusted."""
+"""Meaning of each status, which grades how far a number can be trusted."""
 
 
 class Provenance(NamedTuple):
-    """Where a number comes from."""
+    """Status and source of a number."""
 
     status: str = ""
-    """One of STATUSES; empty where the file does not say."""
+    """One of STATUSES; "" where the file does not give it."""
     source: str = ""
     """Key of the file's [sources] table, or text."""
 
@@ -47,14 +47,14 @@ class Values(NamedTuple):
     provenance: dict[str, Provenance]
 
     def within(self, outer: Values) -> Values:
-        """These values, with those of the outer table for what this one does not mention."""
+        """Fill in the values of an outer table for keys that this one does not mention."""
         # A key that the inner table calls unknown has a provenance and no value: the outer value must not return.
         kept = {key: value for key, value in outer.values.items() if key not in self.provenance}
         return Values(kept | self.values, outer.provenance | self.provenance)
 
 
 class TomlTables:
-    """A TOML file whose tables are read by rules. `mistakes` grows; `finish()` raises them together."""
+    """A TOML file whose tables are read by rules; `mistakes` collects, and `finish()` raises, everything that is wrong."""
 
     def __init__(self, path: str | Path) -> None:
         """Load the file.
@@ -79,7 +79,7 @@ class TomlTables:
             raise InputErrors([message for _, message in sorted(self.mistakes, key=lambda m: m[0])])
 
     def text(self, key: str) -> str:
-        """The text of a top-level key; "", and a mistake, where it is something else; "" where it is absent."""
+        """The text of a top-level key, "" where it is absent; "" and a mistake where it is no text."""
         value = self.data.get(key, "")
         if isinstance(value, str):
             return value
@@ -87,7 +87,7 @@ class TomlTables:
         return ""
 
     def is_variant(self, way: KeyPath, label: str, found: Any, variants: Iterable[str]) -> bool:
-        """True for a variant of the file; else a mistake at the line of the key that names it."""
+        """True for a variant of the file; False, and a mistake at the line of the key that names it, for any other."""
         names = list(variants)
         if found in names:
             return True
@@ -103,7 +103,7 @@ class TomlTables:
                 self.report((key,), f"{key}: unknown key{hint}")
 
     def tables(self, key: str) -> list[dict[str, Any]]:
-        """The [[key]] tables of the file; an empty list, and a mistake, where there is none."""
+        """The [[key]] tables of the file; an empty list and a mistake where there is none."""
         tables = self.data.get(key)
         if not isinstance(tables, list) or not tables or not all(isinstance(t, dict) for t in tables):
             self.report((key,), f"{key}: expected at least one [[{key}]] table")
@@ -120,16 +120,16 @@ class TomlTables:
         *,
         given: Collection[str] = (),
     ) -> Values:
-        """The values of a table that keep its rules, and where each comes from; what breaks them is reported.
+        """Read the values of a table with their provenance, and report every value that breaks its rule.
 
         Args:
-            table: the table; besides the keys of the rules it may hold `status` and `source`, which then stand for all
-                its numbers that say nothing themselves, and a `note`.
-            way: the way to it in the file.
+            table: the table; besides the keys of the rules it may hold `status` and `source`, which then hold for all
+                its numbers that have none of their own, and a `note`.
+            way: path of the table in the file.
             label: name of the table in messages, as "shell 'GW-A59-1'".
             rules: values that each key takes.
-            inherited: provenance of the numbers where neither they nor the table say.
-            given: keys that need not stand here, as another table gives them.
+            inherited: provenance of numbers where neither they nor the table give it.
+            given: required keys that may be missing here, since another table gives them.
         """
         values: dict[str, Any] = {}
         provenance: dict[str, Provenance] = {}
@@ -158,11 +158,11 @@ class TomlTables:
         return Values(values, provenance)
 
     def read_top(self, rules: Mapping[str, Rule], *, skip: Collection[str] = ()) -> dict[str, Any]:
-        """The values of the top-level keys of a file whose numbers have no provenance, as of a run file.
+        """Read the top-level keys of a file whose numbers have no provenance, such as a run file.
 
         Args:
             rules: values that each key takes.
-            skip: keys that are not looked at.
+            skip: keys that are ignored.
         """
         values: dict[str, Any] = {}
         for key, entry in self.data.items():
@@ -192,13 +192,13 @@ class TomlTables:
     def read_outer(
         self, way: tuple[str, ...], rules: Mapping[str, Rule], outer: Values, inherited: Provenance
     ) -> tuple[Values, Provenance]:
-        """Values that [common] or a [variants.NAME] table gives to others, and the provenance that these inherit.
+        """Read the values that [common] or a [variants.NAME] table gives to others, and the provenance that these inherit.
 
         Args:
             way: ("common",) or ("variants", NAME).
             rules: values that each key takes; none is required here.
             outer: values of the table around it, [common] for a variant.
-            inherited: provenance of the numbers where neither they nor the table say.
+            inherited: provenance of numbers where neither they nor the table give it.
         """
         table: Any = self.data
         for key in way:
@@ -214,7 +214,7 @@ class TomlTables:
     def read_variants(
         self, common_rules: Mapping[str, Rule], variant_rules: Mapping[str, Rule]
     ) -> tuple[tuple[Values, Provenance], dict[str, tuple[Values, Provenance]]]:
-        """What [common] says, and what each [variants.NAME] says within it; empty values where a table is absent."""
+        """Read [common], and each [variants.NAME] filled in from it; empty values where a table is absent."""
         common = self.read_outer(("common",), common_rules, Values({}, {}), Provenance())
         names = self.data.get("variants", {})
         if not isinstance(names, dict):
