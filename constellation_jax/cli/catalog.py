@@ -83,12 +83,12 @@ def _summary_lines(objects: Catalog, as_json: bool) -> Iterator[str]:
 def _match_lines(objects: Catalog, shells: list[str], as_json: bool) -> Iterator[str]:
     import json
 
-    from constellation_jax.cli.match_table import match_as_dict, match_lines
+    from constellation_jax.cli.match_table import format_match, match_to_dict
     from constellation_jax.inputs.shells.files import load_shells
     from constellation_jax.studies.matching.match import match_shells
 
     match = match_shells(objects, [shell for name in shells for shell in load_shells(name)] or None)
     if as_json:
-        yield json.dumps(match_as_dict(match, objects), indent=2)
+        yield json.dumps(match_to_dict(match, objects), indent=2)
     else:
-        yield from match_lines(match)
+        yield from format_match(match)
