@@ -68,7 +68,7 @@ class Key(NamedTuple):
     doc: str
     """Meaning: a sentence, in which Markdown links are allowed."""
     absent: str
-    """What holds where a file does not say it, in words; "" where that is the default."""
+    """Value, in words, where a file does not give the key; "" where that is the default."""
 
 
 def key(
@@ -79,9 +79,9 @@ def key(
     Args:
         rule: values that it takes.
         default: value where the key is absent, in the form of a file; the rule converts it. None and () are kept as they are.
-        required: whether a file must hold it; by default, where nothing says what holds without it.
+        required: whether a file must hold it; by default, where neither `default` nor `absent` is given.
         doc: meaning, a sentence for the help of the command line and the docs; may hold Markdown links.
-        absent: what holds where the key is absent, where `default` does not say it.
+        absent: the value where the key is absent, in words, for the docs; by default that of `default`.
     """
     required = default is dataclasses.MISSING and not absent if required is None else required
     rule = rule._replace(required=required)
