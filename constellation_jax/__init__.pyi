@@ -15,7 +15,7 @@ from .inputs.element_sets.read import read_catalog as read_catalog
 from .inputs.environment.crowding_background import crowding_background as crowding_background
 from .inputs.environment.demand import Demand as Demand
 from .inputs.environment.demand import demand as demand
-from .inputs.environment.space_weather import space_weather as space_weather
+from .inputs.environment.space_weather_series import Indices as Indices
 from .inputs.environment.space_weather_series import SpaceWeather as SpaceWeather
 from .inputs.files.toml_tables import Provenance as Provenance
 from .inputs.shells.files import known_shells as known_shells
@@ -48,6 +48,7 @@ from .physics.sgp4 import sgp4 as sgp4
 from .physics.sgp4.elements import Elements as Elements
 from .physics.sgp4.status import STATUS as STATUS
 from .settings import configure as configure
+from .studies.decay.ballistic_fit import BallisticFit as BallisticFit
 from .studies.decay.ballistic_fit import fit_ballistic_coefficient as fit_ballistic_coefficient
 from .studies.decay.decay import decay as decay
 from .studies.decay.decay import lifetimes as lifetimes

@@ -1,10 +1,11 @@
 """Sphinx settings. `sphinx-build -W -b html docs docs/_build/html` builds the pages without a network.
 
-The tables of variables, status codes, frames and groups are made here from the package, so that the pages cannot differ
+The tables of variables, frames, constellations and groups are made here from the package, so that the pages cannot differ
 from it; a page takes one in by its name, as in `{{ variables_table }}`.
 """
 
 import re
+import shutil
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -22,7 +23,6 @@ from constellation_jax.inputs.deployment.vehicles import load_vehicles
 from constellation_jax.inputs.files.toml_tables import STATUSES
 from constellation_jax.inputs.shells.files import known_shells, load_constellation, load_shells
 from constellation_jax.outputs.variables import FRAMES, LIFETIME, STATUS_VARIABLE, VARIABLES
-from constellation_jax.physics.sgp4.status import STATUS
 
 project = "constellation_jax"
 copyright = "the constellation_jax developers"
@@ -37,7 +37,13 @@ exclude_patterns = ["_build"]
 
 myst_enable_extensions = ["substitution", "dollarmath"]
 myst_heading_anchors = 3
-nb_execution_mode = "off"  # the examples of the pages are run by tests/test_docs.py
+nb_execution_mode = (
+    "off"  # the examples of the pages are run by tests/test_docs.py, the notebooks by tests/test_notebooks.py
+)
+
+# Sphinx renders only what lies below docs/, so the stories are copied there; git ignores the copies
+HERE = Path(__file__).parent
+shutil.copytree(HERE.parent / "notebooks", HERE / "start" / "notebooks", dirs_exist_ok=True)
 
 default_role = "literal"  # docstrings write code in single backticks
 autodoc_member_order = "bysource"
@@ -97,10 +103,6 @@ myst_substitutions = {
     "vehicles_table": _vehicles_table(),
     "constellations_table": _constellations_table(),
     "variables_table": _variables_table(),
-    "status_table": _table(
-        ("code", "name in `flag_meanings`", "meaning"),
-        [(str(code), f"`{entry.name}`", entry.meaning) for code, entry in STATUS.items()],
-    ),
     "frames_table": _table(("`frame`", "definition"), [(f"`{name}`", words) for name, words in FRAMES.items()]),
     "provenance_table": _table(("`status`", "meaning"), [(f"`{name}`", words) for name, words in STATUSES.items()]),
     "celestrak_groups": ", ".join(f"`{group}`" for group in CELESTRAK_GROUPS),

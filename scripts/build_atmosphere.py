@@ -1,4 +1,4 @@
-"""Writes the tables of the atmosphere, constellation_jax/inputs/tables/*.npz, from pymsis. Ten minutes on one core.
+"""Write the tables of the atmosphere, constellation_jax/inputs/environment/tables/*.npz, from pymsis. Ten minutes on one core.
 
     python scripts/build_atmosphere.py [nrlmsise00] [nrlmsis21]
 
@@ -23,7 +23,7 @@ from constellation_jax.physics.drag import atmosphere as a
 VERSIONS = {"nrlmsise00": 0, "nrlmsis21": 2.1}
 TARGET = Path(__file__).parents[1] / "constellation_jax" / "inputs" / "environment" / "tables"
 RANK = 80
-"""Singular values kept: with 50 the orbit mean is off by 0.32 % rms, with 80 by 0.28 %, as with all of them."""
+"""Number of singular values kept: with 50 the orbit mean is off by 0.32 % rms, with 80 by 0.28 %, as with all of them."""
 
 LATITUDE_NODES, LATITUDE_WEIGHTS = np.polynomial.legendre.leggauss(14)  # in the sine of the latitude
 LOCAL_HOURS = (np.arange(12) + 0.5) * 2.0
@@ -34,7 +34,7 @@ DAYS = np.round((np.arange(12) + 0.5) * 365.0 / 12.0).astype(int)  # since Janua
 def main(models: list[str]) -> None:
     TARGET.mkdir(exist_ok=True)
     for model in models or list(VERSIONS):
-        states, profiles = compressed(*fitted(sampled(model)))
+        states, profiles = compress(*fit(sample(model)))
         attributes = {
             "title": "ln of total mass density in kg/m3, anomalous oxygen included, averaged over longitude",
             "model": {"nrlmsise00": "NRLMSISE-00", "nrlmsis21": "NRLMSIS 2.1"}[model],
@@ -62,13 +62,13 @@ def activity_nodes() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def altitudes() -> np.ndarray:
-    """The knots of the splines, km."""
+    """Altitudes of the knots of the splines, km."""
     heights = a._ALTITUDE_OFFSET + np.exp(np.linspace(a._BOTTOM, a._TOP, a._INTERVALS + 1))
     return np.clip(heights, *a.ALTITUDE_RANGE)
 
 
-def sampled(model: str) -> np.ndarray:
-    """ln(density) by f107a, ratio, ap, day, latitude, local time and altitude."""
+def sample(model: str) -> np.ndarray:
+    """Samples of ln(density) by f107a, ratio, ap, day, latitude, local time and altitude."""
     heights = altitudes()
     shape = (len(DAYS), len(LATITUDE_NODES), len(LOCAL_HOURS), len(LONGITUDES))
     day, latitude, hours, longitude = np.meshgrid(
@@ -106,8 +106,8 @@ def sampled(model: str) -> np.ndarray:
     return result
 
 
-def fitted(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Coefficients by the terms of f107a, ratio, ap, season, place and spline; the matrix from places to polynomials.
+def fit(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Fit coefficients by the terms of f107a, ratio, ap, season, place and spline; also the matrix from places to polynomials.
 
     The place has an orthonormal basis first, so that dropping a small coefficient does little anywhere.
     """
@@ -140,8 +140,8 @@ def fitted(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return coefficients, np.linalg.inv(triangle)
 
 
-def compressed(coefficients: np.ndarray, to_polynomials: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The product of two smaller arrays that is nearest to the coefficients, in float32."""
+def compress(coefficients: np.ndarray, to_polynomials: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Factor the coefficients into the product of two smaller arrays that is nearest to them, in float32."""
     split = 4
     matrix = coefficients.reshape(int(np.prod(coefficients.shape[:split])), -1)
     left, values, right = np.linalg.svd(matrix, full_matrices=False)

@@ -1,4 +1,4 @@
-"""Writes tests/reference_data/atmosphere.npz: orbit-mean densities from pymsis for the tests of the atmosphere. A few seconds.
+"""Write tests/reference_data/atmosphere.npz: orbit-mean densities from pymsis for the tests of the atmosphere. A few seconds.
 
     python scripts/build_atmosphere_reference.py
 
@@ -18,7 +18,7 @@ EARTH_RADIUS_KM, SUN_SYNCHRONOUS_KM = 6378.137, 12352.0  # cos(i) = -(a / 12352 
 
 
 def random_orbits(n: int, seed: int) -> dict[str, np.ndarray]:
-    """Circular orbits from 150 to 1000 km, three in ten of them sun-synchronous, with indices as they occur."""
+    """Random circular orbits from 150 to 1000 km, three in ten of them sun-synchronous, with indices as they occur."""
     random = np.random.default_rng(seed)
     altitude = random.uniform(150.0, 1000.0, n)
     inclination = random.uniform(0.0, 180.0, n)

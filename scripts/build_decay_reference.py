@@ -1,4 +1,4 @@
-"""Makes tests/reference_data/decay_dsst.json: lifetimes by Orekit's semi-analytical propagator (DSST) in NRLMSISE-00.
+"""Make tests/reference_data/decay_dsst.json: lifetimes by Orekit's semi-analytical propagator (DSST) in NRLMSISE-00.
 
     python scripts/build_decay_reference.py      # needs Java and the packages orekit-jpype and tellurion (orekit-data)
 
@@ -32,18 +32,18 @@ def main() -> None:
         for h, f in CASES
     ]
     version = jpype.JPackage("org").orekit.utils.OrekitConfiguration.getOrekitVersion()
-    said = {
+    document = {
         "made_by": f"scripts/build_decay_reference.py with Orekit {version} (DSST, J2, NRLMSISE-00)",
         "start": "2020-01-01T00:00:00Z",
         "ballistic_coefficient_m2_kg": BALLISTIC_COEFFICIENT,
         "eccentricity": 1e-4,
         "cases": rows,
     }
-    TARGET.write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
+    TARGET.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
 
 
 def lifetime(j, altitude: float, f107: float, ap: float, inclination: float) -> float:
-    """Days to 120 km."""
+    """Days to 120 km by DSST of a near-circular orbit at a mean altitude (km) and inclination (deg), under constant indices."""
     math = jpype.JPackage("java").lang.Math
     utc = j.time.TimeScalesFactory.getUTC()
     start = j.time.AbsoluteDate(2020, 1, 1, 0, 0, 0.0, utc)

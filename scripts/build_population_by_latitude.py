@@ -1,4 +1,4 @@
-"""Writes the bundled table of the population by latitude, constellation_jax/inputs/tables/population_by_latitude.csv.
+"""Write the bundled population by latitude, constellation_jax/inputs/environment/tables/population_by_latitude.csv.
 
     python scripts/build_population_by_latitude.py
 

@@ -1,4 +1,4 @@
-"""Writes the bundled table of monthly F10.7 and Ap, configs/space_weather/monthly.csv.
+"""Write the bundled table of monthly F10.7 and Ap, configs/space_weather/monthly.csv.
 
     python scripts/build_space_weather.py
 
@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from constellation_jax.inputs.environment.space_weather import despiked
+from constellation_jax.inputs.environment.space_weather import remove_flares
 from constellation_jax.inputs.environment.space_weather_files import PERCENTILES, read_records
-from constellation_jax.inputs.times import MJD_1970
+from constellation_jax.physics.constants import MJD_1970
 
 FORECAST = "MSAFE/aug2026f10-prd.txt"
 OBSERVED = "CSSI-Space-Weather-Data/SpaceWeather-All-v1.2.txt"
@@ -30,7 +30,7 @@ def main() -> None:
     daily, forecast = read_records(folder / OBSERVED), read_records(folder / FORECAST)
     updated = next(line for line in (folder / OBSERVED).read_text().splitlines() if line.startswith("UPDATED"))
 
-    f107, spikes = despiked(daily.f107[daily.observed])
+    f107, spikes = remove_flares(daily.f107[daily.observed])
     ap, month = daily.ap[daily.observed], _month(daily.mjd[daily.observed])
     whole = np.unique(month)[:-1]  # the last month is not over
     lines = [

@@ -1,4 +1,4 @@
-"""Draws the figure of docs/decay.md: predicted against observed re-entries of 2026.
+"""Draw the figure of docs/how-to/decay.md: predicted against observed re-entries of 2026.
 
     python scripts/draw_decay.py
 
@@ -20,7 +20,7 @@ sys.path.insert(0, str(ROOT / "tests" / "benchmarks"))
 from reentries import observed_weather, predictions  # noqa: E402 - found by the path above: tests are no package
 
 SHARED_DATA = ROOT.parent / "shared" / "data"
-TARGET = ROOT / "docs" / "reentries.svg"
+TARGET = ROOT / "docs" / "how-to" / "reentries.svg"
 GROUPS = {"other": "CubeSats and others", "starlink": "Starlinks"}
 
 

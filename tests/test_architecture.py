@@ -94,3 +94,12 @@ def test_no_flag_of_jax_is_changed_by_use() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_project_s_kit_is_as_scientific_python_wants_it() -> None:
+    """sp-repo-review finds nothing but what pyproject.toml lists with a reason ([tool.repo-review.ignore])."""
+    from repo_review.processor import process
+
+    found = process(ROOT).results
+    assert len(found) > 50
+    assert [(result.name, result.err_msg) for result in found if result.result is False] == []

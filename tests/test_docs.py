@@ -33,8 +33,10 @@ from constellation_jax.inputs.tuning.keys import (
 from constellation_jax.inputs.tuning.terms import TERMS
 
 ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", *sorted(page for page in DOCS.rglob("*.md") if "_build" not in page.parts)]
+KIT = [ROOT / name for name in ("CONTRIBUTING.md", "SECURITY.md", "CODE_OF_CONDUCT.md")]
 TABLES = run_path(str(ROOT / "scripts" / "write_key_tables.py"))
-PAGES = sorted([*(ROOT / "docs").glob("*.md"), *ROOT.glob("README.md")])
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -42,8 +44,14 @@ def blocks(page: Path, language: str) -> list[str]:
     return [code for found, code in _BLOCK.findall(page.read_text(encoding="utf-8")) if found == language]
 
 
+def path(name: str) -> Path:
+    """Path of the page with this file name, in whichever folder of docs/ it lies."""
+    (found,) = (page for page in PAGES if page.name == name)
+    return found
+
+
 def text(name: str) -> str:
-    return (ROOT / "docs" / name).read_text(encoding="utf-8")
+    return path(name).read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")], ids=lambda page: page.stem)
@@ -52,7 +60,7 @@ def test_python_examples_run(page: Path, kept_kernels: dict[str, str], tmp_path:
 
 
 def test_run_file_examples_are_accepted(tmp_path: Path) -> None:
-    examples = blocks(ROOT / "docs" / "run-files.md", "toml")
+    examples = blocks(path("run-files.md"), "toml")
     assert examples
     for example in examples:
         (tmp_path / "run.toml").write_text(example, encoding="utf-8")
@@ -60,7 +68,7 @@ def test_run_file_examples_are_accepted(tmp_path: Path) -> None:
 
 
 def test_shell_file_examples_are_accepted(tmp_path: Path) -> None:
-    examples = blocks(ROOT / "docs" / "shells.md", "toml")
+    examples = blocks(path("shells.md"), "toml")
     assert examples
     for example in examples:
         (tmp_path / "shells.toml").write_text(example, encoding="utf-8")
@@ -68,7 +76,7 @@ def test_shell_file_examples_are_accepted(tmp_path: Path) -> None:
 
 
 def test_deployment_file_examples_are_accepted(tmp_path: Path) -> None:
-    examples = blocks(ROOT / "docs" / "deployments.md", "toml")
+    examples = blocks(path("deployments.md"), "toml")
     assert examples
     for example in examples:
         (tmp_path / "deployment.toml").write_text(example, encoding="utf-8")
@@ -76,7 +84,7 @@ def test_deployment_file_examples_are_accepted(tmp_path: Path) -> None:
 
 
 def test_study_file_examples_are_accepted(tmp_path: Path) -> None:
-    examples = blocks(ROOT / "docs" / "tuning.md", "toml")
+    examples = blocks(path("tuning.md"), "toml")
     assert examples
     for example in examples:
         (tmp_path / "study.toml").write_text(example, encoding="utf-8")
@@ -121,5 +129,29 @@ def test_every_public_name_is_on_the_api_page() -> None:
 
 def test_every_page_is_in_the_table_of_contents() -> None:
     index = text("index.md")
-    for page in (ROOT / "docs").glob("*.md"):
-        assert page.stem == "index" or re.search(rf"^{page.stem}$", index, re.MULTILINE), page.name
+    for page in PAGES:
+        if page.name not in ("README.md", "index.md"):
+            name = page.relative_to(DOCS).with_suffix("").as_posix()
+            assert re.search(rf"^{name}$", index, re.MULTILINE), name
+
+
+_LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)(?:#[\w-]+)?\)")
+
+
+@pytest.mark.parametrize("page", [*PAGES, *KIT], ids=lambda page: page.stem)
+def test_links_lead_to_files(page: Path) -> None:
+    for target in _LINK.findall(page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), target
+
+
+def test_the_guide_for_contributors_names_files_that_exist() -> None:
+    code = re.findall(r"`([\w./-]+/[\w./-]*)`", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"))
+    names = [name for name in code if not name.startswith("../") and "NAME" not in name]
+    assert len(names) > 20
+    for name in names:
+        assert (ROOT / name).exists() or (ROOT / "constellation_jax" / name).exists(), name
+
+
+def test_every_status_code_is_in_the_conventions() -> None:
+    rows = re.findall(r"^\| (\d+) \| `(\w+)` \|", text("conventions.md"), re.MULTILINE)
+    assert rows == [(str(code), entry.name) for code, entry in cj.STATUS.items()]

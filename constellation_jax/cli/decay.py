@@ -190,11 +190,13 @@ def _write(dataset: xr.Dataset, target: Path, overwrite: bool) -> None:
 
 
 def _print_decay(dataset: xr.Dataset, target: Path) -> None:
+    from constellation_jax.physics.constants import YEAR_DAYS
+
     years = dataset.attrs["years"]
     typer.echo(f"{'shell':<24}{'objects':>9}{'raised':>8}{'median life':>14}{'gone in 5 y':>13}{'in 25 y':>9}")
     for k in range(dataset.sizes["summary_shell"]):
         row = dataset.isel(summary_shell=k)
-        life = float(row.shell_lifetime) / 365.25
+        life = float(row.shell_lifetime) / YEAR_DAYS
         typer.echo(
             f"{row.summary_shell.item()!s:<24}{int(row.shell_satellites):>9,}{int(row.shell_manoeuvres):>8,}"
             f"{(f'{life:.2f} years' if life == life else f'over {years:g}'):>14}"
@@ -208,6 +210,8 @@ def _print_decay(dataset: xr.Dataset, target: Path) -> None:
 
 
 def _print_station_keeping(dataset: xr.Dataset) -> None:
+    from constellation_jax.physics.constants import YEAR_DAYS
+
     typer.echo(
         f"{'shell':<16}{'solar':<8}{'km':>7}{'m/s a year':>12}{'peak':>8}{'kg a year':>11}{'duty':>8}{'peak':>8}"
         f"{'interval':>11}{'lowest':>9}{'lasts':>9}{'then':>8}"
@@ -220,7 +224,7 @@ def _print_station_keeping(dataset: xr.Dataset) -> None:
                 f"{float(row.delta_v):>12.3g}{float(row.delta_v_peak):>8.3g}{_number(row.propellant, 11)}",
                 f"{_number(row.duty_cycle, 8)}{_number(row.duty_cycle_peak, 8)}{float(row.manoeuvre_interval):>9.3g} d",
                 f"{_number(row.lowest_altitude, 9)}{_number(row.propellant_lasts, 9)}",
-                _number(row.lifetime_after_propellant, 8),
+                _number(row.lifetime_after_propellant / YEAR_DAYS, 8),
             ]
             typer.echo("".join(cells))
     typer.echo("m/s, kg and duty: mean of the span and its worst ten days; lowest: km; lasts, then: years")

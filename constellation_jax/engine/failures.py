@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from constellation_jax.engine.time_grid import Grid
-from constellation_jax.physics.constants import MINUTES_PER_DAY
+from constellation_jax.physics.constants import MINUTES_PER_DAY, YEAR_DAYS
 from constellation_jax.physics.numerics.fastmath import horner
 from constellation_jax.physics.sgp4.status import DECAYED, TOO_FAR
 
-FARTHEST_MINUTES = 100 * 365.25 * MINUTES_PER_DAY
+FARTHEST_MINUTES = 100 * YEAR_DAYS * MINUTES_PER_DAY
 """Element sets say nothing about instants farther than this from their epoch."""
 
 

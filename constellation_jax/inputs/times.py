@@ -17,10 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from constellation_jax.errors import InputError
-from constellation_jax.physics.constants import MINUTES_PER_DAY
-
-MJD_1970 = 40587
-"""Modified Julian Date of 1970 January 1, from which datetime64 counts."""
+from constellation_jax.physics.constants import MINUTES_PER_DAY, MJD_1970, SECONDS_PER_DAY
 
 MAX_STEPS = 2**31
 """Most times that `time_grid` makes."""
@@ -209,6 +206,28 @@ def to_day_fraction(times: NDArray[np.datetime64]) -> tuple[NDArray[np.int64], N
     """
     day, rest_ns = np.divmod(times.astype("datetime64[ns]").astype(np.int64), _NANOSECONDS_PER_DAY)
     return day + MJD_1970, rest_ns / float(_NANOSECONDS_PER_DAY)
+
+
+def mjd_of(time: Time) -> float:
+    """Modified Julian Date (UTC) of one instant, to some microseconds."""
+    day, fraction = to_day_fraction(np.atleast_1d(parse_time(time)))
+    return float(day[0] + fraction[0])
+
+
+def from_mjd(mjd: ArrayLike) -> NDArray[np.datetime64]:
+    """Instants as datetime64[ns], rounded to the second, from Modified Julian Dates (UTC) of any shape."""
+    seconds = np.rint((np.asarray(mjd) - MJD_1970) * SECONDS_PER_DAY).astype(np.int64)
+    return np.asarray(seconds.astype("datetime64[s]").astype("datetime64[ns]"))
+
+
+def date_text(mjd: float) -> str:
+    """Calendar date of a Modified Julian Date, such as 2026-08-23."""
+    return str(np.datetime64(int(np.floor(mjd)) - MJD_1970, "D"))
+
+
+def today() -> np.datetime64:
+    """Midnight (UTC) at which the present day began: the default start of what is planned."""
+    return np.datetime64(datetime.datetime.now(datetime.UTC).date())
 
 
 def minutes_since(

@@ -1,9 +1,8 @@
-"""From TEME, the frame of SGP4, to the rotating Earth (ITRS), and from there to geodetic coordinates over WGS-84.
+"""Conversion from TEME, the frame of SGP4, to the rotating Earth (ITRS) and to geodetic coordinates over WGS-84.
 
     TEME --GMST82(UT1)--> PEF --polar motion--> ITRS --> latitude, longitude, altitude
 
-Deliberately absent: GCRS and the IAU 2000/2006 chain; nothing that SGP4 gives is exact enough to tell them apart by more than its
-own error, and astropy has them.
+Deliberately absent: GCRS and the IAU 2000/2006 chain, whose differences are below the error of SGP4; astropy has them.
 
 Reference: Vallado et al., AIAA 2006-6753 (2006), appendix C; Aoki et al., Astron. Astrophys. 105, 359 (1982), eq. 13 (GMST82);
 Fukushima, J. Geodesy 79, 689 (2006) (geodetic coordinates by Halley's method).
@@ -28,7 +27,7 @@ def gmst82(day: ArrayLike, fraction: ArrayLike) -> Array:
 
     Args:
         day: Modified Julian Date (UT1) of midnight: whole days.
-        fraction: rest of the date, in days. Kept apart so that no digit of the time of day is lost, float32 included.
+        fraction: rest of the date, days. A separate argument, so that no digit of the time of day is lost, float32 included.
     """
     day, fraction = jnp.asarray(day), jnp.asarray(fraction)
     days = (day - MJD_J2000) + fraction
@@ -41,14 +40,14 @@ def gmst82(day: ArrayLike, fraction: ArrayLike) -> Array:
 
 
 def teme_to_pef(position_teme: Array, gmst: ArrayLike) -> Array:
-    """Vector (km, shape (..., 3)) in the pseudo Earth-fixed frame, from one in TEME and the sidereal time (rad)."""
+    """Rotate a vector of shape (..., 3) from TEME to the pseudo Earth-fixed frame by the sidereal time (rad)."""
     x, y, z = (position_teme[..., k] for k in range(3))
     s, c = sincos(jnp.asarray(gmst))
     return jnp.stack([c * x + s * y, c * y - s * x, z + 0.0 * s], axis=-1)
 
 
 def pef_to_itrs(position_pef: Array, polar_x: ArrayLike, polar_y: ArrayLike) -> Array:
-    """Vector (shape (..., 3)) in ITRS, from one in the pseudo Earth-fixed frame and the coordinates of the pole (rad)."""
+    """Rotate a vector of shape (..., 3) from the pseudo Earth-fixed frame to ITRS by the coordinates of the pole (rad)."""
     x, y, z = (position_pef[..., k] for k in range(3))
     sx, cx = sincos(jnp.asarray(polar_x))
     sy, cy = sincos(jnp.asarray(polar_y))
@@ -62,8 +61,8 @@ def teme_to_itrs(
     """Position (km) and velocity relative to the rotating Earth (km/s) in ITRS, from those in TEME.
 
     Args:
-        position_teme: shape (..., 3), km.
-        velocity_teme: shape (..., 3), km/s.
+        position_teme: position, km, shape (..., 3).
+        velocity_teme: velocity, km/s, shape (..., 3).
         gmst: `gmst82` of UT1, rad, shape (...).
         polar_x, polar_y: coordinates of the pole, rad.
     """
@@ -73,12 +72,12 @@ def teme_to_itrs(
 
 
 def geodetic_altitude(x: Array, y: Array, z: Array) -> Array:
-    """Height above the WGS-84 ellipsoid, km, of a point in ITRS (km). Finite value and gradient everywhere but the centre."""
+    """Geodetic altitude above the WGS-84 ellipsoid, km, of a point in ITRS (km). Finite value and gradient except at the centre."""
     return _geodetic(x, y, z)[0]
 
 
 def geodetic(x: Array, y: Array, z: Array) -> tuple[Array, Array, Array]:
-    """Geodetic latitude (rad), longitude (rad, -pi to pi) and height above the WGS-84 ellipsoid (km) of a point in ITRS (km)."""
+    """Geodetic latitude (rad), longitude (rad, -pi to pi) and altitude above the WGS-84 ellipsoid (km) of a point in ITRS (km)."""
     altitude, sin_latitude, cos_latitude = _geodetic(x, y, z)
     # On the axis the longitude has no meaning: 0 is given there, with a gradient of 0
     axis = (x == 0.0) & (y == 0.0)
@@ -87,7 +86,7 @@ def geodetic(x: Array, y: Array, z: Array) -> tuple[Array, Array, Array]:
 
 
 def _geodetic(x: Array, y: Array, z: Array) -> tuple[Array, Array, Array]:
-    """Height, and sine and cosine of the latitude up to a common factor."""
+    """Altitude, and sine and cosine of the latitude up to a common factor, by one step of Halley's method (Fukushima 2006)."""
     a, e2 = WGS84_EQUATORIAL_RADIUS_KM, WGS84_FLATTENING * (2.0 - WGS84_FLATTENING)
     ec = 1.0 - WGS84_FLATTENING  # sqrt(1 - e^2)
     rho2 = x * x + y * y

@@ -16,12 +16,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from constellation_jax.errors import InputError, suggest
 from constellation_jax.outputs.variables import SATELLITE, TIME
+from constellation_jax.physics.constants import YEAR_DAYS
 
 if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.axes import Axes
 
-_DAYS_PER_YEAR: Final = 365.25
 _REENTRY_KM: Final = 120.0
 _NAMED: Final = 10
 """So many objects are named in a legend; more would cover the figure."""
@@ -152,11 +152,11 @@ def lifetime_against_altitude(datasets: xr.Dataset | Sequence[xr.Dataset], *, ax
     for dataset in several:
         altitude = _at_the_start(dataset["altitude"].transpose(TIME, SATELLITE).values)
         order = np.argsort(altitude)
-        years = dataset["lifetime"].values[order] / _DAYS_PER_YEAR
+        years = dataset["lifetime"].values[order] / YEAR_DAYS
         scenario = dataset.attrs.get("solar_scenario", "")
         (line,) = axes.plot(altitude[order], years, marker=".", label=f"{scenario} Sun" if scenario else "_nolegend_")
         if "lifetime_percentile" in dataset:
-            spread = dataset["lifetime_percentile"].transpose(..., SATELLITE).values[:, order] / _DAYS_PER_YEAR
+            spread = dataset["lifetime_percentile"].transpose(..., SATELLITE).values[:, order] / YEAR_DAYS
             axes.fill_between(
                 altitude[order], spread[0], spread[-1], color=line.get_color(), alpha=_BAND, linewidth=0.0
             )

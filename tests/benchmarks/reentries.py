@@ -15,7 +15,7 @@ import numpy as np
 import constellation_jax as cj
 from constellation_jax.inputs.catalog.catalog import Catalog
 from constellation_jax.inputs.environment.space_weather_series import SpaceWeather
-from constellation_jax.inputs.times import MJD_1970
+from constellation_jax.physics.constants import MJD_1970
 
 
 class Reentry(NamedTuple):
@@ -34,7 +34,7 @@ class Reentry(NamedTuple):
 def observed_weather(shared_data: Path, folder: Path) -> SpaceWeather:
     path = folder / "sw19571001.txt"
     path.write_bytes(gzip.decompress((shared_data / "space_weather/sw19571001_2026-10-16.txt.gz").read_bytes()))
-    return cj.space_weather(path)
+    return cj.SpaceWeather.load(path)
 
 
 def predictions(name: str, shared_data: Path, weather: SpaceWeather, folder: Path) -> tuple[list[Reentry], list[str]]:
@@ -80,7 +80,7 @@ def _known_on(weather: SpaceWeather, mjd: float, folder: Path) -> SpaceWeather:
     path = folder / f"known-{day:.0f}.csv"
     lines = [f"{d},{f:.1f},{a:.1f}" for d, f, a in zip(dates, f107, ap, strict=True)]
     path.write_text("\n".join(["date,f107,ap", *lines]) + "\n", encoding="utf-8")
-    return cj.space_weather(path)
+    return cj.SpaceWeather.load(path)
 
 
 def _predicted_life(last: Catalog, coefficient: float, weather: SpaceWeather) -> float:

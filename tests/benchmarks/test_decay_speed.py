@@ -7,7 +7,7 @@ import pytest
 
 import constellation_jax as cj
 from constellation_jax.engine.decay.engine import run
-from constellation_jax.studies.decay.inputs import climates, objects_of, weather_of
+from constellation_jax.studies.decay.inputs import make_objects, make_series, resolve_space_weather
 
 pytestmark = pytest.mark.benchmark
 
@@ -17,10 +17,10 @@ def test_27000_satellites_over_25_years() -> None:
     catalog = cj.bundled_population() + cj.shells_to_catalog(planned, epoch="2025-06-24")
     catalog = (catalog + catalog)[:27000]
     b = np.random.default_rng(0).uniform(0.005, 0.03, len(catalog))
-    objects = objects_of(catalog, b)
+    objects = make_objects(catalog, b)
     first = float(objects.mjd.min())
     begin = time.perf_counter()
-    climate = climates(weather_of(None, "median"), first, first + 25 * 365.25, 10.0)[0]
+    climate = make_series(resolve_space_weather(None, "median"), first, first + 25 * 365.25, 10.0)[0]
     print(f"\nclimate, with compilation: {time.perf_counter() - begin:.1f} s")
     for what in ("with compilation", "again"):
         begin = time.perf_counter()

@@ -1,4 +1,4 @@
-"""Real re-entries and decays against predictions. Run with -m benchmark -s; docs/decay.md shows what it prints.
+"""Real re-entries and decays against predictions. Run with -m benchmark -s; docs/how-to/decay.md shows what it prints.
 
 How re-entries are predicted stands in reentries.py.
 """

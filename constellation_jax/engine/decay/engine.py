@@ -1,7 +1,7 @@
-"""The decay of a whole catalogue: tiles of satellites through parts of the calendar, a thread per core.
+"""Decay of a whole catalogue: tiles of satellites through parts of the calendar, one thread for each core.
 
-After each part the satellites that have left the march are taken out, so that what is gone costs nothing. Elements and times are
-carried in float64, whatever the user's `jax_enable_x64`; densities are computed in float32, whose rounding is a thousandth of the
+A tile ends as soon as all of its satellites have left the march, so that what is gone costs nothing. Elements and times are
+in float64, whatever the user's `jax_enable_x64`; densities are computed in float32, whose rounding is a thousandth of the
 error of the atmosphere's table.
 """
 
@@ -18,69 +18,78 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from constellation_jax.engine.decay import integrator as decay
-from constellation_jax.engine.decay.integrator import Climate, Course, Fall, Track
+from constellation_jax.engine.decay import integrator
+from constellation_jax.engine.decay.integrator import AtmosphereSeries, Course, Fall, KeptStates
+from constellation_jax.engine.padding import pad
 from constellation_jax.engine.precision import x64
 from constellation_jax.physics.constants import WGS84_EQUATORIAL_RADIUS_KM
 from constellation_jax.physics.drag.atmosphere import AtmosphereTable
-from constellation_jax.physics.drag.rates import NEAR_CIRCULAR_ECCENTRICITY, MeanOrbit, carried
+from constellation_jax.physics.drag.rates import NEAR_CIRCULAR_ECCENTRICITY, MeanOrbit, advance_secular
 
 TILE: Final = {False: 1024, True: 128}
-"""Satellites in a tile, of near-circular and of elliptic orbits."""
+"""Satellites in a tile of near-circular (False) and of elliptic orbits (True)."""
 STEPS_TOGETHER: Final = 360
-"""Steps whose atmosphere is computed at once."""
-CLIMATE_STEPS: Final = 1440
-"""Steps of a climate; of a longer one 4, 16 ... times as many. Few lengths, for each takes the compiler some seconds."""
+"""Steps whose atmosphere is computed in one call."""
+SERIES_STEPS: Final = 1440
+"""Length to which a series is padded; a longer one to 4, 16 ... times as many steps. Few lengths, for each takes the compiler some
+seconds."""
 PART_STEPS: Final = 60
 """Calendar steps of a part, about."""
 SINKING_DATES: Final = 24
-"""Dates of a climate whose mean says how fast an orbit sinks in it."""
+"""Dates over which `stays_up` averages the rate of sinking."""
 FALL_PART: Final = 20
-"""Steps of a fall after which it is seen whether all are down."""
+"""Steps of a fall after which it ends if all satellites are down."""
 
 Floats = NDArray[np.float64]
-Progress = Callable[[int, int], None]
-"""Called with the satellite-steps done and all of them."""
+DecayProgress = Callable[[int, int], None]
+"""Called with the number of satellites done and of all satellites."""
 
 
 class Objects(NamedTuple):
-    """What decays: float64 arrays of shape (satellites,)."""
+    """Satellites that decay: float64 arrays of shape (satellites,)."""
 
     orbit: MeanOrbit
+    """Mean orbits at the epochs."""
     mjd: Floats
-    """Modified Julian Date (UTC) of the elements."""
+    """Epoch of the elements, Modified Julian Date (UTC)."""
     ballistic_coefficient: Floats
-    """m2/kg."""
+    """Ballistic coefficient B = Cd A / m, m2/kg."""
     radiation_coefficient: Floats
-    """Cr A / m, m2/kg; 0 leaves radiation pressure out."""
+    """Coefficient of radiation pressure Cr A / m, m2/kg; 0 leaves radiation pressure out."""
 
     @property
     def satellites(self) -> int:
         return len(self.mjd)
 
     def take(self, index: NDArray[np.intp]) -> Objects:
-        """Those at some positions."""
+        """Select the satellites at some positions."""
         taken: Objects = jax.tree.map(lambda v: np.asarray(v)[index], self)
         return taken
 
 
 class Decay(NamedTuple):
-    """What became of them. Tracks have shape (kept + 1, satellites), the first row being the beginning of the climate."""
+    """Lifetimes of satellites, and their states over time where these were kept."""
 
     lifetime_days: Floats
-    """From the epoch; inf where the satellite is above 120 km at the end."""
+    """Days from the epoch to re-entry, shape (satellites,); inf where the satellite is above 120 km at the end of the series."""
     tracks: dict[str, NDArray[np.float32]]
-    """semi_major_axis (km), eccentricity, decay_rate (km/day), density (kg/m3); NaN before the epoch and after re-entry."""
+    """semi_major_axis (km), eccentricity, decay_rate (km/day) and density (kg/m3), shape (kept + 1, satellites), the first row
+    at the beginning of the series; NaN before the epoch and after re-entry."""
 
 
-def make_climate(
+def make_atmosphere_series(
     table: AtmosphereTable, indices: tuple[Floats, ...], first_mjd: float, step_days: float, dtype: str = "float32"
-) -> Climate:
-    """From f107, f107a, ap and day of the year, one value for each step.
+) -> AtmosphereSeries:
+    """Densities of the atmosphere over time, padded with its last step to one of few lengths.
 
-    The last one is repeated up to one of few lengths.
+    Args:
+        table: model of the atmosphere.
+        indices: f107, f107a, ap and day of the year of each step, four arrays of shape (steps,).
+        first_mjd: Modified Julian Date (UTC) at which the first step begins.
+        step_days: length of a step, days.
+        dtype: of the densities.
     """
-    count, steps = len(indices[0]), CLIMATE_STEPS
+    count, steps = len(indices[0]), SERIES_STEPS
     while steps < count:
         steps *= 4
     with x64():
@@ -88,109 +97,109 @@ def make_climate(
         parts = []
         for first in range(0, count, STEPS_TOGETHER):
             some = (np.asarray(v[first : first + STEPS_TOGETHER], dtype) for v in indices)
-            part = decay.climate(table, *(jnp.asarray(_filled(v, STEPS_TOGETHER)) for v in some), *numbers)
+            part = integrator.tabulate_atmosphere(table, *(jnp.asarray(pad(v, STEPS_TOGETHER)) for v in some), *numbers)
             parts.append(np.asarray(part.coefficients))
         stack = np.concatenate(parts)[:count]
         stack = np.concatenate([stack, np.broadcast_to(stack[-1:], (steps - count, *stack.shape[1:]))])
-        return Climate(jnp.asarray(stack), *numbers)
+        return AtmosphereSeries(jnp.asarray(stack), *numbers)
 
 
 def run(
     objects: Objects,
-    weather: Climate,
+    series: AtmosphereSeries,
     *,
     keep: int = 0,
-    progress: Progress | None = None,
+    progress: DecayProgress | None = None,
 ) -> Decay:
-    """Decay of every object over the time of a climate.
+    """Decay of every object over the time of a series.
 
     Args:
-        objects: in any order; it is kept.
-        weather: no object's epoch lies before it.
-        keep: every so many calendar steps the state is kept; 0 keeps none.
+        objects: satellites, in any order, which is kept.
+        series: the atmosphere over time; no object's epoch lies before it.
+        keep: the state is kept every so many calendar steps; 0 keeps none.
         progress: called from this thread as work is done.
     """
     n = objects.satellites
     part = max(PART_STEPS // keep, 1) * keep if keep else PART_STEPS
-    first_mjd = float(weather.first_mjd)
-    step_days = float(weather.step_days)
-    rows = round(float(weather.days) / step_days) // keep + 1 if keep else 0
-    tracks = {name: np.full((rows, n), np.nan, np.float32) for name in Track._fields[:4]} if keep else {}
+    first_mjd = float(series.first_mjd)
+    step_days = float(series.step_days)
+    rows = round(float(series.days) / step_days) // keep + 1 if keep else 0
+    tracks = {name: np.full((rows, n), np.nan, np.float32) for name in KeptStates._fields[:4]} if keep else {}
     lifetime = np.full(n, np.inf)
-    padded = -(-round(float(weather.days) / step_days) // part) * part
+    steps = -(-round(float(series.days) / step_days) // part) * part
     with x64():
-        stack = np.asarray(weather.coefficients)
-        stack = np.concatenate([stack, np.repeat(stack[-1:], max(padded - len(stack), 0), axis=0)])
-        parts = [weather._replace(coefficients=jnp.asarray(stack[k : k + part])) for k in range(0, padded, part)]
+        stack = np.asarray(series.coefficients)
+        stack = np.concatenate([stack, np.repeat(stack[-1:], max(steps - len(stack), 0), axis=0)])
+        parts = [series._replace(coefficients=jnp.asarray(stack[k : k + part])) for k in range(0, steps, part)]
 
     def work(task: tuple[bool, NDArray[np.intp]]) -> int:
         elliptic, members = task
         with x64():
-            _Tile(objects.take(members), members, elliptic, first_mjd, tracks, lifetime).run(
-                weather, parts, part, keep, step_days
+            _DecayTile(objects.take(members), members, elliptic, first_mjd, tracks, lifetime).run(
+                series, parts, part, keep, step_days
             )
         return len(members)
 
-    sinking = np.maximum(-decay_rates(objects, weather)[0], 1e-12)
+    sinking = np.maximum(-decay_rates(objects, series)[0], 1e-12)
     # those that end together go together, the last of them first, so that no core waits for another at the end
     order = np.argsort((WGS84_EQUATORIAL_RADIUS_KM - objects.orbit.semi_major_axis) / sinking, kind="stable")
     done = 0
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        for count in pool.map(work, _tiles(objects, order)):
+        for count in pool.map(work, _make_tiles(objects, order)):
             done += count
             if progress is not None:
                 progress(done, n)
     return Decay(lifetime, tracks)
 
 
-def decay_rates(objects: Objects, weather: Climate) -> tuple[Floats, Floats]:
+def decay_rates(objects: Objects, series: AtmosphereSeries) -> tuple[Floats, Floats]:
     """Rate of the semi-major axis by drag (km/day) and mean density (kg/m3) of each object at its own time."""
     n = objects.satellites
     rate, density = np.empty(n), np.empty(n)
-    day = objects.mjd - float(weather.first_mjd)
-    for elliptic, members in _tiles(objects, np.arange(n)):
-        with x64():
-            o = _padded(objects.take(members), TILE[elliptic])
-            days = jnp.asarray(_filled(day[members], TILE[elliptic]))
-            found = _rates(weather, o.orbit, days, *o[2:], elliptic=elliptic)
-        rate[members] = np.asarray(found.orbit.semi_major_axis)[: len(members)]
-        density[members] = np.asarray(found.density)[: len(members)]
+    day = objects.mjd - float(series.first_mjd)
+    with x64():
+        for elliptic, members in _make_tiles(objects, np.arange(n)):
+            o = _pad_objects(objects.take(members), TILE[elliptic])
+            days = jnp.asarray(pad(day[members], TILE[elliptic]))
+            found = _rates(series, o.orbit, days, *o[2:], elliptic=elliptic)
+            rate[members] = np.asarray(found.orbit.semi_major_axis)[: len(members)]
+            density[members] = np.asarray(found.density)[: len(members)]
     return rate, density
 
 
-def stays_up(objects: Objects, weather: Climate) -> NDArray[np.bool_]:
-    """Near-circular objects that cannot come down within a climate, which spares their march.
+def stays_up(objects: Objects, series: AtmosphereSeries) -> NDArray[np.bool_]:
+    """True for near-circular objects that cannot come down within a series, which spares their march. Shape (satellites,).
 
     With a scale height of (h - 60 km) / 8 drag grows on the way down as (h - 60 km)^-8, so that the fall takes as long as sinking
     by (h - 60 km) / 9 at the rate of the height h. (The true one is mostly larger, and smaller by 8 % at most, under a quiet Sun.)
-    The rate is a mean over dates of the climate, with the node where J2 has turned it by then; it is taken half as large again, for
-    what lies between the dates.
+    The rate is a mean over dates of the series, with raan advanced by J2 to each; it is taken half as large again, for what lies
+    between the dates.
     """
     result, width = np.zeros(objects.satellites, np.bool_), TILE[False]
-    days = float(weather.days)
+    days = float(series.days)
     dates = days * (np.arange(SINKING_DATES) + 0.5) / SINKING_DATES
 
     def stay(members: NDArray[np.intp]) -> NDArray[np.bool_]:
         with x64():
-            o = _padded(objects.take(members), width)
-            first, sunk = _filled(objects.mjd[members] - float(weather.first_mjd), width), np.zeros(width)
+            o = _pad_objects(objects.take(members), width)
+            first, sunk = pad(objects.mjd[members] - float(series.first_mjd), width), np.zeros(width)
             for day in dates:
-                there = _carried(o.orbit, day - first)
-                found = _rates(weather, there, np.full(width, day), *o[2:], elliptic=False)
+                orbit = _advance(o.orbit, day - first)
+                found = _rates(series, orbit, np.full(width, day), *o[2:], elliptic=False)
                 sunk -= np.asarray(found.orbit.semi_major_axis)
         sunk *= 1.5 * days / SINKING_DATES
         altitude = np.asarray(o.orbit.semi_major_axis) - WGS84_EQUATORIAL_RADIUS_KM
         return np.asarray(sunk < np.maximum(altitude - 60.0, 0.0) / 9.0)[: len(members)]
 
-    tiles = [members for elliptic, members in _tiles(objects, np.arange(objects.satellites)) if not elliptic]
+    tiles = [members for elliptic, members in _make_tiles(objects, np.arange(objects.satellites)) if not elliptic]
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         for members, stays in zip(tiles, pool.map(stay, tiles), strict=True):
             result[members] = stays
     return result
 
 
-class _Tile:
-    """The satellites of one tile; results go to the columns of the whole."""
+class _DecayTile:
+    """Satellites of one tile; results go to their columns of the whole arrays."""
 
     def __init__(
         self,
@@ -205,11 +214,13 @@ class _Tile:
         self.day = objects.mjd - first_mjd
         self.tracks, self.lifetime = tracks, lifetime
 
-    def run(self, weather: Climate, parts: list[Climate], part: int, keep: int, step_days: float) -> None:
+    def run(
+        self, series: AtmosphereSeries, parts: list[AtmosphereSeries], part: int, keep: int, step_days: float
+    ) -> None:
         width = TILE[self.elliptic]
-        o = _padded(self.objects, width)
-        day = _filled(self.day, width)
-        begin = _rates(weather, o.orbit, day, o.ballistic_coefficient, o.radiation_coefficient, elliptic=self.elliptic)
+        o = _pad_objects(self.objects, width)
+        day = pad(self.day, width)
+        begin = _rates(series, o.orbit, day, o.ballistic_coefficient, o.radiation_coefficient, elliptic=self.elliptic)
         course: Course = Course(o.orbit, jnp.asarray(day), begin.orbit, jnp.zeros(width, bool))
         count = len(self.columns)
         if keep:
@@ -222,9 +233,9 @@ class _Tile:
             )
             for whole, value in zip(self.tracks.values(), values, strict=True):
                 whole[0, self.columns[here]] = np.asarray(value)[:count][here]
-        for k, climate in enumerate(parts):
-            course, track = _march(
-                climate,
+        for k, densities in enumerate(parts):
+            course, kept = _march(
+                densities,
                 course,
                 o.ballistic_coefficient,
                 o.radiation_coefficient,
@@ -233,20 +244,20 @@ class _Tile:
                 elliptic=self.elliptic,
             )
             if keep:
-                self._keep(track, k * part // keep + 1, keep * step_days)
+                self._keep(kept, k * part // keep + 1, keep * step_days)
             if np.asarray(course.falling)[:count].all():
                 break
         fallen = np.asarray(course.falling)[:count]
         if fallen.any():
-            self._finish(self._fall(weather, course, o, fallen), fallen, keep * step_days)
+            self._finish(self._fall(series, course, o, fallen), fallen, keep * step_days)
 
-    def _fall(self, weather: Climate, course: Course, o: Objects, fallen: NDArray[np.bool_]) -> Fall:
-        """A few steps at a time, until all that have left the march are down."""
-        most = decay.ELLIPTIC_FALL_STEPS if self.elliptic else decay.FALL_STEPS
+    def _fall(self, series: AtmosphereSeries, course: Course, o: Objects, fallen: NDArray[np.bool_]) -> Fall:
+        """Integrate the satellites that have left the march, a few steps at a time, until all of them are down."""
+        most = integrator.ELLIPTIC_FALL_STEPS if self.elliptic else integrator.NEAR_CIRCULAR_FALL_STEPS
         ends: list[Fall] = []
         for _ in range(0, most, FALL_PART):
             end = _fall(
-                weather,
+                series,
                 course,
                 o.ballistic_coefficient,
                 o.radiation_coefficient,
@@ -254,7 +265,7 @@ class _Tile:
                 steps=FALL_PART,
             )
             ends.append(end)
-            over = np.asarray(end.reentered) | (np.asarray(end.days[-1]) >= float(weather.days))
+            over = np.asarray(end.reentered) | (np.asarray(end.days[-1]) >= float(series.days))
             if over[: len(fallen)][fallen].all():
                 break
             course = course._replace(orbit=end.orbit, day=end.days[-1])
@@ -263,19 +274,20 @@ class _Tile:
         }
         return ends[-1]._replace(**way)
 
-    def _keep(self, track: Track, row: int, step: float) -> None:
+    def _keep(self, kept: KeptStates, row: int, step: float) -> None:
+        """Copy the states of a part of the march to the rows from `row` on, which lie `step` days apart."""
         count = len(self.columns)
-        rows = min(len(track.density), len(self.tracks["density"]) - row)
+        rows = min(len(kept.density), len(self.tracks["density"]) - row)
         if rows <= 0:
             return
         times = (row + np.arange(rows)) * step
-        gone = np.asarray(track.falling)[:rows, :count] | (times[:, None] < self.day)
+        gone = np.asarray(kept.falling)[:rows, :count] | (times[:, None] < self.day)
         for name, whole in self.tracks.items():
-            values = np.asarray(getattr(track, name), np.float32)[:rows, :count]
+            values = np.asarray(getattr(kept, name), np.float32)[:rows, :count]
             whole[row : row + rows, self.columns] = np.where(gone, np.nan, values)
 
     def _finish(self, end: Fall, fallen: NDArray[np.bool_], step: float) -> None:
-        """Lifetimes, and the kept times that lie in a fall, linear between its steps."""
+        """Set lifetimes, and interpolate the rows that lie in a fall linearly between its steps."""
         count = len(self.columns)
         day, reentered, days = (np.asarray(v)[..., :count] for v in (end.day, end.reentered, end.days))
         self.lifetime[self.columns] = np.where(reentered & fallen, day - self.day, np.inf)
@@ -299,8 +311,8 @@ class _Tile:
                 whole[row[those], self.columns[those]] = between
 
 
-def _tiles(objects: Objects, order: NDArray[np.intp]) -> list[tuple[bool, NDArray[np.intp]]]:
-    """Whether elliptic, and who: each kind in an order of all objects."""
+def _make_tiles(objects: Objects, order: NDArray[np.intp]) -> list[tuple[bool, NDArray[np.intp]]]:
+    """Tiles as (elliptic, positions): elliptic orbits first, then near-circular ones, each in the order given."""
     e = np.hypot(objects.orbit.eccentricity_x, objects.orbit.eccentricity_y)[order]
     tiles = []
     for elliptic in (True, False):
@@ -309,16 +321,12 @@ def _tiles(objects: Objects, order: NDArray[np.intp]) -> list[tuple[bool, NDArra
     return tiles
 
 
-def _padded(objects: Objects, width: int) -> Objects:
-    """With the last object repeated to a full tile, on the device."""
-    return jax.tree.map(lambda v: jnp.asarray(_filled(v, width)), objects)
+def _pad_objects(objects: Objects, width: int) -> Objects:
+    """Objects of a full tile on the device, the last one repeated."""
+    return jax.tree.map(lambda v: jnp.asarray(pad(v, width)), objects)
 
 
-def _filled(values: Any, width: int) -> Any:
-    return np.append(values, np.repeat(values[-1:], width - len(values)))
-
-
-_march: Any = partial(jax.jit, static_argnames=("elliptic", "keep"))(decay.march)
-_fall: Any = partial(jax.jit, static_argnames=("elliptic", "steps"))(decay.fall)
-_carried: Any = jax.jit(carried)
-_rates: Any = partial(jax.jit, static_argnames="elliptic")(decay.rates_at)
+_march: Any = partial(jax.jit, static_argnames=("elliptic", "keep"))(integrator.march)
+_fall: Any = partial(jax.jit, static_argnames=("elliptic", "steps"))(integrator.fall)
+_advance: Any = jax.jit(advance_secular)
+_rates: Any = partial(jax.jit, static_argnames="elliptic")(integrator.rates_at)

@@ -1,4 +1,4 @@
-"""Decay of many orbits to re-entry: calendar steps that all satellites share, then a fall in steps of each satellite's own.
+"""Integration of decaying orbits to re-entry: shared calendar steps, then a fall in steps of each satellite's own.
 
     march: one evaluation of the drag for each satellite and step, with the atmosphere of the step (second order: at the middle of
         the step, which is extrapolated with the rates of the step before). A satellite leaves it when a step would
@@ -23,26 +23,31 @@ from constellation_jax.physics.drag.atmosphere import AtmosphereTable, Condition
 from constellation_jax.physics.drag.rates import MeanOrbit
 
 REENTRY_ALTITUDE_KM: Final = 120.0
-"""Below it an orbit lasts hours: stopping at 115 or 150 km moves a lifetime by less than half a day."""
-FALL_STEPS: Final = 40
+"""Altitude of re-entry, below which an orbit lasts hours: stopping at 115 or 150 km moves a lifetime by less than half a day."""
+NEAR_CIRCULAR_FALL_STEPS: Final = 40
+"""Steps in which every near-circular orbit that has left the march is down."""
 ELLIPTIC_FALL_STEPS: Final = 160
+"""Steps in which every elliptic orbit that has left the march is down."""
 _MARCH_LIMIT: Final = 0.2
+"""Scale heights by which a step of the march may lower an orbit."""
 _FALL_STEP: Final = {False: 0.7, True: 0.35}
-"""Scale heights that one step may lower an orbit by; elliptic ones become circular, and then sink faster than before."""
+"""Scale heights by which a step of the fall may lower an orbit, near-circular and elliptic; elliptic ones become circular, and then
+sink faster than before."""
 _LOWEST_KM: Final = 80.0
-"""Height of the semi-major axis below which no stage of a step is evaluated: densities stay harmless."""
+"""Mean altitude below which no stage of a step is evaluated, so that densities stay harmless."""
 
 
-class Climate(NamedTuple):
-    """The atmosphere in equal steps of time. Build one with `climate`."""
+class AtmosphereSeries(NamedTuple):
+    """Densities of the whole atmosphere in equal steps of time. Build one with `tabulate_atmosphere`."""
 
     coefficients: Array
-    """Of `Conditions` for each step, shape (steps, 43, 43); there may be more steps than days."""
+    """Coefficients of `Conditions` for each step, shape (steps, 43, 43); steps beyond the end of the series are padding."""
     first_mjd: Array
     """Modified Julian Date (UTC) at which the first step begins."""
     step_days: Array
+    """Length of a step, days."""
     days: Array
-    """From there to the end."""
+    """Length of the series from its first step to its end, days."""
 
     @property
     def steps(self) -> int:
@@ -50,46 +55,56 @@ class Climate(NamedTuple):
 
 
 class Course(NamedTuple):
-    """Where satellites are in their decay. Every array has the shape (satellites,); those of the orbits too."""
+    """State of satellites in their decay; every array has the shape (satellites,)."""
 
     orbit: MeanOrbit
+    """Mean orbits at `day`."""
     day: Array
-    """Days since `Climate.first_mjd`; that of the epoch at first."""
+    """Time of each satellite's state, days since `AtmosphereSeries.first_mjd`; at first that of its epoch."""
     slope: MeanOrbit
     """Rates of the last step, per day."""
     falling: Array
-    """True from the step on that only `fall` may take."""
+    """True for satellites that have left the march, because only `fall` may take their next step."""
 
 
-class Track(NamedTuple):
-    """What is kept of a march at the end of some steps, shape (kept, satellites)."""
+class KeptStates(NamedTuple):
+    """States that a march has kept at the end of every so many steps, arrays of shape (kept, satellites)."""
 
     semi_major_axis: Array
+    """Mean semi-major axis, km."""
     eccentricity: Array
+    """Mean eccentricity."""
     decay_rate: Array
-    """Of the semi-major axis, km/day."""
+    """Rate of the semi-major axis, km/day."""
     density: Array
-    """kg/m3."""
+    """Mean density over a revolution, kg/m3."""
     falling: Array
+    """True where the satellite has left the march, so that the other values are stale."""
 
 
 class Fall(NamedTuple):
-    """The end of satellites, shape (satellites,), and the way there, shape (steps + 1, satellites)."""
+    """Re-entry of satellites, shape (satellites,), and the states on the way, shape (steps + 1, satellites)."""
 
     day: Array
-    """Of the re-entry, since `Climate.first_mjd`; the last one of the climate where `reentered` is False."""
+    """Day of the re-entry since `AtmosphereSeries.first_mjd`; the last day of the series where `reentered` is False."""
     reentered: Array
+    """True for satellites that re-enter within the series."""
     days: Array
+    """Time of each state, days since `AtmosphereSeries.first_mjd`."""
     semi_major_axis: Array
+    """Mean semi-major axis of each state, km."""
     eccentricity: Array
+    """Mean eccentricity of each state."""
     decay_rate: Array
+    """Rate of the semi-major axis of each state, km/day."""
     density: Array
+    """Mean density over a revolution in each state, kg/m3."""
     orbit: MeanOrbit
-    """At the end, from where another fall may go on."""
+    """Mean orbits at the end, from where another fall may go on."""
 
 
 @jax.jit
-def climate(
+def tabulate_atmosphere(
     table: AtmosphereTable,
     f107: Array,
     f107a: Array,
@@ -98,94 +113,115 @@ def climate(
     first_mjd: Array,
     step_days: Array,
     days: Array,
-) -> Climate:
-    """From the indices of each step, shape (steps,); `day_of_year` of its middle. The dtype is that of the indices."""
+) -> AtmosphereSeries:
+    """Densities of the atmosphere over time from the indices of each step.
+
+    Args:
+        table: model of the atmosphere.
+        f107, f107a, ap: indices of each step, shape (steps,); their dtype is that of the result.
+        day_of_year: day of the year at the middle of each step, shape (steps,).
+        first_mjd, step_days, days: as in `AtmosphereSeries`.
+    """
     at = jax.lax.map(lambda v: conditions(table, *v).coefficients, (f107, f107a, ap, day_of_year))
-    return Climate(at, first_mjd, step_days, days)
+    return AtmosphereSeries(at, first_mjd, step_days, days)
 
 
 def rates_at(
-    weather: Climate, orbit: MeanOrbit, day: Array, ballistic: Array, radiation: Array, *, elliptic: bool
+    series: AtmosphereSeries, orbit: MeanOrbit, day: Array, ballistic: Array, radiation: Array, *, elliptic: bool
 ) -> drag.Rates:
-    """Rates of satellites, each at its own time; arguments as `march`."""
-    return drag.rates(_at(weather, day), orbit, weather.first_mjd + day, ballistic, radiation, elliptic=elliptic)
+    """Rates of mean elements of satellites, each at its own time, days since the series' first; arguments as `march`."""
+    return drag.rates(_at(series, day), orbit, series.first_mjd + day, ballistic, radiation, elliptic=elliptic)
 
 
-def begin(
-    weather: Climate, orbit: MeanOrbit, day: Array, ballistic: Array, radiation: Array, *, elliptic: bool
+def begin_course(
+    series: AtmosphereSeries, orbit: MeanOrbit, day: Array, ballistic: Array, radiation: Array, *, elliptic: bool
 ) -> Course:
-    """Satellites at their epochs, days since the climate's first."""
-    slope = rates_at(weather, orbit, day, ballistic, radiation, elliptic=elliptic).orbit
+    """States of satellites at their epochs `day`, days since the series' first; arguments as `march`."""
+    slope = rates_at(series, orbit, day, ballistic, radiation, elliptic=elliptic).orbit
     return Course(orbit, day, slope, jnp.zeros(day.shape, bool))
 
 
 def march(
-    weather: Climate, course: Course, ballistic: Array, radiation: Array, *, first: Array, keep: int, elliptic: bool
-) -> tuple[Course, Track]:
-    """Takes satellites through the steps of a part of the climate.
+    series: AtmosphereSeries,
+    course: Course,
+    ballistic: Array,
+    radiation: Array,
+    *,
+    first: Array,
+    keep: int,
+    elliptic: bool,
+) -> tuple[Course, KeptStates]:
+    """Integrate satellites over the steps of a part of the series.
 
     Args:
-        weather: the part; `first_mjd` stays that of the whole.
-        course: at its beginning; satellites whose epoch is later wait for it.
+        series: the part; `first_mjd` stays that of the whole.
+        course: states at the beginning of the part; satellites whose epoch is later wait for it.
         ballistic, radiation: coefficients of drag and radiation pressure, m2/kg, shape (satellites,).
         first: index of the part's first step in the whole.
-        keep: static; every so many steps the state is kept, a divisor of their number.
+        keep: static; the state is kept every so many steps, a divisor of the number of steps.
         elliptic: static, as in `drag.rates`.
     """
 
     def step(carry: tuple[Course, Array, Array], at: Array) -> tuple[tuple[Course, Array, Array], None]:
         c, k, _ = carry
-        end = (k + 1).astype(c.day.dtype) * weather.step_days
-        dt = jnp.where(c.falling, 0.0, jnp.clip(end - c.day, 0.0, weather.step_days))
+        end = (k + 1).astype(c.day.dtype) * series.step_days
+        dt = jnp.where(c.falling, 0.0, jnp.clip(end - c.day, 0.0, series.step_days))
         half = 0.5 * dt
         middle = jax.tree.map(lambda y, s: y + half * s, c.orbit, c.slope)
-        mjd = weather.first_mjd + c.day + half
+        mjd = series.first_mjd + c.day + half
         found = drag.rates(Conditions(at), middle, mjd, ballistic, radiation, elliptic=elliptic)
-        falling = c.falling | (dt * _hurry(c.orbit, found.orbit) > _MARCH_LIMIT)
+        falling = c.falling | (dt * _sinking_speed(c.orbit, found.orbit) > _MARCH_LIMIT)
         dt = jnp.where(falling, 0.0, dt)
         orbit = jax.tree.map(lambda y, s: y + dt * s, c.orbit, found.orbit)
         moved = dt > 0.0
         slope = jax.tree.map(lambda new, old: jnp.where(moved, new, old), found.orbit, c.slope)
         return (Course(orbit, c.day + dt, slope, falling), k + 1, found.density), None
 
-    def kept(carry: tuple[Course, Array, Array], at: Array) -> tuple[tuple[Course, Array, Array], Track]:
+    def march_and_keep(carry: tuple[Course, Array, Array], at: Array) -> tuple[tuple[Course, Array, Array], KeptStates]:
         carry, _ = jax.lax.scan(step, carry, at)
         course, _, density = carry
         orbit = course.orbit
-        track = Track(
+        kept = KeptStates(
             orbit.semi_major_axis,
             drag.eccentricity(orbit),
             course.slope.semi_major_axis,
             density,
             course.falling,
         )
-        return carry, track
+        return carry, kept
 
-    at = weather.coefficients
+    at = series.coefficients
     blocks = at.reshape(at.shape[0] // keep, keep, *at.shape[1:])
     start = (course, jnp.asarray(first), jnp.zeros_like(course.day))
-    (course, _, _), track = jax.lax.scan(kept, start, blocks)
-    return course, track
+    (course, _, _), kept = jax.lax.scan(march_and_keep, start, blocks)
+    return course, kept
 
 
 def fall(
-    weather: Climate, course: Course, ballistic: Array, radiation: Array, *, elliptic: bool, steps: int | None = None
+    series: AtmosphereSeries,
+    course: Course,
+    ballistic: Array,
+    radiation: Array,
+    *,
+    elliptic: bool,
+    steps: int | None = None,
 ) -> Fall:
-    """Takes satellites that a march has left to 120 km: mean altitude of near-circular orbits, perigee of elliptic ones.
+    """Integrate satellites that have left the march to 120 km: mean altitude of near-circular orbits, perigee of elliptic ones.
 
     Args:
-        weather: the whole climate. Beyond its end its last step goes on, and nothing counts as re-entered.
-        steps: static; as many as a fall needs if not given.
-        others: as `march`.
+        series: the whole series. Beyond its end its last step goes on, and nothing counts as re-entered.
+        course: states in which the satellites have left the march.
+        steps: static; as many as every fall needs if not given.
+        ballistic, radiation, elliptic: as in `march`.
     """
     height_of = drag.perigee_altitude if elliptic else drag.mean_altitude
-    steps = steps or (ELLIPTIC_FALL_STEPS if elliptic else FALL_STEPS)
+    steps = steps or (ELLIPTIC_FALL_STEPS if elliptic else NEAR_CIRCULAR_FALL_STEPS)
 
     def step(carry: tuple[MeanOrbit, Array, Array], _: None) -> tuple[tuple[MeanOrbit, Array, Array], Fall]:
         orbit, day, over = carry
-        at = _at(weather, day)
+        at = _at(series, day)
         # up to the end of the calendar step, whose atmosphere holds; 1e-9: so that the next one begins beyond it
-        left = ((_step_of(weather, day) + 1) * weather.step_days - day) * (1.0 + 1e-9)
+        left = ((_step_of(series, day) + 1) * series.step_days - day) * (1.0 + 1e-9)
 
         def moved(by: Array, slope: MeanOrbit) -> MeanOrbit:
             there = jax.tree.map(lambda y, s: y + by * s, orbit, slope)
@@ -196,9 +232,9 @@ def fall(
         def stage(carry: tuple[MeanOrbit, Array], part: Array) -> tuple[tuple[MeanOrbit, Array], drag.Rates]:
             slope, dt = carry
             there = moved(part * dt, slope)
-            mjd = weather.first_mjd + day + part * dt
+            mjd = series.first_mjd + day + part * dt
             found = drag.rates(at, there, mjd, ballistic, radiation, elliptic=elliptic)
-            longest = jnp.minimum(left, _FALL_STEP[elliptic] / jnp.maximum(_hurry(orbit, found.orbit), 1e-12))
+            longest = jnp.minimum(left, _FALL_STEP[elliptic] / jnp.maximum(_sinking_speed(orbit, found.orbit), 1e-12))
             return (found.orbit, jnp.where(part == 0.0, longest, dt)), found
 
         still = jax.tree.map(jnp.zeros_like, orbit)
@@ -219,13 +255,13 @@ def fall(
 
     over = height_of(course.orbit) <= REENTRY_ALTITUDE_KM
     (orbit, day, over), way = jax.lax.scan(step, (course.orbit, course.day, over), None, length=steps)
-    over = over & (day <= weather.days)
+    over = over & (day <= series.days)
 
     def with_end(values: Array, last: Array) -> Array:
         return jnp.concatenate([values, last[None]])
 
     return Fall(
-        jnp.where(over, day, weather.days),
+        jnp.where(over, day, series.days),
         over,
         with_end(way.days, day),
         with_end(way.semi_major_axis, orbit.semi_major_axis),
@@ -238,7 +274,7 @@ def fall(
 
 @partial(jax.jit, static_argnames="elliptic")
 def lifetime(
-    weather: Climate,
+    series: AtmosphereSeries,
     orbit: MeanOrbit,
     day: Array,
     ballistic: Array,
@@ -246,30 +282,32 @@ def lifetime(
     *,
     elliptic: bool = False,
 ) -> tuple[Array, Array]:
-    """Days from the epoch to re-entry, and whether that lies within the climate (else the days to its end).
+    """Days from the epoch to re-entry, and True where that lies within the series (else the days are those to its end).
 
     Args:
-        weather: the climate; its dtype is that of the quadrature: float64 where a derivative is to be compared with differences.
+        series: the atmosphere over time; its dtype is that of the quadrature: float64 where a derivative is to be compared with
+            differences.
         orbit, day, ballistic, radiation: arrays of shape (satellites,), as in `Course` and `march`.
     """
-    course = begin(weather, orbit, day, ballistic, radiation, elliptic=elliptic)
-    course, _ = march(weather, course, ballistic, radiation, first=jnp.zeros((), jnp.int32), keep=1, elliptic=elliptic)
-    end = fall(weather, course, ballistic, radiation, elliptic=elliptic)
+    course = begin_course(series, orbit, day, ballistic, radiation, elliptic=elliptic)
+    course, _ = march(series, course, ballistic, radiation, first=jnp.zeros((), jnp.int32), keep=1, elliptic=elliptic)
+    end = fall(series, course, ballistic, radiation, elliptic=elliptic)
     return end.day - day, end.reentered
 
 
-def _step_of(weather: Climate, day: Array) -> Array:
-    return jnp.floor(day / weather.step_days)
+def _step_of(series: AtmosphereSeries, day: Array) -> Array:
+    """Index of the step in which a day lies; not limited to the series."""
+    return jnp.floor(day / series.step_days)
 
 
-def _at(weather: Climate, day: Array) -> ConditionsOfStep:
-    """The atmosphere of the step in which a day lies; the nearest one outside."""
-    k = jnp.clip(_step_of(weather, day), 0, weather.steps - 1).astype(jnp.int32)
-    return ConditionsOfStep(weather.coefficients, k)
+def _at(series: AtmosphereSeries, day: Array) -> ConditionsOfStep:
+    """Atmosphere of the step in which a day lies; outside the series of its nearest step."""
+    k = jnp.clip(_step_of(series, day), 0, series.steps - 1).astype(jnp.int32)
+    return ConditionsOfStep(series.coefficients, k)
 
 
-def _hurry(orbit: MeanOrbit, slope: MeanOrbit) -> Array:
-    """Scale heights by which the orbit sinks in a day, the faster of perigee and size."""
+def _sinking_speed(orbit: MeanOrbit, slope: MeanOrbit) -> Array:
+    """Speed of sinking in scale heights a day, the faster of perigee and semi-major axis."""
     height = jnp.maximum(drag.perigee_altitude(orbit) - 60.0, 20.0)
     scale = height * (1.0 / 8.0)  # a scale height below the true one everywhere, 7.5 km at 120 km and 42 at 400
     apart = orbit.semi_major_axis * drag.eccentricity(orbit)
@@ -278,7 +316,7 @@ def _hurry(orbit: MeanOrbit, slope: MeanOrbit) -> Array:
 
 
 def _slope(orbit: MeanOrbit, slope: MeanOrbit, elliptic: bool) -> Array:
-    """Rate of the height that ends a lifetime, km/day."""
+    """Rate of the altitude that ends a lifetime (mean altitude, or perigee of elliptic orbits), km/day."""
     if not elliptic:
         return slope.semi_major_axis
     e = drag.eccentricity(orbit)
@@ -287,7 +325,7 @@ def _slope(orbit: MeanOrbit, slope: MeanOrbit, elliptic: bool) -> Array:
 
 
 def _crossing(h0: Array, h1: Array, d0: Array, d1: Array) -> Array:
-    """Where between 0 and 1 the cubic with values h0 > 0 >= h1 and slopes d0, d1 is zero: the chord, then Newton's steps.
+    """Root between 0 and 1 of the cubic with values h0 > 0 >= h1 and slopes d0, d1 at 0 and 1: the chord, then Newton's steps.
 
     The divisors are bounded away from zero, so that an orbit that does not cross has finite values and gradients.
     """

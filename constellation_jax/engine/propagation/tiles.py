@@ -242,7 +242,7 @@ class TileRunner:
         """From nodes to the instants of a chunk, and to the last coefficients."""
 
         def make() -> tuple[Any, NDArray[Any]]:
-            places = chebyshev.gathered(chunk.minutes / chunk.half_span, self._spread(chunk, deep=deep))
+            places = chebyshev.spread_inverse(chunk.minutes / chunk.half_span, self._spread(chunk, deep=deep))
             matrix = chebyshev.interpolation(order, places).astype(dtype)
             if self._devices.platform != "cpu":
                 matrix = self._put(padded(matrix.T, CHUNK).T)

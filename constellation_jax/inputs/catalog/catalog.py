@@ -22,6 +22,7 @@ from constellation_jax.physics.constants import (
     DEEP_SPACE_PERIOD_MINUTES,
     DEGREE,
     MINUTES_PER_DAY,
+    MJD_1970,
     TWO_PI,
     WGS72,
     WGS84_EQUATORIAL_RADIUS_KM,
@@ -257,7 +258,7 @@ class Catalog:
     @property
     def epoch(self) -> NDArray[np.datetime64]:
         """Epochs as datetime64[ns], UTC, rounded to the nanosecond. Shape (n,)."""
-        midnight = (self.epoch_day - 40587).astype("datetime64[D]").astype("datetime64[ns]")  # MJD 40587 is 1970-01-01
+        midnight = (self.epoch_day - MJD_1970).astype("datetime64[D]").astype("datetime64[ns]")
         return np.asarray(midnight + np.rint(self.epoch_fraction * 86400e9).astype("timedelta64[ns]"))
 
     @property

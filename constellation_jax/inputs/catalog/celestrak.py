@@ -163,7 +163,7 @@ def _ask(url: str, group: str, timeout: float) -> bytes:
     except urllib.error.URLError as error:  # raised before the request is out
         raise _Unreachable(f"{url}: no connection: {error.reason}") from None
     except (OSError, http.client.HTTPException) as error:
-        raise DownloadError(f"{url}: the answer broke off: {error or type(error).__name__}") from None
+        raise DownloadError(f"{url}: the answer broke off: {str(error) or type(error).__name__}") from None
     if status != 200:
         raise DownloadError(f"{url}: HTTP {status}: {_extract_first_line(body)}")
     said = _extract_first_line(body)

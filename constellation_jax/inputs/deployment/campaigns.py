@@ -28,10 +28,10 @@ from constellation_jax.inputs.files.keys import (
 )
 from constellation_jax.inputs.files.toml_tables import Provenance
 from constellation_jax.inputs.shells.shell import LOWEST_ALTITUDE_KM, Shell
+from constellation_jax.physics.constants import YEAR_DAYS
 
-MONTH_DAYS = 365.25 / 12.0
+MONTH_DAYS = YEAR_DAYS / 12.0
 """The month in which cadences count."""
-YEAR_DAYS = 365.25
 DISPOSAL_ALTITUDE_KM = 150.0
 """Mean altitude at which a descent ends: the last element sets of satellites that came down have 144 to 196 km."""
 CADENCES = ("launch_dates", "launches_per_month", "launches_per_year")

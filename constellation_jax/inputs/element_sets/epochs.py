@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from constellation_jax.inputs.files.text_columns import Defects, TextColumn, shown
+from constellation_jax.physics.constants import MJD_1970
 
 FIRST_YEAR, LAST_YEAR = 1957, 2199
 """Range of years of an epoch: from the first satellite to well before datetime64[ns] ends (2262)."""
 
-_MJD_1970 = 40587
 _SECONDS_PER_DAY = 86400
 _EPOCH = re.compile(r"(\d{4})-(?:(\d\d)-(\d\d)|(\d{3}))T(\d\d):(\d\d):(\d\d)(?:\.(\d*))?Z?", re.ASCII)
 _USUAL = np.frombuffer(b"0000-00-00T00:00:00.000000", np.uint8)
@@ -121,7 +121,7 @@ def parse_epoch(text: str) -> tuple[int, float]:
 def month_to_mjd(year: NDArray[np.int64], month: NDArray[np.int64]) -> NDArray[np.int64]:
     """Modified Julian Date of the first day of a month; month 13 is January of the next year. Shape (n,)."""
     months = ((year - 1970) * 12 + month - 1).astype("datetime64[M]")
-    return months.astype("datetime64[D]").astype(np.int64) + _MJD_1970
+    return months.astype("datetime64[D]").astype(np.int64) + MJD_1970
 
 
 def _month_to_mjd_scalar(year: int, month: int) -> int:

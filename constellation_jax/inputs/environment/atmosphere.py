@@ -1,4 +1,4 @@
-"""The tables of the atmosphere that come with the package, checked when they are read."""
+"""Loader of the atmosphere's tables that come with the package, with a check of their numbers."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from constellation_jax.errors import InputError
 from constellation_jax.physics.drag.atmosphere import BASIS, AtmosphereTable
 
 MODELS = ("nrlmsise00", "nrlmsis21")
-"""NRLMSISE-00 is the model to use; NRLMSIS 2.1 shows how far models differ."""
+"""Names of the models: NRLMSISE-00 is the one to use; NRLMSIS 2.1 shows how far models differ."""
 _FOLDER = Path(__file__).parent / "tables"
 
 
 def load_atmosphere(model: str = "nrlmsise00") -> AtmosphereTable:
-    """The table of a model of the atmosphere, NumPy arrays in float32, read once.
+    """Load the table of a model of the atmosphere, NumPy arrays in float32, read once.
 
     Raises:
         InputError: an unknown model, or a file that is missing, damaged or of another version of the package.
@@ -28,7 +28,7 @@ def load_atmosphere(model: str = "nrlmsise00") -> AtmosphereTable:
 
 
 def atmosphere_provenance(model: str = "nrlmsise00") -> dict[str, Any]:
-    """What the table of a model was made from: model, pymsis_version, date, sha256 of the numbers and more."""
+    """Provenance of the table of a model: model, pymsis_version, date, sha256 of the numbers and more."""
     return dict(_read(model)[1])
 
 

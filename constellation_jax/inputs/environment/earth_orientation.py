@@ -1,4 +1,4 @@
-"""UT1-UTC and polar motion from the IERS: the file that `astropy-iers-data` carries, or one of the user's own.
+"""UT1-UTC and polar motion of the IERS, from the file of the package `astropy-iers-data` or one of the user's own.
 
 Used where TEME states are turned into Earth-fixed ones. Deliberately absent: downloads (a newer file is had by updating
 `astropy-iers-data`), nutation corrections (TEME does not use them) and tidal interpolation of UT1 (below 0.1 ms).
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from constellation_jax.errors import InputError
-from constellation_jax.inputs.times import MJD_1970, to_day_fraction
+from constellation_jax.inputs.times import date_text, to_day_fraction
 from constellation_jax.physics.constants import DEGREE
 
 ARCSECOND = DEGREE / 3600.0
@@ -37,12 +37,12 @@ _POLAR_MOTION_FLAG_BYTE, _UT1_FLAG_BYTE = 17, 58  # I for observed, P for predic
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class EarthOrientation:
-    """Daily values at 0h UTC. Every array has shape (days,). Build one with `load_earth_orientation`."""
+    """Daily Earth orientation at 0h UTC, arrays of shape (days,). Build one with `load_earth_orientation`."""
 
     mjd: NDArray[np.float64]
     """Modified Julian Date (UTC), ascending."""
     ut1_utc_s: NDArray[np.float64]
-    """UT1 - UTC, s."""
+    """UT1 minus UTC, s."""
     polar_x_arcsec: NDArray[np.float64]
     """Polar motion x of the IERS, toward Greenwich, arcsec."""
     polar_y_arcsec: NDArray[np.float64]
@@ -52,16 +52,16 @@ class EarthOrientation:
 
     @property
     def first_mjd(self) -> float:
-        """First day of the table."""
+        """First day of the table, Modified Julian Date."""
         return float(self.mjd[0])
 
     @property
     def last_mjd(self) -> float:
-        """Last day of the table, predictions included."""
+        """Last day of the table, predictions included, Modified Julian Date."""
         return float(self.mjd[-1])
 
     def __repr__(self) -> str:
-        first, observed, last = (_date(m) for m in (self.first_mjd, self.last_observed_mjd, self.last_mjd))
+        first, observed, last = (date_text(m) for m in (self.first_mjd, self.last_observed_mjd, self.last_mjd))
         return f"<EarthOrientation from {first}, observed to {observed}, predicted to {last}>"
 
     def at(self, times: NDArray[np.datetime64]) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
@@ -84,9 +84,8 @@ class EarthOrientation:
         weight = np.clip((day - self.mjd[left] + fraction) / (self.mjd[right] - self.mjd[left]), 0.0, 1.0)
 
         step = self.ut1_utc_s[right] - self.ut1_utc_s[left]
-        step = step - np.round(
-            step
-        )  # a leap second falls at the right-hand midnight; before it UT1-UTC runs on smoothly
+        # a leap second falls at the right-hand midnight; before it UT1-UTC runs on smoothly
+        step = step - np.round(step)
         ut1_utc = self.ut1_utc_s[left] + weight * step
         polar = [c[left] + weight * (c[right] - c[left]) for c in (self.polar_x_arcsec, self.polar_y_arcsec)]
 
@@ -97,10 +96,10 @@ class EarthOrientation:
         return ut1_utc, x, y
 
     def _warn_outside(self, before: NDArray[np.bool_], behind: NDArray[np.bool_], day: NDArray[np.int64]) -> None:
-        said = []
+        messages = []
         if before.any():
-            said.append(
-                f"{before.sum()} times lie before {_date(self.first_mjd)}, where the Earth orientation table begins: "
+            messages.append(
+                f"{before.sum()} times lie before {date_text(self.first_mjd)}, where the Earth orientation table begins: "
                 "UT1-UTC and polar motion are taken as zero; expect Earth-fixed positions off by up to 0.4 km "
                 "(UT1-UTC below 0.9 s, polar motion below 0.6 arcsec)"
             )
@@ -108,18 +107,18 @@ class EarthOrientation:
             days = float(day.max()) + 1.0 - self.last_mjd
             # The excess length of day has stayed below 1.5 ms a day since 2000: 1.5e-3 s of 465 m/s at the equator.
             error_s = 1.5e-3 * days
-            said.append(
-                f"{behind.sum()} times lie after {_date(self.last_mjd)}, where the Earth orientation table ends: its "
+            messages.append(
+                f"{behind.sum()} times lie after {date_text(self.last_mjd)}, where the Earth orientation table ends: its "
                 f"last values are used (UT1-UTC {self.ut1_utc_s[-1]:.3f} s); expect Earth-fixed positions off by up to "
                 f"{0.465 * error_s + 0.02:.2g} km (UT1-UTC off by up to {error_s:.2g} s, polar motion by 0.6 arcsec); "
                 "a newer astropy-iers-data reaches further"
             )
-        if said:
-            warnings.warn("; ".join(said), UserWarning, stacklevel=3)
+        if messages:
+            warnings.warn("; ".join(messages), UserWarning, stacklevel=3)
 
 
 def load_earth_orientation(path: str | Path | None = None) -> EarthOrientation:
-    """The Earth orientation table of the IERS Rapid Service, read once for each file and version of it.
+    """Load the Earth orientation table of the IERS Rapid Service, read once for each file and version of it.
 
     Where the final values of Bulletin B are there they are used, else those of Bulletin A, observed or predicted: the
     choice that astropy makes.
@@ -150,7 +149,7 @@ def load_earth_orientation(path: str | Path | None = None) -> EarthOrientation:
 
 @lru_cache(maxsize=4)
 def _read(path: Path, modified_ns: int, size: int) -> EarthOrientation:
-    """The table of one file; time and size only tell the versions of a file apart."""
+    """Table of one file; time and size only tell the versions of a file apart."""
     lines = path.read_bytes().replace(b"\r\n", b"\n").split(b"\n")
     records = [line.ljust(_RECORD_BYTES)[:_RECORD_BYTES] for line in lines]
     table = np.frombuffer(b"".join(records), dtype="S1").reshape(-1, _RECORD_BYTES)
@@ -177,7 +176,7 @@ def _read(path: Path, modified_ns: int, size: int) -> EarthOrientation:
 
 
 def _numbers(path: Path, characters: NDArray[np.bytes_]) -> NDArray[np.float64]:
-    """A fixed-width column as numbers; NaN where it is blank."""
+    """Numbers of a fixed-width column; NaN where it is blank."""
     text = np.ascontiguousarray(characters).view(f"S{characters.shape[1]}").ravel()
     text = np.char.strip(text)
     text = np.where(text == b"", b"nan", text)
@@ -197,7 +196,3 @@ def _is_number(text: bytes) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _date(mjd: float) -> str:
-    return str(np.datetime64(int(mjd) - MJD_1970, "D"))

@@ -1,9 +1,9 @@
-"""space_weather: the one front door for solar and geomagnetic activity, from the bundled table, files or constants.
+"""Solar and geomagnetic activity from the bundled table, files or constants: the sources of `SpaceWeather.load`.
 
-    space_weather()                          the bundled monthly table: observed since 1957, NASA's forecast to 2041
-    space_weather("SW-All.csv")              daily values of CelesTrak, then its forecast
-    space_weather("SW-All.csv", forecast="aug2026f10-prd.txt")
-    space_weather((140.0, 15.0))             the same F10.7 and Ap for ever
+    SpaceWeather.load()                      the bundled monthly table: observed since 1957, NASA's forecast to 2041
+    SpaceWeather.load("SW-All.csv")          daily values of CelesTrak, then its forecast
+    SpaceWeather.load("SW-All.csv", forecast="aug2026f10-prd.txt")
+    SpaceWeather.load((140.0, 15.0))         the same F10.7 and Ap for ever
 
 Deliberately absent: downloads, and the indices that only JB2008 uses.
 """
@@ -18,47 +18,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from constellation_jax.errors import InputError
-from constellation_jax.inputs.environment.space_weather_files import BOUNDS, PERCENTILES, Records, read_records
+from constellation_jax.inputs.environment.space_weather_files import BOUNDS, PERCENTILES, IndexRecords, read_records
 from constellation_jax.inputs.environment.space_weather_series import (
     CONSTANT,
     DESPIKED,
     FORECAST,
     SpaceWeather,
-    date_text,
+    SpaceWeatherSource,
 )
 from constellation_jax.inputs.files.configs import configs_folder
+from constellation_jax.inputs.times import date_text
 
 _MEAN_DAYS = 81
 
-Source = str | Path | tuple[float, float] | Mapping[str, float] | SpaceWeather
 
-
-def space_weather(
-    source: Source = "bundled", *, forecast: Source | None = None, scenario: str = "median"
-) -> SpaceWeather:
-    """Solar and geomagnetic activity from the bundled table, a file or constants.
-
-    Days of flares, whose F10.7 lies outside 0.7 to 1.5 times the median of the 15 days about them, are given that median
-    before the 81-day mean is taken.
-
-    Args:
-        source: "bundled"; the path of a file (CelesTrak's SW-All.csv or sw19571001.txt, an MSAFE forecast, or a CSV with the
-            columns date, f107, ap and, where known, f107a, kind, f107_low, f107_high, ap_low, ap_high; date is a day
-            such as 2026-08-23 or a month such as 2026-08); or constants, (f107, ap) or {"f107": .., "f107a": .., "ap": ..}.
-        forecast: a second source, which takes over after the last observed day of the first.
-        scenario: "low", "median" or "high" of the forecast.
-
-    Raises:
-        InputError: one line with file, line, what was found and what was expected.
-    """
+def read_sources(source: SpaceWeatherSource, forecast: SpaceWeatherSource | None) -> SpaceWeather:
+    """Space weather of one source, continued by a forecast where one is given; `SpaceWeather.load` says what each may be."""
     first = _read(source)
-    if forecast is not None:
-        first = _continued(first, _read(forecast))
-    return first.scenario(scenario)
+    return first if forecast is None else _continue_with(first, _read(forecast))
 
 
-def despiked(f107: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Daily F10.7 with days of flares replaced by the median of the 15 days about them, and where that was done.
+def remove_flares(f107: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Replace daily F10.7 on days of flares by the median of the 15 days about them; also where that was done (boolean).
 
     The series of record holds what the telescope saw at 20h UTC, bursts included: 939 on 2011-03-07 between days of 150. A burst
     of minutes heats nothing, but would raise the 81-day mean by ten units.
@@ -69,7 +50,7 @@ def despiked(f107: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np
     return np.where(spike, median, f107), spike
 
 
-def _read(source: Source) -> SpaceWeather:
+def _read(source: SpaceWeatherSource) -> SpaceWeather:
     if isinstance(source, SpaceWeather):
         return source
     if isinstance(source, tuple | Mapping):
@@ -82,6 +63,7 @@ def _read(source: Source) -> SpaceWeather:
 
 
 def _constant(values: tuple[float, float] | Mapping[str, float]) -> SpaceWeather:
+    """Space weather of one day that holds for ever."""
     given: dict[str, Any] = (
         dict(values) if isinstance(values, Mapping) else dict(zip(("f107", "ap"), values, strict=False))
     )
@@ -99,8 +81,8 @@ def _constant(values: tuple[float, float] | Mapping[str, float]) -> SpaceWeather
     return SpaceWeather("constant", 0.0, flags=np.array([CONSTANT], np.uint8), percentiles={}, **columns)
 
 
-def _from_records(name: str, records: Records) -> SpaceWeather:
-    """One value for every day from the first record to the last: what lies between two records is interpolated linearly."""
+def _from_records(name: str, records: IndexRecords) -> SpaceWeather:
+    """Daily values from the first record to the last, interpolated linearly between records."""
     half = np.where(records.daily, 0.5, 14.0)  # the first and last month reach a fortnight about their middle
     first, last = np.floor(records.mjd[0] - half[0] + 0.5), np.ceil(records.mjd[-1] + half[-1] - 0.5)
     middle = first + 0.5 + np.arange(int(last - first))
@@ -114,7 +96,7 @@ def _from_records(name: str, records: Records) -> SpaceWeather:
     flags[middle <= records.mjd[records.observed].max(initial=-np.inf) + 14.0 * (~records.daily[0])] = 0
     f107, f107a = daily(records.f107), None
     if records.daily[0]:
-        clean, spike = despiked(f107)
+        clean, spike = remove_flares(f107)
         # A forecast has no flares, and where its months join the days a step may be steep.
         spike &= flags == 0
         f107 = np.where(spike, clean, f107)
@@ -134,8 +116,8 @@ def _from_records(name: str, records: Records) -> SpaceWeather:
     return SpaceWeather(name, first, f107, f107 if f107a is None else f107a, ap, flags, percentiles)
 
 
-def _continued(first: SpaceWeather, then: SpaceWeather) -> SpaceWeather:
-    """The observed days of one source, followed by another from the day after."""
+def _continue_with(first: SpaceWeather, then: SpaceWeather) -> SpaceWeather:
+    """Observed days of one source, followed by another source from the day after."""
     if (first.flags[0] | then.flags[0]) & CONSTANT:
         raise InputError("space weather: a constant can neither be continued nor continue a file")
     join = first.last_observed_mjd

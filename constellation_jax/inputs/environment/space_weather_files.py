@@ -1,6 +1,7 @@
-"""Files of solar and geomagnetic indices -> plain records: CelesTrak (CSV and fixed columns), MSAFE percentiles, own CSV.
+"""Readers of files of solar and geomagnetic indices: CelesTrak (CSV and fixed columns), MSAFE percentiles, own CSV.
 
-What a file is, is told from its content. Deliberately absent: downloads, and what is made of the records (space_weather.py).
+The format of a file is recognised from its content. Deliberately absent: downloads, and the daily series that is made of the
+records (space_weather.py).
 
 Reference: https://celestrak.org/SpaceData/SpaceWx-format.php; NASA Marshall Space Flight Center, MSAFE "Table 3".
 """
@@ -20,38 +21,40 @@ from numpy.typing import NDArray
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.files.text_columns import shown
 from constellation_jax.inputs.files.text_files import read_file, unpacked
-from constellation_jax.inputs.times import MJD_1970
+from constellation_jax.physics.constants import MJD_1970
 
 PERCENTILES = ("f107_low", "f107_high", "ap_low", "ap_high")
-"""Columns of a forecast that say how uncertain it is: the 5th and the 95th percentile."""
+"""Columns with the 5th (low) and the 95th (high) percentile of a forecast."""
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 BOUNDS = {"f107": (40.0, 1500.0), "ap": (0.0, 400.0)}
-"""What a reading can be: the quiet Sun gives 64, the strongest flare on record 939; Ap ends at 400 by definition."""
+"""Least and largest credible reading: the quiet Sun gives 64, the strongest flare on record 939; Ap ends at 400 by definition."""
 _EXPECTED = (
     "expected CelesTrak's SW-All.csv or its text file (DATATYPE CssiSpaceWeather), an MSAFE forecast of NASA, "
     "or a CSV whose header begins with date,f107"
 )
 
 
-class Records(NamedTuple):
-    """Values as a file gives them, in ascending time. Every array has shape (n,); NaN where the file has no value."""
+class IndexRecords(NamedTuple):
+    """Records of a file in ascending time, arrays of shape (n,); NaN where the file has no value."""
 
     mjd: NDArray[np.float64]
-    """Middle of the day or month that the value is of, Modified Julian Date (UTC)."""
+    """Middle of the day or month of the record, Modified Julian Date (UTC)."""
     f107: NDArray[np.float64]
     """Observed (not adjusted to 1 au) 10.7 cm flux, solar flux units."""
     f107a: NDArray[np.float64]
-    """Its 81-day mean, where the file gives one that is to be used."""
+    """81-day mean of F10.7, where the file gives one that is to be used."""
     ap: NDArray[np.float64]
+    """Planetary daily Ap, or its monthly mean."""
     observed: NDArray[np.bool_]
+    """False for a predicted value."""
     daily: NDArray[np.bool_]
     """False for a monthly mean."""
     percentiles: dict[str, NDArray[np.float64]]
-    """Those of PERCENTILES that the file has."""
+    """Columns of PERCENTILES that the file has: all or none."""
 
 
-def read_records(path: str | Path) -> Records:
-    """The records of one file, plain or gzip.
+def read_records(path: str | Path) -> IndexRecords:
+    """Read the records of one file, plain or gzip.
 
     Raises:
         InputError: no such file, unknown content, or a line that cannot be read (file, line, found, expected).
@@ -73,7 +76,9 @@ def read_records(path: str | Path) -> Records:
     return _records(name, list(rows))
 
 
-class _Row(NamedTuple):
+class _Record(NamedTuple):
+    """One line of a file; fields as in `IndexRecords`."""
+
     line: int
     mjd: float
     f107: float
@@ -84,8 +89,8 @@ class _Row(NamedTuple):
     percentiles: tuple[float, ...] = ()
 
 
-def _fixed_columns(name: str, lines: list[str]) -> Iterator[_Row]:
-    """CelesTrak's text file; columns from FORMAT(I4,I3,I3,I5,I3,8I3,I4,8I4,I4,F4.1,I2,I4,F6.1,I2,5F6.1)."""
+def _fixed_columns(name: str, lines: list[str]) -> Iterator[_Record]:
+    """Records of CelesTrak's text file; columns from FORMAT(I4,I3,I3,I5,I3,8I3,I4,8I4,I4,F4.1,I2,I4,F6.1,I2,5F6.1)."""
     section = ""
     for number, line in enumerate(lines, 1):
         if line.startswith("BEGIN "):
@@ -98,12 +103,13 @@ def _fixed_columns(name: str, lines: list[str]) -> Iterator[_Row]:
             f107 = _number(where, "observed F10.7 in columns 113 to 118", line[112:118], *BOUNDS["f107"])
             monthly = section == "MONTHLY_PREDICTED"
             ap = _number(where, "the daily Ap in columns 80 to 82", line[79:82], *BOUNDS["ap"], optional=monthly)
-            yield _Row(number, _mjd(date) + (0.0 if monthly else 0.5), f107, ap, section == "OBSERVED", not monthly)
+            yield _Record(number, _mjd(date) + (0.0 if monthly else 0.5), f107, ap, section == "OBSERVED", not monthly)
     if section:
         raise InputError(f"{name}, line {len(lines)}: the file ends inside {section}, expected END {section}; cut off?")
 
 
-def _celestrak_csv(name: str, lines: list[str]) -> Iterator[_Row]:
+def _celestrak_csv(name: str, lines: list[str]) -> Iterator[_Record]:
+    """Records of CelesTrak's SW-All.csv."""
     for where, number, fields in _csv_rows(name, lines, ("DATE", "AP_AVG", "F10.7_OBS", "F10.7_DATA_TYPE")):
         kind = fields["F10.7_DATA_TYPE"].strip()
         if kind not in ("OBS", "INT", "PRD", "PRM"):
@@ -112,11 +118,11 @@ def _celestrak_csv(name: str, lines: list[str]) -> Iterator[_Row]:
         f107 = _number(where, "F10.7_OBS", fields["F10.7_OBS"], *BOUNDS["f107"])
         ap = _number(where, "AP_AVG", fields["AP_AVG"], *BOUNDS["ap"], optional=monthly)
         mjd = _mjd(_date(where, fields["DATE"])) + (0.0 if monthly else 0.5)
-        yield _Row(number, mjd, f107, ap, kind in ("OBS", "INT"), not monthly)
+        yield _Record(number, mjd, f107, ap, kind in ("OBS", "INT"), not monthly)
 
 
-def _own_csv(name: str, lines: list[str]) -> Iterator[_Row]:
-    """date,f107 and where given f107a, ap, kind (observed or forecast) and PERCENTILES; the bundled table has this form."""
+def _own_csv(name: str, lines: list[str]) -> Iterator[_Record]:
+    """Records of a CSV such as the bundled one: date, f107, ap and where given f107a, kind (observed or forecast), PERCENTILES."""
     for where, number, fields in _csv_rows(name, lines, ("date", "f107", "ap")):
         date = fields["date"].strip()
         monthly = len(date) == 7
@@ -134,12 +140,13 @@ def _own_csv(name: str, lines: list[str]) -> Iterator[_Row]:
                 for key in PERCENTILES
             )
         middle = _mjd(day) + (0.5 * _days_in_month(day) if monthly else 0.5)
-        yield _Row(number, middle, f107, ap, kind == "observed", not monthly, f107a, percentiles)
+        yield _Record(number, middle, f107, ap, kind == "observed", not monthly, f107a, percentiles)
 
 
-def _msafe(name: str, lines: list[str]) -> Iterator[_Row]:
-    """Rows "2026.5837   AUG   138.2  126.1  113.9   19.8   15.0   10.1": the percentiles 95, 50 and 5 of F10.7 and of Ap.
+def _msafe(name: str, lines: list[str]) -> Iterator[_Record]:
+    """Records of an MSAFE forecast: the percentiles 95, 50 and 5 of F10.7 and of Ap for each month.
 
+    A line is "2026.5837   AUG   138.2  126.1  113.9   19.8   15.0   10.1".
     Older issues name other percentiles in their heading; the outer columns are taken as they stand.
     """
     for number, line in enumerate(lines, 1):
@@ -158,10 +165,11 @@ def _msafe(name: str, lines: list[str]) -> Iterator[_Row]:
         f107 = [_number(where, "F10.7", word, *BOUNDS["f107"]) for word in words[2:5]]
         ap = [_number(where, "Ap", word, *BOUNDS["ap"]) for word in words[5:8]]
         middle = _mjd(day) + 0.5 * _days_in_month(day)
-        yield _Row(number, middle, f107[1], ap[1], False, False, np.nan, (f107[2], f107[0], ap[2], ap[0]))
+        yield _Record(number, middle, f107[1], ap[1], False, False, np.nan, (f107[2], f107[0], ap[2], ap[0]))
 
 
-def _records(name: str, rows: list[_Row]) -> Records:
+def _records(name: str, rows: list[_Record]) -> IndexRecords:
+    """Checked arrays of the records."""
     if len(rows) < 2:
         raise InputError(f"{name}: {len(rows)} records in it; expected at least two")
     last_day = max((row.mjd for row in rows if row.daily), default=-np.inf)
@@ -178,7 +186,7 @@ def _records(name: str, rows: list[_Row]) -> Records:
     empty = [key for key, values in zip(PERCENTILES, table.T, strict=True) if not np.isfinite(values).any()]
     if 0 < len(empty) < len(PERCENTILES):
         raise InputError(f"{name}: no value of {', '.join(empty)}; expected all of {', '.join(PERCENTILES)}, or none")
-    return Records(
+    return IndexRecords(
         mjd=mjd,
         f107=np.array([row.f107 for row in rows]),
         f107a=np.array([row.f107a for row in rows]),

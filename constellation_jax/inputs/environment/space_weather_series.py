@@ -1,13 +1,14 @@
-"""SpaceWeather: F10.7, its 81-day mean and Ap for every day, with what each value is.
+"""Daily solar and geomagnetic indices, F10.7, its 81-day mean and Ap, with a flag for the origin of each value.
 
 Values at instants, means over steps, scenarios, ensembles, and the solar cycle that repeats beyond the forecast.
-Deliberately absent: files (space_weather.py builds one of these from them) and the three-hourly ap of storms.
+Deliberately absent: the reading of files (space_weather.py) and the three-hourly ap of storms.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from pathlib import Path
 from statistics import NormalDist
 from typing import Final, NamedTuple
 
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from constellation_jax.errors import InputError
-from constellation_jax.inputs.times import MJD_1970
+from constellation_jax.inputs.times import date_text
 
 FORECAST: Final = 1
 """Flag: not observed but predicted."""
@@ -26,60 +27,94 @@ DESPIKED: Final = 4
 CONSTANT: Final = 8
 """Flag: a constant that the user gave."""
 FLAGS: Final = {FORECAST: "forecast", REPEATED: "repeated_cycle", DESPIKED: "despiked", CONSTANT: "constant"}
-"""Every bit of a flag -> its name, as `flag_meanings` needs it."""
+"""Name of each bit of a flag, as `flag_meanings` needs it."""
 
 CYCLE_DAYS: Final = 4018
 """11 years: mean length of the solar cycles 1 to 24 (Hathaway, Living Rev. Sol. Phys. 12, 4, 2015: 131.7 months)."""
 SCENARIOS: Final = ("low", "median", "high")
+"""Scenarios of solar activity: the 5th, 50th and 95th percentile of the forecast."""
 _PERCENTILE_Z = NormalDist().inv_cdf(0.95)
 
 
 class Indices(NamedTuple):
-    """What the atmosphere is driven by at given times. Shapes (times,), or (members, times) for an ensemble."""
+    """Solar and geomagnetic indices at given times, arrays of shape (times,), or (members, times) for an ensemble."""
 
     mjd: NDArray[np.float64]
+    """Modified Julian Dates (UTC), shape (times,)."""
     f107: NDArray[np.float64]
+    """Observed 10.7 cm solar flux, solar flux units."""
     f107a: NDArray[np.float64]
+    """81-day mean of F10.7, solar flux units."""
     ap: NDArray[np.float64]
+    """Planetary daily Ap."""
     flags: NDArray[np.uint8]
-    """Sum of FLAGS; shape (times,)."""
+    """Origin of each value as a sum of FLAGS; shape (times,)."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class SpaceWeather:
-    """F10.7 and Ap, one value a day. Build one with `space_weather`.
+    """Daily F10.7 and Ap. Build one with `SpaceWeather.load`.
 
     Arrays have shape (days,); of an ensemble f107, f107a and ap have (members, days).
     """
 
     source: str
+    """Name of the source, such as that of its file."""
     first_mjd: float
     """Modified Julian Date (UTC) of the first day's midnight."""
     f107: NDArray[np.float64]
     """Observed 10.7 cm solar flux of each day (not adjusted to 1 au), solar flux units, without flares."""
     f107a: NDArray[np.float64]
-    """Its centred 81-day mean; equal to f107 where only monthly means are known."""
+    """Centred 81-day mean of F10.7; equal to f107 where only monthly means are known."""
     ap: NDArray[np.float64]
     """Planetary daily Ap."""
     flags: NDArray[np.uint8]
-    """What each day's value is: sum of FLAGS; 0 for an observed one."""
+    """Origin of each day's value as a sum of FLAGS; 0 for an observed one."""
     percentiles: Mapping[str, NDArray[np.float64]]
     """5th (low) and 95th (high) percentile of each day where the source has them, else empty."""
 
+    @classmethod
+    def load(
+        cls,
+        source: SpaceWeatherSource = "bundled",
+        *,
+        forecast: SpaceWeatherSource | None = None,
+        scenario: str = "median",
+    ) -> SpaceWeather:
+        """Load solar and geomagnetic activity from the bundled table, a file or constants.
+
+        Days of flares, whose F10.7 lies outside 0.7 to 1.5 times the median of the 15 days about them, are given that median
+        before the 81-day mean is taken.
+
+        Args:
+            source: "bundled", the monthly table observed since 1957 with NASA's forecast to 2041; the path of a file (CelesTrak's
+                SW-All.csv or sw19571001.txt, an MSAFE forecast, or a CSV with the columns date, f107, ap and, where known, f107a,
+                kind, f107_low, f107_high, ap_low, ap_high; date is a day such as 2026-08-23 or a month such as 2026-08); or
+                constants, (f107, ap) or {"f107": .., "f107a": .., "ap": ..}.
+            forecast: a second source, which takes over after the last observed day of the first.
+            scenario: "low", "median" or "high" of the forecast.
+
+        Raises:
+            InputError: one line with file, line, what was found and what was expected.
+        """
+        from constellation_jax.inputs.environment.space_weather import read_sources  # which builds one of these
+
+        return read_sources(source, forecast).scenario(scenario)
+
     @property
     def last_mjd(self) -> float:
-        """Midnight that ends the last day."""
+        """Modified Julian Date of the midnight that ends the last day."""
         return self.first_mjd + len(self.flags)
 
     @property
     def last_observed_mjd(self) -> float:
-        """Midnight that ends the last observed day; first_mjd if there is none."""
+        """Modified Julian Date of the midnight that ends the last observed day; first_mjd if there is none."""
         observed = np.flatnonzero((self.flags & (FORECAST | REPEATED | CONSTANT)) == 0)
         return self.first_mjd + (float(observed[-1]) + 1.0 if len(observed) else 0.0)
 
     @property
     def members(self) -> int | None:
-        """Size of the ensemble; None if it is none."""
+        """Size of the ensemble; None for a single series."""
         return len(self.f107) if self.f107.ndim == 2 else None
 
     def __repr__(self) -> str:
@@ -90,7 +125,7 @@ class SpaceWeather:
         return f"<SpaceWeather {self.source}: {first} to {last}, observed to {observed}{members}>"
 
     def at(self, mjd: ArrayLike) -> Indices:
-        """The indices at given times: linear between the middles of the days.
+        """Indices at given times, linear between the middles of the days.
 
         F10.7 is that of the day before, as NRLMSISE-00 takes it; the 81-day mean and Ap are those of the time itself.
 
@@ -111,8 +146,8 @@ class SpaceWeather:
             self._flags(np.floor(times - self.first_mjd).astype(np.int64)),
         )
 
-    def sampled(self, start: float, stop: float, step: float) -> Indices:
-        """The indices of the steps start, start + step, ... before stop: the mean of the days that each step spans.
+    def resample(self, start: float, stop: float, step: float) -> Indices:
+        """Means of the indices over steps that begin at start, start + step, ... before stop.
 
         Args:
             start, stop: Modified Julian Dates (UTC).
@@ -132,12 +167,12 @@ class SpaceWeather:
         flags = self._flags(np.arange(days))
         first, last = np.floor(edges[:-1]).astype(np.int64), np.ceil(edges[1:] - 1e-9).astype(np.int64)
         bits = [np.append(0, np.cumsum((flags & bit) != 0)) for bit in FLAGS]
-        held = sum(bit * (c[last] > c[first]) for bit, c in zip(FLAGS, bits, strict=True))
+        origins = sum(bit * (c[last] > c[first]) for bit, c in zip(FLAGS, bits, strict=True))
         means = [self._means(values, edges, days) for values in (self.f107, self.f107a, self.ap)]
-        return Indices(np.asarray(begin), means[0], means[1], means[2], np.asarray(held, dtype=np.uint8))
+        return Indices(np.asarray(begin), means[0], means[1], means[2], np.asarray(origins, dtype=np.uint8))
 
     def scenario(self, name: str) -> SpaceWeather:
-        """The same with another forecast: "low", "median" or "high", the 5th, 50th and 95th percentile of every day.
+        """Space weather with another forecast: "low", "median" or "high", the 5th, 50th and 95th percentile of every day.
 
         All days low together, or all high, is less likely than the percentile says: it brackets, it is no sample.
 
@@ -149,14 +184,14 @@ class SpaceWeather:
         return self if name == "median" else self._quantile(np.array(-1.0 if name == "low" else 1.0))
 
     def ensemble(self, n: int, seed: int = 0) -> SpaceWeather:
-        """n equally likely futures. Each keeps one level of activity for a solar cycle, drawn from the percentiles.
+        """Ensemble of n equally likely futures, each with one level of activity for a solar cycle, drawn from the percentiles.
 
         The levels are n equal slices of a normal distribution, one draw from each, in random order: the mean and the spread
         are right for few members too. What was observed is the same in all. In the cycles repeated beyond the forecast every
         member goes on with another member's, so that no activity lasts for ever.
 
         Args:
-            n: members.
+            n: number of members.
             seed: equal seeds give equal ensembles.
 
         Raises:
@@ -171,29 +206,29 @@ class SpaceWeather:
         return self._quantile(z[:, None] / _PERCENTILE_Z)
 
     def _quantile(self, level: NDArray[np.float64]) -> SpaceWeather:
-        """Indices at a level: -1 the 5th, 0 the 50th, 1 the 95th percentile, in between and beyond linear in the logarithm."""
+        """Space weather at a level: -1 the 5th, 0 the 50th, 1 the 95th percentile; else linear in the logarithm."""
         if not self.percentiles:
             raise InputError(
                 f"space weather {self.source}: it has no percentiles; give forecast='bundled' or an MSAFE file, or "
                 "take scenario='median'"
             )
         if self.members:
-            raise InputError("space weather: this is an ensemble already; build it from space_weather(...)")
+            raise InputError("space weather: this is an ensemble already; build it from SpaceWeather.load(...)")
 
-        def moved(middle: NDArray[np.float64], key: str) -> NDArray[np.float64]:
+        def at_level(middle: NDArray[np.float64], key: str) -> NDArray[np.float64]:
             side = np.where(level < 0, self.percentiles[f"{key}_low"], self.percentiles[f"{key}_high"])
             # an observed day keeps its value; its Ap may be 0
             ratio = np.where(predicted, side, 1.0) / np.where(predicted, middle, 1.0)
             return np.asarray(middle * ratio ** np.abs(level))
 
         predicted = (self.flags & FORECAST) != 0
-        f107 = moved(self.f107, "f107")
+        f107 = at_level(self.f107, "f107")
         # Forecast days hold smoothed means, whose 81-day mean is their own.
         f107a = np.where(predicted, self.f107a * (f107 / self.f107), self.f107a)
-        return dataclasses.replace(self, f107=f107, f107a=f107a, ap=moved(self.ap, "ap"), percentiles={})
+        return dataclasses.replace(self, f107=f107, f107a=f107a, ap=at_level(self.ap, "ap"), percentiles={})
 
     def _days_to(self, start: float, stop: float) -> int:
-        """Days from the first to stop, checked."""
+        """Days from the first of the series to stop, after a check that the series covers start to stop."""
         if not (np.isfinite(start) and np.isfinite(stop)):
             raise InputError("space weather: found a time that is not a number")
         if not self.flags[0] & CONSTANT:
@@ -209,7 +244,7 @@ class SpaceWeather:
         return max(int(np.ceil(stop - self.first_mjd)), 1)
 
     def _source_day(self, day: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Which day of the series stands for a day, and how many cycles that is before it."""
+        """Day of the series that stands for each day, and by how many solar cycles it is earlier."""
         count = len(self.flags)
         if count < CYCLE_DAYS:  # a constant, or a short series, which ends with its last day
             return np.clip(day, 0, count - 1), np.zeros_like(day)
@@ -242,6 +277,5 @@ class SpaceWeather:
         return np.asarray(np.diff(at_edges, axis=-1) / np.diff(edges))
 
 
-def date_text(mjd: float) -> str:
-    """The calendar date of a Modified Julian Date."""
-    return str(np.datetime64(int(np.floor(mjd)) - MJD_1970, "D"))
+SpaceWeatherSource = str | Path | tuple[float, float] | Mapping[str, float] | SpaceWeather
+"""Whatever `SpaceWeather.load` takes: "bundled", a path, constants, or space weather itself."""

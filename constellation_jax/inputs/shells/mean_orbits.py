@@ -11,10 +11,13 @@ from numpy.typing import ArrayLike, NDArray
 from constellation_jax.physics.constants import (
     DEGREE,
     MINUTES_PER_DAY,
+    MJD_J2000,
+    SECONDS_PER_DAY,
     TWO_PI,
     WGS72,
     WGS84_EQUATORIAL_RADIUS_KM,
 )
+from constellation_jax.physics.secular import mean_sun_right_ascension, secular_rates
 from constellation_jax.physics.sgp4.brouwer import brouwer_to_kozai
 
 TROPICAL_YEAR_DAYS = 365.2421897
@@ -71,12 +74,9 @@ def latitude_rate_deg_per_day(
     Reference:
         Vallado (2013), 4th ed., equations 9-39 and 9-41: perigee and mean anomaly. The second order leaves some 0.01 deg/day.
     """
-    a = _semi_major_axis(altitude_km)
-    beta2 = 1.0 - np.square(eccentricity)
-    cos2 = np.cos(np.asarray(inclination_deg) * DEGREE) ** 2
-    k = 0.75 * WGS72.j2 / (a * beta2) ** 2
-    rate = WGS72.xke / a**1.5 * (1.0 + k * (5.0 * cos2 - 1.0 + np.sqrt(beta2) * (3.0 * cos2 - 1.0)))
-    return np.asarray(rate * MINUTES_PER_DAY / DEGREE)
+    a = np.asarray(altitude_km, np.float64) + WGS84_EQUATORIAL_RADIUS_KM
+    _, perigee, anomaly = secular_rates(a, np.square(eccentricity), np.cos(np.asarray(inclination_deg) * DEGREE), np)
+    return np.asarray((perigee + anomaly) * SECONDS_PER_DAY / DEGREE)
 
 
 def wrapped_deg(angle_deg: ArrayLike, period_deg: float = 360.0) -> NDArray[np.float64]:
@@ -94,9 +94,9 @@ def raan_of_local_time_deg(local_time_h: ArrayLike, days_since_j2000: float) -> 
 def mean_sun_right_ascension_deg(days_since_j2000: float) -> float:
     """Right ascension of the fictitious mean Sun, which local mean time counts from, deg.
 
-    It equals the mean longitude of the Sun: Vallado (2013), 4th ed., algorithm 29.
+    It equals the mean longitude of the Sun: `secular.mean_sun_right_ascension`.
     """
-    return (280.460 + 36000.771 * days_since_j2000 / 36525.0) % 360.0
+    return float(mean_sun_right_ascension(days_since_j2000 + MJD_J2000)) / DEGREE % 360.0
 
 
 def frozen_eccentricity(altitude_km: ArrayLike, inclination_deg: ArrayLike) -> NDArray[np.float64]:

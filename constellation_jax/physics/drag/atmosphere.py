@@ -1,4 +1,4 @@
-"""Density of the upper atmosphere: NRLMSISE-00 (or NRLMSIS 2.1), averaged over a day, from one table.
+"""Total mass density of the upper atmosphere: NRLMSISE-00 (or NRLMSIS 2.1), averaged over a day, from one table.
 
     table --F10.7, its mean, Ap, season--> Conditions, shared by all satellites --altitude, place--> density
 
@@ -6,7 +6,8 @@ The table holds the logarithm of the total mass density at a latitude and a loca
 the day in which the Earth turns below the orbit. Its basis: cubic B-splines in ln(altitude - 60 km); spherical harmonics of
 latitude and local time, written as polynomials of the direction, which know no pole; Fourier terms of the season; Chebyshev
 polynomials of the three indices. All of it is smooth, so value and gradient are finite everywhere. What depends on time alone
-is contracted once (`conditions`); a density then costs 50 multiply-adds and one exponential. docs/atmosphere.md gives the errors.
+is contracted once (`conditions`); a density then costs 50 multiply-adds and one exponential.
+docs/concepts/atmosphere.md gives the errors.
 
 Deliberately absent: winds, composition, longitude and storms within a day (three-hourly ap), and the reading of files.
 
@@ -24,16 +25,19 @@ import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
 
-from constellation_jax.physics.constants import DEGREE, MJD_J2000, TWO_PI
+from constellation_jax.physics.constants import TWO_PI, YEAR_DAYS
 from constellation_jax.physics.numerics.fastmath import horner, sincos
+from constellation_jax.physics.numerics.splines import cubic_b_spline
+from constellation_jax.physics.secular import mean_sun_right_ascension
 
 ALTITUDE_RANGE: Final = (100.0, 2000.0)
-"""km above the ellipsoid. Outside, ln(density) goes on with the slope of the edge; below 0 km it stays."""
+"""Altitudes of the table, km above the ellipsoid. Outside, ln(density) goes on with the slope of the edge; below 0 km it stays."""
 F107A_RANGE: Final = (60.0, 290.0)
-"""Solar flux units. Outside the ranges of the indices the value of the edge is taken."""
+"""81-day means of F10.7 in the table, solar flux units. Outside the ranges of the indices the value of the edge is taken."""
 F107_RATIO_RANGE: Final = (0.65, 1.5)
-"""Daily F10.7 over its 81-day mean."""
+"""Ratios of daily F10.7 to its 81-day mean in the table."""
 AP_RANGE: Final = (0.0, 300.0)
+"""Daily Ap in the table."""
 
 ALTITUDE_OUTSIDE: Final = 1
 F107A_OUTSIDE: Final = 2
@@ -41,20 +45,18 @@ F107_OUTSIDE: Final = 4
 AP_OUTSIDE: Final = 8
 
 # The basis. Another choice needs another table (scripts/build_atmosphere.py), and the loader refuses one of another basis.
-_ALTITUDE_OFFSET = (
-    60.0  # ln(h - 60) makes knots of equal steps 3 km apart at 100 km, 30 km at 400 km, 180 km at 2000 km
-)
+# ln(h - 60) makes knots of equal steps 3 km apart at 100 km, 30 km at 400 km, 180 km at 2000 km
+_ALTITUDE_OFFSET = 60.0
 _INTERVALS = 40
 _DEGREE, _ORDER = 6, 4
 _SEASON_HARMONICS = 3
 _CHEBYSHEV = (6, 4, 6)  # terms in f107a, f107 / f107a and ap
 _AP_SCALE = 20.0
-DAYS_IN_YEAR: Final = 365.25
 BASIS: Final = (
     *(_ALTITUDE_OFFSET, _INTERVALS, _DEGREE, _ORDER, _SEASON_HARMONICS, *_CHEBYSHEV, _AP_SCALE),
     *(*ALTITUDE_RANGE, *F107A_RANGE, *F107_RATIO_RANGE, *AP_RANGE),
 )
-"""All that a table and this code must agree upon."""
+"""Basis and ranges of a table; the loader refuses a table made with others."""
 
 _BOTTOM, _TOP = (math.log(h - _ALTITUDE_OFFSET) for h in ALTITUDE_RANGE)
 _STEP = (_TOP - _BOTTOM) / _INTERVALS
@@ -63,29 +65,31 @@ _STEP = (_TOP - _BOTTOM) / _INTERVALS
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class AtmosphereTable:
-    """A model of the atmosphere. Build one with `inputs.atmosphere_table.load_atmosphere`."""
+    """Table of a model of the atmosphere, as a product of two arrays. Read one with `load_atmosphere`."""
 
     states: ArrayLike
-    """What time decides: shape (6, 4, 6, 7, rank), by the terms of f107a, f107 / f107a, ap and season."""
+    """Factor that depends on time, shape (6, 4, 6, 7, rank), by the terms of f107a, f107 / f107a, ap and season."""
     profiles: ArrayLike
-    """What the place decides: shape (rank, 43, 43), by `polynomials` and splines in altitude. ln(kg/m3)."""
+    """Factor that depends on place, ln(kg/m3), shape (rank, 43, 43), by `polynomials` and splines in altitude."""
 
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Conditions:
-    """The whole atmosphere at one instant. Build one with `conditions`."""
+    """The whole atmosphere at one instant, shared by all satellites. Build one with `conditions`."""
 
     coefficients: Array
-    """ln(kg/m3) by `polynomials` and splines in altitude, shape (43, 43)."""
+    """Coefficients of ln(kg/m3) by `polynomials` and splines in altitude, shape (43, 43)."""
 
     @property
     def dtype(self) -> np.dtype:
         return jnp.result_type(self.coefficients)
 
     def columns(self, altitude: Array, orders: int) -> list[list[Array]]:
-        """Coefficients of `polynomials` at altitudes, and their derivatives by it up to an order below `orders`: lists of 43 arrays
-        of shape (1, ...), for altitudes of any shape (...).
+        """Coefficients of `polynomials` at altitudes of any shape (...), and their derivatives by altitude.
+
+        Returns:
+            For each order of derivative below `orders` a list of 43 arrays of shape (1, ...).
         """
         return [_entries(jnp.tensordot(self.coefficients, w, 1)) for w in _weights(altitude)[:orders]]
 
@@ -93,19 +97,19 @@ class Conditions:
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class ConditionsOfStep:
-    """As `Conditions`, one instant out of many, where each satellite has its own: only what its altitude needs is looked up."""
+    """The atmosphere at many instants, of which each satellite has its own: only what its altitude needs is looked up."""
 
     coefficients: Array
-    """Of many instants, shape (instants, 43, 43)."""
+    """Coefficients as those of `Conditions`, shape (instants, 43, 43)."""
     step: Array
-    """Index of the instant, of a shape that goes with that of altitudes."""
+    """Index of each satellite's instant, of a shape that broadcasts with that of altitudes."""
 
     @property
     def dtype(self) -> np.dtype:
         return jnp.result_type(self.coefficients)
 
     def columns(self, altitude: Array, orders: int) -> list[list[Array]]:
-        """As `Conditions.columns`."""
+        """Coefficients of `polynomials` at altitudes and their derivatives; as `Conditions.columns`."""
         inside = jnp.clip(altitude, *ALTITUDE_RANGE)
         interval = jnp.clip(
             jnp.floor((jnp.log(inside - _ALTITUDE_OFFSET) - _BOTTOM) * (1.0 / _STEP)), 0, _INTERVALS - 1
@@ -133,9 +137,10 @@ class ConditionsOfStep:
 def conditions(
     table: AtmosphereTable, f107: ArrayLike, f107a: ArrayLike, ap: ArrayLike, day_of_year: ArrayLike
 ) -> Conditions:
-    """The atmosphere at one instant, for every satellite.
+    """Contract a table to the atmosphere at one instant.
 
     Args:
+        table: model of the atmosphere.
         f107: observed 10.7 cm solar flux of the day before, solar flux units.
         f107a: its 81-day mean about the day.
         ap: daily planetary Ap.
@@ -175,25 +180,25 @@ def orbit_densities(
     node_local_time: ArrayLike,
     height_differences: Array | None = None,
     *,
-    nodes: int = 12,
+    points: int = 12,
 ) -> Array:
-    """Total mass density, kg/m3, at `nodes` points of near-circular orbits, equally spaced in argument of latitude from zero.
+    """Total mass density, kg/m3, at some points of near-circular orbits, equally spaced in argument of latitude from zero.
 
     Args:
         at: the atmosphere of the instant.
         altitude: of the orbits above the ellipsoid, km, any shape (...).
         inclination: rad.
         node_local_time: mean solar time of the ascending node, rad (`node_local_time`).
-        height_differences: how much higher than `altitude` each point lies, km, shape (nodes, ...): eccentricity, the oblate Earth,
-            J2. ln(density) is taken to second order in it.
-        nodes: static.
+        height_differences: height of each point above `altitude`, km, shape (points, ...): eccentricity, the oblate Earth, J2.
+            ln(density) is taken to second order in it.
+        points: static; number of points.
 
     Returns:
-        Shape (nodes, ...).
+        Shape (points, ...).
     """
     altitude, inclination, node_local_time = jnp.broadcast_arrays(altitude, inclination, node_local_time)
     columns = at.columns(altitude, 1 if height_differences is None else 3)
-    u = (TWO_PI / nodes) * np.arange(nodes).reshape((-1,) + (1,) * altitude.ndim)
+    u = (TWO_PI / points) * np.arange(points).reshape((-1,) + (1,) * altitude.ndim)
     cos_u, sin_u = (jnp.asarray(f(u), columns[0][0].dtype) for f in (np.cos, np.sin))
     place = _sunward(cos_u, sin_u, inclination, node_local_time)
     value = _sum(columns[0], *place)
@@ -230,10 +235,10 @@ def densities_along(
 
 
 def orbit_mean_density(
-    at: Conditions, altitude: ArrayLike, inclination: ArrayLike, node_local_time: ArrayLike, *, nodes: int = 12
+    at: Conditions, altitude: ArrayLike, inclination: ArrayLike, node_local_time: ArrayLike, *, points: int = 12
 ) -> Array:
     """Total mass density, kg/m3, averaged over a revolution of a circular orbit and over a day; arguments as `orbit_densities`."""
-    return jnp.mean(orbit_densities(at, altitude, inclination, node_local_time, nodes=nodes), axis=0)
+    return jnp.mean(orbit_densities(at, altitude, inclination, node_local_time, points=points), axis=0)
 
 
 def node_local_time(raan: ArrayLike, mjd: ArrayLike) -> Array:
@@ -243,13 +248,11 @@ def node_local_time(raan: ArrayLike, mjd: ArrayLike) -> Array:
         raan: right ascension of the ascending node, rad.
         mjd: Modified Julian Date (UT1; UTC will do).
     """
-    # right ascension of the mean Sun: GMST82 at 12 h UT (Aoki et al. 1982) without its quadratic term, 0.01 degree in a century
-    mean_sun = DEGREE * 280.46061837 + (DEGREE * 0.98564736629) * (jnp.asarray(mjd) - MJD_J2000)
-    return jnp.asarray(raan) - mean_sun + math.pi
+    return jnp.asarray(raan) - mean_sun_right_ascension(jnp.asarray(mjd)) + math.pi
 
 
 def outside_range(altitude: ArrayLike, f107: ArrayLike, f107a: ArrayLike, ap: ArrayLike) -> Array:
-    """Which arguments lie outside the range of the table: a sum of ALTITUDE_OUTSIDE, F107A_OUTSIDE, F107_OUTSIDE and AP_OUTSIDE."""
+    """Flags of arguments outside the range of the table: a sum of ALTITUDE_OUTSIDE, F107A_OUTSIDE, F107_OUTSIDE and AP_OUTSIDE."""
     ratio = jnp.asarray(f107) / jnp.maximum(jnp.asarray(f107a), 1.0)
     checks = (
         (altitude, ALTITUDE_RANGE, ALTITUDE_OUTSIDE),
@@ -279,8 +282,8 @@ def activity_terms(f107: Array, f107a: Array, ap: Array) -> tuple[Array, Array, 
 
 
 def season_terms(day_of_year: Array) -> Array:
-    """1, cos and sin of the season and of its multiples; shape (7,)."""
-    s1, c1 = sincos((day_of_year - 1.0) * (TWO_PI / DAYS_IN_YEAR))
+    """Fourier terms of the season, shape (7,): 1, then cosine and sine of the first three harmonics of a year."""
+    s1, c1 = sincos((day_of_year - 1.0) * (TWO_PI / YEAR_DAYS))
     terms, s, c = [jnp.ones_like(s1)], s1, c1
     for _ in range(_SEASON_HARMONICS):
         terms += [c, s]
@@ -300,24 +303,17 @@ def spline_weights(altitude: Array, knots: list[Array] | None = None) -> tuple[A
     """
     place = (jnp.log(altitude - _ALTITUDE_OFFSET) - _BOTTOM) * (1.0 / _STEP)
     every = jnp.arange(-1, _INTERVALS + 2, dtype=place.dtype).reshape((-1,) + (1,) * place.ndim)
-    t = place[None] - (every if knots is None else jnp.stack(knots))
-    size, sign = (
-        jnp.abs(t),
-        jnp.sign(t),
-    )  # the spline is even with a flat top: the corner of |t| has no effect on its slope
-    outer, inner = jnp.maximum(2.0 - size, 0.0), jnp.maximum(1.0 - size, 0.0)
-    weight = (outer * outer * outer - 4.0 * inner * inner * inner) * (1.0 / 6.0)
-    first = sign * (2.0 * inner * inner - 0.5 * outer * outer)
-    second = outer - 4.0 * inner
+    weight, first, second = cubic_b_spline(place[None] - (every if knots is None else jnp.stack(knots)))
     # d place / d altitude; its own derivative is -STEP rate^2
     rate = 1.0 / (_STEP * (altitude[None] - _ALTITUDE_OFFSET))
     return weight, first * rate, (second - _STEP * first) * (rate * rate)
 
 
 def polynomials(x, y, z):  # type: ignore[no-untyped-def]
-    """The basis over the sphere, of a unit vector: Re and Im of (x + i y)^m, m = 0 to 4, each times 1, z, .. z^(6 - m).
+    """Basis over the sphere at a unit vector: Re and Im of (x + i y)^m, m = 0 to 4, each times 1, z, .. z^(6 - m).
 
-    A list of 43, which span the spherical harmonics of degree 6 and order 4: by m, then real before imaginary part, then by power.
+    A list of 43 values, which span the spherical harmonics of degree 6 and order 4: by m, then real before imaginary part, then
+    by power.
     Only operators: also serves NumPy.
     """
     one = 1.0 + 0.0 * (x + y + z)
@@ -348,21 +344,22 @@ def _weights(altitude: Array, knots: list[Array] | None = None) -> tuple[Array, 
 
 
 def _entries(columns: Array, axis: int = 0) -> list[Array]:
-    """Along an axis, which stays. Split at once: its transpose is one concatenation, that of 43 indexings 43 padded arrays."""
+    """Split an array along an axis, which is kept. In one operation: the transpose of a split is one concatenation, that of 43
+    indexings 43 padded arrays."""
     return list(jax.lax.split(columns, (1,) * columns.shape[axis], axis))
 
 
 def _sunward(
     cos_u: Array, sin_u: Array, inclination: ArrayLike, node_local_time: ArrayLike
 ) -> tuple[Array, Array, Array]:
-    """Directions from arguments of latitude, in the axes of the polynomials: x looks at the Sun, noon, and z north."""
+    """Unit vectors to points of an orbit in the axes of the polynomials: x to the Sun (noon), z north."""
     sin_i, cos_i = sincos(jnp.asarray(inclination)[None])
     s, c = sincos(jnp.asarray(node_local_time)[None])
     return (s * cos_i) * sin_u - c * cos_u, -s * cos_u - (c * cos_i) * sin_u, sin_i * sin_u
 
 
 def _sum(coefficients: list[Array], x: Array, y: Array, z: Array) -> Array:
-    """sum_k coefficients[k] polynomials[k], by Horner's rule in z."""
+    """Sum of coefficients[k] polynomials[k] at a unit vector, by Horner's rule in z."""
     width = _DEGREE + 1
     total: Array = horner(z, coefficients[:width])
     first = width

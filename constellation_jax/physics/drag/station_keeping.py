@@ -8,8 +8,13 @@ Only operators, element by element: every argument is a number or an array, of N
 
 from typing import Any
 
-from constellation_jax.physics.constants import SECONDS_PER_DAY, STANDARD_GRAVITY, WGS84_EQUATORIAL_RADIUS_KM, YEAR_DAYS
-from constellation_jax.physics.drag.rates import MU
+from constellation_jax.physics.constants import (
+    MU,
+    SECONDS_PER_DAY,
+    STANDARD_GRAVITY,
+    WGS84_EQUATORIAL_RADIUS_KM,
+    YEAR_DAYS,
+)
 
 
 def delta_v_rate(altitude_km: Any, decay_rate: Any) -> Any:

@@ -24,11 +24,12 @@ from jax import Array
 from jax.typing import ArrayLike
 from numpy.typing import NDArray
 
-from constellation_jax.physics.constants import DEGREE, SECONDS_PER_DAY, TWO_PI
-from constellation_jax.physics.drag.rates import MU
-from constellation_jax.physics.merit.geometry import HALF_PI, R, floats, frozen_surface_km
+from constellation_jax.physics.constants import DEGREE, MU, SECONDS_PER_DAY, TWO_PI, YEAR_DAYS
+from constellation_jax.physics.merit.geometry import HALF_PI, R, frozen_surface_km
+from constellation_jax.physics.numerics.arrays import floats
+from constellation_jax.physics.numerics.splines import cubic_b_spline
 
-YEAR_SECONDS: Final = 365.25 * SECONDS_PER_DAY
+YEAR_SECONDS: Final = YEAR_DAYS * SECONDS_PER_DAY
 INCLINATION_STEP_DEG: Final = 0.5
 """Of the tables: what is deposited there is spread by a spline of 0.3 degrees rms."""
 _MEETING_NODES: Final = 16
@@ -234,7 +235,8 @@ def _basis(index: Array) -> tuple[Array, Array]:
     """The four coefficients that matter at a fractional index, and their weights, shape (..., 4)."""
     whole = jnp.floor(jax.lax.stop_gradient(index))
     t = index - whole
-    weights = [(1.0 - t) ** 3, 4.0 - 6.0 * t**2 + 3.0 * t**3, 1.0 + 3.0 * t + 3.0 * t**2 - 3.0 * t**3, t**3]
     # far outside, where an integer would overflow, there is nothing either way
     at = jnp.clip(whole, -1e6, 1e6).astype(jnp.int32)
-    return jnp.stack([at - 1, at, at + 1, at + 2], axis=-1), jnp.stack(weights, axis=-1) / 6.0
+    return jnp.stack([at - 1, at, at + 1, at + 2], axis=-1), cubic_b_spline(
+        jnp.stack([t + 1.0, t, t - 1.0, t - 2.0], axis=-1)
+    )[0]

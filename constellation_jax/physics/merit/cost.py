@@ -12,8 +12,7 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
 
-from constellation_jax.physics.constants import STANDARD_GRAVITY, WGS84_EQUATORIAL_RADIUS_KM
-from constellation_jax.physics.drag.rates import MU
+from constellation_jax.physics.constants import MU, STANDARD_GRAVITY, WGS84_EQUATORIAL_RADIUS_KM
 
 _LEAST_DELTA_V: Final = 1.0
 """m/s within which the corner of |velocity increment| at equal altitudes is rounded."""

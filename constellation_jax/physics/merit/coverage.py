@@ -24,12 +24,12 @@ from constellation_jax.physics.merit.geometry import (
     R,
     cap_centre,
     cap_half_angle,
-    floats,
     gauss_legendre,
     observer,
     plane_from,
     radius_at,
 )
+from constellation_jax.physics.numerics.arrays import floats
 
 _ARC_NODES: Final = 32
 """Points over the latitudes in view: 64 change a mean number by less than 1e-6 of it."""

@@ -10,12 +10,10 @@ from typing import Any, Final, NamedTuple
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jax.typing import ArrayLike
 
-from constellation_jax.physics.constants import DEGREE, WGS72, WGS84_EQUATORIAL_RADIUS_KM, WGS84_FLATTENING
+from constellation_jax.physics.constants import DEGREE, J2_RADIUS2, WGS72, WGS84_EQUATORIAL_RADIUS_KM, WGS84_FLATTENING
 
 R: Final = WGS84_EQUATORIAL_RADIUS_KM
-_J2_R2: Final = WGS72.j2 * WGS72.equatorial_radius_km**2
 _FROZEN_KM: Final = 0.5 * WGS72.j3_over_j2 * WGS72.equatorial_radius_km
 _E2: Final = WGS84_FLATTENING * (2.0 - WGS84_FLATTENING)
 
@@ -28,15 +26,6 @@ class Observer(NamedTuple):
     tilt: Array
     """Geodetic minus geocentric latitude."""
     radius: Array
-
-
-def floats(*values: ArrayLike) -> tuple[Array, ...]:
-    """Arrays of one floating dtype: the widest that is given, JAX's default where all are whole numbers or Python's."""
-    arrays = [jnp.asarray(v) for v in values]  # float32 where 64 bits are not enabled, whatever NumPy brings
-    given = [a.dtype for a, v in zip(arrays, values, strict=True) if hasattr(v, "dtype")]
-    floating = [d for d in given if jnp.issubdtype(d, jnp.floating)]
-    dtype = max(floating, key=lambda d: d.itemsize) if floating else jnp.result_type(float)
-    return tuple(a.astype(dtype) for a in arrays)
 
 
 def observer(latitude_deg: Array, *, oblate: bool = True) -> Observer:
@@ -61,7 +50,7 @@ def radius_at(altitude_km: Array, inclination: Array, sin_latitude: Array, *, ob
     a = altitude_km + R
     if not oblate:
         return a + 0.0 * sin_latitude
-    k = 0.25 * _J2_R2 / a
+    k = 0.25 * J2_RADIUS2 / a
     return a + k * (10.0 * jnp.sin(inclination) ** 2 - 6.0 - 2.0 * sin_latitude**2) + _FROZEN_KM * sin_latitude
 
 
@@ -75,7 +64,7 @@ def frozen_surface_km(altitude_km: Array, inclination: Array) -> Array:
 
 def oblate_rise_km(semi_major_axis_km: Any, sin_inclination: Any) -> Any:
     """What J2 adds to the radius of an orbit by its inclination, km. Operators alone, of JAX or of NumPy on the host."""
-    return 2.5 * _J2_R2 / semi_major_axis_km * sin_inclination**2
+    return 2.5 * J2_RADIUS2 / semi_major_axis_km * sin_inclination**2
 
 
 def cap_half_angle(radius: Array, ground: Array, elevation: Array) -> Array:

@@ -12,12 +12,11 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
 
-from constellation_jax.physics.constants import DEGREE
+from constellation_jax.physics.constants import DEGREE, SPEED_OF_LIGHT
 from constellation_jax.physics.merit.coverage import cap_half_angle_deg, mean_in_cap
-from constellation_jax.physics.merit.geometry import R, floats, gauss_legendre
+from constellation_jax.physics.merit.geometry import R, gauss_legendre
+from constellation_jax.physics.numerics.arrays import floats
 
-SPEED_OF_LIGHT: Final = 299792.458
-"""km/s, exact (SI)."""
 _CAP_NODES: Final = 16
 _FOOTPRINT_NODES: Final = 12
 

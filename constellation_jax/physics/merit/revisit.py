@@ -3,7 +3,6 @@
 One full Walker shell; latitudes, mask and altitude as in coverage.py. Deliberately absent: gaps of several shells together.
 """
 
-import math
 from typing import Any, Final, NamedTuple
 
 import jax
@@ -11,18 +10,18 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
 
-from constellation_jax.physics.constants import DEGREE, EARTH_ROTATION_RATE, TWO_PI, WGS72
-from constellation_jax.physics.drag.rates import MU
+from constellation_jax.physics.constants import DEGREE, EARTH_ROTATION_RATE, TWO_PI
 from constellation_jax.physics.merit.geometry import (
     Observer,
     R,
     cap_centre,
     cap_half_angle,
-    floats,
     observer,
     plane_from,
     radius_at,
 )
+from constellation_jax.physics.numerics.arrays import floats
+from constellation_jax.physics.secular import secular_rates
 
 _STEP_S: Final = 20.0
 _STARTS: Final = 8
@@ -175,15 +174,9 @@ def _pattern(h: Array, i: Array, mask: Array, planes: int, per_plane: int, phasi
 
 
 def _rates(h: Array, i: Array) -> tuple[Array, Array]:
-    """Rates of the argument of latitude and of the node relative to the Earth, rad/s, e = 0.
-
-    Reference: Vallado (2013), Fundamentals of Astrodynamics and Applications, 4th ed., equations 9-37, 9-39 and 9-41.
-    """
-    a = h + R
-    n = math.sqrt(MU) / (a * jnp.sqrt(a))
-    k = 0.75 * WGS72.j2 * (WGS72.equatorial_radius_km / a) ** 2
-    cosine = jnp.cos(i)
-    return n * (1.0 + k * (8.0 * cosine**2 - 2.0)), -2.0 * k * n * cosine - EARTH_ROTATION_RATE
+    """Rates of the argument of latitude and of raan relative to the Earth, rad/s, e = 0."""
+    raan_rate, perigee_rate, anomaly_rate = secular_rates(h + R, 0.0, jnp.cos(i), jnp)
+    return perigee_rate + anomaly_rate, raan_rate - EARTH_ROTATION_RATE
 
 
 def _margins(place: Observer, pattern: _Pattern, node: Array, phase: Array, *, angle: bool = False) -> Array:

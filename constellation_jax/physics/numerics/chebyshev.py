@@ -1,7 +1,7 @@
-"""Chebyshev polynomials on the host: nodes, interpolation, coefficients, and the rows that evaluate a series and its derivative.
+"""Chebyshev polynomials on the host: nodes, interpolation, coefficients, and bases for a series and its derivative.
 
 Everything is a small matrix, made once and applied to many satellites by a matrix product. Nodes are those of the first kind,
-which leave the ends of the interval out. For what oscillates they are needlessly dense there: `spread` moves them apart, and
+which leave the ends of the interval out. For oscillating functions they are needlessly dense there: `spread` moves them apart, and
 polynomials in the variable before the map need fewer of them.
 
 Reference: Trefethen, "Approximation Theory and Approximation Practice" (SIAM, 2013), chapters 2 to 5 and 22; Berrut and
@@ -25,7 +25,7 @@ def nodes(count: int) -> NDArray[np.float64]:
 
 
 def interpolation(count: int, x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Values at the nodes -> values of their polynomial at x, in [-1, 1]. Shape (len(x), count)."""
+    """Matrix from values at the nodes to values of their polynomial at x, in [-1, 1]. Shape (len(x), count)."""
     at = nodes(count)
     k = np.arange(count)
     weights = np.where(k % 2 == 0, 1.0, -1.0) * np.sin((2.0 * k + 1.0) * np.pi / (2.0 * count))
@@ -37,17 +37,18 @@ def interpolation(count: int, x: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def spread(x: NDArray[np.float64], by: float) -> NDArray[np.float64]:
-    """Places in [-1, 1] moved towards even distances: arcsin(b x) / arcsin(b), for 0 < b < 1; b near 0 leaves them as they are."""
+    """Map x in [-1, 1] so that Chebyshev nodes become more evenly spaced: arcsin(b x) / arcsin(b), 0 < b < 1; the identity for
+    b near 0."""
     return np.arcsin(by * x) / math.asin(by)
 
 
-def gathered(y: NDArray[np.float64], by: float) -> NDArray[np.float64]:
-    """The inverse of `spread`."""
+def spread_inverse(y: NDArray[np.float64], by: float) -> NDArray[np.float64]:
+    """Inverse of `spread`."""
     return np.sin(math.asin(by) * y) / by
 
 
 def coefficients(count: int) -> NDArray[np.float64]:
-    """Values at the nodes -> coefficients of T_0 ... T_(count-1). Shape (count, count): degree, node."""
+    """Matrix from values at the nodes to coefficients of T_0 ... T_(count-1). Shape (count, count): degree, node."""
     k = np.arange(count)
     angle = np.pi * (2.0 * k[::-1] + 1.0) / (2.0 * count)  # nodes ascend, so their angles descend
     matrix = np.cos(k[:, None] * angle) * (2.0 / count)
@@ -56,7 +57,7 @@ def coefficients(count: int) -> NDArray[np.float64]:
 
 
 def basis(count: int, x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """T_0(x) ... T_(count-1)(x): coefficients -> values. Shape (..., count) for x of shape (...)."""
+    """Matrix from coefficients to values, T_0(x) ... T_(count-1)(x). Shape (..., count) for x of shape (...)."""
     x = np.asarray(x, np.float64)
     rows = np.empty((*x.shape, count))
     rows[..., 0] = 1.0
@@ -68,7 +69,7 @@ def basis(count: int, x: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def derivative_basis(count: int, x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """T'_0(x) ... T'_(count-1)(x): coefficients -> derivatives by x. Shape (..., count)."""
+    """Matrix from coefficients to derivatives by x, T'_0(x) ... T'_(count-1)(x). Shape (..., count)."""
     x = np.asarray(x, np.float64)
     # T'_k = k U_(k-1), with U of the second kind: finite at the ends, unlike the form with sines
     rows = np.zeros((*x.shape, count))

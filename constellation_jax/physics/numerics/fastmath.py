@@ -1,4 +1,4 @@
-"""Sine and cosine together, as polynomials that XLA can vectorise on a CPU.
+"""Sine and cosine as polynomials that XLA can vectorise on a CPU, and their rotation by an angle.
 
 XLA:CPU turns `jnp.sin` and `jnp.cos` into one scalar libm call per lane, which is the whole cost of SGP4 there; the polynomials
 below cost a fifteenth of it and are as exact (tests/physics/numerics/test_fastmath.py). On GPU and TPU the platform's own functions
@@ -41,7 +41,7 @@ _COS = {  # (cos r - 1 + r^2 / 2) / r^4 in powers of r^2
 def sincos(x: Array) -> tuple[Array, Array]:
     """Sine and cosine of an angle in rad.
 
-    Absolute error 3e-16 in float64 up to 1e7 rad, 2e-7 in float32 up to 1e4 rad; beyond that the rounding of x itself rules.
+    Absolute error 3e-16 in float64 up to 1e7 rad, 2e-7 in float32 up to 1e4 rad; beyond that the rounding of x itself dominates.
     """
     x = jnp.asarray(x)
     return jax.lax.platform_dependent(x, cpu=_polynomial, default=_native)
@@ -56,7 +56,7 @@ def _sincos_jvp(primals, tangents):  # type: ignore[no-untyped-def]
 
 
 def sincos_small(x: Array, largest: float) -> tuple[Array, Array]:
-    """Sine and cosine of a small angle in rad, by as many terms as it takes.
+    """Sine and cosine of a small angle in rad, by the fewest terms of their series that suffice.
 
     Absolute error 3e-15 in float64 and 1e-7 in float32 for |x| < largest (static), growing with a high power of x beyond.
     """
@@ -73,7 +73,7 @@ def sincos_small(x: Array, largest: float) -> tuple[Array, Array]:
 
 
 def turn(s: Array, c: Array, angle: Array, largest: float | None = None) -> tuple[Array, Array]:
-    """Sine and cosine of an angle that has been turned by another (rad), which is below `largest` (static) if that is given."""
+    """Rotate a sine and a cosine by an angle (rad), which is below `largest` (static) if that is given."""
     sd, cd = sincos(angle) if largest is None else sincos_small(angle, largest)
     return s * cd + c * sd, c * cd - s * sd
 

@@ -1,6 +1,8 @@
-"""Cubic splines on equal steps, smooth to the second derivative, and fits of them on the host.
+"""Cubic B-splines on equal steps, smooth to the second derivative, and fits of them on the host.
 
 A spline of n steps has n + 3 coefficients. Beyond its ends it goes on with the value and the slope that it has there.
+
+Reference: de Boor, A Practical Guide to Splines (rev. ed. 2001), chapters IX and XIII.
 """
 
 from typing import Any
@@ -11,8 +13,19 @@ from jax import Array
 from numpy.typing import NDArray
 
 
+def cubic_b_spline(t: Array) -> tuple[Array, Array, Array]:
+    """Cubic B-spline with its knots at whole numbers: value, slope and curvature at a distance t from its middle. Any shape.
+
+    It is zero from 2 steps on. It is even with a flat top, so that the corner of |t| has no effect on its slope.
+    """
+    size, sign = jnp.abs(t), jnp.sign(t)
+    outer, inner = jnp.maximum(2.0 - size, 0.0), jnp.maximum(1.0 - size, 0.0)
+    value = (outer * outer * outer - 4.0 * inner * inner * inner) * (1.0 / 6.0)
+    return value, sign * (2.0 * inner * inner - 0.5 * outer * outer), outer - 4.0 * inner
+
+
 def spline_weights(place: Array, steps: int) -> Array:
-    """What each coefficient of a spline counts at a place.
+    """Weight of each coefficient of a spline in its value at a place.
 
     Args:
         place: counted in steps from the first knot, any shape.
@@ -23,11 +36,7 @@ def spline_weights(place: Array, steps: int) -> Array:
     """
     inside = jnp.clip(place, 0.0, float(steps))
     knots = jnp.arange(-1, steps + 2, dtype=place.dtype).reshape((1,) * place.ndim + (steps + 3,))
-    t = inside[..., None] - knots
-    size, sign = jnp.abs(t), jnp.sign(t)  # even with a flat top: the corner of |t| has no effect on the slope
-    outer, inner = jnp.maximum(2.0 - size, 0.0), jnp.maximum(1.0 - size, 0.0)
-    value = (outer * outer * outer - 4.0 * inner * inner * inner) * (1.0 / 6.0)
-    slope = sign * (2.0 * inner * inner - 0.5 * outer * outer)
+    value, slope, _ = cubic_b_spline(inside[..., None] - knots)
     return value + (place - inside)[..., None] * slope
 
 

@@ -1,4 +1,4 @@
-"""Between the Kozai mean motion that element sets carry and the Brouwer mean motion that SGP4 works with.
+"""Conversion between the Kozai mean motion of element sets and the Brouwer mean motion with which SGP4 works.
 
 Only operators are used, so the same lines serve NumPy arrays on the host (altitudes of a catalogue, elements of a shell) and
 traced JAX arrays inside the kernels. No type covers both, hence the functions without any.
@@ -20,7 +20,7 @@ def kozai_to_brouwer(mean_motion, eccentricity, cos_inclination, gravity: Gravit
 
 
 def semi_major_axis_km(mean_motion, gravity: GravityModel):  # type: ignore[no-untyped-def]
-    """By Kepler's third law, km, from a mean motion in rad/min; of one as it stands in an element set right to some kilometres."""
+    """Semi-major axis by Kepler's third law, km, from a mean motion in rad/min; for a Kozai mean motion right to some km."""
     return gravity.equatorial_radius_km * (gravity.xke / mean_motion) ** (2.0 / 3.0)
 
 
@@ -34,5 +34,6 @@ def brouwer_to_kozai(brouwer_mean_motion, eccentricity, cos_inclination, gravity
 
 
 def _oblateness(eccentricity, cos_inclination, gravity: GravityModel):  # type: ignore[no-untyped-def]
+    """Factor of 1 / a^2 in the J2 correction of the mean motion."""
     beta2 = 1.0 - eccentricity * eccentricity
     return 0.75 * gravity.j2 * (3.0 * cos_inclination * cos_inclination - 1.0) / (beta2 * beta2**0.5)

@@ -1,4 +1,4 @@
-"""What SGP4 and SDP4 share: the coefficients made once from an element set, and the way from mean orbit to position.
+"""Common parts of SGP4 and SDP4: quantities at the epoch of an element set, and position and velocity from a mean orbit.
 
 Variable names inside the functions are those of Vallado's sgp4unit, so that the lines can be read against the paper.
 
@@ -20,19 +20,19 @@ from constellation_jax.physics.sgp4.brouwer import kozai_to_brouwer
 from constellation_jax.physics.sgp4.elements import Elements
 
 ECCENTRICITY_FLOOR = 1e-6
-"""SGP4 never lets the mean eccentricity of a running orbit fall below this."""
+"""Least mean eccentricity in the course of an orbit (SGP4's own limit)."""
 SHORT_PERIOD_RAD = 1e-3
-"""The short-period terms of J2 stay below this in a near-circular orbit above the ground: they are at most 3/4 J2 over the square
+"""Bound of the short-period terms of J2 in a near-circular orbit above the ground: they are at most 3/4 J2 over the square
 of the semi-latus rectum in Earth radii."""
 
 
 class Orbit(NamedTuple):
-    """State of one satellite at one instant. TEME; where `status` is not 0 the numbers are finite but mean nothing."""
+    """State of one satellite at one instant in TEME, km and km/s; meaningless but finite numbers where `status` is not 0."""
 
-    x: Array  # km
+    x: Array
     y: Array
     z: Array
-    vx: Array  # km/s
+    vx: Array
     vy: Array
     vz: Array
     mean_altitude: Array
@@ -44,7 +44,7 @@ class Orbit(NamedTuple):
 
 
 class Epoch(NamedTuple):
-    """Quantities at the epoch of an element set, in Vallado's names; rad, minutes and Earth radii."""
+    """Quantities at the epoch of an element set, in Vallado's names; units are rad, minutes and Earth radii."""
 
     no: Array
     ao: Array
@@ -164,7 +164,7 @@ def position_and_velocity(
     gravity: GravityModel,
     small_eccentricity: bool,
 ) -> tuple[Array, Array, Array, Array, Array, Array, Array, Array]:
-    """From a mean orbit to x, y, z (km), vx, vy, vz (km/s), and whether the semi-latus rectum is negative and r is below one.
+    """Position and velocity of a mean orbit, with its long-period and short-period terms.
 
     Args:
         root_a: square root of the mean semi-major axis, Earth radii^0.5, positive.
@@ -173,16 +173,20 @@ def position_and_velocity(
         mean_argument: M + omega, rad.
         sini, cosi: of the inclination.
         long_period: (aycof, xlcof).
+        gravity: static; Earth model.
         small_eccentricity: static; True where the eccentricity stays below `kepler.SMALL_ECCENTRICITY`.
+
+    Returns:
+        x, y, z (km), vx, vy, vz (km/s), True where the semi-latus rectum is negative, True where r is below one Earth radius.
     """
-    mean = MeanOrbit(root_a, eccentricity, arg_perigee, mean_argument, raan, sini, cosi, *long_period)
+    mean = _MeanState(root_a, eccentricity, arg_perigee, mean_argument, raan, sini, cosi, *long_period)
     *state, el2, mrt = _state(mean, gravity, small_eccentricity)
     x, y, z, vx, vy, vz = state
     return x, y, z, vx, vy, vz, el2 > 1.0, mrt < 1.0
 
 
-class MeanOrbit(NamedTuple):
-    """Arguments of `position_and_velocity`."""
+class _MeanState(NamedTuple):
+    """Arguments of `position_and_velocity`, by which `_state` is derived."""
 
     root_a: Array
     eccentricity: Array
@@ -196,7 +200,7 @@ class MeanOrbit(NamedTuple):
 
 
 class _Polar(NamedTuple):
-    """The orbit in its own plane, with the steps that its derivative needs again, and the plane's orientation."""
+    """Orbit in its own plane and the plane's orientation, with the intermediate results that its derivative needs again."""
 
     inv_root: Array
     sin_argp: Array
@@ -228,7 +232,7 @@ class _Polar(NamedTuple):
     cosi: Array
 
 
-def _polar(mean: MeanOrbit, gravity: GravityModel, small_eccentricity: bool) -> _Polar:
+def _polar(mean: _MeanState, gravity: GravityModel, small_eccentricity: bool) -> _Polar:
     am, one_minus_e2 = mean.root_a * mean.root_a, 1.0 - mean.eccentricity * mean.eccentricity
     # divisions cost as much as ten multiplications: some share one here and below
     inverse = 1.0 / (mean.root_a * one_minus_e2)
@@ -261,7 +265,7 @@ def _polar(mean: MeanOrbit, gravity: GravityModel, small_eccentricity: bool) -> 
     sin2u = 2.0 * sinu * cosu
     cos2u = 1.0 - 2.0 * sinu * sinu
 
-    # short-period terms of J2: angles of up to 1e-3 rad, by which sines and cosines are turned instead of computed again; only an
+    # short-period terms of J2: angles of up to 1e-3 rad, by which sines and cosines are rotated instead of computed again; only an
     # eccentric orbit with its perigee deep in the Earth makes them large
     inv_pl = inv_a * (inverse * one_minus_ecose * (1.0 + betal))
     temp1 = 0.5 * gravity.j2 * inv_pl
@@ -292,6 +296,7 @@ def _axes(p: _Polar) -> tuple[Array, ...]:
 
 
 def _cartesian(p: _Polar, gravity: GravityModel) -> tuple[Array, ...]:
+    """x, y, z (km), vx, vy, vz (km/s), el2 and the distance in Earth radii."""
     ux, uy, uz, vx, vy, vz = _axes(p)
     km, km_s = p.mrt * gravity.equatorial_radius_km, gravity.velocity_unit_km_s
     return (
@@ -302,17 +307,18 @@ def _cartesian(p: _Polar, gravity: GravityModel) -> tuple[Array, ...]:
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(1, 2))
-def _state(mean: MeanOrbit, gravity: GravityModel, small_eccentricity: bool) -> tuple[Array, ...]:
+def _state(mean: _MeanState, gravity: GravityModel, small_eccentricity: bool) -> tuple[Array, ...]:
     """x, y, z (km), vx, vy, vz (km/s), el2 and the distance in Earth radii."""
     return _cartesian(_polar(mean, gravity, small_eccentricity), gravity)
 
 
 @_state.defjvp
 def _state_jvp(gravity, small_eccentricity, primals, tangents):  # type: ignore[no-untyped-def]
-    """The derivative by hand, along the steps of `_polar`. Sines and cosines are replaced by the angle that they belong to, and
-    the axes turn as one rigid body: a quarter of the arithmetic that JAX makes of the same steps, and it compiles in a fraction.
+    """Derivative of `_state`, by hand along the steps of `_polar`.
 
-    It is linear in the tangents, so reverse mode follows; the short-period terms count as in `_polar`, not to first order.
+    Sines and cosines are replaced by the angle that they belong to, and the axes turn as one rigid body: a quarter of the
+    arithmetic that JAX makes of the same steps, and it compiles in a fraction of the time. It is linear in the tangents, so
+    reverse mode follows; the short-period terms count as in `_polar`, not to first order.
     """
     (mean,), (d,) = primals, tangents
     # Barriers: where many tangents go through at once, XLA would compute what they share again for each of them

@@ -1,6 +1,6 @@
-"""SDP4: orbits with a period of 225 minutes or more, with the Moon, the Sun and the 12 h and 24 h resonances.
+"""SDP4 for deep-space orbits, those with a period of 225 minutes or more: the Moon, the Sun and the 12 h and 24 h resonances.
 
-As in sgp4_near, everything secular is a polynomial in the time since an anchor. The resonances are integrated in steps of 720
+As in near_earth.py, everything secular is a polynomial in the time since an anchor. The resonances are integrated in steps of 720
 minutes from the epoch, as the standard has it: `resonance_at` does so for one instant.
 
 Variable names inside the functions are those of Vallado's sgp4unit (dscom, dsinit, dspace, dpper).
@@ -30,6 +30,14 @@ from constellation_jax.physics.sgp4.common import (
     position_and_velocity,
 )
 from constellation_jax.physics.sgp4.elements import Elements
+from constellation_jax.physics.sgp4.status import (
+    DECAYED,
+    MEAN_ECCENTRICITY_OUT_OF_RANGE,
+    MEAN_MOTION_NOT_POSITIVE,
+    OK,
+    PERTURBED_ECCENTRICITY_OUT_OF_RANGE,
+    SEMILATUS_RECTUM_NEGATIVE,
+)
 
 STEP_MINUTES = 720.0
 """Step of the resonance integrator."""
@@ -43,7 +51,7 @@ _RPTIM = 4.37526908801129966e-3
 
 # Terms A sin(l * lambda + w * omega - phase): three of the 24 h resonance, ten of the 12 h resonance
 MULTIPLES = (1, 2, 3, 1, 1, 1, 1, 2, 2, 1, 1, 2, 2)
-"""Of the resonance angle in each resonance term: l."""
+"""Multiple l of the resonance angle in each resonance term."""
 _W = (0, 0, 0, 2, 0, 1, -1, 2, 0, 1, -1, 1, -1)
 _FASX2, _FASX4, _FASX6 = 0.13130908, 2.8843198, 0.37448087
 _G22, _G32, _G44, _G52, _G54 = 5.7686396, 0.95240898, 1.8014998, 1.0508330, 4.4108898
@@ -73,23 +81,31 @@ class DeepSpace:
     """Coefficients of SDP4 for one satellite (or arrays of them). Tuples are polynomials in minutes since the anchor."""
 
     mean_anomaly: tuple[Array, ...]
-    """With drag, without resonance, degree 2, rad."""
+    """Mean anomaly with drag, without resonance, degree 2, rad."""
     drag_anomaly: tuple[Array, Array, Array]
-    """What drag adds to the mean anomaly, rad."""
+    """Part of the mean anomaly that is due to drag, rad."""
     arg_perigee: tuple[Array, Array]
+    """Argument of perigee with the secular terms of Sun and Moon, rad."""
     raan: tuple[Array, Array, Array]
+    """Right ascension of the ascending node with the secular terms of Sun and Moon and drag, rad."""
     eccentricity: tuple[Array, Array]
+    """Mean eccentricity with the secular terms of Sun and Moon and drag."""
     inclination: tuple[Array, Array]
+    """Inclination with the secular terms of Sun and Moon, rad."""
     drag: tuple[Array, Array]
-    """Factor of the square root of the semi-major axis."""
+    """Factor by which drag lowers the square root of the semi-major axis."""
     sidereal: tuple[Array, Array]
     """Greenwich mean sidereal time, rad."""
     solar_phase: tuple[Array, Array]
+    """Mean anomaly of the Sun, rad."""
     lunar_phase: tuple[Array, Array]
+    """Mean anomaly of the Moon, rad."""
     solar: ThirdBody
+    """Periodics of the Sun."""
     lunar: ThirdBody
+    """Periodics of the Moon."""
     mean_motion: Array
-    """At epoch, Brouwer, rad/min."""
+    """Brouwer mean motion at the epoch, rad/min."""
     synchronous: Array
     """1.0 where the 24 h resonance acts, else 0.0."""
     half_day: Array
@@ -105,14 +121,14 @@ class DeepSpace:
 
 
 class Resonance(NamedTuple):
-    """State of the resonance integrator: where it stands, and how far the instant is from there."""
+    """State of the resonance integrator, at the last step before an instant."""
 
     xli: Array
     """Resonance angle, rad."""
     xni: Array
     """Mean motion, rad/min."""
     atime: Array
-    """Minutes since the epoch at which it stands: a multiple of 720."""
+    """Time of the integrator, minutes since the epoch: a multiple of 720."""
 
 
 def initialise(elements: Elements, gravity: GravityModel) -> DeepSpace:
@@ -199,8 +215,11 @@ def evaluate(
     """State of one satellite t minutes after the anchor of its coefficients.
 
     Args:
-        resonance: where the integrator stands (`resonance_at`).
+        c: coefficients of the satellite.
+        t: minutes since their anchor.
+        resonance: state of the resonance integrator (`resonance_at`).
         ft: minutes from there to the instant.
+        gravity: static; the Earth model with which the coefficients were made.
         small_eccentricity: static; True where the eccentricity stays below `kepler.SMALL_ECCENTRICITY`.
     """
     argpm, nodem, inclm = horner(t, c.arg_perigee), horner(t, c.raan), horner(t, c.inclination)
@@ -238,19 +257,26 @@ def evaluate(
         root_a, ep, argpp, mp + argpp, nodep, sini, cosi, long_period_coefficients(sini, cosi, gravity),
         gravity, small_eccentricity,
     )  # fmt: skip
-    status = jnp.where(below_ground, 6, 0)
-    for code, bad in ((4, bad_rectum), (3, bad_eccentricity), (1, bad_mean_eccentricity), (2, bad_mean_motion)):
+    status = jnp.where(below_ground, DECAYED, OK)
+    for code, bad in (
+        (SEMILATUS_RECTUM_NEGATIVE, bad_rectum),
+        (PERTURBED_ECCENTRICITY_OUT_OF_RANGE, bad_eccentricity),
+        (MEAN_ECCENTRICITY_OUT_OF_RANGE, bad_mean_eccentricity),
+        (MEAN_MOTION_NOT_POSITIVE, bad_mean_motion),
+    ):
         status = jnp.where(bad, code, status)  # the check that the standard makes first wins
     mean_altitude, decay_rate = mean_altitude_and_decay_rate(root_a, root_a_rate, gravity)
     return Orbit(x, y, z, vx, vy, vz, mean_altitude, decay_rate, status.astype(jnp.int32))
 
 
 def resonance_at(c: DeepSpace, t: Array, *, forward_only: bool = False) -> Resonance:
-    """The integrator, run from the epoch to the last step before t minutes since the epoch. Coefficients anchored at the epoch.
+    """Integrate the resonance from the epoch to the last step before an instant.
 
     The number of steps depends on t; forward and reverse derivatives both work, since the rule carries the Jacobian along.
 
     Args:
+        c: coefficients, anchored at the epoch.
+        t: minutes since the epoch.
         forward_only: static; True derives the loop itself, which costs less than the rule and has no reverse mode.
     """
     t = jnp.asarray(t)
@@ -332,7 +358,7 @@ def _resonance_rates(c: DeepSpace | Array, r: Resonance) -> tuple[Array, Array, 
 
 
 def _third_body(ecco, no, sinim, cosim, sinomm, cosomm, zsing, zcosg, zsini, zcosi, zsinh, zcosh, *, cc, ze, zn):  # type: ignore[no-untyped-def]
-    """Periodic coefficients and secular rates of one body (dscom, dsinit); the rates of g and h still lack cos i and 1/sin i."""
+    """Periodic coefficients and secular rates of one body (dscom, dsinit); the rates of g and h lack cos i and 1/sin i here."""
     a1 = zcosg * zcosh + zsing * zcosi * zsinh
     a3 = -zsing * zcosh + zcosg * zcosi * zsinh
     a7 = -zcosg * zsinh + zsing * zcosi * zcosh
@@ -386,7 +412,7 @@ def _third_body(ecco, no, sinim, cosim, sinomm, cosomm, zsing, zcosg, zsini, zco
 
 
 def _resonance_terms(ecco: Array, e: Epoch, gravity: GravityModel) -> tuple[tuple[Array, ...], Array, Array]:
-    """Amplitudes of the 13 terms, and whether the 24 h and the 12 h resonance act (dsinit)."""
+    """Amplitudes of the 13 terms, and 1.0 where the 24 h and where the 12 h resonance acts, else 0.0 (dsinit)."""
     nm, sinim, cosim = e.no, e.sinio, e.cosio
     synchronous = (nm > 0.0034906585) & (nm < 0.0052359877)
     half_day = (nm >= 8.26e-3) & (nm <= 9.24e-3) & (ecco >= 0.5)

@@ -1,4 +1,4 @@
-"""Elements: the mean orbital elements of one element set, in the units that the SGP4 and SDP4 kernels take."""
+"""Mean orbital elements of element sets, in the units of the SGP4 and SDP4 kernels."""
 
 import dataclasses
 
@@ -11,22 +11,23 @@ from jax.typing import ArrayLike
 class Elements:
     """SGP4 mean elements in TEME at their epoch. Scalars for one satellite; arrays of one shape for many.
 
-    The first seven are what a derivative is taken with respect to, in this order.
+    Jacobians are derivatives by the first seven, in this order.
     """
 
     mean_motion: ArrayLike
     """Kozai mean motion, rad/min."""
     eccentricity: ArrayLike
+    """Mean eccentricity."""
     inclination: ArrayLike
-    """rad."""
+    """Inclination, rad."""
     raan: ArrayLike
     """Right ascension of the ascending node, rad."""
     arg_perigee: ArrayLike
-    """rad."""
+    """Argument of perigee, rad."""
     mean_anomaly: ArrayLike
-    """rad."""
+    """Mean anomaly, rad."""
     bstar: ArrayLike
-    """Drag term, 1/Earth radii."""
+    """Drag term B*, 1/Earth radii."""
     epoch_day: ArrayLike
     """Modified Julian Date (UTC) of the midnight before the epoch: whole days. Used by deep space alone."""
     epoch_fraction: ArrayLike

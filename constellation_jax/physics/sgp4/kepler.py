@@ -15,7 +15,7 @@ from jax import Array
 from constellation_jax.physics.numerics.fastmath import sincos, turn
 
 SMALL_ECCENTRICITY = 0.1
-"""Up to here a series and one step reach rounding (tests/physics/sgp4/test_kepler.py)."""
+"""Eccentricity up to which a series and one step reach rounding (tests/physics/sgp4/test_kepler.py)."""
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(3,))
@@ -42,7 +42,7 @@ def _solve_jvp(small, primals, tangents):  # type: ignore[no-untyped-def]
 
 
 def _series_and_step(u: Array, axn: Array, ayn: Array) -> tuple[Array, Array]:
-    """Lagrange's series to the third power of e, then one step of third order; sine and cosine are turned, not computed again."""
+    """Lagrange's series to the third power of e, then one step of third order; sine and cosine are rotated, not computed again."""
     s, c = sincos(u)
     ec, es = c * axn + s * ayn, s * axn - c * ayn
     moved = es * (1.0 + ec * (1.0 + ec) - 0.5 * es * es)
@@ -54,8 +54,8 @@ def _series_and_step(u: Array, axn: Array, ayn: Array) -> tuple[Array, Array]:
 
 
 def _any_eccentricity(u: Array, axn: Array, ayn: Array) -> tuple[Array, Array]:
-    """Steps of fourth order (Danby, "Fundamentals of Celestial Mechanics", 1988, section 6.6), of which four reach rounding up to
-    e = 0.99999, where ten of Newton's do."""
+    """Four steps of fourth order (Danby, "Fundamentals of Celestial Mechanics", 1988, section 6.6), which reach rounding up to
+    e = 0.99999, where Newton's method takes ten."""
     # The unknown is F - u, so that the digits of a large u are not lost in the difference.
     su, cu = sincos(u)
     ec, es = cu * axn + su * ayn, su * axn - cu * ayn

@@ -1,10 +1,10 @@
-"""SGP4 for orbits with a period under 225 minutes.
+"""SGP4 for near-Earth orbits, those with a period under 225 minutes.
 
 The coefficients are kept as polynomials in the time since an anchor. `initialise` anchors them at the epoch of the element set;
 `shift` moves the anchor. A float32 kernel about an anchor close to the instants it computes is exact to a metre or so at any
 distance from the epoch, since only the phases, which grow with time, lose digits in float32.
 
-Reference: as in sgp4_common.
+Reference: Vallado, Crawford, Hujsak & Kelso, AIAA 2006-6753 (2006), functions sgp4init and sgp4.
 """
 
 import dataclasses
@@ -27,6 +27,12 @@ from constellation_jax.physics.sgp4.common import (
     position_and_velocity,
 )
 from constellation_jax.physics.sgp4.elements import Elements
+from constellation_jax.physics.sgp4.status import (
+    DECAYED,
+    MEAN_ECCENTRICITY_OUT_OF_RANGE,
+    OK,
+    SEMILATUS_RECTUM_NEGATIVE,
+)
 
 
 @jax.tree_util.register_dataclass
@@ -35,24 +41,31 @@ class NearEarth:
     """Coefficients of SGP4 for one satellite (or arrays of them). Tuples are polynomials in minutes since the anchor."""
 
     mean_anomaly: tuple[Array, Array]
-    """Before drag, rad."""
+    """Mean anomaly before drag, rad."""
     arg_perigee: tuple[Array, Array]
-    """Before drag, rad."""
+    """Argument of perigee before drag, rad."""
     mean_argument: tuple[Array, ...]
-    """M + omega with drag, degree 5, rad."""
+    """Mean argument of latitude M + omega with drag, degree 5, rad."""
     raan: tuple[Array, Array, Array]
+    """Right ascension of the ascending node with drag, rad."""
     turn: tuple[Array, Array]
-    """What drag takes from the argument of perigee and gives to the mean anomaly, secular part, rad."""
+    """Secular part of the angle that drag takes from the argument of perigee and adds to the mean anomaly, rad."""
     eccentricity: tuple[Array, Array]
-    """Without the term in sin M."""
+    """Mean eccentricity without the term in sin M."""
     root_a: tuple[Array, ...]
     """Square root of the semi-major axis, degree 4, Earth radii^0.5."""
     eta: Array
+    """Vallado's eta, e a / (a - s)."""
     delmo: Array
+    """Vallado's delmo, (1 + eta cos M0)^3."""
     xmcof: Array
+    """Vallado's xmcof, the factor of the periodic term of drag in M; 0 for low perigees."""
     bstar_cc5: Array
+    """B* times Vallado's C5; 0 for low perigees."""
     sini: Array
+    """Sine of the inclination."""
     cosi: Array
+    """Cosine of the inclination."""
 
 
 def initialise(elements: Elements, gravity: GravityModel) -> NearEarth:
@@ -92,27 +105,27 @@ def initialise(elements: Elements, gravity: GravityModel) -> NearEarth:
 
 
 def shift(c: NearEarth, minutes: Array) -> NearEarth:
-    """The same coefficients about an anchor some minutes later, angles brought near zero. To be run in float64."""
+    """Move the anchor of the coefficients some minutes later, and bring angles near zero. To be run in float64."""
 
-    def moved(polynomial: tuple[Array, ...]) -> tuple[Array, ...]:
+    def move(polynomial: tuple[Array, ...]) -> tuple[Array, ...]:
         degree = len(polynomial) - 1
         return tuple(
             horner(minutes, tuple(math.comb(j, k) * polynomial[j] for j in range(k, degree + 1)))
             for k in range(degree + 1)
         )
 
-    def wrapped(polynomial: tuple[Array, ...]) -> tuple[Array, ...]:
+    def wrap(polynomial: tuple[Array, ...]) -> tuple[Array, ...]:
         return (polynomial[0] - TWO_PI * jnp.round(polynomial[0] * (1.0 / TWO_PI)), *polynomial[1:])
 
     angles = ("mean_anomaly", "arg_perigee", "mean_argument", "raan")
     others = ("turn", "eccentricity", "root_a")
-    changed: dict[str, Any] = {name: wrapped(moved(getattr(c, name))) for name in angles}
-    changed |= {name: moved(getattr(c, name)) for name in others}
+    changed: dict[str, Any] = {name: wrap(move(getattr(c, name))) for name in angles}
+    changed |= {name: move(getattr(c, name)) for name in others}
     return dataclasses.replace(c, **changed)
 
 
 def eccentricity_and_turn(c: Any, t: Any, sin_and_cos: Callable[[Any], tuple[Any, Any]]) -> tuple[Any, Any]:
-    """Mean eccentricity with drag, before it is limited, and the angle that drag takes from the argument of perigee, rad.
+    """Mean eccentricity with drag, before its limits, and the angle that drag takes from the argument of perigee, rad.
 
     Only operators beside the function for sine and cosine: also serves NumPy on the host.
     """
@@ -126,6 +139,9 @@ def evaluate(c: NearEarth, t: Array, gravity: GravityModel, small_eccentricity: 
     """State of one satellite t minutes after the anchor of its coefficients.
 
     Args:
+        c: coefficients of the satellite.
+        t: minutes since their anchor.
+        gravity: static; the Earth model with which they were made.
         small_eccentricity: static; True where the eccentricity stays below `kepler.SMALL_ECCENTRICITY`, which is quicker.
     """
     em, turn = eccentricity_and_turn(c, t, sincos)
@@ -147,6 +163,10 @@ def evaluate(c: NearEarth, t: Array, gravity: GravityModel, small_eccentricity: 
         small_eccentricity,
     )
     root_a_rate = horner(t, tuple(k * a for k, a in enumerate(c.root_a))[1:]) * jnp.sign(signed_root_a)
-    status = jnp.where(bad_eccentricity, 1, jnp.where(bad_rectum, 4, jnp.where(below_ground, 6, 0)))
+    status = jnp.where(below_ground, DECAYED, OK)
+    status = jnp.where(bad_rectum, SEMILATUS_RECTUM_NEGATIVE, status)
+    status = jnp.where(
+        bad_eccentricity, MEAN_ECCENTRICITY_OUT_OF_RANGE, status
+    )  # the check that the standard makes first wins
     mean_altitude, decay_rate = mean_altitude_and_decay_rate(root_a, root_a_rate, gravity)
     return Orbit(x, y, z, vx, vy, vz, mean_altitude, decay_rate, status.astype(jnp.int32))

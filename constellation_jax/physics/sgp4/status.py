@@ -1,4 +1,4 @@
-"""What can become of a satellite at an instant: SGP4's own error numbers, in one table. No JAX here.
+"""Status codes of a satellite at an instant: SGP4's own error numbers, in one table. No JAX here.
 
 The numbers are plain integers, because traced code compares and selects with them. An object that has failed keeps its
 first failure at every later instant: SGP4's equations may return code 0, with nonsense, long after the decay.
@@ -16,16 +16,16 @@ PERTURBED_ECCENTRICITY_OUT_OF_RANGE: Final = 3
 SEMILATUS_RECTUM_NEGATIVE: Final = 4
 DECAYED: Final = 6
 TOO_FAR: Final = 7
-"""Not one of SGP4's own."""
+"""Too far from the epoch; not one of SGP4's own codes."""
 
 
 class StatusEntry(NamedTuple):
-    """Name and meaning of one status number."""
+    """Name and meaning of one status code."""
 
     name: str
-    """One word of lower-case letters and underscores, as `flag_meanings` needs it."""
+    """Name of lower-case letters and underscores, as `flag_meanings` needs it."""
     meaning: str
-    """What it says of the object, as a sentence for messages and reports."""
+    """Meaning as a sentence for messages and reports."""
 
 
 STATUS: Final[dict[int, StatusEntry]] = {
@@ -41,4 +41,4 @@ STATUS: Final[dict[int, StatusEntry]] = {
     DECAYED: StatusEntry("decayed", "The radius is below one Earth radius: the object has decayed."),
     TOO_FAR: StatusEntry("too_far_from_epoch", "The instant is more than 100 years from the epoch of the element set."),
 }
-"""Every status number that occurs -> its name and meaning."""
+"""Name and meaning of every status code that occurs."""

@@ -1,4 +1,4 @@
-"""When does everything come down? A catalogue in; altitudes over years, lifetimes and their spread out."""
+"""Decay of a catalogue by drag: altitudes over years, lifetimes and their spread, as a Dataset."""
 
 from __future__ import annotations
 
@@ -9,31 +9,33 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from constellation_jax.engine.decay.engine import Decay, Floats, Objects, Progress, run, stays_up
+from constellation_jax.engine.decay.engine import Decay, DecayProgress, Floats, Objects, run, stays_up
 from constellation_jax.engine.decay.integrator import REENTRY_ALTITUDE_KM
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.catalog.catalog import NO_NORAD_ID, Catalog
-from constellation_jax.inputs.environment.space_weather import Source
-from constellation_jax.inputs.environment.space_weather_series import SpaceWeather
-from constellation_jax.inputs.times import MJD_1970, Time, parse_time, to_day_fraction
+from constellation_jax.inputs.environment.space_weather_series import SpaceWeather, SpaceWeatherSource
+from constellation_jax.inputs.times import Time, from_mjd, mjd_of
 from constellation_jax.outputs.datasets.decay import RULES, Columns, make_decay_dataset
 from constellation_jax.physics.constants import WGS84_EQUATORIAL_RADIUS_KM, YEAR_DAYS
 from constellation_jax.studies.decay.inputs import (
     ballistic_coefficients,
-    climates,
-    objects_of,
-    predicted,
-    step_days,
-    weather_of,
-    weather_said,
+    choose_step_days,
+    describe_space_weather,
+    has_forecast,
+    make_objects,
+    make_series,
+    resolve_space_weather,
 )
-from constellation_jax.studies.decay.spread import spread_of
+from constellation_jax.studies.decay.spread import estimate_spread
 
 LIFETIME_YEARS: Final = 25.0
+"""Span of `lifetimes` if not given."""
 PERCENTILES: Final = (5.0, 50.0, 95.0)
+"""Percentiles of the lifetime over the ensemble."""
 LUNI_SOLAR_APOGEE_KM: Final = 8000.0
 """With a higher apogee, the Moon and the Sun move the perigee by as much as drag does."""
 _OUTPUT_TIMES = 300
+"""Rows of the dataset in time, about."""
 _LONGEST_YEARS = 200.0
 _LOGGER = logging.getLogger("constellation_jax")
 
@@ -45,11 +47,11 @@ def decay(
     start: Time | None = None,
     ballistic_coefficient: ArrayLike | None = None,
     solar: str = "median",
-    space_weather: Source | None = None,
+    space_weather: SpaceWeatherSource | None = None,
     ensemble: int = 20,
     seed: int = 0,
     strict: bool = False,
-    progress: Progress | None = None,
+    progress: DecayProgress | None = None,
 ) -> xr.Dataset:
     """Decay of every object of a catalogue by drag: altitude over time, lifetime and date of re-entry with their spread.
 
@@ -58,17 +60,18 @@ def decay(
     Args:
         catalog: n objects.
         years: span, up to 200.
-        start: of every decay (UTC), elements being carried there by J2 alone; each object's own epoch if not given.
+        start: date at which every decay begins (UTC), to which the elements are advanced by J2 alone; each object's own epoch if
+            not given.
         ballistic_coefficient: Cd A / m in m2/kg, one number or one for each object, NaN where not known. What is not given
             is taken from the catalogue, from the drag term of the element set, or is assumed: `ballistic_coefficient_source`.
         solar: "low", "median" or "high", the 5th, 50th and 95th percentile of the forecast.
-        space_weather: as for `space_weather`; the bundled table if not given.
+        space_weather: source as for `SpaceWeather.load`; the bundled table if not given.
         ensemble: members of the ensemble of solar activity from which percentiles come; 0 leaves them out, as does
             any scenario but "median" and a source without percentiles.
-        seed: of the ensemble.
-        strict: whether an absurd ballistic coefficient (outside 1e-4 to 1 m2/kg) is an error; else it is reported, and
+        seed: seed of the ensemble.
+        strict: True makes an absurd ballistic coefficient (outside 1e-4 to 1 m2/kg) an error; else it is reported, and
             taken as unknown.
-        progress: called as work is done with the objects done and all of them.
+        progress: called as work is done, with the number of objects done and of all objects.
 
     Returns:
         Dataset, see the page on decay. With no object above 120 km it has no satellites, and a warning says so.
@@ -82,9 +85,10 @@ def decay(
         raise InputError(f"years {years!r}: expected a number above 0, up to {_LONGEST_YEARS:g}")
     if ensemble < 0:
         raise InputError(f"ensemble of {ensemble} members: expected 0 or more")
-    weather = weather_of(space_weather, solar)
+    weather = resolve_space_weather(space_weather, solar)
     given = None if ballistic_coefficient is None else np.asarray(ballistic_coefficient, np.float64)
-    raised = raises(catalog)
+    earliest = float((catalog.epoch_day + catalog.epoch_fraction).min()) if start is None else mjd_of(start)
+    raised = find_raised(catalog)
     keep = _perigee(catalog) > REENTRY_ALTITUDE_KM
     if not keep.all():
         _LOGGER.warning(
@@ -94,10 +98,10 @@ def decay(
         catalog, raised = catalog[keep], raised[keep]
         given = given[keep] if given is not None and given.ndim else given
     b = ballistic_coefficients(catalog, given, weather, strict=strict)
-    objects = objects_of(catalog, b.coefficient, None if start is None else _mjd(start))
-    span = _span(objects, years, _mjd(start or "2026-01-01"))
+    objects = make_objects(catalog, b.coefficient, None if start is None else earliest)
+    span = _span(objects, years, earliest)
     alive = np.flatnonzero(_perigee(catalog) > REENTRY_ALTITUDE_KM)
-    found = _full(_run(objects, alive, weather, span, progress), alive, objects.satellites)
+    found = _insert_alive(_run(objects, alive, weather, span, progress), alive, objects.satellites)
     lifetime = np.where(found.lifetime_days <= years * YEAR_DAYS, found.lifetime_days, np.inf)
     lifetime[_perigee(catalog) <= REENTRY_ALTITUDE_KM] = 0.0
     a, e = found.tracks["semi_major_axis"], found.tracks["eccentricity"]
@@ -108,7 +112,7 @@ def decay(
         "apogee": a * (1 + e) - radius,
         "decay_rate": found.tracks["decay_rate"],
         "density": found.tracks["density"],
-        **_ends("lifetime", "reentry_date", lifetime, objects.mjd),
+        **_lifetimes_and_dates("lifetime", "reentry_date", lifetime, objects.mjd),
         "ballistic_coefficient": b.coefficient,
         "ballistic_coefficient_source": b.source,
         "manoeuvres": raised.astype(np.int8),
@@ -117,21 +121,21 @@ def decay(
     }
     for name, limit in RULES.items():
         arrays[name] = np.where(lifetime <= limit * YEAR_DAYS, 1, -1 if years < limit else 0).astype(np.int8)
-    members = ensemble if solar == "median" and predicted(weather) and len(alive) else 0
+    members = ensemble if solar == "median" and has_forecast(weather) and len(alive) else 0
     if solar == "median" and len(alive):
         arrays |= _spread(objects, alive, lifetime, weather, span, years, members, seed)
     shells, summary = _by_shell(catalog, lifetime, raised, years)
     attributes = {
         "summary": f"Altitude of {len(catalog)} objects over {years:g} years, without manoeuvres, to re-entry at 120 km.",
         "atmosphere": "NRLMSISE-00, orbit means",
-        "space_weather": weather_said(weather, span.end),
+        "space_weather": describe_space_weather(weather, span.end),
         "solar_scenario": solar,
         "years": float(years),
         "step_days": span.step,
         "ensemble_members": members,
         "seed": seed,
     }
-    times = _dates(span.first + np.arange(span.rows) * span.step * span.every)
+    times = from_mjd(span.first + np.arange(span.rows) * span.step * span.every)
     return make_decay_dataset(catalog, times, Columns(arrays | summary, shells, PERCENTILES, attributes))
 
 
@@ -141,37 +145,37 @@ def lifetimes(
     years: float = LIFETIME_YEARS,
     ballistic_coefficient: ArrayLike | None = None,
     solar: str = "median",
-    space_weather: Source | None = None,
+    space_weather: SpaceWeatherSource | None = None,
 ) -> Floats:
-    """Lifetime of every object from its epoch in days, inf where longer than the span: `decay` without its products.
+    """Lifetime of every object from its epoch, days; inf where longer than the span. `decay` without its other results.
 
     Args:
         catalog, years, ballistic_coefficient, solar, space_weather: as for `decay`.
 
     Returns:
-        Shape (satellites,); 0 for what is below 120 km already.
+        Shape (satellites,); 0 for objects that are below 120 km already.
 
     Raises:
         InputError: as `decay`.
     """
     if not len(catalog):
         raise InputError("catalogue: no objects; there is nothing to decay")
-    weather = weather_of(space_weather, solar)
-    objects = objects_of(catalog, ballistic_coefficients(catalog, ballistic_coefficient, weather).coefficient)
-    first, step = float(np.floor(objects.mjd.min())), step_days(years)
+    weather = resolve_space_weather(space_weather, solar)
+    objects = make_objects(catalog, ballistic_coefficients(catalog, ballistic_coefficient, weather).coefficient)
+    first, step = float(np.floor(objects.mjd.min())), choose_step_days(years)
     end = float(objects.mjd.max()) + years * YEAR_DAYS
     above = _perigee(catalog) > REENTRY_ALTITUDE_KM
     result = np.where(above, np.inf, 0.0)
-    climate = climates(weather, first, end, step)[0]
-    sinking = np.flatnonzero(above & ~stays_up(objects, climate))
+    series = make_series(weather, first, end, step)[0]
+    sinking = np.flatnonzero(above & ~stays_up(objects, series))
     if len(sinking):
-        found = run(objects.take(sinking), climate).lifetime_days
+        found = run(objects.take(sinking), series).lifetime_days
         result[sinking] = np.where(found <= years * YEAR_DAYS, found, np.inf)
     return result
 
 
-def raises(catalog: Catalog) -> NDArray[np.bool_]:
-    """Objects whose element sets show the orbit being raised, against drag. Shape (satellites,).
+def find_raised(catalog: Catalog) -> NDArray[np.bool_]:
+    """Find objects whose element sets show the orbit being raised, against drag. Boolean, shape (satellites,).
 
     A drag term or a derivative of the mean motion below zero; or, of objects with several sets, one 0.5 km above the one before.
     Deep space is left out: the Moon and the Sun do that there.
@@ -187,38 +191,40 @@ def raises(catalog: Catalog) -> NDArray[np.bool_]:
 
 
 class _Span(NamedTuple):
-    """The calendar of a decay."""
+    """Calendar of a decay."""
 
     first: float
+    """First day, Modified Julian Date."""
     end: float
-    """Modified Julian Dates."""
+    """Last day, Modified Julian Date."""
     step: float
-    """Days."""
+    """Length of a step, days."""
     every: int
-    """So many steps lie between two rows of the dataset."""
+    """Steps from one row of the dataset to the next."""
 
     @property
     def rows(self) -> int:
+        """Rows of the dataset in time."""
         return round((self.end - self.first) / (self.step * self.every)) + 1
 
 
 def _span(objects: Objects, years: float, otherwise: float) -> _Span:
-    """From the first epoch (or another date, where there is no object) to so many years after the last."""
+    """Calendar from the first epoch (or `otherwise`, where there is no object) to so many years after the last."""
     first = float(np.floor(objects.mjd.min())) if objects.satellites else otherwise
     last = float(objects.mjd.max()) if objects.satellites else otherwise
-    days, step = last + years * YEAR_DAYS - first, step_days(years)
+    days, step = last + years * YEAR_DAYS - first, choose_step_days(years)
     every = max(1, round(days / _OUTPUT_TIMES / step))
     return _Span(first, first + np.ceil(days / (step * every)) * step * every, step, every)
 
 
 def _run(
-    objects: Objects, alive: NDArray[np.intp], weather: SpaceWeather, span: _Span, progress: Progress | None
+    objects: Objects, alive: NDArray[np.intp], weather: SpaceWeather, span: _Span, progress: DecayProgress | None
 ) -> Decay:
     if not len(alive):
         names = ("semi_major_axis", "eccentricity", "decay_rate", "density")
         return Decay(np.empty(0), {name: np.empty((span.rows, 0), np.float32) for name in names})
-    climate = climates(weather, span.first, span.end, span.step)[0]
-    return run(objects.take(alive), climate, keep=span.every, progress=progress)
+    series = make_series(weather, span.first, span.end, span.step)[0]
+    return run(objects.take(alive), series, keep=span.every, progress=progress)
 
 
 def _spread(
@@ -232,7 +238,7 @@ def _spread(
     seed: int,
 ) -> dict[str, NDArray[Any]]:
     """Lifetimes in another atmosphere, and percentiles over an ensemble of solar activity."""
-    percentiles, other = spread_of(
+    percentiles, other = estimate_spread(
         objects.take(alive),
         lifetime[alive],
         weather,
@@ -243,15 +249,16 @@ def _spread(
         levels=PERCENTILES,
     )
     limit = years * YEAR_DAYS
-    arrays: dict[str, NDArray[Any]] = {"lifetime_nrlmsis21": _within(_placed(other, alive, lifetime), limit)}
+    arrays: dict[str, NDArray[Any]] = {"lifetime_nrlmsis21": _nan_beyond(_insert(other, alive, lifetime), limit)}
     if members:
-        placed = _placed(percentiles, alive, lifetime)
-        within = np.where(placed <= limit, placed, np.inf)
-        arrays |= _ends("lifetime_percentile", "reentry_date_percentile", within, objects.mjd)
+        whole_percentiles = _insert(percentiles, alive, lifetime)
+        within = np.where(whole_percentiles <= limit, whole_percentiles, np.inf)
+        arrays |= _lifetimes_and_dates("lifetime_percentile", "reentry_date_percentile", within, objects.mjd)
     return arrays
 
 
-def _full(found: Decay, alive: NDArray[np.intp], n: int) -> Decay:
+def _insert_alive(found: Decay, alive: NDArray[np.intp], n: int) -> Decay:
+    """Decay of all n objects from that of the ones above 120 km."""
     if len(alive) == n:
         return found
     lifetime = np.zeros(n)
@@ -263,26 +270,29 @@ def _full(found: Decay, alive: NDArray[np.intp], n: int) -> Decay:
     return Decay(lifetime, tracks)
 
 
-def _placed(values: Floats, alive: NDArray[np.intp], like: Floats) -> Floats:
+def _insert(values: Floats, alive: NDArray[np.intp], like: Floats) -> Floats:
+    """Values of all objects along the last axis, 0 for those not alive."""
     whole = np.zeros((*values.shape[:-1], len(like)))
     whole[..., alive] = values
     return whole
 
 
-def _within(values: Floats, limit: float) -> Floats:
+def _nan_beyond(values: Floats, limit: float) -> Floats:
     return np.where(values <= limit, values, np.nan)
 
 
-def _ends(days_name: str, date_name: str, days: Floats, mjd: Floats) -> dict[str, NDArray[Any]]:
+def _lifetimes_and_dates(days_name: str, date_name: str, days: Floats, mjd: Floats) -> dict[str, NDArray[Any]]:
+    """Variables of lifetimes (NaN where infinite) and of the dates of re-entry (NaT there)."""
     finite = np.isfinite(days)
     dates = np.full(days.shape, np.datetime64("NaT", "ns"))
-    dates[finite] = _dates((mjd + np.where(finite, days, 0.0))[finite])
+    dates[finite] = from_mjd((mjd + np.where(finite, days, 0.0))[finite])
     return {days_name: np.where(finite, days, np.nan), date_name: dates}
 
 
 def _by_shell(
     catalog: Catalog, lifetime: Floats, raised: NDArray[np.bool_], years: float
 ) -> tuple[list[str], dict[str, NDArray[Any]]]:
+    """Names of the shells, and the variables that summarise each."""
     names = np.where(catalog.shell == "", "other", catalog.shell)
     shells = list(dict.fromkeys(names.tolist()))
     rows: dict[str, list[float]] = {
@@ -315,14 +325,3 @@ def _perigee(catalog: Catalog) -> Floats:
 def _apogee(catalog: Catalog) -> Floats:
     a = catalog.mean_altitude_km + WGS84_EQUATORIAL_RADIUS_KM
     return np.asarray(a * (1.0 + catalog.eccentricity) - WGS84_EQUATORIAL_RADIUS_KM)
-
-
-def _mjd(time: Time) -> float:
-    day, fraction = to_day_fraction(np.atleast_1d(parse_time(time)))
-    return float(day[0] + fraction[0])
-
-
-def _dates(mjd: NDArray[Any]) -> NDArray[np.datetime64]:
-    """To the second."""
-    seconds = np.rint((np.asarray(mjd) - MJD_1970) * 86400.0).astype(np.int64)
-    return seconds.astype("datetime64[s]").astype("datetime64[ns]")

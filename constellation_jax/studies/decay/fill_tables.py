@@ -1,10 +1,10 @@
-"""What drag costs shells, for a user's own optimisation: tables made once by the engine of decay, and functions of them.
+"""Tables of drag and lifetime for a user's own optimisation, filled once by the engine of decay.
 
     drag_climate    orbits over altitude and inclination through the atmosphere of a mission, ten days at a time
     lifetime_table  satellites over altitude, inclination and ballistic coefficient, decayed to re-entry
 
-Both take seconds. What is read from them (`delta_v_per_year`, `lifetime_years`) is in physics/drag/tables.py, and what follows
-from a velocity increment (propellant, duty cycle, margin) in physics/drag/station_keeping.py.
+The functions of these tables (`delta_v_per_year`, `lifetime_years`) are in physics/drag/tables.py, those of a velocity increment
+(propellant, duty cycle, margin) in physics/drag/station_keeping.py.
 """
 
 from __future__ import annotations
@@ -15,12 +15,11 @@ from typing import Any, Final
 import numpy as np
 
 from constellation_jax.engine.decay.engine import Floats, Objects, decay_rates, run
-from constellation_jax.engine.decay.integrator import REENTRY_ALTITUDE_KM, Climate
+from constellation_jax.engine.decay.integrator import REENTRY_ALTITUDE_KM, AtmosphereSeries
 from constellation_jax.engine.precision import x64
 from constellation_jax.errors import InputError
-from constellation_jax.inputs.environment.space_weather import Source
-from constellation_jax.inputs.environment.space_weather_series import CYCLE_DAYS, SCENARIOS
-from constellation_jax.inputs.times import Time, parse_time, to_day_fraction
+from constellation_jax.inputs.environment.space_weather_series import CYCLE_DAYS, SCENARIOS, SpaceWeatherSource
+from constellation_jax.inputs.times import Time, mjd_of, today
 from constellation_jax.physics.constants import DEGREE, TWO_PI, WGS84_EQUATORIAL_RADIUS_KM, YEAR_DAYS
 from constellation_jax.physics.drag.rates import MeanOrbit
 from constellation_jax.physics.drag.tables import (
@@ -34,16 +33,17 @@ from constellation_jax.physics.drag.tables import (
     ln_fall_days,
     rate_table,
 )
-from constellation_jax.studies.decay.inputs import climates, weather_of
+from constellation_jax.studies.decay.inputs import make_series, resolve_space_weather
 
 STEP_DAYS: Final = 10.0
+"""Calendar step of a mission."""
 PLANES: Final = 4
-"""Nodes, a quarter of a turn apart, that stand for all the planes of a shell."""
+"""Planes, a quarter of a turn apart in raan, that stand for all the planes of a shell."""
 _INCLINATIONS: Final = 9
 _LONG_STEP_DAYS: Final = 30.0
 _LIFE_INCLINATIONS: Final = 5
 _LIFE_PLANES: Final = 2
-"""A quarter of a turn apart: an orbit along the terminator and one through noon."""
+"""Planes a quarter of a turn apart that stand for all in lifetimes: one along the terminator and one through noon."""
 _BALLISTICS: Final = 5
 """Ballistic coefficients in a range, of equal ratios."""
 _HORIZON_YEARS: Final = 60.0
@@ -52,27 +52,32 @@ _HORIZON_YEARS: Final = 60.0
 def drag_climate(
     *,
     years: float = 5.0,
-    start: Time = "2027-01-01",
+    start: Time | None = None,
     solar: str | Sequence[str] = SCENARIOS,
-    space_weather: Source | None = None,
+    space_weather: SpaceWeatherSource | None = None,
 ) -> DragClimate:
-    """Drag over a mission by altitude (140 to 2,000 km) and inclination, for `delta_v_per_year`; takes a few seconds.
+    """Fill the table of drag over a mission by altitude (140 to 2,000 km) and inclination, for `delta_v_per_year`.
+
+    Takes a few seconds.
 
     Args:
-        years: span of the mission, from `start` (UTC) on.
-        solar: scenarios, "low", "median", "high"; their order is that of the results.
-        space_weather: as for `space_weather`; the bundled table if not given.
+        years: span of the mission, from `start` on.
+        start: first day of the mission (UTC); today if not given.
+        solar: scenarios of solar activity, "low", "median", "high"; their order is that of the results.
+        space_weather: source as for `SpaceWeather.load`; the bundled table if not given.
 
     Raises:
         InputError: an unknown scenario, or a span that is not positive.
     """
     if not years > 0.0:
         raise InputError(f"years {years!r}: expected a number above 0")
-    first = mjd_of(start)
+    first = mjd_of(today() if start is None else start)
     mean, worst = [], []
-    for scenario in scenarios_of(solar):
-        climate = climates(weather_of(space_weather, scenario), first, first + years * YEAR_DAYS, STEP_DAYS)[0]
-        rates = _rates_over_tables(climate, middles(climate, years * YEAR_DAYS, STEP_DAYS))
+    for scenario in as_scenarios(solar):
+        series = make_series(
+            resolve_space_weather(space_weather, scenario), first, first + years * YEAR_DAYS, STEP_DAYS
+        )[0]
+        rates = _rates_over_tables(series, step_middles(series, years * YEAR_DAYS, STEP_DAYS))
         mean.append(np.log(rates.mean(axis=0)))
         worst.append(np.log(rates.max(axis=0)))
     return DragClimate(rate_table(np.array(mean)), rate_table(np.array(worst)))
@@ -80,18 +85,18 @@ def drag_climate(
 
 def lifetime_table(
     *,
-    start: Time = "2027-01-01",
+    start: Time | None = None,
     ballistic_coefficient: float | tuple[float, float] = (0.005, 0.05),
     solar: str | Sequence[str] = SCENARIOS,
-    space_weather: Source | None = None,
+    space_weather: SpaceWeatherSource | None = None,
 ) -> LifetimeTable:
-    """Lifetimes of satellites that fail at a date, by altitude, inclination and ballistic coefficient, for `lifetime_years`.
+    """Fill the table of lifetimes of satellites that fail at a date, by altitude, inclination and B, for `lifetime_years`.
 
     Takes a minute or two; with one ballistic coefficient a fifth of it.
 
     Args:
-        start: when they fail (UTC).
-        ballistic_coefficient: Cd A / m in m2/kg, one or the range in which the table is right; outside, lifetimes go as 1 / B.
+        start: date of the failure (UTC); today if not given.
+        ballistic_coefficient: B = Cd A / m in m2/kg, one or the range in which the table is right; outside, lifetimes go as 1 / B.
         solar, space_weather: as `drag_climate`.
 
     Raises:
@@ -102,46 +107,44 @@ def lifetime_table(
         raise InputError(f"ballistic_coefficient {ballistic_coefficient!r}: expected m2/kg above 0, or (least, most)")
     ln_b = np.log([given[0], given[-1]])
     b = np.exp(np.linspace(ln_b[0], ln_b[1], _BALLISTICS)) if len(given) == 2 else given
-    first = mjd_of(start)
+    first = mjd_of(today() if start is None else start)
     fall, correction = [], []
-    for scenario in scenarios_of(solar):
-        weather = weather_of(space_weather, scenario)
+    for scenario in as_scenarios(solar):
+        weather = resolve_space_weather(space_weather, scenario)
         span = 2.0 * CYCLE_DAYS
-        climate = climates(weather, first, first + span, _LONG_STEP_DAYS)[0]
-        rates = _rates_over_tables(climate, middles(climate, span, _LONG_STEP_DAYS)).mean(axis=0)
+        series = make_series(weather, first, first + span, _LONG_STEP_DAYS)[0]
+        rates = _rates_over_tables(series, step_middles(series, span, _LONG_STEP_DAYS)).mean(axis=0)
         fall.append(rate_table(np.log(_times_to_fall(rates))[None])[0])
-        climate = climates(weather, first, first + _HORIZON_YEARS * YEAR_DAYS, STEP_DAYS)[0]
-        correction.append(_corrections(climate, fall[-1], b))
+        series = make_series(weather, first, first + _HORIZON_YEARS * YEAR_DAYS, STEP_DAYS)[0]
+        correction.append(_corrections(series, fall[-1], b))
     return LifetimeTable(np.array(fall), correction_table(np.array(correction)), ln_b)
 
 
-def scenarios_of(solar: str | Sequence[str]) -> list[str]:
-    """One or several, as a list that is not empty."""
+def as_scenarios(solar: str | Sequence[str]) -> list[str]:
+    """List of one or several scenarios of solar activity.
+
+    Raises:
+        InputError: no scenario.
+    """
     scenarios = [solar] if isinstance(solar, str) else list(solar)
     if not scenarios:
         raise InputError("no solar scenario given: at least one is needed")
     return scenarios
 
 
-def mjd_of(time: Time) -> float:
-    """Modified Julian Date (UTC) of one instant."""
-    day, fraction = to_day_fraction(np.atleast_1d(parse_time(time)))
-    return float(day[0] + fraction[0])
-
-
-def middles(climate: Climate, span_days: float, step_days: float) -> Floats:
+def step_middles(series: AtmosphereSeries, span_days: float, step_days: float) -> Floats:
     """Middles of the whole steps of a span, at least one: Modified Julian Dates."""
     steps = max(int(span_days / step_days), 1)
-    return np.asarray(float(climate.first_mjd) + (np.arange(steps) + 0.5) * step_days)
+    return np.asarray(float(series.first_mjd) + (np.arange(steps) + 0.5) * step_days)
 
 
-def rates_on_station(climate: Climate, orbit: MeanOrbit, ballistic: Floats, mjd: Floats) -> Floats:
+def rates_on_station(series: AtmosphereSeries, orbit: MeanOrbit, ballistic: Floats, mjd: Floats) -> Floats:
     """Decay rates of satellites that keep their altitude, mean of the planes of their shells, km/day (below zero).
 
     Args:
-        climate: covers the instants.
-        orbit: mean orbits, shape (n,), whose node is not used: that of each plane is.
-        ballistic: m2/kg, shape (n,).
+        series: the atmosphere over time, which covers the instants.
+        orbit: mean orbits, shape (n,); their raan is replaced by that of each plane.
+        ballistic: ballistic coefficients, m2/kg, shape (n,).
         mjd: instants, Modified Julian Dates, shape (k,).
 
     Returns:
@@ -149,26 +152,26 @@ def rates_on_station(climate: Climate, orbit: MeanOrbit, ballistic: Floats, mjd:
     """
     k, n = len(mjd), len(ballistic)
 
-    def spread(values: Any) -> Floats:
+    def broadcast(values: Any) -> Floats:
         return np.broadcast_to(np.asarray(values, np.float64), (PLANES, k, n)).ravel()
 
-    node = np.arange(PLANES)[:, None, None] * (TWO_PI / PLANES)
-    orbits = MeanOrbit(*(spread(v) for v in orbit))._replace(raan=spread(node))
-    objects = Objects(orbits, spread(np.asarray(mjd)[:, None]), spread(ballistic), spread(0.0))
-    return np.asarray(decay_rates(objects, climate)[0].reshape(PLANES, k, n).mean(axis=0))
+    raan = np.arange(PLANES)[:, None, None] * (TWO_PI / PLANES)
+    orbits = MeanOrbit(*(broadcast(v) for v in orbit))._replace(raan=broadcast(raan))
+    objects = Objects(orbits, broadcast(np.asarray(mjd)[:, None]), broadcast(ballistic), broadcast(0.0))
+    return np.asarray(decay_rates(objects, series)[0].reshape(PLANES, k, n).mean(axis=0))
 
 
-def _circular(altitude_km: Floats, inclination_deg: Floats, node: Floats | float = 0.0) -> MeanOrbit:
+def _circular(altitude_km: Floats, inclination_deg: Floats, raan: Floats | float = 0.0) -> MeanOrbit:
     zero = np.zeros(altitude_km.shape)
     a, i = altitude_km + WGS84_EQUATORIAL_RADIUS_KM, inclination_deg * DEGREE
-    return MeanOrbit(a, zero, zero, i, zero + node, zero)
+    return MeanOrbit(a, zero, zero, i, zero + raan, zero)
 
 
-def _rates_over_tables(climate: Climate, mjd: Floats) -> Floats:
-    """Of decay in km/day (above zero) for B = 1 at the knots: shape (instants, inclinations, altitudes)."""
+def _rates_over_tables(series: AtmosphereSeries, mjd: Floats) -> Floats:
+    """Decay rates for B = 1 at the knots of the tables, km/day (above zero), shape (instants, inclinations, altitudes)."""
     altitude, inclination = np.meshgrid(altitudes_km(), inclinations_deg(_INCLINATIONS))
     orbit = _circular(altitude.ravel(), inclination.ravel())
-    rates = rates_on_station(climate, orbit, np.ones(altitude.size), mjd)
+    rates = rates_on_station(series, orbit, np.ones(altitude.size), mjd)
     return -rates.reshape(len(mjd), *altitude.shape)
 
 
@@ -185,14 +188,15 @@ def _times_to_fall(rates: Floats) -> Floats:
     return np.concatenate([first, first + np.cumsum(times, axis=-1)], axis=-1)
 
 
-def _corrections(climate: Climate, fall: Floats, b: Floats) -> Floats:
+def _corrections(series: AtmosphereSeries, fall: Floats, b: Floats) -> Floats:
     """ln(lifetime / time to fall at the mean rates): shape (inclinations, B, fall_days).
 
     Args:
-        fall: the scenario's part of `LifetimeTable.fall`.
+        series: the atmosphere over the horizon.
+        fall: coefficients of the scenario in `LifetimeTable.fall`.
         b: ballistic coefficients, m2/kg.
     """
-    first, days = float(climate.first_mjd), fall_days()
+    first, days = float(series.first_mjd), fall_days()
     inclination = inclinations_deg(_LIFE_INCLINATIONS)
     fine = np.linspace(np.log(ALTITUDES_KM[0]), np.log(ALTITUDES_KM[1]), 20_001)
     with x64():
@@ -201,14 +205,14 @@ def _corrections(climate: Climate, fall: Floats, b: Floats) -> Floats:
     altitude = np.exp([np.interp(wanted, column, fine) for column in ln_days.T])
     ln_fall = np.array([np.interp(h, np.exp(fine), column) for h, column in zip(altitude, ln_days.T, strict=True)])
     shape = (_LIFE_PLANES, *altitude.shape)
-    node = np.arange(_LIFE_PLANES)[:, None, None, None] * (TWO_PI / PLANES)
+    raan = np.arange(_LIFE_PLANES)[:, None, None, None] * (TWO_PI / PLANES)
 
-    def spread(values: Any) -> Floats:
+    def broadcast(values: Any) -> Floats:
         return np.broadcast_to(values, shape).ravel()
 
-    orbit = _circular(spread(altitude), spread(inclination[:, None, None]), spread(node))
-    ballistic = spread(b[:, None])
-    found = run(Objects(orbit, np.full(ballistic.shape, first), ballistic, np.zeros(ballistic.shape)), climate)
+    orbit = _circular(broadcast(altitude), broadcast(inclination[:, None, None]), broadcast(raan))
+    ballistic = broadcast(b[:, None])
+    found = run(Objects(orbit, np.full(ballistic.shape, first), ballistic, np.zeros(ballistic.shape)), series)
     lifetime = found.lifetime_days.reshape(shape).mean(axis=0)
     correction = np.log(lifetime) - (ln_fall - np.log(b)[:, None])
     # where a life does not end within the horizon, that of the longest one that does goes on

@@ -1,4 +1,4 @@
-"""What a decay is computed from: the atmosphere over time, mean orbits, and the ballistic coefficient of each object.
+"""Inputs of a decay: the atmosphere over time, mean orbits, and the ballistic coefficient of each object.
 
 B comes from the best source known: given, stated by the catalogue (shell files), from the drag term of the element set, or
 assumed. The drag term is not converted by its definition, B = 2 B* / rho0, for SGP4's density is that of no particular day: the B
@@ -15,13 +15,13 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from constellation_jax.engine.decay.engine import Floats, Objects, decay_rates, make_climate
-from constellation_jax.engine.decay.integrator import Climate
+from constellation_jax.engine.decay.engine import Floats, Objects, decay_rates, make_atmosphere_series
+from constellation_jax.engine.decay.integrator import AtmosphereSeries
+from constellation_jax.engine.padding import pad
 from constellation_jax.engine.precision import x64
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.catalog.catalog import Catalog
 from constellation_jax.inputs.environment.atmosphere import load_atmosphere
-from constellation_jax.inputs.environment.space_weather import Source, space_weather
 from constellation_jax.inputs.environment.space_weather_series import (
     CONSTANT,
     CYCLE_DAYS,
@@ -29,19 +29,20 @@ from constellation_jax.inputs.environment.space_weather_series import (
     REPEATED,
     SCENARIOS,
     SpaceWeather,
-    date_text,
+    SpaceWeatherSource,
 )
-from constellation_jax.physics.constants import DEGREE, MJD_J2000, WGS84_EQUATORIAL_RADIUS_KM
-from constellation_jax.physics.drag.atmosphere import DAYS_IN_YEAR
-from constellation_jax.physics.drag.rates import MeanOrbit, carried
+from constellation_jax.inputs.times import date_text
+from constellation_jax.physics.constants import DEGREE, MJD_J2000, WGS84_EQUATORIAL_RADIUS_KM, YEAR_DAYS
+from constellation_jax.physics.drag.rates import MeanOrbit, advance_secular
 from constellation_jax.physics.sgp4 import sgp4
 
 ASSUMED_BALLISTIC_COEFFICIENT: Final = 0.013
-"""m2/kg. Six satellites fitted at 408 to 548 km (three Starlinks of version 1, FY-3G, KOMPSAT-3A) lie between 0.012 and 0.018."""
+"""Ballistic coefficient where nothing is known, m2/kg. Six satellites fitted at 408 to 548 km (three Starlinks of version 1, FY-3G,
+KOMPSAT-3A) lie between 0.012 and 0.018."""
 SANE_BALLISTIC_COEFFICIENTS: Final = (1e-4, 1.0)
-"""m2/kg: a lead sphere of 1 m, and a balloon."""
+"""Least and largest credible ballistic coefficient, m2/kg: a lead sphere of 1 m, and a balloon."""
 SOURCES: Final = ("given", "catalogue", "drag_term", "assumed")
-"""Where a ballistic coefficient comes from, by number."""
+"""Names of the sources of a ballistic coefficient, by number."""
 _LOGGER = logging.getLogger("constellation_jax")
 
 
@@ -52,52 +53,59 @@ class Ballistic(NamedTuple):
     source: NDArray[np.int8]
 
 
-def weather_of(source: Source | None, solar: str) -> SpaceWeather:
-    """The space weather of a scenario, and a forecast behind a source that has none.
+def resolve_space_weather(source: SpaceWeatherSource | None, solar: str) -> SpaceWeather:
+    """Load the space weather of a scenario, followed by the bundled forecast where the source has none.
 
     Raises:
         InputError: an unknown scenario, or one that the source does not have.
     """
     if solar not in SCENARIOS:
         raise InputError(f"solar {solar!r}: expected one of {', '.join(SCENARIOS)}")
-    found = space_weather("bundled" if source is None else source)
+    found = SpaceWeather.load("bundled" if source is None else source)
     if found.members:
         raise InputError("space weather: an ensemble; give the series that it was made of")
     if not found.flags[0] & CONSTANT and len(found.flags) < CYCLE_DAYS:
-        found = space_weather(found, forecast="bundled")
+        found = SpaceWeather.load(found, forecast="bundled")
     return found.scenario(solar)
 
 
-def weather_said(weather: SpaceWeather, stop: float) -> str:
-    """Where the values of the Sun's activity come from until a date, for the attributes."""
+def describe_space_weather(weather: SpaceWeather, stop: float) -> str:
+    """Describe the source of the space weather until a date (Modified Julian Date), for the attributes of a Dataset."""
     if weather.flags[0] & CONSTANT:
         return str(weather)[1:-1]
-    said = f"{weather.source}: observed to {date_text(weather.last_observed_mjd - 1)}"
+    text = f"{weather.source}: observed to {date_text(weather.last_observed_mjd - 1)}"
     if stop > weather.last_observed_mjd:
-        said += f", predicted to {date_text(min(stop, weather.last_mjd) - 1)}"
+        text += f", predicted to {date_text(min(stop, weather.last_mjd) - 1)}"
     if stop > weather.last_mjd:
-        said += f", the 11 years before repeated to {date_text(stop)}"
-    return said
+        text += f", the 11 years before repeated to {date_text(stop)}"
+    return text
 
 
-def climates(
+def make_series(
     weather: SpaceWeather, start: float, stop: float, step: float, *, model: str = "nrlmsise00"
-) -> list[Climate]:
-    """The atmosphere from start to stop, Modified Julian Dates, in steps of days; one for each member of an ensemble."""
-    found = weather.sampled(start, stop, step)
-    day = 1.0 + np.mod(found.mjd + 0.5 * step - (MJD_J2000 - 0.5), DAYS_IN_YEAR)
+) -> list[AtmosphereSeries]:
+    """Tabulate the atmosphere over time, one series for each member of an ensemble.
+
+    Args:
+        weather: space weather that covers the span.
+        start, stop: Modified Julian Dates (UTC).
+        step: length of a step, days.
+        model: model of the atmosphere, as in `load_atmosphere`.
+    """
+    found = weather.resample(start, stop, step)
+    day = 1.0 + np.mod(found.mjd + 0.5 * step - (MJD_J2000 - 0.5), YEAR_DAYS)
     columns = [np.atleast_2d(v) for v in (found.f107, found.f107a, found.ap)]
     table = load_atmosphere(model)
-    return [make_climate(table, (*(c[m] for c in columns), day), start, step) for m in range(len(columns[0]))]
+    return [make_atmosphere_series(table, (*(c[m] for c in columns), day), start, step) for m in range(len(columns[0]))]
 
 
-def step_days(years: float) -> float:
-    """Calendar step for a span: short where the days count, 10 days at most."""
+def choose_step_days(years: float) -> float:
+    """Calendar step for a span in years: short where single days matter, 10 days at most."""
     return next(step for step, limit in ((1.0, 1.0), (2.0, 3.0), (5.0, 10.0), (10.0, np.inf)) if years <= limit)
 
 
-def objects_of(catalog: Catalog, ballistic: Floats, start: float | None = None) -> Objects:
-    """Mean orbits of a catalogue at their epochs, or, where given, carried to a Modified Julian Date by J2 alone."""
+def make_objects(catalog: Catalog, ballistic: Floats, start: float | None = None) -> Objects:
+    """Mean orbits of a catalogue at their epochs, or advanced to a Modified Julian Date (`start`) by J2 alone."""
     angle = catalog.arg_perigee_deg * DEGREE
     zero = np.zeros(len(catalog))
     orbit = MeanOrbit(
@@ -111,7 +119,7 @@ def objects_of(catalog: Catalog, ballistic: Floats, start: float | None = None) 
     epoch = catalog.epoch_day + catalog.epoch_fraction
     if start is not None:
         with x64():
-            orbit = jax.tree.map(np.asarray, carried(jax.tree.map(jnp.asarray, orbit), start - epoch))
+            orbit = jax.tree.map(np.asarray, advance_secular(jax.tree.map(jnp.asarray, orbit), start - epoch))
         epoch = np.full(len(catalog), float(start))
     return Objects(orbit, epoch, np.broadcast_to(np.asarray(ballistic, np.float64), zero.shape).copy(), zero)
 
@@ -119,11 +127,13 @@ def objects_of(catalog: Catalog, ballistic: Floats, start: float | None = None) 
 def ballistic_coefficients(
     catalog: Catalog, given: ArrayLike | None, weather: SpaceWeather, *, strict: bool = False
 ) -> Ballistic:
-    """B of every object from the best source known, absurd ones reported.
+    """Ballistic coefficient of every object from the best source known; absurd ones are reported.
 
     Args:
+        catalog: n objects.
         given: a number, or one for each object with NaN where it is not known.
-        strict: whether an absurd value is an error.
+        weather: space weather at the epochs.
+        strict: True makes an absurd value an error.
 
     Raises:
         InputError: a wrong shape; or, where strict, a coefficient outside 1e-4 to 1 m2/kg.
@@ -138,11 +148,11 @@ def ballistic_coefficients(
     value = np.where(np.isnan(own), catalog.ballistic_coefficient, own)
     source = np.where(np.isnan(own), 1, 0).astype(np.int8)
     _report(catalog, value, strict)
-    value[~_sane(value)] = np.nan
+    value[~_is_sane(value)] = np.nan
     unknown = np.flatnonzero(np.isnan(value))
     if len(unknown):
         by_drag_term = _from_drag_term(catalog[unknown], weather)
-        usable = _sane(by_drag_term)
+        usable = _is_sane(by_drag_term)
         value[unknown] = np.where(usable, by_drag_term, ASSUMED_BALLISTIC_COEFFICIENT)
         source[unknown] = np.where(usable, 2, 3)
     return Ballistic(value, source)
@@ -153,18 +163,17 @@ def sgp4_decay_rate(catalog: Catalog) -> Floats:
     rate = np.full(len(catalog), np.nan)
     near = np.flatnonzero(~catalog.is_deep_space)
     width = 4096
-    for first in range(0, len(near), width):
-        members = near[first : first + width]
-        filled = np.append(members, np.repeat(members[-1:], width - len(members)))
-        with x64():
-            coefficients = sgp4.initialise(catalog[filled].elements, regime="near_earth")
+    with x64():
+        for first in range(0, len(near), width):
+            members = near[first : first + width]
+            coefficients = sgp4.initialise(catalog[pad(members, width)].elements, regime="near_earth")
             found: Any = sgp4.orbit_at(coefficients, jnp.zeros(width))
             rate[members] = np.asarray(found.decay_rate)[: len(members)]
     return rate
 
 
 def _from_drag_term(catalog: Catalog, weather: SpaceWeather) -> Floats:
-    """B with which drag at the epoch, in the mean activity of twenty days about it, equals that of SGP4."""
+    """Ballistic coefficient with which the mean drag of twenty days about the epoch equals that of SGP4, else NaN."""
     result = np.full(len(catalog), np.nan)
     some = np.flatnonzero((catalog.bstar > 0.0) & ~catalog.is_deep_space)
     if not len(some):
@@ -172,24 +181,24 @@ def _from_drag_term(catalog: Catalog, weather: SpaceWeather) -> Floats:
     catalog = catalog[some]
     days = np.floor(catalog.epoch_day / 10.0) * 10.0
     ours = np.empty(len(catalog))
-    for day in np.unique(days):  # one short climate for each ten days in which there are epochs
+    for day in np.unique(days):  # one short series for each ten days in which there are epochs
         members = np.flatnonzero(days == day)
-        objects = objects_of(catalog[members], np.ones(len(members)))
+        objects = make_objects(catalog[members], np.ones(len(members)))
         constant = bool(weather.flags[0] & CONSTANT)
         start = day if constant else max(day - 10.0, weather.first_mjd)
-        ours[members] = decay_rates(objects, climates(weather, start, start + 20.0, 20.0)[0])[0]
+        ours[members] = decay_rates(objects, make_series(weather, start, start + 20.0, 20.0)[0])[0]
     result[some] = sgp4_decay_rate(catalog) / np.minimum(ours, -1e-12)
     return result
 
 
-def _sane(value: Floats) -> NDArray[np.bool_]:
+def _is_sane(value: Floats) -> NDArray[np.bool_]:
     low, high = SANE_BALLISTIC_COEFFICIENTS
     return np.asarray((value >= low) & (value <= high))
 
 
 def _report(catalog: Catalog, value: Floats, strict: bool) -> None:
     low, high = SANE_BALLISTIC_COEFFICIENTS
-    absurd = np.flatnonzero(~np.isnan(value) & ~_sane(value))
+    absurd = np.flatnonzero(~np.isnan(value) & ~_is_sane(value))
     if not len(absurd):
         return
     first = absurd[0]
@@ -203,6 +212,6 @@ def _report(catalog: Catalog, value: Floats, strict: bool) -> None:
     _LOGGER.warning("%s; taken as unknown", message)
 
 
-def predicted(weather: SpaceWeather) -> bool:
-    """Whether some of the series is a forecast with percentiles."""
+def has_forecast(weather: SpaceWeather) -> bool:
+    """True where some of the days are a forecast with percentiles."""
     return bool(weather.percentiles) and bool((weather.flags & (FORECAST | REPEATED)).any())

@@ -1,4 +1,4 @@
-"""How far a lifetime is uncertain: over an ensemble of solar activity, and in another model of the atmosphere.
+"""Spread of lifetimes over an ensemble of solar activity, and in another model of the atmosphere.
 
 Satellites that are alike have spreads alike, so one of each class is decayed through every member: the ratio of its
 percentile to its own lifetime, both in steps three times as long, serves the whole class. Classes are a third of a scale height,
@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 
 from constellation_jax.engine.decay.engine import Floats, Objects, run
 from constellation_jax.inputs.environment.space_weather_series import SpaceWeather
-from constellation_jax.physics.constants import DEGREE, WGS84_EQUATORIAL_RADIUS_KM
-from constellation_jax.studies.decay.inputs import climates, step_days
+from constellation_jax.physics.constants import DEGREE, WGS84_EQUATORIAL_RADIUS_KM, YEAR_DAYS
+from constellation_jax.studies.decay.inputs import choose_step_days, make_series
 
 _DAYS_IN_CLASS: Final = 90.0
+"""Width of a class in epoch, days."""
 
 
-def spread_of(
+def estimate_spread(
     objects: Objects,
     lifetime: Floats,
     weather: SpaceWeather,
@@ -35,22 +36,24 @@ def spread_of(
 
     Args:
         objects: satellites above 120 km.
-        lifetime: of each in the median of the forecast, days, inf beyond the span.
+        lifetime: lifetime of each in the median of the forecast, days, inf beyond the span.
         weather: that forecast, with percentiles where `members` is not 0.
-        first, end: span, Modified Julian Dates.
-        members, seed: of the ensemble.
+        first, end: first and last day of the span, Modified Julian Dates.
+        members, seed: size and seed of the ensemble.
         levels: percentiles, 0 to 100.
     """
-    chosen, of_class = classes(objects)
-    step = 3.0 * step_days((end - first) / 365.25)
+    chosen, of_class = group_alike(objects)
+    step = 3.0 * choose_step_days((end - first) / YEAR_DAYS)
     some = objects.take(chosen)
 
     def lives(weather: SpaceWeather, model: str) -> Floats:
-        return np.array([run(some, c).lifetime_days for c in climates(weather, first, end, step, model=model)])
+        return np.array(
+            [run(some, series).lifetime_days for series in make_series(weather, first, end, step, model=model)]
+        )
 
     own = lives(weather, "nrlmsise00")[0]
 
-    def of_all(values: Floats) -> Floats:
+    def scale_to_all(values: Floats) -> Floats:
         known = np.isfinite(own) & np.isfinite(values)
         # a ratio needs both; without it the class is as its member is
         ratio = np.where(known, values, 1.0) / np.where(known, np.maximum(own, 1e-6), 1.0)
@@ -58,15 +61,15 @@ def spread_of(
         scaled = np.where(own_known, ratio[of_class] * np.where(own_known, lifetime, 0.0), values[of_class])
         return np.asarray(scaled)
 
-    other = of_all(lives(weather, "nrlmsis21")[0])
+    other = scale_to_all(lives(weather, "nrlmsis21")[0])
     if not members:
         return np.empty((0, objects.satellites)), other
     sorted_lives = np.sort(lives(weather.ensemble(members, seed), "nrlmsise00"), axis=0)
-    return np.stack([of_all(_quantile(sorted_lives, level)) for level in levels]), other
+    return np.stack([scale_to_all(_quantile(sorted_lives, level)) for level in levels]), other
 
 
-def classes(objects: Objects) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """One object of each class, and the class of each object."""
+def group_alike(objects: Objects) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Sort objects into classes of like ones: the position of one object of each class, and the class of each object."""
     a, e = objects.orbit.semi_major_axis, np.hypot(objects.orbit.eccentricity_x, objects.orbit.eccentricity_y)
     perigee = np.maximum(a * (1.0 - e) - WGS84_EQUATORIAL_RADIUS_KM, 100.0)
     keys = np.stack(
@@ -83,7 +86,7 @@ def classes(objects: Objects) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
 
 
 def _quantile(ascending: Floats, level: float) -> Floats:
-    """Between the two nearest members, each of which stands for the middle of its share; inf if either is."""
+    """Percentile of an ascending ensemble, between the two nearest members, each in the middle of its share; inf if either is."""
     n = len(ascending)
     place = min(max(level / 100.0 * n - 0.5, 0.0), n - 1.0)
     low, weight = int(place), place - int(place)

@@ -1,4 +1,4 @@
-"""What does it cost to stay up? Shells in; velocity increments, propellant, duty cycles and the end of them out.
+"""Cost of holding the altitude of shells: velocity increments, propellant, duty cycles, and lifetimes after the propellant.
 
 Thrust works along the track against the mean drag: da/dt by drag, made good at 2 a / v km for each km/s. Drag is a force, so the
 propellant it costs does not depend on how much is left. Deliberately absent: phasing, collision avoidance, raising and disposal.
@@ -14,42 +14,46 @@ import xarray as xr
 
 from constellation_jax import __version__
 from constellation_jax.engine.decay.engine import Floats
-from constellation_jax.engine.decay.integrator import Climate
+from constellation_jax.engine.decay.integrator import AtmosphereSeries
 from constellation_jax.errors import InputError
-from constellation_jax.inputs.environment.space_weather import Source
-from constellation_jax.inputs.environment.space_weather_series import SCENARIOS
+from constellation_jax.inputs.environment.space_weather_series import SCENARIOS, SpaceWeatherSource
 from constellation_jax.inputs.shells.files import Shell, shells_to_catalog
-from constellation_jax.inputs.times import Time
+from constellation_jax.inputs.times import Time, from_mjd, mjd_of, today
 from constellation_jax.physics.constants import SECONDS_PER_DAY, WGS84_EQUATORIAL_RADIUS_KM, YEAR_DAYS
 from constellation_jax.physics.drag.rates import MeanOrbit
 from constellation_jax.physics.drag.station_keeping import delta_v_rate, duty_cycle, propellant_kg
 from constellation_jax.studies.decay.decay import LIFETIME_YEARS, lifetimes
-from constellation_jax.studies.decay.fill_tables import STEP_DAYS, middles, mjd_of, rates_on_station, scenarios_of
+from constellation_jax.studies.decay.fill_tables import STEP_DAYS, as_scenarios, rates_on_station, step_middles
 from constellation_jax.studies.decay.inputs import (
     ASSUMED_BALLISTIC_COEFFICIENT,
-    climates,
-    objects_of,
-    weather_of,
-    weather_said,
+    describe_space_weather,
+    make_objects,
+    make_series,
+    resolve_space_weather,
 )
 
 _LOWEST, _HIGHEST = 140.0, 900.0
+_LONGEST_YEARS = 100.0
 
 
 class Thruster(NamedTuple):
-    """What drives a satellite of each shell; NaN where not known. Shape (shells,)."""
+    """Mass and propulsion of a satellite of each shell, arrays of shape (shells,); NaN where not known."""
 
     mass_kg: Floats
+    """Mass with propellant, kg."""
     propellant_kg: Floats
+    """Propellant, kg."""
     specific_impulse_s: Floats
+    """Specific impulse, s."""
     thrust_mn: Floats
+    """Thrust, mN."""
 
 
 def station_keeping(
     shells: Shell | Sequence[Shell],
     *,
     years: float = 5.0,
-    start: Time = "2027-01-01",
+    start: Time | None = None,
     ballistic_coefficient: float | None = None,
     mass_kg: float | None = None,
     propellant_kg: float | None = None,
@@ -57,18 +61,19 @@ def station_keeping(
     thrust_mn: float | None = None,
     dead_band_km: float = 1.0,
     solar: str | Sequence[str] = SCENARIOS,
-    space_weather: Source | None = None,
+    space_weather: SpaceWeatherSource | None = None,
 ) -> xr.Dataset:
-    """What holding the altitude of shells costs, for each shell and solar scenario.
+    """Cost of holding the altitude of shells against drag, for each shell and scenario of solar activity.
 
     Args:
         shells: one or several.
-        years: span of the mission, from `start` (UTC) on.
+        years: span of the mission, from `start` on.
+        start: first day of the mission (UTC); today if not given.
         ballistic_coefficient: Cd A / m in m2/kg at the beginning; that of the shell if not given, else 0.013.
         mass_kg, propellant_kg, specific_impulse_s, thrust_mn: of every satellite, in place of those of the shell (thrust in mN).
-        dead_band_km: how far a satellite may sink between two manoeuvres.
-        solar: scenarios, "low", "median", "high".
-        space_weather: as for `space_weather`; the bundled table if not given.
+        dead_band_km: sinking allowed between two manoeuvres, km.
+        solar: scenarios of solar activity, "low", "median", "high".
+        space_weather: source as for `SpaceWeather.load`; the bundled table if not given.
 
     Returns:
         Dataset with dims (solar, shell), see the page on decay; NaN where mass, propellant or thruster is not known.
@@ -77,7 +82,7 @@ def station_keeping(
         InputError: no shell, an unknown scenario, or a number that is not positive.
     """
     shells = [shells] if isinstance(shells, Shell) else list(shells)
-    scenarios = scenarios_of(solar)
+    scenarios = as_scenarios(solar)
     if not shells:
         raise InputError("no shell given: at least one is needed")
     given = {
@@ -102,14 +107,15 @@ def station_keeping(
     if (thruster.propellant_kg >= thruster.mass_kg).any():
         raise InputError(f"propellant_kg {np.nanmax(thruster.propellant_kg):g}: expected less than mass_kg")
     b = np.array([ballistic_coefficient or s.ballistic_coefficient() or ASSUMED_BALLISTIC_COEFFICIENT for s in shells])
+    start = today() if start is None else start
     first = mjd_of(start)
     columns: dict[str, list[Floats]] = {}
     weather = None
     for scenario in scenarios:
-        weather = weather_of(space_weather, scenario)
-        climate = climates(weather, first, first + years * YEAR_DAYS, STEP_DAYS)[0]
-        found = _of_scenario(shells, b, thruster, climate, years, dead_band_km)
-        found["lifetime_after_propellant"] = _afterwards(
+        weather = resolve_space_weather(space_weather, scenario)
+        series = make_series(weather, first, first + years * YEAR_DAYS, STEP_DAYS)[0]
+        found = _figures(shells, b, thruster, series, years, dead_band_km)
+        found["lifetime_after_propellant"] = _lifetimes_after_propellant(
             shells, b, found["propellant_lasts"], thruster, first, scenario, space_weather
         )
         for key, values in found.items():
@@ -118,7 +124,7 @@ def station_keeping(
     attributes = {
         "title": f"Station-keeping of {len(shells)} shells",
         "source": f"constellation_jax {__version__}: mean drag in NRLMSISE-00 made good by thrust along the track",
-        "space_weather": weather_said(weather, first + years * YEAR_DAYS),
+        "space_weather": describe_space_weather(weather, first + years * YEAR_DAYS),
         "start": f"{start}",
         "years": float(years),
         "dead_band_km": float(dead_band_km),
@@ -158,18 +164,18 @@ _ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         "units": "year",
     },
     "lifetime_after_propellant": {
-        "long_name": "time from then to re-entry; NaN where more than 100 years",
-        "units": "year",
+        "long_name": "time from the end of the propellant to re-entry; NaN where more than 100 years",
+        "units": "day",
     },
 }
 
 
-def _of_scenario(
-    shells: list[Shell], b: Floats, thruster: Thruster, climate: Climate, years: float, dead_band_km: float
+def _figures(
+    shells: list[Shell], b: Floats, thruster: Thruster, series: AtmosphereSeries, years: float, dead_band_km: float
 ) -> dict[str, Floats]:
-    middle = middles(climate, years * YEAR_DAYS, STEP_DAYS)
+    middle = step_middles(series, years * YEAR_DAYS, STEP_DAYS)
     altitude = np.array([s.altitude_km for s in shells])
-    rate = rates_on_station(climate, _orbits(shells, altitude), b, middle)
+    rate = rates_on_station(series, _orbits(shells, altitude), b, middle)
     worst = np.argmin(rate, axis=0)
     mean, peak = rate.mean(axis=0), rate.min(axis=0)
     dv, dv_peak = (delta_v_rate(altitude, v) * YEAR_DAYS for v in (mean, peak))
@@ -187,26 +193,26 @@ def _of_scenario(
         "manoeuvre_interval": -dead_band_km / mean,
         "manoeuvre_interval_least": -dead_band_km / peak,
         "lowest_altitude": np.array(
-            [_lowest(s, b[k], thrust[k] * 1e-3 / mass[k], middle[worst[k]], climate) for k, s in enumerate(shells)]
+            [_lowest(s, b[k], thrust[k] * 1e-3 / mass[k], middle[worst[k]], series) for k, s in enumerate(shells)]
         ),
         "propellant_lasts": lasts,
     }
 
 
 def _orbits(shells: list[Shell], altitude: Floats) -> MeanOrbit:
-    """Mean orbit of a satellite of each shell, or of one shell, at altitudes of their own."""
-    first = [objects_of(shells_to_catalog(s)[:1], np.zeros(1)).orbit for s in shells]
+    """Mean orbits of a satellite of each shell, or of one shell, at given mean altitudes (km)."""
+    first = [make_objects(shells_to_catalog(s)[:1], np.zeros(1)).orbit for s in shells]
     orbit = MeanOrbit(*(np.concatenate(v) + np.zeros(len(altitude)) for v in zip(*first, strict=True)))
     return orbit._replace(semi_major_axis=altitude + WGS84_EQUATORIAL_RADIUS_KM)
 
 
-def _lowest(shell: Shell, b: float, acceleration: float, mjd: float, climate: Climate) -> float:
+def _lowest(shell: Shell, b: float, acceleration: float, mjd: float, series: AtmosphereSeries) -> float:
     """Altitude at which the drag of the worst time equals an acceleration (m/s2), km; NaN if not between 140 and 900 km."""
     if not acceleration > 0.0:
         return float("nan")
     altitude = np.geomspace(_LOWEST - 60.0, _HIGHEST - 60.0, 40) + 60.0
     ballistic = np.full(altitude.shape, b)
-    rate = rates_on_station(climate, _orbits([shell], altitude), ballistic, np.array([mjd]))
+    rate = rates_on_station(series, _orbits([shell], altitude), ballistic, np.array([mjd]))
     drag = delta_v_rate(altitude, rate[0]) / SECONDS_PER_DAY
     if not drag[-1] < acceleration < drag[0]:
         return float("nan")
@@ -214,6 +220,7 @@ def _lowest(shell: Shell, b: float, acceleration: float, mjd: float, climate: Cl
 
 
 def _years_until(spent: Floats, propellant: float, used: float) -> float:
+    """Years until the propellant (kg) is spent, of which `spent` is used by the end of each step and `used` a year beyond them."""
     if not propellant > 0.0 or np.isnan(used):
         return float("nan")
     if spent[-1] >= propellant:
@@ -223,20 +230,24 @@ def _years_until(spent: Floats, propellant: float, used: float) -> float:
     return float(len(spent) * STEP_DAYS / YEAR_DAYS + (propellant - spent[-1]) / used)
 
 
-def _afterwards(
-    shells: list[Shell], b: Floats, lasts: Floats, thruster: Thruster, first: float, solar: str, source: Source | None
+def _lifetimes_after_propellant(
+    shells: list[Shell],
+    b: Floats,
+    lasts: Floats,
+    thruster: Thruster,
+    first: float,
+    solar: str,
+    source: SpaceWeatherSource | None,
 ) -> Floats:
-    """Years to re-entry of a satellite without propellant, whose ballistic coefficient has grown as its mass has shrunk."""
+    """Days to re-entry of a satellite without propellant, whose ballistic coefficient has grown as its mass has shrunk."""
     result = np.full(len(shells), np.nan)
-    for k in np.flatnonzero(np.isfinite(lasts) & (lasts < 100.0)):
-        end = np.datetime64("1858-11-17T00:00:00", "s") + np.timedelta64(
-            int((first + lasts[k] * YEAR_DAYS) * 86400), "s"
-        )
+    for k in np.flatnonzero(np.isfinite(lasts) & (lasts < _LONGEST_YEARS)):
+        end = from_mjd([first + lasts[k] * YEAR_DAYS])[0]
         dry = b[k] * thruster.mass_kg[k] / (thruster.mass_kg[k] - thruster.propellant_kg[k])
         one = shells_to_catalog(shells[k], epoch=end)[:1]
-        for years in (LIFETIME_YEARS, 100.0):  # the longer span wants programs of its own
+        for years in (LIFETIME_YEARS, _LONGEST_YEARS):  # the longer span wants programs of its own
             days = lifetimes(one, years=years, ballistic_coefficient=dry, solar=solar, space_weather=source)[0]
             if np.isfinite(days):
-                result[k] = days / YEAR_DAYS
+                result[k] = days
                 break
     return result

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from constellation_jax.inputs.deployment.campaigns import YEAR_DAYS, Campaign
+from constellation_jax.inputs.deployment.campaigns import Campaign
+from constellation_jax.physics.constants import YEAR_DAYS
 
 LIFE_PARTS = 8
 """Number of equal parts of a launch that retire one after the other, at the quantiles of a normal distribution of life."""

@@ -18,7 +18,7 @@ from constellation_jax.errors import InputError
 from constellation_jax.inputs.catalog.catalog import Catalog
 from constellation_jax.inputs.shells.files import known_shells, load_constellation
 from constellation_jax.inputs.shells.shell import Shell
-from constellation_jax.physics.constants import WGS84_EQUATORIAL_RADIUS_KM
+from constellation_jax.physics.constants import MJD_1970, WGS84_EQUATORIAL_RADIUS_KM
 from constellation_jax.studies.matching.lattice_fit import LatticeFit, advance_to_epoch, fit_lattice
 
 NAME_PATTERNS = {
@@ -144,7 +144,7 @@ def match_shells(catalog: Catalog, shells: Shell | Sequence[Shell] | None = None
     system = find_systems(catalog.name, [shell.system for shell in shells])
     known = np.flatnonzero(system != "")
     day = float(np.median((catalog.epoch_day + catalog.epoch_fraction)[known if len(known) else slice(None)]))
-    whole = np.datetime64(0, "D") + np.timedelta64(int(day) - 40587, "D")  # MJD 40587 is 1970-01-01
+    whole = np.datetime64(0, "D") + np.timedelta64(int(day) - MJD_1970, "D")
     epoch = whole.astype("datetime64[ms]") + np.timedelta64(round(day % 1.0 * 86400e3), "ms")
     match = ShellMatch(
         epoch=epoch,

@@ -18,7 +18,7 @@ from jax import Array
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.catalog.catalog import Catalog
 from constellation_jax.inputs.environment.demand import demand
-from constellation_jax.inputs.environment.space_weather import Source
+from constellation_jax.inputs.environment.space_weather_series import SpaceWeatherSource
 from constellation_jax.inputs.shells.shell import Shell
 from constellation_jax.inputs.sources import find_source, read_source
 from constellation_jax.inputs.tuning.problem import Study, Term
@@ -77,7 +77,7 @@ class Surroundings(NamedTuple):
 
 
 def surroundings_of(
-    study: Study, *, background: Catalog | None = None, space_weather: Source | None = None
+    study: Study, *, background: Catalog | None = None, space_weather: SpaceWeatherSource | None = None
 ) -> Surroundings:
     """What the terms of a study need; takes some seconds where drag, lifetimes or a background are among them."""
     asked = {term.quantity for term in study.terms()}

@@ -12,7 +12,7 @@ import xarray as xr
 
 from constellation_jax.errors import InputError, suggest
 from constellation_jax.inputs.catalog.catalog import Catalog
-from constellation_jax.inputs.environment.space_weather import Source
+from constellation_jax.inputs.environment.space_weather_series import SpaceWeatherSource
 from constellation_jax.inputs.shells.shell import Shell
 from constellation_jax.inputs.tuning.files import load_study
 from constellation_jax.inputs.tuning.keys import METHODS
@@ -60,7 +60,7 @@ def tune(
     background: Catalog | None = None,
     method: str | None = None,
     starts: int | None = None,
-    space_weather: Source | None = None,
+    space_weather: SpaceWeatherSource | None = None,
 ) -> TuneResult:
     """Tunes the shells of a study by gradient.
 
@@ -69,7 +69,7 @@ def tune(
         background: catalogue that the shells fly in, in place of that of the study.
         method: "slsqp", "trust-constr", "adam" or "lbfgs", in place of that of the study.
         starts: from how many points, in place of that of the study.
-        space_weather: as for `space_weather`; the bundled table if not given.
+        space_weather: as for `SpaceWeather.load`; the bundled table if not given.
 
     Raises:
         InputErrors: mistakes in the study file, all at once.

@@ -10,11 +10,12 @@ import pytest
 
 from constellation_jax.engine.decay import integrator as decay
 from constellation_jax.engine.decay.engine import Objects, run, stays_up
-from constellation_jax.engine.decay.integrator import Climate
+from constellation_jax.engine.decay.integrator import AtmosphereSeries
 from constellation_jax.inputs.environment.atmosphere import load_atmosphere
+from constellation_jax.physics.constants import J2_RADIUS2
 from constellation_jax.physics.constants import WGS84_EQUATORIAL_RADIUS_KM as RADIUS
 from constellation_jax.physics.drag import rates as drag
-from constellation_jax.studies.decay.inputs import climates, weather_of
+from constellation_jax.studies.decay.inputs import make_series, resolve_space_weather
 
 DSST = Path(__file__).parents[2] / "reference_data" / "decay_dsst.json"
 MJD_2020 = 58849.0
@@ -28,24 +29,24 @@ GRID = {
 }
 
 
-def constant_climate(f107, ap, years: float, step: float) -> Climate:
+def constant_series(f107, ap, years: float, step: float) -> AtmosphereSeries:
     steps = int(np.ceil(years * 365.25 / step))
     day = 1.0 + np.mod(MJD_2020 + (np.arange(steps) + 0.5) * step - 51544.0, 365.25)
     flux, index = jnp.full(steps, f107), jnp.full(steps, ap)
     numbers = (jnp.asarray(v) for v in (MJD_2020, step, steps * step))
-    return decay.climate(load_atmosphere(), flux, flux, index, jnp.asarray(day), *numbers)
+    return decay.tabulate_atmosphere(load_atmosphere(), flux, flux, index, jnp.asarray(day), *numbers)
 
 
 def orbits(altitude, inclination_deg=53.0, eccentricity=1e-4, raan=0.0) -> drag.MeanOrbit:
     like = np.zeros(len(altitude))
-    return drag.mean_orbit(
+    return drag.MeanOrbit.from_elements(
         np.asarray(altitude) + RADIUS, like + eccentricity, np.radians(like + inclination_deg), like + raan, like
     )
 
 
-def lifetimes(weather: Climate, orbit: drag.MeanOrbit, b=0.01):
+def lifetimes(series: AtmosphereSeries, orbit: drag.MeanOrbit, b=0.01):
     zero = jnp.zeros(len(orbit.raan))
-    days, reentered = decay.lifetime(weather, orbit, zero, zero + b, zero)
+    days, reentered = decay.lifetime(series, orbit, zero, zero + b, zero)
     return np.where(reentered, days, np.nan)
 
 
@@ -58,12 +59,12 @@ def test_what_is_said_to_stay_up_does(source: tuple[float, float] | str) -> None
         [0.0, 53.0, 97.6, 97.6], len(altitude) // 4
     )  # two keep their local times: at noon and at dusk
     raan = np.tile([0.0, 0.0, np.radians(280.5), np.radians(10.5)], len(altitude) // 4)
-    weather = climates(weather_of(source, "median"), MJD_2020, MJD_2020 + 25.0 * 365.25, 10.0)[0]
+    series = make_series(resolve_space_weather(source, "median"), MJD_2020, MJD_2020 + 25.0 * 365.25, 10.0)[0]
     orbit = jax.tree.map(np.asarray, orbits(altitude, inclination, raan=raan))
     zero = np.zeros(len(altitude))
     objects = Objects(orbit, zero + MJD_2020, np.repeat(np.geomspace(0.003, 0.1, len(altitude) // 4), 4), zero)
-    stays = stays_up(objects, weather)
-    falls = np.isfinite(run(objects, weather).lifetime_days)
+    stays = stays_up(objects, series)
+    falls = np.isfinite(run(objects, series).lifetime_days)
     assert falls.any()
     assert not (stays & falls).any()
     assert stays[altitude > 1000.0].all()
@@ -72,7 +73,7 @@ def test_what_is_said_to_stay_up_does(source: tuple[float, float] | str) -> None
 
 @pytest.mark.parametrize(("f107", "ap"), GRID)
 def test_grid_of_lifetimes(f107: float, ap: float) -> None:
-    found = lifetimes(constant_climate(f107, ap, 60.0, 10.0), orbits(ALTITUDES)) / 365.25
+    found = lifetimes(constant_series(f107, ap, 60.0, 10.0), orbits(ALTITUDES)) / 365.25
     expected = np.array(GRID[f107, ap])
     # half of the last digit given, and 0.5 % for another quadrature and steps
     digit = np.array([10.0 ** -len(f"{v}".partition(".")[2]) for v in GRID[f107, ap]])
@@ -92,8 +93,8 @@ def test_lifetimes_against_dsst() -> None:
         part = [c for c in cases if c["f107"] == flux]
         padded = (part * 8)[:8]
         altitude, inclination = (np.array([c[key] for c in padded]) for key in ("altitude_km", "inclination_deg"))
-        beyond = 0.75 * drag._J2_R2 / (altitude + RADIUS) * (3.0 * np.cos(np.radians(inclination)) ** 2 - 1.0)
-        found = lifetimes(constant_climate(flux, ap, 60.0, 10.0), orbits(altitude + beyond, inclination))[: len(part)]
+        beyond = 0.75 * J2_RADIUS2 / (altitude + RADIUS) * (3.0 * np.cos(np.radians(inclination)) ** 2 - 1.0)
+        found = lifetimes(constant_series(flux, ap, 60.0, 10.0), orbits(altitude + beyond, inclination))[: len(part)]
         error = found / np.array([c["days"] for c in part]) - 1.0
         for case, days, off in zip(part, found, error, strict=True):
             orbit = f"{case['altitude_km']:.0f} | {case['inclination_deg']:.0f} | {flux:.0f}"
@@ -106,11 +107,11 @@ def jacobian():
     """d lifetime / d (altitude, ln B, F10.7) of 8 orbits, and their lifetimes, as one compiled function of the three."""
 
     def days(p):
-        weather = constant_climate(140.0 + p[2], 15.0, 2.0, 5.0)
+        series = constant_series(140.0 + p[2], 15.0, 2.0, 5.0)
         altitude = jnp.asarray([210.0, 260.0, 303.0, 330.0, 350.0, 380.0, 400.0, 700.0])
         orbit = orbits(np.zeros(8), eccentricity=0.0)._replace(semi_major_axis=altitude + RADIUS + p[0])
         zero = jnp.zeros(8)
-        found = decay.lifetime(weather, orbit, zero, zero + 0.01 * jnp.exp(p[1]), zero)[0]
+        found = decay.lifetime(series, orbit, zero, zero + 0.01 * jnp.exp(p[1]), zero)[0]
         return found, found
 
     return jax.jit(jax.jacfwd(days, has_aux=True))
@@ -121,7 +122,7 @@ def test_derivatives_of_lifetimes(jacobian) -> None:
     """To rounding, but where a difference spans the orbit that leaves the march a step earlier: none of these."""
     slopes, value = jacobian(jnp.zeros(3))
     assert np.isfinite(slopes).all()
-    assert (np.asarray(slopes[-1]) == 0.0).all()  # 700 km outlives the climate
+    assert (np.asarray(slopes[-1]) == 0.0).all()  # 700 km outlives the series
     steps = (0.002, 2e-5, 0.01)
     for k, step in enumerate(steps):
         ends = [np.asarray(jacobian(jnp.zeros(3).at[k].set(sign * step))[1]) for sign in (1.0, -1.0)]
@@ -134,12 +135,12 @@ def test_derivatives_of_lifetimes(jacobian) -> None:
 
 @pytest.mark.slow
 def test_reverse_derivative_is_finite() -> None:
-    def total(a, weather):
+    def total(a, series):
         orbit = orbits(np.zeros(2), eccentricity=0.0)._replace(semi_major_axis=a)
-        return decay.lifetime(weather, orbit, jnp.zeros(2), jnp.full(2, 0.01), jnp.zeros(2))[0].sum()
+        return decay.lifetime(series, orbit, jnp.zeros(2), jnp.full(2, 0.01), jnp.zeros(2))[0].sum()
 
     slope = jax.jit(jax.grad(total))(
-        jnp.array([RADIUS + 300.0, RADIUS + 800.0]), constant_climate(140.0, 15.0, 1.0, 10.0)
+        jnp.array([RADIUS + 300.0, RADIUS + 800.0]), constant_series(140.0, 15.0, 1.0, 10.0)
     )
     assert np.isfinite(slope).all()
     assert slope[0] > 0.5
@@ -147,19 +148,19 @@ def test_reverse_derivative_is_finite() -> None:
 
 
 def test_elliptic_orbits_fall_and_become_circular() -> None:
-    weather = constant_climate(140.0, 15.0, 2.0, 5.0)
+    series = constant_series(140.0, 15.0, 2.0, 5.0)
     perigee, e = np.array([180.0, 250.0, 300.0, 300.0]), np.array([0.1, 0.02, 0.005, 0.7])
     orbit = orbits((perigee + RADIUS) / (1.0 - e) - RADIUS, eccentricity=e)
     zero = jnp.zeros(4)
 
     @jax.jit  # compiled as a whole, not each operation
-    def decayed(weather: Climate, orbit: drag.MeanOrbit) -> decay.Fall:
-        course = decay.begin(weather, orbit, zero, zero + 0.01, zero, elliptic=True)
+    def decayed(series: AtmosphereSeries, orbit: drag.MeanOrbit) -> decay.Fall:
+        course = decay.begin_course(series, orbit, zero, zero + 0.01, zero, elliptic=True)
         first = jnp.zeros((), jnp.int32)
-        course, _ = decay.march(weather, course, zero + 0.01, zero, first=first, keep=1, elliptic=True)
-        return decay.fall(weather, course, zero + 0.01, zero, elliptic=True)
+        course, _ = decay.march(series, course, zero + 0.01, zero, first=first, keep=1, elliptic=True)
+        return decay.fall(series, course, zero + 0.01, zero, elliptic=True)
 
-    end = decayed(weather, orbit)
+    end = decayed(series, orbit)
     assert np.asarray(end.reentered).tolist() == [True, True, True, False]
     assert np.isfinite(np.asarray(end.semi_major_axis)).all()
     last = np.asarray(end.eccentricity)[-1, :3]

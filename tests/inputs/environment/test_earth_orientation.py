@@ -9,7 +9,7 @@ from astropy.utils import iers
 
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.environment.earth_orientation import ARCSECOND, EarthOrientation, load_earth_orientation
-from constellation_jax.inputs.times import MJD_1970
+from constellation_jax.physics.constants import MJD_1970
 
 MICROARCSECOND = 1e-6 * ARCSECOND
 MICROSECOND = 1e-6

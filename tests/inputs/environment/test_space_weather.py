@@ -8,9 +8,9 @@ import pytest
 
 import constellation_jax as cj
 from constellation_jax.errors import InputError
-from constellation_jax.inputs.environment.space_weather import despiked
+from constellation_jax.inputs.environment.space_weather import remove_flares
 from constellation_jax.inputs.environment.space_weather_series import CONSTANT, CYCLE_DAYS, DESPIKED, FORECAST, REPEATED
-from constellation_jax.inputs.times import MJD_1970
+from constellation_jax.physics.constants import MJD_1970
 
 FIXED = """DATATYPE CssiSpaceWeather
 VERSION 1.2
@@ -53,7 +53,7 @@ def mjd(date: str) -> float:
 
 @pytest.fixture(scope="module")
 def bundled() -> cj.SpaceWeather:
-    return cj.space_weather()
+    return cj.SpaceWeather.load()
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def write(tmp_path: Path):
 
 @pytest.mark.parametrize("text", [FIXED, CSV], ids=["fixed columns", "csv"])
 def test_both_files_of_celestrak_give_the_observed_columns(write, text: str) -> None:
-    weather = cj.space_weather(write(text))
+    weather = cj.SpaceWeather.load(write(text))
     assert weather.first_mjd == mjd("1957-10-01")
     np.testing.assert_allclose(weather.f107[:2], [269.3, 253.3])  # observed, not the adjusted 269.8 and 253.6
     np.testing.assert_allclose(weather.ap[:2], [21.0, 12.0])
@@ -78,7 +78,7 @@ def test_both_files_of_celestrak_give_the_observed_columns(write, text: str) -> 
 
 
 def test_msafe_percentiles_and_scenarios(write) -> None:
-    weather = cj.space_weather(write(MSAFE))
+    weather = cj.SpaceWeather.load(write(MSAFE))
     middle = int(
         mjd("2026-02-15") - weather.first_mjd
     )  # the month is from the 1st to the 28th: its middle is the 15th, 0h
@@ -91,9 +91,9 @@ def test_msafe_percentiles_and_scenarios(write) -> None:
 
 
 def test_own_csv_daily_and_monthly(write) -> None:
-    daily = cj.space_weather(write("date,f107,f107a,ap\n2026-01-01,150,140,7\n2026-01-02,160,141,8\n"))
+    daily = cj.SpaceWeather.load(write("date,f107,f107a,ap\n2026-01-01,150,140,7\n2026-01-02,160,141,8\n"))
     assert (daily.f107.tolist(), daily.f107a.tolist(), daily.ap.tolist()) == ([150, 160], [140, 141], [7, 8])
-    monthly = cj.space_weather(write("# own\ndate,f107,ap\n2026-01,150,7\n2026-03,90,7\n"))
+    monthly = cj.SpaceWeather.load(write("# own\ndate,f107,ap\n2026-01,150,7\n2026-03,90,7\n"))
     between = int(mjd("2026-02-15") - monthly.first_mjd)  # middles: 01-16.5 and 03-16.5, 59 days apart
     np.testing.assert_allclose(monthly.f107[between], 150.0 - 60.0 * 30.0 / 59.0)
     np.testing.assert_array_equal(monthly.f107a, monthly.f107)
@@ -101,7 +101,7 @@ def test_own_csv_daily_and_monthly(write) -> None:
 
 def test_flares_of_the_real_record_are_taken_out(shared_data: Path) -> None:
     path = shared_data / "space_weather" / "sw19571001_2026-10-16.txt.gz"
-    weather = cj.space_weather(path)
+    weather = cj.SpaceWeather.load(path)
     for date, flare in FLARES.items():
         day = int(mjd(date) - weather.first_mjd)
         assert weather.flags[day] == DESPIKED, date
@@ -117,7 +117,7 @@ def test_flares_of_the_real_record_are_taken_out(shared_data: Path) -> None:
 
 def test_the_81_day_mean_of_days_without_flares_is_the_file_s_own(shared_data: Path) -> None:
     path = shared_data / "space_weather" / "SW-All_2026-02-23.csv.gz"
-    weather = cj.space_weather(path)
+    weather = cj.SpaceWeather.load(path)
     with gzip.open(path, "rt") as file:
         column = [line.split(",")[27] for line in file][1:]
     theirs = np.array([float(value) for value in column[3000:9000]])
@@ -126,17 +126,17 @@ def test_the_81_day_mean_of_days_without_flares_is_the_file_s_own(shared_data: P
 
 def test_despiking_leaves_a_quick_rise_alone() -> None:
     rise = np.concatenate([np.full(20, 120.0), np.linspace(120.0, 200.0, 14), np.full(20, 200.0)])
-    clean, spike = despiked(rise)
+    clean, spike = remove_flares(rise)
     assert not spike.any()
     rise[25] = 600.0
-    clean, spike = despiked(rise)
+    clean, spike = remove_flares(rise)
     assert spike.sum() == 1
     assert 120.0 < clean[25] < 200.0
 
 
 def test_values_at_instants(write) -> None:
     rows = "".join(f"2026-01-{day:02d},{100 + day},{day}\n" for day in range(1, 11))
-    weather = cj.space_weather(write("date,f107,ap\n" + rows))
+    weather = cj.SpaceWeather.load(write("date,f107,ap\n" + rows))
     at = weather.at([mjd("2026-01-05") + 0.5, mjd("2026-01-06")])
     np.testing.assert_allclose(at.f107, [104.0, 104.5])  # the day before's
     np.testing.assert_allclose(at.ap, [5.0, 5.5])
@@ -148,15 +148,15 @@ def test_values_at_instants(write) -> None:
 
 def test_means_over_steps(write) -> None:
     rows = "".join(f"2026-01-{day:02d},{100 + day},{day}\n" for day in range(1, 11))
-    weather = cj.space_weather(write("date,f107,ap\n" + rows))
+    weather = cj.SpaceWeather.load(write("date,f107,ap\n" + rows))
     start = mjd("2026-01-01")
-    steps = weather.sampled(start, start + 9.0, 3.0)
+    steps = weather.resample(start, start + 9.0, 3.0)
     np.testing.assert_allclose(steps.mjd, start + np.array([0.0, 3.0, 6.0]))
     np.testing.assert_allclose(steps.ap, [2.0, 5.0, 8.0])
-    half = weather.sampled(start + 0.5, start + 2.0, 1.5)
+    half = weather.resample(start + 0.5, start + 2.0, 1.5)
     np.testing.assert_allclose(half.f107, [(0.5 * 101.0 + 102.0) / 1.5])
     with pytest.raises(InputError, match="expected start < stop and step > 0"):
-        weather.sampled(start, start, 1.0)
+        weather.resample(start, start, 1.0)
 
 
 def test_the_cycle_repeats_beyond_the_forecast(bundled: cj.SpaceWeather) -> None:
@@ -165,7 +165,7 @@ def test_the_cycle_repeats_beyond_the_forecast(bundled: cj.SpaceWeather) -> None
         beyond = bundled.at(later + cycles * CYCLE_DAYS)
         np.testing.assert_allclose(beyond.f107, bundled.at(later - CYCLE_DAYS).f107)
         assert beyond.flags[0] == REPEATED | FORECAST
-    step = bundled.sampled(bundled.last_mjd - 5.0, bundled.last_mjd + 5.0, 10.0)
+    step = bundled.resample(bundled.last_mjd - 5.0, bundled.last_mjd + 5.0, 10.0)
     assert step.flags[0] == REPEATED | FORECAST
 
 
@@ -192,7 +192,7 @@ def test_an_ensemble_has_the_spread_of_the_percentiles_and_its_seed(bundled: cj.
     np.testing.assert_allclose(high, bundled.percentiles["f107_high"][day], rtol=0.02)
     np.testing.assert_array_equal(ensemble.f107, bundled.ensemble(400, seed=3).f107)
     assert not np.array_equal(ensemble.f107, bundled.ensemble(400, seed=4).f107)
-    steps = ensemble.sampled(mjd("2026-01-01"), mjd("2060-01-01"), 10.0)
+    steps = ensemble.resample(mjd("2026-01-01"), mjd("2060-01-01"), 10.0)
     assert steps.f107.shape == (400, len(steps.mjd))
     assert np.ptp(steps.f107[:, 0]) == 0.0  # observed
     # a member's activity is another one's in the next cycle
@@ -203,7 +203,7 @@ def test_an_ensemble_has_the_spread_of_the_percentiles_and_its_seed(bundled: cj.
 
 def test_a_forecast_takes_over_after_the_observed_days(shared_data: Path, bundled: cj.SpaceWeather) -> None:
     path = shared_data / "space_weather" / "SW-All_2026-02-23.csv.gz"
-    daily, joined = cj.space_weather(path), cj.space_weather(path, forecast="bundled", scenario="high")
+    daily, joined = cj.SpaceWeather.load(path), cj.SpaceWeather.load(path, forecast="bundled", scenario="high")
     assert joined.last_observed_mjd == daily.last_observed_mjd == mjd("2026-02-24")
     later = [mjd("2033-01-01")]
     np.testing.assert_allclose(joined.at(later).f107, bundled.scenario("high").at(later).f107)
@@ -214,12 +214,12 @@ def test_a_forecast_takes_over_after_the_observed_days(shared_data: Path, bundle
 
 
 def test_constants() -> None:
-    weather = cj.space_weather((140, 15))
+    weather = cj.SpaceWeather.load((140, 15))
     at = weather.at([0.0, 60000.0, 1e6])
     assert at.f107.tolist() == at.f107a.tolist() == [140.0] * 3
     assert at.ap.tolist() == [15.0] * 3
     assert at.flags.tolist() == [CONSTANT] * 3
-    steps = cj.space_weather({"f107": 150.0, "f107a": 140.0, "ap": 4}).sampled(60000.0, 60030.0, 10.0)
+    steps = cj.SpaceWeather.load({"f107": 150.0, "f107a": 140.0, "ap": 4}).resample(60000.0, 60030.0, 10.0)
     assert (steps.f107.tolist(), steps.f107a.tolist()) == ([150.0] * 3, [140.0] * 3)
 
 
@@ -248,7 +248,7 @@ def test_constants() -> None:
 )  # fmt: skip
 def test_a_malformed_file_is_told_in_one_line(write, text: str, message: str) -> None:
     with pytest.raises(InputError, match=f"^indices.txt.*{message}") as caught:
-        cj.space_weather(write(text))
+        cj.SpaceWeather.load(write(text))
     assert "\n" not in str(caught.value)
 
 
@@ -256,10 +256,10 @@ def test_a_file_is_unpacked_and_decoded(tmp_path: Path) -> None:
     path = tmp_path / "indices.csv"
     for data in (CSV.encode(), gzip.compress(CSV.encode()), CSV.encode("utf-8-sig"), CSV.encode("utf-16")):
         path.write_bytes(data)
-        assert cj.space_weather(path).f107[0] == 269.3
+        assert cj.SpaceWeather.load(path).f107[0] == 269.3
     path.write_bytes(gzip.compress(CSV.encode())[:-8] + bytes(8))
     with pytest.raises(InputError, match=r"indices\.csv: damaged or cut-off gzip file"):
-        cj.space_weather(path)
+        cj.SpaceWeather.load(path)
 
 
 def test_wrong_sources(tmp_path: Path, bundled: cj.SpaceWeather) -> None:
@@ -274,10 +274,10 @@ def test_wrong_sources(tmp_path: Path, bundled: cj.SpaceWeather) -> None:
         (7, "expected 'bundled', a path"),
     ):
         with pytest.raises(InputError, match=message):
-            cj.space_weather(source)
+            cj.SpaceWeather.load(source)
     with pytest.raises(InputError, match="scenario 'extreme' of space weather: expected one of low, median, high"):
         bundled.scenario("extreme")
     with pytest.raises(InputError, match="ensemble of 0 members"):
         bundled.ensemble(0)
     with pytest.raises(InputError, match="a constant can neither be continued"):
-        cj.space_weather((140.0, 15.0), forecast="bundled")
+        cj.SpaceWeather.load((140.0, 15.0), forecast="bundled")

@@ -24,11 +24,11 @@ orbit_densities = jax.jit(atmosphere.orbit_densities)
 orbit_mean_density = jax.jit(atmosphere.orbit_mean_density)
 
 
-@partial(jax.jit, static_argnames="nodes")
+@partial(jax.jit, static_argnames="points")
 @partial(jax.vmap, in_axes=(None, 0, 0, 0, 0, 0, 0, 0))
-def orbit_means(table, f107, f107a, ap, day, altitude, inclination, node, nodes=12):
+def orbit_means(table, f107, f107a, ap, day, altitude, inclination, node, points=12):
     at = atmosphere.conditions(table, f107, f107a, ap, day)
-    return atmosphere.orbit_mean_density(at, altitude, inclination, node, nodes=nodes)
+    return atmosphere.orbit_mean_density(at, altitude, inclination, node, points=points)
 
 
 @pytest.fixture(scope="module")

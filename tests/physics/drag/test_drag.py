@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from constellation_jax.inputs.environment.atmosphere import load_atmosphere
-from constellation_jax.physics.constants import EARTH_ROTATION_RATE, WGS84_FLATTENING
+from constellation_jax.physics.constants import EARTH_ROTATION_RATE, J2_RADIUS2, MU, WGS84_FLATTENING
 from constellation_jax.physics.constants import WGS84_EQUATORIAL_RADIUS_KM as RADIUS
 from constellation_jax.physics.drag import atmosphere
 from constellation_jax.physics.drag import rates as drag
@@ -38,11 +38,11 @@ def by_vectors(at: Conditions, a, e, i, node, perigee, b, points=720):
     root = np.sqrt(1.0 - e * e)
     near = 1.0 - e * cos_e
     r = a * ((cos_e - e)[:, None] * p_axis + (root * sin_e)[:, None] * q_axis)
-    v = np.sqrt(drag.MU / a) / near[:, None] * (-sin_e[:, None] * p_axis + (root * cos_e)[:, None] * q_axis)
+    v = np.sqrt(MU / a) / near[:, None] * (-sin_e[:, None] * p_axis + (root * cos_e)[:, None] * q_axis)
     size = np.linalg.norm(r, axis=1)
     sine = r[:, 2] / size
     cos2u = 1.0 - 2.0 * (sine / np.sin(i)) ** 2
-    oblate = drag._J2_R2 / (a * (1 - e * e))
+    oblate = J2_RADIUS2 / (a * (1 - e * e))
     height = size - RADIUS * (1.0 - WGS84_FLATTENING * sine**2)
     height += oblate * (0.25 * np.sin(i) ** 2 * cos2u - 0.75 * (3.0 * np.cos(i) ** 2 - 1.0))
     noon = float(atmosphere.node_local_time(0.0, MJD))
@@ -51,8 +51,8 @@ def by_vectors(at: Conditions, a, e, i, node, perigee, b, points=720):
     relative = v - np.cross([0.0, 0.0, EARTH_ROTATION_RATE], r)
     force = -0.5 * b * 1000.0 * (density * np.linalg.norm(relative, axis=1))[:, None] * relative
     h = np.cross(r, v)
-    d_a = 2.0 * a * a / drag.MU * (force * v).sum(axis=1)
-    d_e = (np.cross(force, h) + np.cross(v, np.cross(r, force))) / drag.MU
+    d_a = 2.0 * a * a / MU * (force * v).sum(axis=1)
+    d_e = (np.cross(force, h) + np.cross(v, np.cross(r, force))) / MU
     weight = near / points * 86400.0
     along = np.array([np.cos(node), np.sin(node), 0.0])
     mean_e = (d_e * weight[:, None]).sum(axis=0)
@@ -71,7 +71,9 @@ def by_vectors(at: Conditions, a, e, i, node, perigee, b, points=720):
 )
 def test_rates_against_vectors(moderate: Conditions, a, e, elliptic, tolerance) -> None:
     i, node, perigee = 0.9, 1.1, 0.7
-    found = rates(moderate, drag.mean_orbit(a, e, i, node, perigee), MJD, 0.01, 0.0, elliptic=elliptic).orbit
+    found = rates(
+        moderate, drag.MeanOrbit.from_elements(a, e, i, node, perigee), MJD, 0.01, 0.0, elliptic=elliptic
+    ).orbit
     d_a, d_ex, d_ey = by_vectors(moderate, a, e, i, node, perigee, 0.01)
     assert abs(found.semi_major_axis / d_a - 1.0) < tolerance
     size = max(np.hypot(d_ex, d_ey), abs(d_a / a) * 0.1)
@@ -81,7 +83,7 @@ def test_rates_against_vectors(moderate: Conditions, a, e, elliptic, tolerance) 
 def test_looking_up_one_layer_changes_nothing(moderate: Conditions) -> None:
     several = np.stack([np.zeros((43, 43)), np.asarray(moderate.coefficients)])
     for altitude in (90.0, 100.0, 250.0, 611.0, 1999.0, 2000.0, 3000.0):
-        orbit = drag.mean_orbit(altitude + RADIUS, 1e-4, 0.9, 0.1, 0.2)
+        orbit = drag.MeanOrbit.from_elements(altitude + RADIUS, 1e-4, 0.9, 0.1, 0.2)
         whole = rates(moderate, orbit, MJD, 0.01, 0.0, elliptic=False)
         step = ConditionsOfStep(jax.numpy.asarray(several), jax.numpy.asarray(1))
         layer = rates(step, orbit, MJD, 0.01, 0.0, elliptic=False)
@@ -92,7 +94,9 @@ def test_looking_up_one_layer_changes_nothing(moderate: Conditions) -> None:
 @pytest.mark.parametrize("own_steps", [False, True])
 def test_satellites_in_an_array_are_as_each_alone(moderate: Conditions, elliptic: bool, own_steps: bool) -> None:
     altitude = np.array([[90.0, 250.0, 611.0], [1999.0, 2000.0, 3000.0]])
-    orbits = drag.mean_orbit(altitude + RADIUS, np.full((2, 3), 0.002), 0.3 * altitude**0.2, altitude, -altitude)
+    orbits = drag.MeanOrbit.from_elements(
+        altitude + RADIUS, np.full((2, 3), 0.002), 0.3 * altitude**0.2, altitude, -altitude
+    )
     b, step = 0.01 + 1e-6 * altitude, np.array([[1, 0, 1], [0, 0, 1]], np.int32)
     several = jax.numpy.stack([moderate.coefficients - 1.0, moderate.coefficients])
 
@@ -110,7 +114,7 @@ def test_satellites_in_an_array_are_as_each_alone(moderate: Conditions, elliptic
 def test_radiation_pressure(moderate: Conditions) -> None:
     """A constant force F moves the eccentricity vector by 3/2 F x h / mu: here from its average over a circular orbit."""
     a, i, node, coefficient = 12000.0, 1.0, 0.5, 0.1
-    orbit = drag.mean_orbit(a, 0.0, i, node, 0.0)
+    orbit = drag.MeanOrbit.from_elements(a, 0.0, i, node, 0.0)
     with_it = rates(moderate, orbit, MJD, 1e-12, coefficient, elliptic=False).orbit
     day = MJD - 51544.5
     longitude = np.radians(280.460 + 0.9856474 * day)
@@ -126,8 +130,8 @@ def test_radiation_pressure(moderate: Conditions) -> None:
     )
     m = np.cross(w, n)
     u = 2.0 * np.pi * np.arange(64)[:, None] / 64
-    r, v = a * (np.cos(u) * n + np.sin(u) * m), np.sqrt(drag.MU / a) * (-np.sin(u) * n + np.cos(u) * m)
-    rate = 86400.0 / drag.MU * (np.cross(force, np.cross(r, v)) + np.cross(v, np.cross(r, force))).mean(axis=0)
+    r, v = a * (np.cos(u) * n + np.sin(u) * m), np.sqrt(MU / a) * (-np.sin(u) * n + np.cos(u) * m)
+    rate = 86400.0 / MU * (np.cross(force, np.cross(r, v)) + np.cross(v, np.cross(r, force))).mean(axis=0)
     np.testing.assert_allclose(
         [with_it.eccentricity_x, with_it.eccentricity_y], [rate @ n, rate @ m], rtol=1e-3, atol=1e-12
     )
@@ -147,6 +151,6 @@ def test_gradients_are_finite_on_a_circular_orbit(moderate: Conditions, elliptic
 
 
 def test_an_equatorial_orbit_has_rates(moderate: Conditions) -> None:
-    found = rates(moderate, drag.mean_orbit(6778.0, 1e-4, 0.0, 0.0, 0.0), MJD, 0.01, 0.0, elliptic=False)
+    found = rates(moderate, drag.MeanOrbit.from_elements(6778.0, 1e-4, 0.0, 0.0, 0.0), MJD, 0.01, 0.0, elliptic=False)
     assert all(np.isfinite(v) for v in found.orbit)
     assert found.orbit.inclination == 0.0

@@ -39,7 +39,7 @@ def test_rows_keep_the_shape_of_x() -> None:
 @pytest.mark.parametrize("by", [1e-3, 0.7, 0.95])
 def test_spread_nodes_are_gathered_again_and_lie_more_evenly(by: float) -> None:
     at = chebyshev.spread(chebyshev.nodes(20), by)
-    np.testing.assert_allclose(chebyshev.gathered(at, by), chebyshev.nodes(20), rtol=0, atol=1e-15)
+    np.testing.assert_allclose(chebyshev.spread_inverse(at, by), chebyshev.nodes(20), rtol=0, atol=1e-15)
     np.testing.assert_allclose(chebyshev.spread(np.array([-1.0, 0.0, 1.0]), by), [-1.0, 0.0, 1.0], rtol=0, atol=1e-15)
     gaps, before = np.diff(at), np.diff(chebyshev.nodes(20))
     assert gaps.max() / gaps.min() < before.max() / before.min()
@@ -52,7 +52,7 @@ def test_spread_nodes_need_fewer_for_what_oscillates() -> None:
     def needed(by: float) -> int:
         for count in range(10, 80):
             values = np.cos(6.0 * np.pi * chebyshev.spread(chebyshev.nodes(count), by) + 0.4)
-            between = chebyshev.interpolation(count, chebyshev.gathered(x, by)) @ values
+            between = chebyshev.interpolation(count, chebyshev.spread_inverse(x, by)) @ values
             if np.abs(between - np.cos(6.0 * np.pi * x + 0.4)).max() < 1e-9:
                 return count
         return 80

@@ -15,8 +15,8 @@ from constellation_jax.inputs.catalog.catalog import Catalog
 from constellation_jax.inputs.shells.mean_orbits import kozai_mean_motion_rev_per_day
 from constellation_jax.outputs.netcdf.whole_file import write_dataset
 from constellation_jax.studies.decay import inputs as decay_inputs
-from constellation_jax.studies.decay.decay import raises
-from constellation_jax.studies.decay.spread import classes
+from constellation_jax.studies.decay.decay import find_raised
+from constellation_jax.studies.decay.spread import group_alike
 
 CONSTANT = (140.0, 15.0)
 
@@ -135,7 +135,7 @@ def test_only_decayed_objects(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_an_absurd_ballistic_coefficient(caplog: pytest.LogCaptureFixture) -> None:
-    catalog, weather = satellites([300.0, 400.0]), cj.space_weather(CONSTANT)
+    catalog, weather = satellites([300.0, 400.0]), cj.SpaceWeather.load(CONSTANT)
     with caplog.at_level(logging.WARNING, logger="constellation_jax"):
         found = decay_inputs.ballistic_coefficients(catalog, [0.01, -2.0], weather)
     assert found.coefficient.tolist() == [0.01, decay_inputs.ASSUMED_BALLISTIC_COEFFICIENT]
@@ -149,7 +149,7 @@ def test_an_absurd_ballistic_coefficient(caplog: pytest.LogCaptureFixture) -> No
 
 def test_a_drag_term_gives_the_decay_of_sgp4() -> None:
     """The ballistic coefficient found from B* lets the orbit sink at its epoch as fast as SGP4 does."""
-    catalog, weather = satellites([400.0, 500.0], bstar=[3e-4, 1e-4]), cj.space_weather(CONSTANT)
+    catalog, weather = satellites([400.0, 500.0], bstar=[3e-4, 1e-4]), cj.SpaceWeather.load(CONSTANT)
     b = decay_inputs.ballistic_coefficients(catalog, None, weather)
     assert b.source.tolist() == [2, 2]
     found = cj.decay(catalog, years=0.2, space_weather=CONSTANT, ensemble=0)
@@ -166,13 +166,13 @@ def test_what_rises_manoeuvres() -> None:
     catalog = catalog.replace(
         mean_motion_rev_per_day=later.mean_motion_rev_per_day, epoch_day=[60310, 60310, 60310, 60320]
     )
-    assert raises(catalog).tolist() == [False, True, True, True]
+    assert find_raised(catalog).tolist() == [False, True, True, True]
 
 
 def test_classes_hold_what_is_alike() -> None:
     catalog = satellites([500.0, 500.4, 560.0, 500.0])
-    objects = decay_inputs.objects_of(catalog, np.array([0.01, 0.0101, 0.01, 0.03]))
-    chosen, of_class = classes(objects)
+    objects = decay_inputs.make_objects(catalog, np.array([0.01, 0.0101, 0.01, 0.03]))
+    chosen, of_class = group_alike(objects)
     assert len(chosen) == 3
     assert of_class[0] == of_class[1]
 
@@ -180,7 +180,7 @@ def test_classes_hold_what_is_alike() -> None:
 def test_a_start_carries_the_node() -> None:
     """51.6 degrees at 420 km: the node goes back by 5.0 degrees a day."""
     catalog = satellites([420.0]).replace(inclination_deg=51.6)
-    one = decay_inputs.objects_of(catalog, np.array([0.01]), start=60320.25)
+    one = decay_inputs.make_objects(catalog, np.array([0.01]), start=60320.25)
     moved = np.degrees(one.orbit.raan[0]) - catalog.raan_deg[0]
     assert abs(moved / 10.0 + 4.98) < 0.05
 

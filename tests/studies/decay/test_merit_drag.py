@@ -9,7 +9,7 @@ import constellation_jax as cj
 from constellation_jax.engine.decay.engine import Objects, run
 from constellation_jax.physics.constants import WGS84_EQUATORIAL_RADIUS_KM
 from constellation_jax.physics.drag.rates import MeanOrbit
-from constellation_jax.studies.decay.inputs import climates, weather_of
+from constellation_jax.studies.decay.inputs import make_series, resolve_space_weather
 
 KINDS = [
     (150.0, 60.0),
@@ -59,7 +59,9 @@ def test_drag_is_that_of_station_keeping(climate: cj.DragClimate) -> None:
 def test_margin_is_one_where_station_keeping_sees_the_lowest_altitude(climate: cj.DragClimate) -> None:
     """Found by bisection of the margin; station_keeping interpolates between altitudes 4 % of a height apart."""
     shell = cj.Shell(name="s", altitude_km=350.0, inclination_deg=53.0, planes=1, satellites_per_plane=1)
-    kept = cj.station_keeping(shell, years=2.0, solar="high", ballistic_coefficient=0.01, mass_kg=400.0, thrust_mn=25.0)
+    kept = cj.station_keeping(
+        shell, years=2.0, start="2027-01-01", solar="high", ballistic_coefficient=0.01, mass_kg=400.0, thrust_mn=25.0
+    )
     low, high = 150.0, 900.0
     for _ in range(40):
         middle = 0.5 * (low + high)
@@ -101,11 +103,11 @@ def test_mistakes_are_one_line() -> None:
 def of_engine(solar: str, h: np.ndarray, i: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Years to re-entry of satellites that fail on 2027-01-01, mean of two planes, inf beyond 60 years."""
     first, zero = 61406.0, np.zeros(len(h))
-    climate = climates(weather_of(None, solar), first, first + 60.0 * YEAR, 10.0)[0]
+    series = make_series(resolve_space_weather(None, solar), first, first + 60.0 * YEAR, 10.0)[0]
     found = []
     for node in (0.0, np.pi / 2.0):
         orbit = MeanOrbit(h + WGS84_EQUATORIAL_RADIUS_KM, zero, zero, np.deg2rad(i), zero + node, zero)
-        found.append(run(Objects(orbit, zero + first, b, zero), climate).lifetime_days / YEAR)
+        found.append(run(Objects(orbit, zero + first, b, zero), series).lifetime_days / YEAR)
     return np.mean(found, axis=0)
 
 

@@ -10,7 +10,7 @@ from constellation_jax.inputs.environment.atmosphere import load_atmosphere
 from constellation_jax.inputs.shells.files import Shell
 from constellation_jax.physics.drag.atmosphere import conditions, density
 from constellation_jax.physics.drag.station_keeping import delta_v_rate
-from constellation_jax.studies.decay.inputs import climates, objects_of
+from constellation_jax.studies.decay.inputs import make_objects, make_series
 
 # m/s a year at B = 0.01: 0.5 B rho v^2 T with global means of NRLMSISE-00 on 2024-03-20, by F10.7 / Ap; two or three digits
 ROW_KM = np.array([250.0, 300.0, 350.0, 400.0, 450.0, 480.0, 500.0, 550.0, 600.0])
@@ -54,10 +54,10 @@ def test_delta_v_of_the_global_mean(activity: tuple[float, float]) -> None:
     assert (np.abs(formula - expected) < 0.012 * expected + 0.5 * digit).all(), 100 * (formula / expected - 1.0)
 
     altitude, cosine, node = (v.ravel() for v in np.meshgrid(ROW_KM, sines, np.arange(6) * np.pi / 3.0, indexing="ij"))
-    base = objects_of(cj.shells_to_catalog(shell()), np.array([0.01])).take(np.zeros(len(altitude), int))
+    base = make_objects(cj.shells_to_catalog(shell()), np.array([0.01])).take(np.zeros(len(altitude), int))
     orbit = base.orbit._replace(semi_major_axis=altitude - 7.1 + 6378.137, inclination=np.arccos(cosine), raan=node)
     objects = base._replace(orbit=orbit, mjd=np.full(len(altitude), day))
-    rate, _ = decay_rates(objects, climates(cj.space_weather(activity), day - 0.5, day + 0.5, 1.0)[0])
+    rate, _ = decay_rates(objects, make_series(cj.SpaceWeather.load(activity), day - 0.5, day + 0.5, 1.0)[0])
     found = 365.25 * delta_v_rate(altitude, rate).reshape(len(ROW_KM), 10, 6).mean(axis=2) @ weights / 2.0
     assert (found > formula).all()
     assert (found < 1.045 * formula).all()
@@ -73,6 +73,7 @@ def test_what_follows_from_the_delta_v() -> None:
         dead_band_km=2.0,
         solar="median",
         space_weather=(140.0, 15.0),
+        start="2027-01-01",
         years=2.0,
     ).isel(solar=0, shell=0)
     exhaust, year = 1500.0 * 9.80665, 365.25 * 86400.0
@@ -91,6 +92,7 @@ def test_what_follows_from_the_delta_v() -> None:
         thrust_mn=60.0,
         solar="median",
         space_weather=(140.0, 15.0),
+        start="2027-01-01",
         years=2.0,
     ).isel(solar=0, shell=0)
     assert 20.0 < float(found.lowest_altitude - stronger.lowest_altitude) < 60.0
@@ -99,8 +101,13 @@ def test_what_follows_from_the_delta_v() -> None:
     end = np.datetime64("2027-01-01", "s") + np.timedelta64(int(float(found.propellant_lasts) * year), "s")
     left = cj.shells_to_catalog(shell(altitude_km=350.0), epoch=end)
     alone = cj.lifetimes(left, ballistic_coefficient=0.01 * 500.0 / 470.0, space_weather=(140.0, 15.0))
-    np.testing.assert_allclose(found.lifetime_after_propellant, alone[0] / 365.25, rtol=1e-6)
+    np.testing.assert_allclose(found.lifetime_after_propellant, alone[0], rtol=1e-6)
     assert np.isnan(stronger.propellant)
+
+
+def test_a_mission_begins_today_unless_said() -> None:
+    found = cj.station_keeping(shell(), years=0.1, solar="median")
+    assert found.start == str(np.datetime64("now", "D"))
 
 
 def test_scenarios_are_in_order() -> None:
