@@ -17,6 +17,7 @@ from .inputs.environment.demand import Demand as Demand
 from .inputs.environment.demand import demand as demand
 from .inputs.environment.space_weather_series import Indices as Indices
 from .inputs.environment.space_weather_series import SpaceWeather as SpaceWeather
+from .inputs.files.toml_tables import Provenance as Provenance
 from .inputs.shells.files import known_shells as known_shells
 from .inputs.shells.files import load_shells as load_shells
 from .inputs.shells.lattice import shells_to_catalog as shells_to_catalog

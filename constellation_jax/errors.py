@@ -1,15 +1,15 @@
-"""The package's own exceptions: one clear line each, for a reader who made a mistake and wants to mend it."""
+"""Exceptions of the package, with one clear line for each mistake, and near misses of mistyped words."""
 
 import difflib
 from collections.abc import Iterable
 
 
 class InputError(ValueError):
-    """Something given by the user is wrong. The message is one line: where, what was found and expected, what to do."""
+    """Mistake in something that the user gave. The message is one line: where, what was found and expected, what to do."""
 
 
 class InputErrors(InputError):
-    """Several mistakes of one input, reported at once.
+    """Several mistakes in one input, reported at once.
 
     Args:
         messages: one line for each mistake.
@@ -21,10 +21,15 @@ class InputErrors(InputError):
 
 
 class OutputError(RuntimeError):
-    """An output could not be written or finished. The message is one line: file, cause, what of it can be read."""
+    """Failure to write or finish an output. The message is one line: the file, the cause, and the part that can be read."""
 
 
 def suggest(word: str, known: Iterable[str]) -> str:
     """Return ", did you mean 'x'?" for the known word nearest to a mistyped one, or "" where none is near."""
-    near = difflib.get_close_matches(word, list(known), n=1)
-    return f", did you mean {near[0]!r}?" if near else ""
+    near = nearest(word, known)
+    return f", did you mean {near!r}?" if near else ""
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Return the known word nearest to a mistyped one, or "" where none is near."""
+    return next(iter(difflib.get_close_matches(word, list(known), n=1)), "")

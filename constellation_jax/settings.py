@@ -1,5 +1,7 @@
-"""Settings of the whole process that make JAX fast here. They hold from before JAX starts, so only a program or the command
-line may make them, by calling `configure`; importing the package makes none.
+"""Settings of the process that make JAX fast for this package, and its cache folder.
+
+The settings must hold before JAX starts, so only a program or the command line may make them, by calling `configure`; importing the
+package makes none.
 """
 
 from __future__ import annotations
@@ -17,45 +19,45 @@ from constellation_jax import __version__
 from constellation_jax.errors import InputError
 
 VECTOR_WIDTH = "--xla_cpu_prefer_vector_width=512"
-"""AVX-512 where the processor has it; LLVM takes 256 bits by itself."""
+"""AVX-512 where the processor has it; LLVM chooses 256 bits by itself."""
 BACKEND_OPTIONS = "--xla_backend_extra_options="
 BACKEND_OPTION_VALUES = (
-    "xla_cpu_use_multi_output_fusion",  # what has several results is one loop instead of one for each
+    "xla_cpu_use_multi_output_fusion",  # a computation of several results is one loop instead of one for each
     # a whole nest of loops becomes one function, instead of a dispatch for each small loop inside
     "xla_cpu_small_while_loop_byte_threshold=1000000000000000",
 )
-"""An option here that XLA does not know is ignored, if its name begins with xla_; so these need no check."""
+"""Values of `BACKEND_OPTIONS`. XLA ignores unknown ones whose name begins with xla_, so these need no check."""
 
 
 def configure(*, cpu_flags: bool = True, compile_cache: bool | str | os.PathLike[str] = False) -> None:
-    """Makes JAX fast on a CPU, and keeps compiled programs for later runs, if asked. To be called before JAX computes anything.
+    """Make JAX fast on a CPU, and keep compiled programs for later runs, if asked. Call it before JAX computes anything.
 
     The command line does both. What is set already stays: an option that `XLA_FLAGS` holds, and a compile cache that
     `JAX_COMPILATION_CACHE_DIR` or `jax.config` names. A second call changes nothing.
 
     Args:
-        cpu_flags: add to the environment variable `XLA_FLAGS` what doubles the rate of the kernels on a CPU: wide vectors, and
-            loops that are compiled as a whole; and compute in the thread that calls (`jax_cpu_enable_async_dispatch` off), since
-            the engine has a thread for each core. Both hold for other programs of the process too; GPUs ignore them.
+        cpu_flags: add the options to the environment variable `XLA_FLAGS` that double the rate of the kernels on a CPU (wide
+            vectors, and loops that are compiled as a whole), and compute in the calling thread (`jax_cpu_enable_async_dispatch`
+            off), since the engine has a thread for each core. Both hold for other code of the process too; GPUs ignore them.
         compile_cache: keep compiled programs in a folder: True for one in the user's cache folder that is named after the versions
             of this package and of JAX, or a path.
 
     Raises:
-        InputError: JAX has started already, so that something asked for would have no effect.
+        InputError: JAX has started already, so that a setting would have no effect.
     """
     if cpu_flags:
-        flags = _with_cpu_flags(os.environ.get("XLA_FLAGS", ""))
+        flags = _add_cpu_flags(os.environ.get("XLA_FLAGS", ""))
         if flags != os.environ.get("XLA_FLAGS", ""):
             _check_not_started("XLA_FLAGS")
             os.environ["XLA_FLAGS"] = flags
-        _compute_in_the_calling_thread()
+        _compute_in_calling_thread()
     if compile_cache:
         _keep_compiled(None if compile_cache is True else Path(compile_cache))
 
 
 @cache  # JAX has no public way to read the setting, and a second call must change nothing
-def _compute_in_the_calling_thread() -> None:
-    """Handing each tile over to a thread of XLA and back took a third of the time."""
+def _compute_in_calling_thread() -> None:
+    """Switch asynchronous dispatch off: handing each tile to a thread of XLA and back took a third of the time."""
     import jax
 
     _check_not_started("the thread that computes")
@@ -64,20 +66,20 @@ def _compute_in_the_calling_thread() -> None:
         settings.update("jax_cpu_enable_async_dispatch", False)
 
 
-def _with_cpu_flags(given: str) -> str:
-    """A value of XLA_FLAGS with what it lacks of the flags put before it."""
+def _add_cpu_flags(given: str) -> str:
+    """A value of XLA_FLAGS, with those of the options that it lacks before it."""
     if given.strip() and not given.lstrip().startswith("-"):
         return given  # the name of a file of flags, which cannot be added to
     missing = [option for option in BACKEND_OPTION_VALUES if option.partition("=")[0] not in given]
     # XLA puts the lists of several --xla_backend_extra_options together, so the user's own stays as it is
     flags = [BACKEND_OPTIONS + ",".join(missing)] if missing else []
-    if VECTOR_WIDTH.partition("=")[0] not in given and _known_to_jaxlib(VECTOR_WIDTH):
+    if VECTOR_WIDTH.partition("=")[0] not in given and _is_known_to_jaxlib(VECTOR_WIDTH):
         flags.append(VECTOR_WIDTH)
     return " ".join([*flags, *given.split()])
 
 
-def _known_to_jaxlib(flag: str) -> bool:
-    """Whether the installed jaxlib has a flag: XLA ends the process over one that it does not know."""
+def _is_known_to_jaxlib(flag: str) -> bool:
+    """True for an option of the installed jaxlib: XLA ends the process over one that it does not know."""
     spec = find_spec("jaxlib")
     name = flag.strip("-").partition("=")[0].encode()
     for folder in (spec.submodule_search_locations or []) if spec else []:
@@ -111,10 +113,9 @@ def _check_not_started(what: str) -> None:
 
 
 def cache_folder() -> Path:
-    """The package's folder for what can be fetched or made again: CONSTELLATION_JAX_CACHE, else the system's place
-    for such things.
+    """The folder for files that can be fetched or made again; it may not exist yet.
 
-    It may not exist yet.
+    The environment variable CONSTELLATION_JAX_CACHE names it; without it, it lies where the system keeps caches.
     """
     own = os.environ.get("CONSTELLATION_JAX_CACHE")
     if own:

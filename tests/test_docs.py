@@ -6,15 +6,17 @@ as errors. Other blocks (text, console) are not run.
 
 import re
 from pathlib import Path
+from runpy import run_path
 
 import pytest
 from examples import run_examples
+from typer.main import get_command
 
 import constellation_jax as cj
-from constellation_jax.inputs.deployment.campaigns import CAMPAIGN_RULES
+from constellation_jax.cli import app
 from constellation_jax.inputs.deployment.files import load_deployment
-from constellation_jax.inputs.deployment.vehicles import LOAD_RULES, VEHICLE_RULES
-from constellation_jax.inputs.run_file import RunConfig, read_run
+from constellation_jax.inputs.run_file import read_run
+from constellation_jax.inputs.run_keys import PropagationRun
 from constellation_jax.inputs.shells.files import load_shells
 from constellation_jax.inputs.shells.shell import RULES
 from constellation_jax.inputs.tuning.files import load_study
@@ -34,6 +36,7 @@ ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", *sorted(page for page in DOCS.rglob("*.md") if "_build" not in page.parts)]
 KIT = [ROOT / name for name in ("CONTRIBUTING.md", "SECURITY.md", "CODE_OF_CONDUCT.md")]
+TABLES = run_path(str(ROOT / "scripts" / "write_key_tables.py"))
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -61,7 +64,7 @@ def test_run_file_examples_are_accepted(tmp_path: Path) -> None:
     assert examples
     for example in examples:
         (tmp_path / "run.toml").write_text(example, encoding="utf-8")
-        read_run(tmp_path / "run.toml")
+        read_run(PropagationRun, tmp_path / "run.toml")
 
 
 def test_shell_file_examples_are_accepted(tmp_path: Path) -> None:
@@ -94,19 +97,17 @@ def test_every_key_and_term_of_a_study_is_described() -> None:
         assert f"`{key}`" in text("tuning.md"), key
 
 
-def test_every_key_of_a_deployment_is_described() -> None:
-    for key in [*CAMPAIGN_RULES, *VEHICLE_RULES, *LOAD_RULES]:
-        assert f"`{key}`" in text("deployments.md"), key
+def test_tables_of_keys_and_options_are_those_of_their_declarations() -> None:
+    found = []
+    for page in TABLES["pages"]():
+        found += TABLES["tables_in"](page)
+        same = TABLES["write_anew"](page) == page.read_text(encoding="utf-8")
+        assert same, f"{page.name}: run scripts/write_key_tables.py"
+    assert sorted(found) == sorted(TABLES["TABLES"])
 
 
-def test_every_key_and_option_is_described() -> None:
-    from typer.main import get_command
-
-    from constellation_jax.cli import app
-
+def test_every_command_and_option_is_described() -> None:
     page = text("run-files.md")
-    for key in RunConfig.model_fields:
-        assert f"`{key}`, `--{key}`" in page, key
     for command in get_command(app).commands.values():  # type: ignore[attr-defined]
         assert re.search(rf"`{command.name}\b", page), command.name
         for parameter in command.params:

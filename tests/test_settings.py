@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from constellation_jax import settings as settings
-from constellation_jax.settings import BACKEND_OPTIONS, VECTOR_WIDTH, _known_to_jaxlib, _with_cpu_flags
+from constellation_jax.settings import BACKEND_OPTIONS, VECTOR_WIDTH, _add_cpu_flags, _is_known_to_jaxlib
 
 FUSION, LOOPS = settings.BACKEND_OPTION_VALUES
 
@@ -26,7 +26,7 @@ def run_process(code: str, tmp_path: Path, **environment: str) -> str:
 
 
 def test_all_flags_are_set_where_there_were_none() -> None:
-    assert _with_cpu_flags("") == f"{BACKEND_OPTIONS}{FUSION},{LOOPS} {VECTOR_WIDTH}"
+    assert _add_cpu_flags("") == f"{BACKEND_OPTIONS}{FUSION},{LOOPS} {VECTOR_WIDTH}"
 
 
 @pytest.mark.parametrize(
@@ -42,15 +42,15 @@ def test_all_flags_are_set_where_there_were_none() -> None:
     ],
 )
 def test_what_the_user_has_set_stays(given: str, expected: str) -> None:
-    assert _with_cpu_flags(given) == expected
-    assert _with_cpu_flags(expected) == expected
+    assert _add_cpu_flags(given) == expected
+    assert _add_cpu_flags(expected) == expected
 
 
 def test_jaxlib_is_asked_whether_it_knows_a_flag(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert _known_to_jaxlib(VECTOR_WIDTH)
-    assert not _known_to_jaxlib("--xla_cpu_no_such_flag=1")
-    monkeypatch.setattr(settings, "_known_to_jaxlib", lambda flag: False)
-    assert _with_cpu_flags("") == f"{BACKEND_OPTIONS}{FUSION},{LOOPS}"
+    assert _is_known_to_jaxlib(VECTOR_WIDTH)
+    assert not _is_known_to_jaxlib("--xla_cpu_no_such_flag=1")
+    monkeypatch.setattr(settings, "_is_known_to_jaxlib", lambda flag: False)
+    assert _add_cpu_flags("") == f"{BACKEND_OPTIONS}{FUSION},{LOOPS}"
 
 
 def test_jax_starts_with_the_flags_and_a_second_call_changes_nothing(tmp_path: Path) -> None:
@@ -62,7 +62,7 @@ def test_jax_starts_with_the_flags_and_a_second_call_changes_nothing(tmp_path: P
         "cj.configure()\n"
         "print(os.environ['XLA_FLAGS'], jax.config.jax_compilation_cache_dir)"
     )
-    assert run_process(code, tmp_path).splitlines() == ["False False", f"{_with_cpu_flags('')} None"]
+    assert run_process(code, tmp_path).splitlines() == ["False False", f"{_add_cpu_flags('')} None"]
 
 
 def test_it_is_an_error_to_come_too_late(tmp_path: Path) -> None:

@@ -1,14 +1,13 @@
-"""The commands `decay` and `station-keeping`. Only glue; nothing heavy is imported before one of them runs."""
+"""The commands `decay` and `station-keeping`. Only glue and text."""
 
 from __future__ import annotations
 
-import shlex
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from constellation_jax.cli.options import AllowStale, Output, Overwrite, Quiet, command_line, load_catalog
 from constellation_jax.cli.reporting import choose_reporter
 from constellation_jax.settings import configure
 
@@ -22,17 +21,21 @@ _Shells = Annotated[
     list[str] | None,
     typer.Option("--shells", metavar="NAME", help="Planned constellation by name, or a shell file; may be repeated."),
 ]
-_Start = Annotated[str | None, typer.Option("--start", metavar="TIME", help="When it begins, UTC, such as 2027-01-01.")]
-_Weather = Annotated[
+_Start = Annotated[str | None, typer.Option("--start", metavar="TIME", help="First day, UTC, such as 2027-01-01.")]
+_SpaceWeather = Annotated[
     str | None,
-    typer.Option("--space-weather", metavar="FILE", help="CelesTrak's SW-All.csv, an MSAFE forecast or a table."),
+    typer.Option(
+        "--space-weather",
+        metavar="FILE",
+        help="Space weather: CelesTrak's SW-All.csv, an MSAFE forecast or a table [default: the bundled table].",
+    ),
 ]
 _Ballistic = Annotated[
-    float | None, typer.Option("--ballistic-coefficient", metavar="B", help="Cd A / m of every satellite, m2/kg.")
+    float | None,
+    typer.Option(
+        "--ballistic-coefficient", metavar="B", help="Ballistic coefficient Cd A / m of every satellite, m2/kg."
+    ),
 ]
-_Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="NetCDF file to write.")]
-_Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")]
-_Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only warnings and errors.")]
 
 
 def decay(
@@ -43,31 +46,34 @@ def decay(
     shells: _Shells = None,
     years: Annotated[float, typer.Option(metavar="N", help="Span in years.")] = 25.0,
     start: _Start = None,
-    solar: Annotated[str, typer.Option(metavar="SCENARIO", help="low, median or high activity of the Sun.")] = "median",
-    space_weather: _Weather = None,
+    solar: Annotated[str, typer.Option(metavar="low|median|high", help="Scenario of the solar activity.")] = "median",
+    space_weather: _SpaceWeather = None,
     ballistic_coefficient: _Ballistic = None,
     attitude: Annotated[
-        str, typer.Option(metavar="MODE", help="Of shells: on_station, tumbling or face_on.")
+        str, typer.Option(metavar="on_station|tumbling|face_on", help="Attitude of the satellites of shells.")
     ] = "on_station",
     select: Annotated[
         list[str] | None,
-        typer.Option(metavar="CONDITION", help="Condition, such as 'name=STARLINK*'; repeated ones are ANDed."),
+        typer.Option(
+            metavar="CONDITION",
+            help="Condition that every object has to meet, such as 'name=STARLINK*'; may be repeated.",
+        ),
     ] = None,
-    ensemble: Annotated[int, typer.Option(metavar="N", help="Members from which percentiles come; 0 for none.")] = 20,
+    ensemble: Annotated[
+        int, typer.Option(metavar="N", help="Members of the ensemble behind the percentiles; 0 for none.")
+    ] = 20,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Take an absurd ballistic coefficient for an error.")
+        bool, typer.Option("--strict", help="Treat an absurd ballistic coefficient as an error.")
     ] = False,
-    output: _Output = None,
-    overwrite: _Overwrite = False,
-    allow_stale: Annotated[
-        bool,
-        typer.Option("--allow-stale", help="Use an old copy, with a warning, where CelesTrak gives no new one."),
-    ] = False,
-    quiet: _Quiet = False,
+    output: Output = None,
+    overwrite: Overwrite = False,
+    allow_stale: AllowStale = False,
+    quiet: Quiet = False,
 ) -> None:
-    """Lifetimes and altitudes over years, of a catalogue or of planned shells, without manoeuvres.
+    """Compute lifetimes and altitudes over years.
 
-    Prints a line for each shell, and writes a NetCDF file (decay.nc unless --output says otherwise).
+    Of a catalogue or of planned shells, without manoeuvres. Prints a line for each shell, and writes a NetCDF file
+    (decay.nc unless --output says otherwise).
     """
     reporter = choose_reporter(quiet=quiet, log_json=False)
     with reporter.session(debug=ctx.obj["debug"]):
@@ -99,22 +105,27 @@ def station_keeping(
     shells: _Shells = None,
     years: Annotated[float, typer.Option(metavar="N", help="Span of the mission in years.")] = 5.0,
     start: _Start = None,
-    space_weather: _Weather = None,
+    space_weather: _SpaceWeather = None,
     ballistic_coefficient: _Ballistic = None,
     mass_kg: Annotated[
         float | None, typer.Option(metavar="KG", help="Mass of a satellite with its propellant.")
     ] = None,
     propellant_kg: Annotated[float | None, typer.Option(metavar="KG", help="Propellant of a satellite.")] = None,
-    specific_impulse_s: Annotated[float | None, typer.Option(metavar="S", help="Of its thruster.")] = None,
-    thrust_mn: Annotated[float | None, typer.Option(metavar="MN", help="Of its thruster, millinewton.")] = None,
-    dead_band_km: Annotated[float, typer.Option(metavar="KM", help="How far it may sink between manoeuvres.")] = 1.0,
-    output: _Output = None,
-    overwrite: _Overwrite = False,
-    quiet: _Quiet = False,
+    specific_impulse_s: Annotated[
+        float | None, typer.Option(metavar="S", help="Specific impulse of its thruster, s.")
+    ] = None,
+    thrust_mn: Annotated[float | None, typer.Option(metavar="MN", help="Thrust of its thruster, mN.")] = None,
+    dead_band_km: Annotated[
+        float, typer.Option(metavar="KM", help="Depth that a satellite sinks between manoeuvres, km.")
+    ] = 1.0,
+    output: Output = None,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
 ) -> None:
-    """What holding the altitude of planned shells costs, for low, median and high activity of the Sun.
+    """Compute the cost of holding an altitude.
 
-    Values replace those of the shell files. Writes a NetCDF file where --output is given.
+    For planned shells, under low, median and high solar activity. Values replace those of the shell files. Writes a
+    NetCDF file where --output is given.
     """
     reporter = choose_reporter(quiet=quiet, log_json=False)
     with reporter.session(debug=ctx.obj["debug"]):
@@ -159,16 +170,11 @@ def _objects(
     from constellation_jax.errors import InputError
     from constellation_jax.inputs.catalog.catalog import Catalog
     from constellation_jax.inputs.catalog.selection import select
-    from constellation_jax.inputs.run_file import find_source, read_source
     from constellation_jax.inputs.shells.files import shells_to_catalog
 
     parts = []
     if catalog is not None:
-        try:
-            found = find_source(catalog)
-        except InputError as error:
-            raise InputError(f"CATALOG: {error}") from None
-        parts.append(read_source(found, allow_stale=allow_stale))
+        parts.append(load_catalog(catalog, "CATALOG", allow_stale=allow_stale))
     if shells:
         epoch: dict[str, Any] = {"epoch": start} if start else {}
         parts.append(shells_to_catalog(_shells(shells), attitude=attitude, **epoch))
@@ -180,8 +186,7 @@ def _objects(
 def _write(dataset: xr.Dataset, target: Path, overwrite: bool) -> None:
     from constellation_jax.outputs.netcdf.whole_file import write_dataset
 
-    command = shlex.join(["constellation-jax", *sys.argv[1:]])
-    write_dataset(dataset.assign_attrs(command=command), target, overwrite=overwrite)
+    write_dataset(dataset.assign_attrs(command=command_line()), target, overwrite=overwrite)
 
 
 def _print_decay(dataset: xr.Dataset, target: Path) -> None:

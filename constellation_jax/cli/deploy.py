@@ -1,15 +1,13 @@
-"""The command `deploy`: how a constellation gets launched, and what cadence a target needs. Only glue and text."""
+"""The command `deploy`: the launches of a constellation, and the cadence that a target needs. Only glue and text."""
 
 from __future__ import annotations
 
-import shlex
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from constellation_jax.cli.options import Output, Overwrite, Quiet, command_line
 from constellation_jax.cli.reporting import Reporter
 
 if TYPE_CHECKING:
@@ -23,26 +21,34 @@ def deploy(
     scenario: Annotated[
         str | None, typer.Argument(metavar="SCENARIO", help="Deployment by name, such as qianfan:648, or a file.")
     ] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="NetCDF file to write.")] = None,
+    output: Output = None,
     start: Annotated[str | None, typer.Option(metavar="DATE", help="First day [default: the first launch].")] = None,
     until: Annotated[str | None, typer.Option(metavar="DATE", help="Last day [default: that of the file].")] = None,
-    draws: Annotated[int, typer.Option(metavar="N", help="Random histories, for 5, 50 and 95 % bands.")] = 1,
-    seed: Annotated[int, typer.Option(metavar="S", help="Chooses the random histories.")] = 0,
-    need: Annotated[int | None, typer.Option(metavar="N", help="Print the cadence that N satellites need.")] = None,
-    by: Annotated[str | None, typer.Option(metavar="DATE", help="Date by which --need is on station.")] = None,
+    draws: Annotated[
+        int, typer.Option(metavar="N", help="Number of random histories; more than one adds 5, 50 and 95 % quantiles.")
+    ] = 1,
+    seed: Annotated[int, typer.Option(metavar="S", help="Seed of the random histories.")] = 0,
+    need: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Print the launches a month that put N satellites on station by a date."),
+    ] = None,
+    by: Annotated[
+        str | None, typer.Option(metavar="DATE", help="Date by which the satellites of --need are on station.")
+    ] = None,
     since: Annotated[
-        str | None, typer.Option(metavar="DATE", help="Date from which that cadence holds [default: that of the file].")
+        str | None,
+        typer.Option(metavar="DATE", help="Date from which the cadence of --need holds [default: that of the file]."),
     ] = None,
     system: Annotated[
-        str | None, typer.Option(metavar="NAME", help="System that --need is about, where there are several.")
+        str | None, typer.Option(metavar="NAME", help="System of --need, where the deployment has several.")
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only warnings and errors.")] = False,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
 ) -> None:
-    """Launch a constellation.
+    """Simulate the launches of a constellation.
 
     Prints its satellites in each state at the turn of each year, and writes them day by day to a NetCDF file. With --need
-    and --by, prints the launches a month that a target takes. Without SCENARIO, lists the bundled deployments.
+    and --by, prints the launches a month that a target needs. Without SCENARIO, lists the bundled deployments.
     """
     with Reporter().session(debug=ctx.obj["debug"]):
         from constellation_jax.errors import InputError
@@ -76,8 +82,7 @@ def deploy(
         if output is not None:
             from constellation_jax.outputs.netcdf.whole_file import write_dataset
 
-            command = shlex.join(["constellation-jax", *sys.argv[1:]])
-            dataset.attrs["history"] = f"{dataset.attrs['date_created']} {command}"
+            dataset.attrs["history"] = f"{dataset.attrs['date_created']} {command_line()}"
             write_dataset(dataset, output, overwrite=overwrite)
         if not quiet:
             for line in _summary_lines(dataset, deployment.title):
@@ -94,7 +99,7 @@ def _known() -> Iterator[str]:
 
 
 def _summary_lines(dataset: xr.Dataset, title: str) -> Iterator[str]:
-    """The states of each system at the turn of each year and at the end."""
+    """Lines with the states of each system at the turn of each year and at the end."""
     import numpy as np
 
     from constellation_jax.outputs.variables import DEPLOYMENT_STATES

@@ -1,7 +1,7 @@
-"""What the command line says: errors in one line each, progress on stderr, the result on stdout.
+"""Output of the command line: errors in one line each, progress on stderr, the result on stdout.
 
-Three voices: `Reporter` for `--quiet`, `TerminalReporter` for a person (with a progress bar where stderr is a
-terminal) and `JsonReporter` for a program (`--log-json`: one JSON object a line on stderr).
+`Reporter` is for `--quiet`, `TerminalReporter` for a person (with a progress bar where stderr is a terminal) and
+`JsonReporter` for a program (`--log-json`: one JSON object a line on stderr).
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from constellation_jax.inputs.catalog.catalog import Catalog
-    from constellation_jax.inputs.run_file import RunConfig
+    from constellation_jax.inputs.run_keys import Run
     from constellation_jax.studies.ephemeris.write import EphemerisReport
     from constellation_jax.studies.propagation.propagate import PropagationReport
 
 EXIT_OUTPUT, EXIT_INPUT, EXIT_DEFECT, EXIT_INTERRUPTED = 1, 2, 70, 130
-"""Exit codes: two for what a user can mend, EX_SOFTWARE of sysexits.h, and 128 + SIGINT."""
+"""Exit codes: two for mistakes that a user can mend, EX_SOFTWARE of sysexits.h, and 128 + SIGINT."""
 
 
 def choose_reporter(*, quiet: bool, log_json: bool) -> Reporter:
-    """The voice that the options ask for; events for a program are asked for expressly, so they win over `--quiet`."""
+    """The reporter for the options; `--log-json`, which is asked for expressly, goes before `--quiet`."""
     if log_json:
         return JsonReporter()
     return Reporter() if quiet else TerminalReporter()
@@ -53,11 +53,11 @@ class Reporter:
     def warning(self, line: str) -> None:
         typer.echo(f"constellation-jax: warning: {line}", err=True)
 
-    def start(self, run: RunConfig, objects: Catalog, times: NDArray[np.datetime64]) -> None:
-        """Objects and times are known; the propagation comes next."""
+    def start(self, run: Run, objects: Catalog, times: NDArray[np.datetime64]) -> None:
+        """Report the objects and times of a run that is about to begin."""
 
     def progress(self, done_states: int, total_states: int) -> None:
-        """Called by the propagation after each block it has written."""
+        """Report the states that are done, after each block that is written."""
 
     def _states_per_s(self, done_states: int) -> float:
         """Rate since the first call, so that compilation does not count; 0 in that call."""
@@ -68,14 +68,14 @@ class Reporter:
         return (done_states - before) / max(1e-9, now - since)
 
     def done(self, report: PropagationReport | EphemerisReport, *, counted: str) -> None:
-        """The file is complete; `counted` names the field that says how long it is: steps or spans."""
+        """Report the complete file; `counted` is the field of the report with its length, steps or spans."""
 
     def close(self) -> None:
-        """Nothing more is said about progress."""
+        """End the display of progress."""
 
     @contextlib.contextmanager
     def session(self, *, debug: bool) -> Iterator[None]:
-        """Turn whatever ends a command early into lines and an exit code, and route warnings through this reporter.
+        """Report errors in lines with an exit code, and warnings, from the code inside.
 
         Args:
             debug: let an unexpected exception through, with its traceback.
@@ -86,7 +86,7 @@ class Reporter:
         from constellation_jax.errors import InputError, OutputError
 
         try:
-            with self._warnings_here():
+            with self._route_warnings():
                 yield
         except InputError as error:
             code, text = EXIT_INPUT, str(error)
@@ -100,7 +100,7 @@ class Reporter:
         except Exception as error:  # the last resort: a user gets a line to report, not a traceback
             if debug:
                 raise
-            code, text = EXIT_DEFECT, _defect(error)
+            code, text = EXIT_DEFECT, _describe_defect(error)
         else:
             return
         finally:
@@ -110,7 +110,7 @@ class Reporter:
         raise typer.Exit(code)
 
     @contextlib.contextmanager
-    def _warnings_here(self) -> Iterator[None]:
+    def _route_warnings(self) -> Iterator[None]:
         handler = _Forward(self)
         logger = logging.getLogger("constellation_jax")
         logger.addHandler(handler)
@@ -123,11 +123,11 @@ class Reporter:
 
 
 class TerminalReporter(Reporter):
-    """For a person: rejects and a progress bar on stderr, one line about the result on stdout."""
+    """Rejects and a progress bar on stderr, one line about the result on stdout."""
 
     _bar: Progress | None = None
 
-    def start(self, run: RunConfig, objects: Catalog, times: NDArray[np.datetime64]) -> None:
+    def start(self, run: Run, objects: Catalog, times: NDArray[np.datetime64]) -> None:
         rejected = [reject for reject in objects.rejects if not reject.kept]
         if rejected:
             records = "1 record was" if len(rejected) == 1 else f"{len(rejected):,} records were"
@@ -158,12 +158,12 @@ class TerminalReporter(Reporter):
                 description="propagating",
                 completed=done_states,
                 total=total_states,
-                rate=f"{_in_words(rate)} states/s" if rate else "",
+                rate=f"{_number_in_words(rate)} states/s" if rate else "",
             )
 
     def done(self, report: PropagationReport | EphemerisReport, *, counted: str) -> None:
         self.close()
-        rate = _in_words(report.states / max(1e-9, report.wall_s))
+        rate = _number_in_words(report.states / max(1e-9, report.wall_s))
         typer.echo(
             f"{report.path}: {report.satellites:,} objects at {getattr(report, counted):,} {counted} in {report.wall_s:.1f} s "
             f"({rate} states/s), {report.failed:,} failed (variable status), {report.bytes / 1e6:,.1f} MB"
@@ -176,20 +176,21 @@ class TerminalReporter(Reporter):
 
 
 class JsonReporter(Reporter):
-    """For a program: events `start`, `rejects`, `progress` (at most once a second), `done`, `warning`, `error`."""
+    """Events `start`, `rejects`, `progress` (at most once a second), `done`, `warning` and `error`, as JSON."""
 
     _last_progress = float("-inf")
 
     def error(self, line: str, exit_code: int) -> None:
-        _event("error", message=line, exit_code=exit_code)
+        _print_event("error", message=line, exit_code=exit_code)
 
     def warning(self, line: str) -> None:
-        _event("warning", message=line)
+        _print_event("warning", message=line)
 
-    def start(self, run: RunConfig, objects: Catalog, times: NDArray[np.datetime64]) -> None:
-        _event(
+    def start(self, run: Run, objects: Catalog, times: NDArray[np.datetime64]) -> None:
+        _print_event(
             "start",
             version=__version__,
+            command=run.command,
             catalog=run.catalog,
             shells=run.shells,
             objects=len(objects),
@@ -197,33 +198,30 @@ class JsonReporter(Reporter):
             states=len(objects) * len(times),
             first_time=f"{times[0].astype('datetime64[ms]')}Z",
             last_time=f"{times[-1].astype('datetime64[ms]')}Z",
-            frame=run.frame,
-            variables=run.variables,
-            precision=run.precision,
-            store=run.store,
             output=str(run.output),
+            **{key: getattr(run, key) for key in ("frame", "variables", "precision", "tolerance") if hasattr(run, key)},
         )
         rejected = [str(reject) for reject in objects.rejects if not reject.kept]
         defects = len(objects.rejects) - len(rejected)
-        _event("rejects", count=len(rejected), kept_with_defects=defects, first=rejected[:3])
+        _print_event("rejects", count=len(rejected), kept_with_defects=defects, first=rejected[:3])
 
     def progress(self, done_states: int, total_states: int) -> None:
         rate = self._states_per_s(done_states)
         if time.monotonic() - self._last_progress < 1.0:
             return
         self._last_progress = time.monotonic()
-        _event("progress", done_states=done_states, total_states=total_states, states_per_s=round(rate))
+        _print_event("progress", done_states=done_states, total_states=total_states, states_per_s=round(rate))
 
     def done(self, report: PropagationReport | EphemerisReport, *, counted: str) -> None:
         figures = (
             *("satellites", counted, "states", "failed", "compile_s", "compute_s", "write_s", "wall_s"),
             *("peak_memory_bytes", "bytes"),
         )
-        _event("done", path=str(report.path), **{name: getattr(report, name) for name in figures})
+        _print_event("done", path=str(report.path), **{name: getattr(report, name) for name in figures})
 
 
 class _Forward(logging.Handler):
-    """Log records of the package, from warnings up, to a reporter."""
+    """Handler that passes log records, from warnings up, to a reporter."""
 
     def __init__(self, reporter: Reporter) -> None:
         super().__init__(logging.WARNING)
@@ -233,13 +231,13 @@ class _Forward(logging.Handler):
         self.reporter.warning(record.getMessage())
 
 
-def _event(event: str, **fields: Any) -> None:
+def _print_event(event: str, **fields: Any) -> None:
     now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     typer.echo(json.dumps({"event": event, "time": now, **fields}), err=True)
 
 
-def _defect(error: Exception) -> str:
-    """Name, words and place of an unexpected exception, in one line."""
+def _describe_defect(error: Exception) -> str:
+    """Message about an unexpected exception: name, text and place, in one line."""
     frames = traceback.extract_tb(error.__traceback__)
     place = f" at {os.path.basename(frames[-1].filename)}:{frames[-1].lineno}" if frames else ""
     words = " ".join("; ".join([str(error), *getattr(error, "__notes__", ())]).split())[:400]
@@ -249,7 +247,7 @@ def _defect(error: Exception) -> str:
     )
 
 
-def _in_words(number: float) -> str:
+def _number_in_words(number: float) -> str:
     for size, word in ((1e9, "billion"), (1e6, "million"), (1e3, "thousand")):
         if number >= size:
             return f"{number / size:.3g} {word}"

@@ -75,7 +75,7 @@ def tune(
         background = None
         if catalog is not None:
             from constellation_jax.errors import InputError
-            from constellation_jax.inputs.run_file import find_source, read_source
+            from constellation_jax.inputs.sources import find_source, read_source
 
             try:
                 found = find_source(catalog)

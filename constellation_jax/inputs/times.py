@@ -1,4 +1,4 @@
-"""Times on the host: ISO 8601 text to datetime64[ns], regular grids, and minutes since the epochs of element sets.
+"""Conversion of times on the host: ISO 8601 text to datetime64[ns], regular grids, minutes since the epochs of element sets.
 
 All times are UTC. Days are counted as SGP4 and its element sets count them: every day has 86,400 seconds, and a leap
 second has no time of its own. Deliberately absent: UT1 and polar motion (`earth_orientation.py`) and any other time
@@ -20,7 +20,7 @@ from constellation_jax.errors import InputError
 from constellation_jax.physics.constants import MINUTES_PER_DAY, MJD_1970, SECONDS_PER_DAY
 
 MAX_STEPS = 2**31
-"""The longest grid that `time_grid` makes."""
+"""Most times that `time_grid` makes."""
 
 _NANOSECONDS_PER_DAY = 86_400_000_000_000
 _FIRST_YEAR, _LAST_YEAR = 1678, 2261  # the whole years that datetime64[ns] can hold
@@ -47,13 +47,13 @@ _NUMPY_UNITS = {"ns": "ns", "us": "us", "ms": "ms", "s": "s", "m": "min", "h": "
 _TERM = re.compile(r"\s*\+?\s*(\d+(?:\.\d*)?|\.\d+)\s*([A-Za-zµ]+)\s*")
 
 Time = str | np.datetime64 | datetime.date
-"""What is taken as an instant; a datetime is a date too."""
+"""Types that stand for an instant; a datetime is a date too."""
 Duration = str | np.timedelta64 | datetime.timedelta
-"""What is taken as a length of time."""
+"""Types that stand for a length of time."""
 
 
 def parse_time(text: Time) -> np.datetime64:
-    """An instant (UTC) as datetime64[ns].
+    """Convert an instant (UTC) to datetime64[ns].
 
     Args:
         text: ISO 8601 text such as "2026-08-23", "2026-08-23T06:30:00.5Z" or "2026-08-23T08:30+02:00" (converted to
@@ -63,12 +63,12 @@ def parse_time(text: Time) -> np.datetime64:
         InputError: not a time, not a date of the calendar, or outside the years 1678 to 2261 of datetime64[ns].
     """
     if isinstance(text, np.datetime64):
-        return _checked(text, text)
+        return _check_time(text, text)
     if isinstance(text, datetime.datetime):
         naive = text.astimezone(datetime.UTC).replace(tzinfo=None) if text.tzinfo else text
-        return _checked(np.datetime64(naive, "us"), text)
+        return _check_time(np.datetime64(naive, "us"), text)
     if isinstance(text, datetime.date):
-        return _checked(np.datetime64(text, "D"), text)
+        return _check_time(np.datetime64(text, "D"), text)
     if not isinstance(text, str):
         raise InputError(f"time {text!r}: found a {type(text).__name__}, expected text such as '2026-08-23T00:00:00Z'")
     match = _ISO.fullmatch(text.strip())
@@ -90,7 +90,7 @@ def parse_time(text: Time) -> np.datetime64:
 
 
 def parse_duration(text: Duration) -> np.timedelta64:
-    """A length of time as timedelta64[ns].
+    """Convert a length of time to timedelta64[ns].
 
     Args:
         text: number and unit, such as "60s", "90min", "1.5h", "30 days", "2w", or a sum such as "1d12h"; or a timedelta
@@ -138,7 +138,7 @@ def _exact_nanoseconds(duration: np.timedelta64) -> int:
 
 
 def time_grid(start: Time, duration: Duration, step: Duration) -> NDArray[np.datetime64]:
-    """The times start, start + step, start + 2 step, ... before start + duration.
+    """Make the times start, start + step, start + 2 step, ... before start + duration.
 
     The grid is half open: the end, start + duration, is not among the times, so that a grid that begins there continues
     this one without a repeated time. Where the step does not divide the duration, the last interval is shorter.
@@ -171,7 +171,7 @@ def time_grid(start: Time, duration: Duration, step: Duration) -> NDArray[np.dat
 
 
 def as_times(times: ArrayLike | Iterable[Time]) -> NDArray[np.datetime64]:
-    """Times given by a user as datetime64[ns] of shape (T,), UTC, in the order given.
+    """Convert times of a user to datetime64[ns] of shape (T,), UTC, in their order.
 
     Args:
         times: 1-D array-like of datetime64, ISO 8601 text or datetimes. Any order and spacing: times may be irregular,
@@ -186,13 +186,13 @@ def as_times(times: ArrayLike | Iterable[Time]) -> NDArray[np.datetime64]:
     if not len(array):
         raise InputError("times: found none, expected at least one")
     if array.dtype.kind == "M":
-        bad = np.flatnonzero(np.isnat(array) | ~_in_range(array))
+        bad = np.flatnonzero(np.isnat(array) | ~_is_in_range(array))
         if len(bad):
-            _at_position(array[bad[0]], int(bad[0]))
+            _parse_entry(array[bad[0]], int(bad[0]))
         return array.astype("datetime64[ns]")
     if array.dtype.kind not in "UO":
         raise InputError(f"times: found {array.dtype} values, expected datetime64, ISO 8601 text or datetimes")
-    return np.array([_at_position(t, i) for i, t in enumerate(array.tolist())], dtype="datetime64[ns]")
+    return np.array([_parse_entry(t, i) for i, t in enumerate(array.tolist())], dtype="datetime64[ns]")
 
 
 def to_day_fraction(times: NDArray[np.datetime64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -253,34 +253,34 @@ def minutes_since(
 
 
 def _as_array(times: Any) -> NDArray[Any]:
-    """Times as an array without a conversion that loses anything: NumPy would drop the zone of a datetime."""
+    """Make an array of times without losing anything: NumPy would drop the zone of a datetime."""
     if isinstance(times, str | np.ndarray | np.generic) or hasattr(times, "__array__"):
         return np.asarray(times)
     entries = list(times) if isinstance(times, Iterable) else times
     array = np.asarray(entries)
     if array.dtype.kind == "M" or array.ndim != 1 or not len(array):
         return array
-    held = np.empty(len(array), dtype=object)
-    held[:] = entries
-    return held if array.dtype.kind in "UO" else array
+    objects = np.empty(len(array), dtype=object)
+    objects[:] = entries
+    return objects if array.dtype.kind in "UO" else array
 
 
-def _at_position(time: Any, position: int) -> np.datetime64:
+def _parse_entry(time: Any, position: int) -> np.datetime64:
     try:
         return parse_time(time)
     except InputError as error:
         raise InputError(f"times, entry {position}: {error}") from None
 
 
-def _checked(time: np.datetime64, given: object) -> np.datetime64:
+def _check_time(time: np.datetime64, given: object) -> np.datetime64:
     if np.isnat(time):
         raise InputError("time NaT: found no time, expected text such as '2026-08-23T00:00:00Z'")
-    if not _in_range(np.asarray(time)):
+    if not _is_in_range(np.asarray(time)):
         raise InputError(f"time {str(given)!r}: expected a year from {_FIRST_YEAR} to {_LAST_YEAR}")
     in_nanoseconds: np.datetime64 = time.astype("datetime64[ns]")
     return in_nanoseconds
 
 
-def _in_range(times: NDArray[np.datetime64]) -> NDArray[np.bool_]:
+def _is_in_range(times: NDArray[np.datetime64]) -> NDArray[np.bool_]:
     years = times.astype("datetime64[Y]").astype(np.int64) + 1970
     return np.asarray((years >= _FIRST_YEAR) & (years <= _LAST_YEAR))

@@ -25,7 +25,9 @@ from constellation_jax.cli.reporting import TerminalReporter
 from constellation_jax.errors import OutputError
 from constellation_jax.inputs.deployment.files import known_deployments
 from constellation_jax.inputs.run_file import load_objects, read_run
+from constellation_jax.inputs.run_keys import PropagationRun
 from constellation_jax.inputs.shells.files import known_shells
+from constellation_jax.inputs.times import time_grid
 
 ISS = """ISS (ZARYA)
 1 25544U 98067A   25175.50000000  .00010000  00000-0  18000-3 0  9998
@@ -104,7 +106,7 @@ def propagation(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[..., Any]
         module = types.ModuleType("propagation")
         module.propagate_to = propagate_to  # type: ignore[attr-defined]
         monkeypatch.setitem(sys.modules, "constellation_jax.studies.propagation.propagate", module)
-        monkeypatch.setattr(cli, "configure", lambda **_: None)
+        monkeypatch.setattr("constellation_jax.cli.propagate.configure", lambda **_: None)
         return called
 
     return install
@@ -118,21 +120,23 @@ def nothing(progress: Callable[[int, int], None]) -> None:
 # --- help and versions ---
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["propagate", "--help"], ["shells", "show", "-h"], ["--version"]])
-def test_help_imports_nothing_heavy(arguments: list[str], tmp_path: Path) -> None:
+@pytest.mark.parametrize("arguments", ["--help", "propagate --help", "ephemeris -h", "shells show -h", "--version"])
+def test_help_imports_nothing_heavy(arguments: str, tmp_path: Path) -> None:
     code = f"""
 import atexit, sys
 heavy = {{"jax", "jaxlib", "numpy", "xarray", "netCDF4", "pydantic", "rich"}}
 atexit.register(lambda: print("HEAVY", sorted(heavy & set(sys.modules))))
 {LOAD}
 """
-    exit_code, out, err = run_process(tmp_path, *arguments, code=code)
+    exit_code, out, err = run_process(tmp_path, *arguments.split(), code=code)
     assert (exit_code, err) == (0, "")
     assert out.endswith("HEAVY []\n")
     assert "constellation-jax" in out
 
 
-@pytest.mark.parametrize("command", [[], ["propagate"], ["catalog"], ["shells"], ["shells", "show"], ["fetch"]])
+@pytest.mark.parametrize(
+    "command", [[], ["propagate"], ["ephemeris"], ["catalog"], ["shells"], ["shells", "show"], ["fetch"]]
+)
 def test_every_command_has_help(command: list[str]) -> None:
     result = run(*command, "-h")
     assert result.exit_code == 0
@@ -351,7 +355,7 @@ def test_a_failed_output_is_exit_code_1(folder: Path, propagation: Any) -> None:
 
 
 def test_an_existing_file_is_kept_unless_told_otherwise(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli, "configure", lambda **_: None)
+    monkeypatch.setattr("constellation_jax.cli.propagate.configure", lambda **_: None)
     (folder / "x.nc").write_text("precious")
     result = run(
         "propagate", "--catalog", "iss.tle", "-o", "x.nc"
@@ -438,8 +442,9 @@ def test_a_progress_bar_only_where_stderr_is_a_terminal(folder: Path, monkeypatc
         def isatty(self) -> bool:
             return True
 
-    config = read_run(options={"catalog": ["iss.tle"]})
-    objects, times = load_objects(config)
+    config = read_run(PropagationRun, options={"catalog": ["iss.tle"]})
+    objects, start = load_objects(config)
+    times = time_grid(start, config.duration, config.step)
     for stream in (Terminal(), io.StringIO()):
         monkeypatch.setattr("sys.stderr", stream)
         reporter = TerminalReporter()
@@ -490,29 +495,23 @@ def test_bench_says_what_is_wrong(folder: Path) -> None:
 @pytest.mark.usefixtures("programs")
 def test_a_small_ephemeris_from_end_to_end(folder: Path) -> None:
     options = ["--shells", "tiny.toml", "--start", "2025-06-24", "--duration", "3h", "-o", "small.nc"]
-    exit_code, out, err = run_process(folder, "propagate", *options, "--store", "ephemeris", "--tolerance", "50cm")
+    exit_code, out, err = run_process(folder, "ephemeris", *options, "--tolerance", "50cm")
     assert (exit_code, err) == (0, "")
     assert out.startswith("small.nc: 20 objects at 2 spans in ")
     with constellation_jax.open_ephemeris(folder / "small.nc") as ephemeris:
         assert ephemeris.tolerance_m == 0.5
         assert ephemeris.stop == np.datetime64("2025-06-24T03:00")
-        assert "--store ephemeris" in ephemeris.at(["2025-06-24T02:59:59.5"]).attrs["history"]
+        assert "constellation-jax ephemeris" in ephemeris.at(["2025-06-24T02:59:59.5"]).attrs["history"]
 
 
 def test_an_ephemeris_has_no_steps_and_samples_no_tolerance(folder: Path) -> None:
-    result = run("propagate", "--catalog", "iss.tle", "--store", "ephemeris", "--step", "30s", "--frame", "itrs")
+    for command, option in (("ephemeris", "--step"), ("ephemeris", "--frame"), ("propagate", "--tolerance")):
+        result = run(command, "--catalog", "iss.tle", option, "1")
+        assert result.exit_code == 2
+        assert f"No such option: {option}" in result.stderr
+    result = run("ephemeris", "--catalog", "iss.tle", "--tolerance", "1")
     assert result.exit_code == 2
-    said = result.stderr.splitlines()
-    assert said[0].startswith(
-        "constellation-jax: error: --step: an ephemeris, which is continuous and in TEME, has no step"
-    )
-    assert said[1].startswith("constellation-jax: error: --frame: ")
-    result = run("propagate", "--catalog", "iss.tle", "--tolerance", "2m")
-    assert result.stderr.startswith(
-        "constellation-jax: error: --tolerance: a file of samples has no tolerance to choose"
-    )
-    result = run("propagate", "--catalog", "iss.tle", "--store", "ephemeris", "--tolerance", "1")
-    assert "found '1', expected a length of 1mm or more with its unit" in result.stderr
+    assert "--tolerance: found '1', expected a length of 1mm or more with its unit" in result.stderr
 
 
 @pytest.mark.usefixtures("programs")

@@ -16,17 +16,8 @@ from numpy.typing import NDArray
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.catalog.catalog import Catalog
 from constellation_jax.inputs.files.configs import configs_folder
-from constellation_jax.inputs.files.toml_tables import (
-    Rule,
-    TomlTables,
-    is_number,
-    is_whole,
-    number,
-    numbers,
-    one_of,
-    text,
-    whole,
-)
+from constellation_jax.inputs.files.keys import Rule, is_number, is_whole, number, numbers, one_of, text, whole
+from constellation_jax.inputs.files.toml_tables import TomlTables
 from constellation_jax.inputs.shells.files import read_shells
 from constellation_jax.inputs.shells.lattice import shells_to_catalog, uniform_numbers
 from constellation_jax.inputs.shells.mean_orbits import (

@@ -1,28 +1,32 @@
-"""Campaign: the launches of one vehicle that fill some shells of one system; its rules, and what does not go together.
+"""Campaigns: launches of one vehicle that fill some shells of one system, and combinations of their values that are refused.
 
-Deliberately absent: files (deployments.py) and what follows from the numbers day by day (studies/deployment/launches.py).
+Deliberately absent: files (files.py) and the course of a campaign day by day (studies/deployment/launches.py).
 """
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from constellation_jax.errors import InputError
 from constellation_jax.inputs.deployment.vehicles import DATE, as_day, is_date
-from constellation_jax.inputs.files.toml_tables import (
-    Provenance,
+from constellation_jax.inputs.files.keys import (
     Rule,
     above_zero,
     is_number,
     is_whole,
+    key,
+    key_dataclass,
     number,
     one_of,
     text,
     whole,
 )
+from constellation_jax.inputs.files.toml_tables import Provenance
 from constellation_jax.inputs.shells.shell import LOWEST_ALTITUDE_KM, Shell
 from constellation_jax.physics.constants import YEAR_DAYS
 
@@ -30,144 +34,196 @@ MONTH_DAYS = YEAR_DAYS / 12.0
 """The month in which cadences count."""
 DISPOSAL_ALTITUDE_KM = 150.0
 """Mean altitude at which a descent ends: the last element sets of satellites that came down have 144 to 196 km."""
+CADENCES = ("launch_dates", "launches_per_month", "launches_per_year")
+"""Keys of which a campaign has exactly one."""
+
+Steps = tuple[tuple[np.datetime64, float], ...]
+"""Steps of a cadence: launches in a period, each from a date on."""
 
 
-def _is_cadence(value: Any) -> bool:
-    if is_number(value):
-        return bool(value >= 0)
-    return (
+def _is_list_of_dates_and(accepts: Any) -> Any:
+    return lambda value: (
         isinstance(value, list)
-        and len(value) > 0
-        and all(isinstance(v, list) and len(v) == 2 and is_date(v[0]) and is_number(v[1]) and v[1] >= 0 for v in value)
+        and all(isinstance(v, list) and len(v) == 2 and is_date(v[0]) and accepts(v[1]) and v[1] >= 0 for v in value)
     )
 
 
-def _is_failure_list(value: Any) -> bool:
-    return isinstance(value, list) and all(
-        isinstance(v, list) and len(v) == 2 and is_date(v[0]) and is_whole(v[1]) and v[1] >= 0 for v in value
-    )
-
-
-def _ascending(dates: list[Any]) -> bool:
+def _to_days(dates: Any, folder: Path) -> tuple[np.datetime64, ...]:
     days = [as_day(date) for date in dates]  # text and bare dates of TOML may stand side by side
-    return days == sorted(days)
+    if days != sorted(days):
+        raise InputError("found dates out of order, expected ascending ones")
+    return tuple(days)
 
 
-_CADENCE = Rule("launches, at least 0, or a list of [date, launches] with a date from which each holds", _is_cadence)
+def _to_steps(value: Any, folder: Path) -> Any:
+    if is_number(value):
+        return value
+    return tuple(zip(_to_days([date for date, _ in value], folder), [n for _, n in value], strict=True))
+
+
+_CADENCE = Rule(
+    "launches, at least 0, or a list of [date, launches] with a date from which each holds",
+    lambda v: v >= 0 if is_number(v) else bool(v) and _is_list_of_dates_and(is_number)(v),
+    convert=_to_steps,
+)
+_DATES = Rule(
+    "a list of dates in ascending order",
+    lambda v: isinstance(v, list) and len(v) > 0 and all(map(is_date, v)),
+    convert=_to_days,
+)
+_FAILURES = Rule(
+    "a list of [date of launch, satellites]",
+    _is_list_of_dates_and(is_whole),
+    convert=lambda value, _: tuple((as_day(date), n) for date, n in value),
+)
+_NAMES = Rule(
+    "a list of names of shells",
+    lambda v: isinstance(v, list) and len(v) > 0 and all(isinstance(name, str) for name in v),
+    convert=lambda names, _: tuple(names),
+)
 _PROBABILITY = Rule("a probability from 0 to below 1", lambda v: is_number(v) and 0 <= v < 1)
 _ALTITUDE = number(LOWEST_ALTITUDE_KM, unit="km")
 
-CAMPAIGN_RULES: dict[str, Rule] = {
-    "name": text("a name", required=True),
-    "variant": text("a name"),
-    "system": text("a name"),
-    "shells": text("a constellation, or a shell file", required=True),
-    "layers": Rule(
-        "a list of names of shells",
-        lambda v: isinstance(v, list) and len(v) > 0 and all(isinstance(name, str) for name in v),
-    ),
-    "vehicle": text("the name of a launch vehicle", required=True),
-    "cargo": text("a kind of satellite"),
-    "satellites_per_launch": whole(1),
-    "launch_dates": Rule(
-        "a list of dates in ascending order",
-        lambda v: isinstance(v, list) and len(v) > 0 and all(map(is_date, v)) and _ascending(v),
-    ),
-    "launches_per_month": _CADENCE,
-    "launches_per_year": _CADENCE,
-    "start": DATE,
-    "end": DATE,
-    "until": DATE,
-    "target": whole(1),
-    "shell_order": one_of("in order", "in turn"),
-    "plane_order": one_of("spread", "in order"),
-    "planes_per_launch": whole(1),
-    "injection_altitude_km": _ALTITUDE,
-    "parking_altitude_km": _ALTITUDE,
-    "checkout_days": number(0.0, unit="days"),
-    "raising_km_per_day": above_zero("km a day"),
-    "launch_failure": _PROBABILITY,
-    "satellite_failure": _PROBABILITY,
-    "failed_by_launch": Rule("a list of [date of launch, satellites]", _is_failure_list),
-    "failed_altitude_km": _ALTITUDE,
-    "failed_decay_days": above_zero("days"),
-    "life_years": above_zero("years"),
-    "life_spread_years": number(0.0, unit="years"),
-    "deorbit_days": above_zero("days"),
-    "schedule": one_of("poisson", "regular"),
-    "cadence_spread": number(0.0, 2.0),
-    "raising_spread": number(0.0, 2.0),
-}
-"""What each key of a campaign may hold."""
 
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@key_dataclass
 class Campaign:
-    """Launches of one vehicle that fill some shells. Dates are datetime64[D]; None where a number is not known."""
+    """Launches of one vehicle that fill some shells. Dates are datetime64[D]; a number that is not known is None."""
 
-    name: str
-    system: str
-    shells: tuple[Shell, ...]
-    """Those that it fills."""
-    vehicle: str
-    satellites_per_launch: int
-    launch_dates: tuple[np.datetime64, ...] = ()
-    """All launches, where they are listed; else they follow from the rates."""
-    rates: tuple[tuple[np.datetime64, float], ...] = ()
-    """Launches a day, each from a date on."""
-    end: np.datetime64 | None = None
-    until: np.datetime64
-    target: int | None = None
-    """Working satellites of the system at which its launches pause."""
-    shell_order: str = "in order"
-    plane_order: str = "spread"
-    planes_per_launch: int = 1
-    injection_altitude_km: float | None = None
-    """None: launched to the altitude of the shell."""
-    parking_altitude_km: float | None = None
-    checkout_days: float = 0.0
-    raising_km_per_day: float | None = None
-    launch_failure: float = 0.0
-    satellite_failure: float = 0.0
-    failed_by_launch: tuple[tuple[np.datetime64, int], ...] = ()
-    """Satellites that never reached their altitude, by day of launch; goes before `satellite_failure`."""
-    failed_altitude_km: float | None = None
-    """None: they stay at the altitude of injection."""
-    failed_decay_days: float | None = None
-    life_years: float | None = None
-    """None: no satellite retires."""
-    life_spread_years: float = 0.0
-    deorbit_days: float | None = None
-    schedule: str = "poisson"
-    cadence_spread: float = 0.0
-    raising_spread: float = 0.0
+    name: str = key(text("a name"), doc="Name of the campaign.")
+    variant: str = key(text("a name"), default="", doc="Variant of the file that it belongs to.", absent="all")
+    system: str = key(text("a name"), doc="Constellation that its satellites belong to.", absent="`system` of the file")
+    shells: tuple[Shell, ...] = key(
+        text("a constellation, or a shell file"),
+        doc="Planned constellation that is filled: a name, with a variant after a colon, or a shell file.",
+    )
+    layers: tuple[str, ...] = key(
+        _NAMES, default=(), doc="Names of those of its shells that are filled, in order.", absent="all"
+    )
+    vehicle: str = key(text("the name of a launch vehicle"), doc="Launch vehicle.")
+    cargo: str = key(
+        text("a kind of satellite"),
+        default="",
+        doc="Kind of satellite, which decides how many the vehicle carries.",
+        absent="the system",
+    )
+    satellites_per_launch: int = key(
+        whole(1), doc="Satellites on a launch.", absent="the load of `cargo` on the vehicle"
+    )
+    launch_dates: tuple[np.datetime64, ...] = key(
+        _DATES, default=(), doc="Dates of all launches.", absent="one of this and the next two is required"
+    )
+    launches_per_month: Steps = key(
+        _CADENCE, default=(), doc="Launches in a month of 365.25 / 12 days.", absent="one of the three is required"
+    )
+    launches_per_year: Steps = key(
+        _CADENCE, default=(), doc="Launches in a year of 365.25 days.", absent="one of the three is required"
+    )
+    start: np.datetime64 = key(
+        DATE,
+        doc="Date from which a single cadence holds.",
+        absent="required with a single number; else the first date",
+    )
+    end: np.datetime64 | None = key(DATE, default=None, doc="Last day with launches.", absent="`until`")
+    until: np.datetime64 = key(DATE, doc="Last day of the history.")
+    target: int | None = key(
+        whole(1),
+        default=None,
+        doc="Satellites of the system that work, on station or on the way, at which its launches pause.",
+        absent="none",
+    )
+    shell_order: str = key(
+        one_of("in order", "in turn"),
+        default="in order",
+        doc="One shell after the other, or the emptiest shell first.",
+    )
+    plane_order: str = key(
+        one_of("spread", "in order"),
+        default="spread",
+        doc="Each plane far from those before, or planes as they are numbered.",
+    )
+    planes_per_launch: int = key(whole(1), default=1, doc="Neighbouring planes that one launch fills.")
+    injection_altitude_km: float | None = key(
+        _ALTITUDE, default=None, doc="Mean altitude at which the launch ends.", absent="the altitude of the shell"
+    )
+    parking_altitude_km: float | None = key(
+        _ALTITUDE,
+        default=None,
+        doc="Mean altitude at which satellites of further planes wait.",
+        absent="required with several planes on a launch",
+    )
+    checkout_days: float = key(
+        number(0.0, unit="days"), default=0.0, doc="Days between injection and the start of the climb."
+    )
+    raising_km_per_day: float | None = key(
+        above_zero("km a day"),
+        default=None,
+        doc="Rate of the climb.",
+        absent="required with an injection altitude",
+    )
+    launch_failure: float = key(_PROBABILITY, default=0.0, doc="Probability that a launch is lost.")
+    satellite_failure: float = key(
+        _PROBABILITY, default=0.0, doc="Probability that a satellite does not reach its altitude."
+    )
+    failed_by_launch: tuple[tuple[np.datetime64, int], ...] = key(
+        _FAILURES,
+        default=(),
+        doc="Satellites that never reached their altitude, by date of launch, in place of the probability.",
+        absent="none",
+    )
+    failed_altitude_km: float | None = key(
+        _ALTITUDE, default=None, doc="Mean altitude at which failed ones stay.", absent="the altitude of injection"
+    )
+    failed_decay_days: float | None = key(
+        above_zero("days"), default=None, doc="Days from launch to re-entry of failed ones.", absent="never"
+    )
+    life_years: float | None = key(
+        above_zero("years"),
+        default=None,
+        doc="Mean time from launch to retirement.",
+        absent="not known: no satellite retires",
+    )
+    life_spread_years: float = key(number(0.0, unit="years"), default=0.0, doc="Standard deviation of that time.")
+    deorbit_days: float | None = key(
+        above_zero("days"), default=None, doc="Days from retirement to re-entry.", absent="required with a life"
+    )
+    schedule: str = key(one_of("poisson", "regular"), default="poisson", doc="Days of launches in random histories.")
+    cadence_spread: float = key(
+        number(0.0, 2.0),
+        default=0.0,
+        doc="Standard deviation of the logarithm of the cadence in random histories.",
+    )
+    raising_spread: float = key(
+        number(0.0, 2.0),
+        default=0.0,
+        doc="Standard deviation of the logarithm of the rate of the climb in random histories.",
+    )
     provenance: Mapping[str, Provenance] = dataclasses.field(default_factory=dict, compare=False, repr=False)
+    """By key: status and source of its value."""
     sources: Mapping[str, str] = dataclasses.field(default_factory=dict, compare=False, repr=False)
+    """By name in `provenance`: the full reference."""
 
     @property
-    def start(self) -> np.datetime64:
-        """Day of the first launch, or from which on there is a cadence."""
-        return self.launch_dates[0] if self.launch_dates else self.rates[0][0]
+    def rates(self) -> Steps:
+        """Launches a day, each from a date on; empty where the launches are listed."""
+        steps = [(day, n / MONTH_DAYS) for day, n in self.launches_per_month]
+        return tuple(steps or [(day, n / YEAR_DAYS) for day, n in self.launches_per_year])
 
 
-def conflicts(values: Mapping[str, Any], shells: tuple[Shell, ...]) -> list[tuple[str, str]]:
-    """Values of a campaign, each right in itself, that do not go together: key and what is wrong."""
+def find_conflicts(values: Mapping[str, Any], shells: tuple[Shell, ...]) -> list[tuple[str, str]]:
+    """Find values of a campaign, each right in itself, that do not go together; returns keys and messages."""
     found = []
-    ways = [key for key in ("launch_dates", "launches_per_month", "launches_per_year") if key in values]
+    ways = [key for key in CADENCES if key in values]
     if len(ways) != 1:
-        what = (
-            f"found {' and '.join(ways) or 'none'}, expected one of launch_dates, launches_per_month, launches_per_year"
+        found.append(
+            (
+                ways[-1] if ways else "launches_per_month",
+                f"found {' and '.join(ways) or 'none'}, expected one of {', '.join(CADENCES)}",
+            )
         )
-        found.append((ways[-1] if ways else "launches_per_month", what))
-    elif ways[0] != "launch_dates" and is_number(values[ways[0]]) and "start" not in values:
+    elif is_number(values[ways[0]]) and "start" not in values:
         found.append(("start", f"missing, expected the date from which {ways[0]} holds"))
-    elif ways[0] != "launch_dates" and not is_number(values[ways[0]]):
-        if not _ascending([entry[0] for entry in values[ways[0]]]):
-            found.append((ways[0], "found dates out of order, expected ascending ones"))
-        if "start" in values:
-            found.append(("start", f"found beside a list of {ways[0]}, which says when it begins"))
-    if "until" not in values:
-        found.append(("until", "missing, expected the last day of the history"))
+    elif ways[0] != "launch_dates" and not is_number(values[ways[0]]) and "start" in values:
+        found.append(("start", f"found beside a list of {ways[0]}, which says when it begins"))
     if "injection_altitude_km" in values and "raising_km_per_day" not in values:
         found.append(("raising_km_per_day", "missing beside injection_altitude_km, expected a rate in km a day"))
     if values.get("planes_per_launch", 1) > 1 and "parking_altitude_km" not in values:

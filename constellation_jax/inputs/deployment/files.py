@@ -1,46 +1,44 @@
-"""Deployment files: how constellations get launched, TOML, each number with where it comes from -> Deployment.
+"""Deployment files: the launches of constellations as TOML, each number with its provenance.
 
-A file holds campaigns, in one or several variants. Tables in the order in which a value is looked for: the
-[[campaigns]] table, the [variants.NAME] table of its variant, [common]; the number of satellites on a launch last in
-the [[loads]] of its vehicle. Deliberately absent: what follows day by day (studies/deployment/deploy.py).
+A file holds campaigns, in one or several variants. A value is looked for in the [[campaigns]] table, then in the
+[variants.NAME] table of its variant, then in [common]; the number of satellites on a launch last in the [[loads]] of its
+vehicle. Deliberately absent: the keys (campaigns.py, vehicles.py) and the course day by day (studies/deployment/deploy.py).
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from constellation_jax.errors import InputError, suggest
-from constellation_jax.inputs.deployment.campaigns import CAMPAIGN_RULES, MONTH_DAYS, Campaign, conflicts
-from constellation_jax.inputs.deployment.vehicles import Vehicle, as_day, load_vehicles, read_vehicles, unknown_vehicle
+from constellation_jax.inputs.deployment.campaigns import CADENCES, Campaign, find_conflicts
+from constellation_jax.inputs.deployment.vehicles import Vehicle, load_vehicles, read_vehicles, unknown_vehicle
 from constellation_jax.inputs.files.configs import check_variant, find_config, known_configs
-from constellation_jax.inputs.files.toml_tables import Provenance, TomlTables, Values, is_number, text
+from constellation_jax.inputs.files.keys import is_number, rules_of, text
+from constellation_jax.inputs.files.toml_tables import Provenance, TomlTables, Values
 from constellation_jax.inputs.shells.files import load_shells
 from constellation_jax.inputs.shells.shell import Shell
-from constellation_jax.physics.constants import YEAR_DAYS
 
 __all__ = ["Campaign", "Deployment", "known_deployments", "load_deployment"]
 
 _FILE_KEYS = [
     "title", "system", "sources", "default_variant", "common", "variants", "vehicles", "loads", "campaigns"
 ]  # fmt: skip
-_COMMON_RULES = {
-    key: rule._replace(required=False) for key, rule in CAMPAIGN_RULES.items() if key not in ("name", "variant")
-}
+_RULES = rules_of(Campaign)
+_COMMON_RULES = {key: rule for key, rule in _RULES.items() if key not in ("name", "variant")}
 _VARIANT_RULES = {"title": text()} | _COMMON_RULES
-_DATES = ("start", "end", "until")
 
 
 @dataclasses.dataclass(frozen=True)
 class Deployment:
-    """What a deployment file says, in one of its variants: the campaigns that launch one or several systems."""
+    """Campaigns that launch one or several systems: a deployment file in one of its variants."""
 
     name: str
-    """As "qianfan:648"."""
+    """Name of the file, with the variant where it is not the default one, as in "qianfan:648"."""
     title: str
     campaigns: tuple[Campaign, ...]
 
@@ -70,7 +68,7 @@ def known_deployments(*, variants: bool = False) -> list[str]:
 
 
 def load_deployment(name_or_path: str | Path) -> Deployment:
-    """The campaigns of a deployment.
+    """Load the campaigns of a deployment.
 
     Args:
         name_or_path: a name of `known_deployments()`, such as "qianfan", or a TOML file of the same form. A file that
@@ -112,7 +110,7 @@ def load_deployment(name_or_path: str | Path) -> Deployment:
 
 
 class _Reader:
-    """Reads one [[campaigns]] table of a file."""
+    """Reader of one [[campaigns]] table of a file."""
 
     def __init__(self, file: TomlTables, i: int, system: str, variant: str, vehicles: Mapping[str, Vehicle]) -> None:
         self.file, self.i, self.system, self.variant, self.vehicles = file, i, system, variant, vehicles
@@ -121,50 +119,44 @@ class _Reader:
         self.label = f"campaign {name!r}" if isinstance(name, str) else f"campaign number {i + 1}"
 
     def read(self, outer: Values, inherited: Provenance) -> Campaign | None:
-        """The campaign; None, with mistakes reported, where it cannot be one."""
+        """Read the campaign; None, with its mistakes reported, where there are any."""
         before = len(self.file.mistakes)
-        given = outer.values.keys() - self.table.keys()
-        rules = {
-            key: rule._replace(required=rule.required and key not in given) for key, rule in CAMPAIGN_RULES.items()
-        }
-        own = Values(*self.file.read(self.table, ("campaigns", self.i), self.label, rules, inherited))
+        way = ("campaigns", self.i)
+        own = self.file.read(self.table, way, self.label, _RULES, inherited, given=outer.values)
         values, provenance = own.within(outer)
         if len(self.file.mistakes) > before:
             return None
-        system = values.get("system", self.system)
+        system = values.setdefault("system", self.system)
         shells = self._shells(values)
         satellites = self._satellites(values, system)
-        for key, what in conflicts(values, shells):
+        for key, what in find_conflicts(values, shells):
             self._report(key, what)
         if len(self.file.mistakes) > before:
             return None
-        dates = {key: as_day(values[key]) for key in _DATES if key in values}
-        launch_dates = tuple(as_day(day) for day in values.get("launch_dates", ()))
-        rates = _rates(values)
-        first = launch_dates[0] if launch_dates else rates[0][0]
-        self._check_dates(values, first, dates)
-        kept = {f.name for f in dataclasses.fields(Campaign)} - {"provenance"}
-        plain = {key: value for key, value in values.items() if key in kept and key not in ("launch_dates", *_DATES)}
-        if "failed_by_launch" in plain:
-            plain["failed_by_launch"] = tuple((as_day(day), n) for day, n in plain["failed_by_launch"])
-        return Campaign(
-            **plain
-            | {"system": system, "shells": shells, "satellites_per_launch": satellites, "until": dates["until"]},
-            end=dates.get("end"),
-            launch_dates=launch_dates,
-            rates=rates,
-            provenance=provenance,
-            sources=self.file.sources or {},
-        )
+        cadence = next(key for key in CADENCES if key in values)
+        if is_number(values[cadence]):
+            values[cadence] = ((values["start"], values[cadence]),)
+        elif cadence == "launch_dates":
+            values["start"] = values[cadence][0]
+        else:
+            values["start"] = values[cadence][0][0]
+        self._check_dates(values, cadence)
+        values |= {"shells": shells, "satellites_per_launch": satellites}
+        declared = {key: value for key, value in values.items() if key in _RULES}  # without the title of the variant
+        return Campaign(**declared, provenance=provenance, sources=self.file.sources or {})
 
     def _report(self, key: str, what: str) -> None:
         """Note a mistake at the line of a key, in whichever table it stands."""
+        way = next(iter(self._holding(key)), ("campaigns", self.i))
+        self.file.report((*way, key), f"{self.label}, {key}: {what}")
+
+    def _holding(self, key: str) -> list[tuple[str | int, ...]]:
+        """Paths of the tables that hold a key, the one that counts first."""
         ways = (("campaigns", self.i), ("variants", self.variant), ("common",))
-        held = [way for way in ways if key in self._table(way)]
-        self.file.report((*(held or ways)[0], key), f"{self.label}, {key}: {what}")
+        return [way for way in ways if key in self._table(way)]
 
     def _table(self, way: tuple[str | int, ...]) -> Mapping[str, Any]:
-        """A table of the file; an empty one where it is absent, or something else."""
+        """A table of the file; an empty one where it is absent or no table."""
         table: Any = self.file.data
         for key in way:
             try:
@@ -207,28 +199,18 @@ class _Reader:
             return 0
         return load.satellites
 
-    def _check_dates(self, values: Mapping[str, Any], first: np.datetime64, dates: Mapping[str, np.datetime64]) -> None:
-        flight = self.vehicles[values["vehicle"]].first_flight
+    def _check_dates(self, values: Mapping[str, Any], cadence: str) -> None:
+        first, flight = values["start"], self.vehicles[values["vehicle"]].first_flight
         if flight is not None and first < flight:
-            key = next(k for k in ("launch_dates", "start", "launches_per_month", "launches_per_year") if k in values)
+            key = cadence if cadence == "launch_dates" or not self._holding("start") else "start"
             self._report(key, f"found {first}, expected {flight} or later, the first flight of {values['vehicle']}")
         for key in ("end", "until"):
-            if key in dates and dates[key] < first:
-                self._report(key, f"found {dates[key]}, expected {first} or later, the first launch")
-
-
-def _rates(values: Mapping[str, Any]) -> tuple[tuple[np.datetime64, float], ...]:
-    """Launches a day, each from a date on."""
-    for key, days in (("launches_per_month", MONTH_DAYS), ("launches_per_year", YEAR_DAYS)):
-        if key in values:
-            given = values[key]
-            steps = [[values["start"], given]] if is_number(given) else given
-            return tuple((as_day(day), float(rate) / days) for day, rate in steps)
-    return ()
+            if key in values and values[key] < first:
+                self._report(key, f"found {values[key]}, expected {first} or later, the first launch")
 
 
 def _check_targets(file: TomlTables, campaigns: list[Campaign]) -> None:
-    """Campaigns of one system count its satellites together, so that they need the same target."""
+    """Report campaigns of one system with different targets: they count its satellites together."""
     targets: dict[str, Campaign] = {}
     for campaign in campaigns:
         first = targets.setdefault(campaign.system, campaign)
@@ -237,5 +219,5 @@ def _check_targets(file: TomlTables, campaigns: list[Campaign]) -> None:
             file.report(("campaigns",), f"campaign {campaign.name!r}, target: {said}")
 
 
-def _listed(names: Any) -> str:
+def _listed(names: Iterable[str]) -> str:
     return ", ".join(names) or "none"

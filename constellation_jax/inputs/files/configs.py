@@ -1,4 +1,4 @@
-"""Where the TOML files are that come with the package: shells, deployments, runs, vehicles, the population."""
+"""Locations and names of the TOML files that come with the package."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def configs_folder() -> Path:
 
 
 def known_configs(folder: str, *, variants: bool = False) -> list[str]:
-    """Names of the files of a folder of `configs_folder()`, such as "shells".
+    """Names of the files in a folder of `configs_folder()`, such as "shells".
 
     Args:
         variants: True for every variant too, as in "kuiper:filed"; the plain name stands for the default one.
@@ -36,7 +36,7 @@ def known_configs(folder: str, *, variants: bool = False) -> list[str]:
 
 
 def check_variant(path: Path, variant: str, known: Iterable[str]) -> None:
-    """Raise InputError for a variant that was asked for by name, as in "kuiper:filed", and that a file does not have."""
+    """Raise InputError where a file does not have the named variant; "" stands for the default one."""
     names = list(known)
     if variant and variant not in names:
         hint = suggest(variant, names) or f"; it has {', '.join(names) or 'none'}"
@@ -44,11 +44,12 @@ def check_variant(path: Path, variant: str, known: Iterable[str]) -> None:
 
 
 def find_config(folder: str, noun: str, name_or_path: str | Path) -> tuple[Path, str]:
-    """File and variant that a name or path means, with or without a variant after a colon; "" where none is named.
+    """The file, and the variant or "", that a name or path with or without a variant after a colon means.
 
     Args:
-        folder: of `configs_folder()`, where the names are looked for.
-        noun: how a message calls such a file.
+        folder: folder of `configs_folder()` in which the names are looked for.
+        noun: word for such a file in messages.
+        name_or_path: "kuiper", "kuiper:filed", "my-shells.toml" or "my-shells.toml:filed"; a Path has no variant.
 
     Raises:
         InputError: no such name and no such file.

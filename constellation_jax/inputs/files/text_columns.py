@@ -1,8 +1,7 @@
-"""Columns of decimal text -> columns of numbers, each equal to what Python's float() makes of the same text.
+"""Columns of decimal text to columns of numbers, each equal to Python's float() of the same text.
 
-A column of text is a NumPy array of bytes ("S"), one entry per record. Everything is done for the whole column at once;
-only entries in an unusual spelling are looked at one by one. Defects come back as {row: reason}, so that a reader can
-report them all.
+A column of text is a NumPy array of bytes ("S"), one entry per record. A whole column is converted at once; only entries in
+an unusual spelling are read one by one. Defects come back as {row: reason}, so that a reader can report them all.
 
 Deliberately absent: any knowledge of a file format.
 """
@@ -19,28 +18,28 @@ TextColumn = NDArray[np.bytes_]
 Defects = dict[int, str]
 
 LONGEST = 200
-"""Bytes of an entry that are looked at. A column takes the room of its longest entry in every record, and no name or
+"""Longest entry, bytes; the rest is cut off. A column takes the room of its longest entry in every record, and no name or
 number of an element set comes near: without a limit one broken line could ask for all memory."""
 
 _DECIMAL = re.compile(rb"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _INTEGER = re.compile(rb"[+-]?\d+")
 _WIDEST = 24
-"""Longest text that the whole-column path reads; longer ones are read one by one."""
+"""Longest text, bytes, that is converted with its column; longer ones are read one by one."""
 _LARGEST_EXACT = 9_007_199_254_740_992.0
 """2^53. While digits and power of ten are both exact doubles (10^22 is the last), one division rounds correctly:
 W. D. Clinger, "How to read floating point numbers accurately", 1990, doi:10.1145/93548.93557."""
 _POWERS_OF_TEN = 10.0 ** np.arange(23)
 _BLOCK = 8192
-"""Rows read in one go: the working arrays of a block stay in the processor's cache."""
+"""Rows that are converted at once: the working arrays of a block stay in the processor's cache."""
 
 
 def cut(buffer: NDArray[np.uint8], start: NDArray[np.int64], length: NDArray[np.int64]) -> TextColumn:
-    """The pieces of a text as one column, padded with NUL.
+    """Cut pieces out of a text, and return them as one column, padded with NUL.
 
     Args:
         buffer: the text, shape (bytes,), followed by at least LONGEST bytes of anything.
-        start: where each piece begins, shape (n,).
-        length: how many bytes it has, shape (n,); no more than LONGEST are taken.
+        start: first byte of each piece, shape (n,).
+        length: bytes of each piece, shape (n,); no more than LONGEST are taken.
     """
     width = min(max(int(length.max(initial=0)), 1), LONGEST)
     pieces = np.lib.stride_tricks.sliding_window_view(buffer, width)[start]
@@ -51,12 +50,12 @@ def cut(buffer: NDArray[np.uint8], start: NDArray[np.int64], length: NDArray[np.
 
 
 def column_of(texts: list[str]) -> TextColumn:
-    """A list of str as a column of text, in UTF-8; no more than LONGEST bytes of each are taken."""
+    """Make a column of text, in UTF-8, from a list of str; no more than LONGEST bytes of each are taken."""
     return np.array([text.encode()[:LONGEST] for text in texts], dtype=np.bytes_)
 
 
 def floats(text: TextColumn, *, default: float | None = None) -> tuple[NDArray[np.float64], Defects]:
-    """The values of a column of decimal numbers ("13.7", ".5", "-1E-3"), correctly rounded.
+    """Convert a column of decimal numbers ("13.7", ".5", "-1E-3"), correctly rounded.
 
     Args:
         text: shape (n,).
@@ -84,7 +83,7 @@ def floats(text: TextColumn, *, default: float | None = None) -> tuple[NDArray[n
 
 
 def integers(text: TextColumn, *, default: int | None = None, largest: int) -> tuple[NDArray[np.int64], Defects]:
-    """The values of a column of integers ("25544", "0925", "+1").
+    """Convert a column of integers ("25544", "0925", "+1").
 
     Args:
         text: shape (n,).
@@ -109,7 +108,7 @@ def integers(text: TextColumn, *, default: int | None = None, largest: int) -> t
 
 
 def strings(text: TextColumn) -> NDArray[np.str_]:
-    """A column of text as str, without blanks at either end. Shape (n,)."""
+    """Decode a column of text to str, without blanks at either end. Shape (n,)."""
     stripped = np.strings.strip(text)
     width = stripped.dtype.itemsize
     if not len(stripped) or not width:
@@ -122,7 +121,7 @@ def strings(text: TextColumn) -> NDArray[np.str_]:
 
 
 def shown(text: bytes | str, limit: int = 40) -> str:
-    """A text in quotes for a message: one line, printable, not too long."""
+    """Quote a text for a message: one line, printable, at most `limit` characters."""
     decoded = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
     return repr(decoded if len(decoded) <= limit else decoded[: limit - 3] + "...")
 

@@ -1,4 +1,4 @@
-"""A file that a user names -> its text in UTF-8, however it was packed and encoded. Deliberately absent: what the text says."""
+"""Text in UTF-8 of a file that a user names, however it was compressed and encoded. Deliberately absent: any file format."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _GZIP = b"\x1f\x8b"
 
 
 def read_file(source: str | Path, expected: str) -> tuple[bytes, str]:
-    """The bytes of a file, and its name.
+    """Read the bytes of a file, and return them with its name.
 
     Args:
         source: the path; ~ is the home folder.
-        expected: what the file should be, for the message.
+        expected: the kind of file, for the message.
 
     Raises:
         InputError: no such file, or one that cannot be read.
@@ -36,7 +36,7 @@ def read_file(source: str | Path, expected: str) -> tuple[bytes, str]:
 
 
 def unpacked(data: bytes, name: str) -> bytes:
-    """Plain or gzip-compressed text in UTF-8 without byte-order mark.
+    """Decompress and decode bytes, plain or gzip, and return text in UTF-8 without byte-order mark.
 
     Raises:
         InputError: a damaged gzip file.

@@ -1,8 +1,7 @@
-"""TOML files with the line of every key, so that a message about a value can say where it stands.
+"""TOML files with the line of every key, for messages about their values.
 
 `tomllib` gives values without positions. The scan below walks over text that `tomllib` has already accepted, so it
-needs no error handling of its own: it only has to know where keys begin. Deliberately absent: any knowledge of what the
-keys mean.
+needs no error handling of its own: it only finds where keys begin. Deliberately absent: the meaning of keys.
 """
 
 from __future__ import annotations
@@ -17,19 +16,19 @@ from typing import Any
 from constellation_jax.errors import InputError
 
 KeyPath = tuple[str | int, ...]
-"""Way to a value: table names, positions in arrays (from 0) and keys, as in ("shells", 2, "altitude_km")."""
+"""Path to a value: table names, positions in arrays (from 0) and keys, as in ("shells", 2, "altitude_km")."""
 
 
 def load_toml(path: str | Path) -> tuple[dict[str, Any], Callable[[KeyPath], int]]:
-    """The content of a TOML file, and a function from the way to a key to its line.
+    """Load a TOML file, and return its content with a function that gives the line of a key.
 
     Args:
         path: the file.
 
     Returns:
         data, as `tomllib` gives it, and `line_of`: `line_of(("shells", 2, "altitude_km"))` is the 1-based line on which
-        the key of the third [[shells]] table begins. For a way that the file does not hold (a missing key) it is the
-        line of the longest part that it does hold, the header of the table; 1 where there is none.
+        the key of the third [[shells]] table begins. For a key that the file does not hold it is the line of the
+        longest part of its path that it does hold, the header of the table; 1 where there is none.
 
     Raises:
         InputError: no such file, not UTF-8, or not TOML; the message names the file and the line.
@@ -72,7 +71,7 @@ _STRING = re.compile(
 
 
 class _Scan:
-    """One pass over valid TOML text; `lines` maps every way to the line where it begins."""
+    """One pass over valid TOML text; `lines` maps the path of every key to the line where it begins."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -164,7 +163,7 @@ class _Scan:
         return match[0]
 
     def _skip_blank(self) -> bool:
-        """Go over white space and comments; False at the end of the text."""
+        """Skip white space and comments; False at the end of the text."""
         self._take(_BLANK)
         return self.position < len(self.text)
 

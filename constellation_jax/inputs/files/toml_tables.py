@@ -1,20 +1,18 @@
-"""Tables of a TOML file against rules, every mistake collected with its line, every number with where it comes from.
+"""Reader of the tables of a TOML file by rules: values, their provenance, and every mistake with its line.
 
 A number in a file stands alone (`planes = 72`) or with its provenance
 (`planes = { value = 72, status = "filed", source = "JSR" }`); a table may give the status and source of all its numbers
-once. Deliberately absent: what the keys mean (`shells.py`, `population.py`).
+once. Deliberately absent: the meaning of the keys, which the dataclasses that hold them declare (keys.py).
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
-from constellation_jax.errors import InputErrors, suggest
+from constellation_jax.errors import InputErrors, nearest, suggest
+from constellation_jax.inputs.files.keys import Rule
 from constellation_jax.inputs.files.toml_lines import KeyPath, load_toml
 
 STATUSES = {
@@ -25,96 +23,38 @@ STATUSES = {
     "assumed": "a modelling choice, not a fact",
     "unknown": "looked for and not found; has no value",
 }
-"""How far a number can be trusted."""
+"""Meaning of each status, which grades how far a number can be trusted."""
 
 
 class Provenance(NamedTuple):
-    """Where a number comes from."""
+    """Status and source of a number."""
 
     status: str = ""
-    """One of STATUSES; empty where the file does not say."""
+    """One of STATUSES; "" where the file does not give it."""
     source: str = ""
     """Key of the file's [sources] table, or text."""
 
 
 _NOT_SAID = Provenance()
-
-
-class Rule(NamedTuple):
-    """What one key may hold."""
-
-    expected: str
-    """Ends the sentence "found ..., expected ..."."""
-    accepts: Callable[[Any], bool]
-    required: bool = False
-
-
-def is_whole(value: Any) -> bool:
-    """True for an integer that is no boolean."""
-    return isinstance(value, int | np.integer) and not isinstance(value, bool)
-
-
-def is_number(value: Any) -> bool:
-    """True for a finite integer or float that is no boolean."""
-    return (is_whole(value) or isinstance(value, float | np.floating)) and math.isfinite(value)
-
-
-def whole(low: int, *, required: bool = False) -> Rule:
-    """A whole number of at least `low`."""
-    return Rule(f"a whole number of at least {low}", lambda v: is_whole(v) and v >= low, required)
-
-
-def number(low: float = -math.inf, high: float = math.inf, unit: str = "", *, required: bool = False) -> Rule:
-    """A finite number with low <= number <= high."""
-    unit = f" {unit}" if unit else ""
-    if math.isinf(low):
-        expected = f"a number{f' ({unit.strip()})' if unit else ''}"
-    elif math.isinf(high):
-        expected = f"a number of at least {low:g}{unit}"
-    else:
-        expected = f"a number from {low:g} to {high:g}{unit}"
-    return Rule(expected, lambda v: is_number(v) and low <= v <= high, required)
-
-
-def above_zero(unit: str = "") -> Rule:
-    """A finite number above 0."""
-    return Rule(f"a number above 0 {unit}".rstrip(), lambda v: is_number(v) and v > 0)
-
-
-def one_of(*words: str, required: bool = False) -> Rule:
-    """One of two or more words."""
-    *first, last = (f"'{word}'" for word in words)
-    return Rule(f"{', '.join(first)} or {last}", lambda v: v in words, required)
-
-
-TRUE_OR_FALSE = Rule("true or false", lambda v: isinstance(v, bool))
-
-
-def text(expected: str = "text", *, required: bool = False) -> Rule:
-    """Text that is not empty."""
-    return Rule(expected, lambda v: isinstance(v, str) and v != "", required)
-
-
-def numbers(expected: str, accepts: Callable[[float], bool] = is_number, *, required: bool = False) -> Rule:
-    """A list of numbers, each of which is accepted."""
-    return Rule(expected, lambda v: isinstance(v, list) and all(is_number(x) and accepts(x) for x in v), required)
+_ABOUT = ("status", "source", "note")
+"""Keys of a table, or of a number's own table, that say where numbers come from."""
 
 
 class Values(NamedTuple):
-    """Values of a table and where they come from; what an inner table says goes before what an outer one says."""
+    """Values of a table, and where each comes from."""
 
     values: dict[str, Any]
     provenance: dict[str, Provenance]
 
     def within(self, outer: Values) -> Values:
-        """These values, with those of the outer table for what this one does not mention."""
+        """Fill in the values of an outer table for keys that this one does not mention."""
         # A key that the inner table calls unknown has a provenance and no value: the outer value must not return.
         kept = {key: value for key, value in outer.values.items() if key not in self.provenance}
         return Values(kept | self.values, outer.provenance | self.provenance)
 
 
 class TomlTables:
-    """A TOML file whose tables are read by rules. `mistakes` grows; `finish()` raises them together."""
+    """A TOML file whose tables are read by rules; `mistakes` collects, and `finish()` raises, everything that is wrong."""
 
     def __init__(self, path: str | Path) -> None:
         """Load the file.
@@ -139,7 +79,7 @@ class TomlTables:
             raise InputErrors([message for _, message in sorted(self.mistakes, key=lambda m: m[0])])
 
     def text(self, key: str) -> str:
-        """The text of a top-level key; "", and a mistake, where it is something else; "" where it is absent."""
+        """The text of a top-level key, "" where it is absent; "" and a mistake where it is no text."""
         value = self.data.get(key, "")
         if isinstance(value, str):
             return value
@@ -147,7 +87,7 @@ class TomlTables:
         return ""
 
     def is_variant(self, way: KeyPath, label: str, found: Any, variants: Iterable[str]) -> bool:
-        """True for a variant of the file; else a mistake at the line of the key that names it."""
+        """True for a variant of the file; False, and a mistake at the line of the key that names it, for any other."""
         names = list(variants)
         if found in names:
             return True
@@ -163,7 +103,7 @@ class TomlTables:
                 self.report((key,), f"{key}: unknown key{hint}")
 
     def tables(self, key: str) -> list[dict[str, Any]]:
-        """The [[key]] tables of the file; an empty list, and a mistake, where there is none."""
+        """The [[key]] tables of the file; an empty list and a mistake where there is none."""
         tables = self.data.get(key)
         if not isinstance(tables, list) or not tables or not all(isinstance(t, dict) for t in tables):
             self.report((key,), f"{key}: expected at least one [[{key}]] table")
@@ -177,61 +117,88 @@ class TomlTables:
         label: str,
         rules: Mapping[str, Rule],
         inherited: Provenance = _NOT_SAID,
-    ) -> tuple[dict[str, Any], dict[str, Provenance]]:
-        """The values of a table that keep its rules, and where each comes from; what breaks them is reported.
+        *,
+        given: Collection[str] = (),
+    ) -> Values:
+        """Read the values of a table with their provenance, and report every value that breaks its rule.
 
         Args:
-            table: the table; besides the keys of the rules it may hold `status` and `source`, which then stand for all
-                its numbers that say nothing themselves, and a `note`.
-            way: the way to it in the file.
-            label: how a message names it, as in "shell 'GW-A59-1'".
-            rules: what each key may hold.
-            inherited: provenance of the numbers where neither they nor the table say.
+            table: the table; besides the keys of the rules it may hold `status` and `source`, which then hold for all
+                its numbers that have none of their own, and a `note`.
+            way: path of the table in the file.
+            label: name of the table in messages, as "shell 'GW-A59-1'".
+            rules: values that each key takes.
+            inherited: provenance of numbers where neither they nor the table give it.
+            given: required keys that may be missing here, since another table gives them.
         """
         values: dict[str, Any] = {}
         provenance: dict[str, Provenance] = {}
         common = self._provenance(table, way, label, inherited)
         for key, entry in table.items():
-            if key in ("status", "source", "note"):
+            here, named = (*way, key), f"{label}, {key}"
+            if key in _ABOUT or not self._is_known(here, named, key, rules):
                 continue
-            here = (*way, key)
-            if key not in rules:
-                known = _without_unit(key, rules) or suggest(key, rules) or f"; known are {', '.join(rules)}"
-                self.report(here, f"{label}, {key}: unknown key{known}")
-                continue
-            value = entry
+            provenance[key] = common
             if isinstance(entry, dict):
-                provenance[key] = self._provenance(entry, here, f"{label}, {key}", common)
+                provenance[key] = self._provenance(entry, here, named, common)
                 for inner in entry:
-                    if inner not in ("value", "status", "source", "note"):
-                        near = suggest(inner, ["value", "status", "source", "note"])
-                        self.report((*here, inner), f"{label}, {key}: unknown key {inner!r}{near}")
+                    if inner not in ("value", *_ABOUT):
+                        near = suggest(inner, ["value", *_ABOUT])
+                        self.report((*here, inner), f"{named}: unknown key {inner!r}{near}")
                 if "value" not in entry:
                     if provenance[key].status != "unknown" or rules[key].required:
-                        self.report(here, f"{label}, {key}: found no value, expected {rules[key].expected}")
+                        self.report(here, f"{named}: found no value, expected {rules[key].expected}")
                     continue
-                value = entry["value"]
-            else:
-                provenance[key] = common
-            if rules[key].accepts(value):
-                values[key] = value
-            else:
-                self.report(here, f"{label}, {key}: found {value!r}, expected {rules[key].expected}")
+                entry = entry["value"]
+            self._take(values, here, named, entry, rules[key])
+        held = {*table, *(_meant(key, rules) for key in table if key not in rules), *given}
         for key, rule in rules.items():
-            if rule.required and key not in table:
+            if rule.required and key not in held:
                 self.report(way, f"{label}, {key}: missing, expected {rule.expected}")
-        return values, provenance
+        return Values(values, provenance)
+
+    def read_top(self, rules: Mapping[str, Rule], *, skip: Collection[str] = ()) -> dict[str, Any]:
+        """Read the top-level keys of a file whose numbers have no provenance, such as a run file.
+
+        Args:
+            rules: values that each key takes.
+            skip: keys that are ignored.
+        """
+        values: dict[str, Any] = {}
+        for key, entry in self.data.items():
+            if key not in skip and self._is_known((key,), key, key, rules):
+                self._take(values, (key,), key, entry, rules[key])
+        return values
+
+    def _is_known(self, way: KeyPath, named: str, key: str, rules: Mapping[str, Rule]) -> bool:
+        if key in rules:
+            return True
+        meant = _meant(key, rules)
+        unit = ", its unit is missing:" if meant.startswith(f"{key}_") else ","
+        known = f"{unit} did you mean {meant!r}?" if meant else f"; known are {', '.join(rules)}"
+        self.report(way, f"{named}: unknown key{known}")
+        return False
+
+    def _take(self, values: dict[str, Any], way: KeyPath, named: str, entry: Any, rule: Rule) -> None:
+        """Add the value of a key to `values`, or report what is wrong with it."""
+        value, mistakes = rule.read(entry, self.path.absolute().parent)
+        for inner, what in mistakes.items():
+            self.report(
+                (*way, *inner), f"{named}: {what.removeprefix(f'{way[-1]} ')}"
+            )  # the place names the key already
+        if not mistakes:
+            values[str(way[-1])] = value
 
     def read_outer(
         self, way: tuple[str, ...], rules: Mapping[str, Rule], outer: Values, inherited: Provenance
     ) -> tuple[Values, Provenance]:
-        """Values that [common] or a [variants.NAME] table gives to others, and the provenance that these inherit.
+        """Read the values that [common] or a [variants.NAME] table gives to others, and the provenance that these inherit.
 
         Args:
             way: ("common",) or ("variants", NAME).
-            rules: what each key may hold.
+            rules: values that each key takes; none is required here.
             outer: values of the table around it, [common] for a variant.
-            inherited: provenance of the numbers where neither they nor the table say.
+            inherited: provenance of numbers where neither they nor the table give it.
         """
         table: Any = self.data
         for key in way:
@@ -240,14 +207,14 @@ class TomlTables:
         if not isinstance(table, dict):
             self.report(way, f"{label}: found {table!r}, expected a table")
             return outer, inherited
-        said = Values(*self.read(table, way, label, rules, inherited))
+        said = self.read(table, way, label, rules, inherited, given=rules)
         source = Provenance(str(table.get("status", inherited.status)), str(table.get("source", inherited.source)))
         return said.within(outer), source
 
     def read_variants(
         self, common_rules: Mapping[str, Rule], variant_rules: Mapping[str, Rule]
     ) -> tuple[tuple[Values, Provenance], dict[str, tuple[Values, Provenance]]]:
-        """What [common] says, and what each [variants.NAME] says within it; empty values where a table is absent."""
+        """Read [common], and each [variants.NAME] filled in from it; empty values where a table is absent."""
         common = self.read_outer(("common",), common_rules, Values({}, {}), Provenance())
         names = self.data.get("variants", {})
         if not isinstance(names, dict):
@@ -273,7 +240,6 @@ class TomlTables:
 _UNITS = ("km", "deg", "h", "kg", "mn", "s", "m2", "m2_kg", "years", "days", "km_per_day")
 
 
-def _without_unit(key: str, rules: Mapping[str, Rule]) -> str:
-    """The hint for a key that lacks the unit in its name; "" for any other."""
-    whole = next((f"{key}_{unit}" for unit in _UNITS if f"{key}_{unit}" in rules), "")
-    return whole and f", its unit is missing: did you mean {whole!r}?"
+def _meant(key: str, rules: Mapping[str, Rule]) -> str:
+    """The key that an unknown one probably stands for: with its unit, or the nearest; "" where none is near."""
+    return next((f"{key}_{unit}" for unit in _UNITS if f"{key}_{unit}" in rules), nearest(key, rules))

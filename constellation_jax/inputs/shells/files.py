@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from constellation_jax.inputs.files.configs import check_variant, find_config, known_configs
-from constellation_jax.inputs.files.toml_tables import Provenance, TomlTables, Values, text, whole
+from constellation_jax.inputs.files.keys import text, whole
+from constellation_jax.inputs.files.toml_tables import Provenance, TomlTables, Values
 from constellation_jax.inputs.shells.lattice import shells_to_catalog
 from constellation_jax.inputs.shells.shell import RULES, Shell, conflicts
 

@@ -13,9 +13,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from constellation_jax.errors import InputErrors
-from constellation_jax.inputs.files.toml_tables import (
+from constellation_jax.inputs.files.keys import (
     TRUE_OR_FALSE,
-    Provenance,
     Rule,
     above_zero,
     is_number,
@@ -25,6 +24,7 @@ from constellation_jax.inputs.files.toml_tables import (
     text,
     whole,
 )
+from constellation_jax.inputs.files.toml_tables import Provenance
 from constellation_jax.inputs.shells.mean_orbits import frozen_eccentricity, sun_synchronous_inclination_deg
 from constellation_jax.physics.constants import WGS84_EQUATORIAL_RADIUS_KM
 

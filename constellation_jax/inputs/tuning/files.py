@@ -15,8 +15,9 @@ from typing import Any, Final
 from constellation_jax.errors import InputError, suggest
 from constellation_jax.inputs.deployment.vehicles import load_vehicles, unknown_vehicle
 from constellation_jax.inputs.files.configs import find_config, known_configs
+from constellation_jax.inputs.files.keys import Rule
 from constellation_jax.inputs.files.toml_lines import KeyPath
-from constellation_jax.inputs.files.toml_tables import Rule, TomlTables
+from constellation_jax.inputs.files.toml_tables import TomlTables
 from constellation_jax.inputs.shells.files import load_shells, read_shells
 from constellation_jax.inputs.shells.shell import Shell
 from constellation_jax.inputs.tuning.keys import (

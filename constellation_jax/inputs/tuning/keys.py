@@ -5,16 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from constellation_jax.inputs.deployment.vehicles import DATE
-from constellation_jax.inputs.files.toml_tables import (
-    TRUE_OR_FALSE,
-    Rule,
-    above_zero,
-    is_number,
-    number,
-    one_of,
-    text,
-    whole,
-)
+from constellation_jax.inputs.files.keys import TRUE_OR_FALSE, Rule, above_zero, is_number, number, one_of, text, whole
 from constellation_jax.inputs.shells.shell import RULES
 from constellation_jax.inputs.tuning.terms import QUANTITIES
 

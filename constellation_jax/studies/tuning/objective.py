@@ -19,8 +19,8 @@ from constellation_jax.errors import InputError
 from constellation_jax.inputs.catalog.catalog import Catalog
 from constellation_jax.inputs.environment.demand import demand
 from constellation_jax.inputs.environment.space_weather_series import SpaceWeatherSource
-from constellation_jax.inputs.run_file import find_source, read_source
 from constellation_jax.inputs.shells.shell import Shell
+from constellation_jax.inputs.sources import find_source, read_source
 from constellation_jax.inputs.tuning.problem import Study, Term
 from constellation_jax.inputs.tuning.terms import TERMS
 from constellation_jax.physics.drag.station_keeping import duty_cycle, propellant_kg

@@ -182,9 +182,7 @@ def test_the_needed_cadence_meets_the_target_in_the_simulation() -> None:
     found = {}
     for factor in (0.97, 1.03):
         campaigns = tuple(
-            dataclasses.replace(
-                c, rates=((c.rates[0][0], factor * need.launches_per_month / (365.25 / 12)),), until=need.by
-            )
+            dataclasses.replace(c, launches_per_month=((c.start, factor * need.launches_per_month),), until=need.by)
             if c.rates
             else c
             for c in plan.campaigns

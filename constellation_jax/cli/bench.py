@@ -1,0 +1,66 @@
+"""The command `bench`: rates of a propagation on this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from constellation_jax.cli.options import AllowStale, AsJson
+from constellation_jax.cli.reporting import Reporter
+from constellation_jax.settings import configure
+
+
+def bench(
+    ctx: typer.Context,
+    catalog: Annotated[
+        str, typer.Option(metavar="WHAT", help="'bundled', a CelesTrak group, or a file of element sets.")
+    ] = "bundled",
+    duration: Annotated[str, typer.Option(metavar="LENGTH", help="Length of the run.")] = "1d",
+    step: Annotated[str, typer.Option(metavar="LENGTH", help="Interval between instants.")] = "60s",
+    variables: Annotated[
+        str, typer.Option(metavar="GROUPS", help="Groups of variables, with commas.")
+    ] = "position,velocity",
+    precision: Annotated[
+        str | None,
+        typer.Option(
+            metavar="float64|float32", help="Precision of the arithmetic [default: both, one after the other]."
+        ),
+    ] = None,
+    folder: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Where files are written and removed again [default: the system's folder for temporary files].",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+    allow_stale: AllowStale = False,
+) -> None:
+    """Measure the rate of a propagation on this machine.
+
+    Compilation, computing, copying and writing apart; each figure but the first is the median of five warm runs.
+    """
+    with Reporter().session(debug=ctx.obj["debug"]):
+        import json
+
+        from constellation_jax.errors import InputError
+        from constellation_jax.inputs.run_file import load_objects, read_run
+        from constellation_jax.inputs.run_keys import PropagationRun
+        from constellation_jax.inputs.times import time_grid
+        from constellation_jax.outputs.variables import resolve_groups
+
+        options = {"catalog": [catalog], "duration": duration, "step": step, "variables": [variables]}
+        options |= {"precision": precision} if precision else {}
+        run = read_run(PropagationRun, options=options, checks={"variables": resolve_groups})
+        if folder is not None and not folder.is_dir():
+            raise InputError(f"--folder: found {str(folder)!r}, expected a folder that exists")
+        objects, start = load_objects(run, allow_stale=allow_stale)
+        times = time_grid(start, run.duration, run.step)
+        configure()  # without kept programs: the compilation is one of the figures
+        from constellation_jax.benchmark.speed import measure_speed
+
+        chosen: dict[str, Any] = {"precisions": [precision]} if precision else {}
+        report = measure_speed(objects, times, variables=run.variables, folder=folder, **chosen)
+        typer.echo(json.dumps(report.to_dict(), indent=2) if as_json else "\n".join(report.lines()))

@@ -1,0 +1,104 @@
+"""Options that several commands share, and those that follow from the keys of a run.
+
+Nothing heavy is imported here, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import shlex
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from constellation_jax.inputs.files.keys import TRUE_OR_FALSE, Key, keys_of
+
+if TYPE_CHECKING:
+    from constellation_jax.inputs.catalog.catalog import Catalog
+
+AllowStale = Annotated[
+    bool, typer.Option("--allow-stale", help="Use an old copy, with a warning, where CelesTrak gives no new one.")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only warnings and errors.")]
+Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="NetCDF file to write.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+
+def _print_help(ctx: typer.Context, asked: bool) -> None:
+    if asked:
+        typer.echo(ctx.get_help())
+        raise typer.Exit
+
+
+# typer 0.29 loads pydantic (0.3 s), where it is installed, for its own help option of every group on the way to a command, but
+# not for a plain flag; so groups have a help option of their own.
+GroupHelp = Annotated[
+    bool, typer.Option("--help", "-h", callback=_print_help, is_eager=True, help="Show this message and exit.")
+]
+_SHORT = {"output": ("-o",)}
+
+
+def add_run_options(kind: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Decorate a command: options for the keys of a kind of run take the place of its parameter `keys`.
+
+    The command gets the options that were given, as {key: value}, for `read_run`.
+    """
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        signature = inspect.signature(command, eval_str=True)
+        options = [_parameter(name, key) for name, key in keys_of(kind).items()]
+
+        def run(**values: Any) -> None:
+            given = {option.name: values.pop(option.name) for option in options}
+            command(**values, keys={name: value for name, value in given.items() if value not in (None, [], ())})
+
+        parameters = [*signature.parameters.values()]
+        place = [*signature.parameters].index("keys")
+        parameters[place : place + 1] = options
+        run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+        run.__name__, run.__doc__ = command.__name__, command.__doc__
+        return run
+
+    return decorate
+
+
+def _parameter(name: str, key: Key) -> inspect.Parameter:
+    """Make the option of a key, whose value is None or an empty list where it is not given."""
+    doc = re.sub(r"\[([^]]+)\]\([^)]*\)", r"\1", key.doc)  # without the links of Markdown
+    declarations = (f"--{name}", *_SHORT.get(name, ()))
+    value: Any = str
+    metavar: str | None = key.rule.placeholder
+    if key.rule.each is not None:
+        value, doc = list[str], f"{doc} May be repeated."
+    elif key.rule.accepts is TRUE_OR_FALSE.accepts:
+        value, metavar = bool, None
+        declarations = (f"--{name}/--no-{name}",) if key.default else declarations
+    option = typer.Option(*declarations, metavar=metavar, help=doc, show_default=False)
+    annotation = Annotated[value | None, option]
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+
+
+def load_catalog(source: str, place: str, *, allow_stale: bool) -> Catalog:
+    """Load the catalogue that a word of the command line means; a mistake names its place there, as "--catalog".
+
+    Raises:
+        InputError: no such source, or one that cannot be read.
+    """
+    from constellation_jax.errors import InputError
+    from constellation_jax.inputs.sources import find_source, read_source
+
+    try:
+        found = find_source(source)
+    except InputError as error:
+        raise InputError(f"{place}: {error}") from None
+    return read_source(found, allow_stale=allow_stale)
+
+
+def command_line() -> str:
+    """The command as it was typed, for the history of a file."""
+    return shlex.join(["constellation-jax", *sys.argv[1:]])

@@ -1,0 +1,107 @@
+"""The commands `propagate` and `ephemeris`: a run file and options in, a NetCDF file out. Deliberately absent: any computation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from constellation_jax.cli.options import AllowStale, Quiet, add_run_options, command_line
+from constellation_jax.cli.reporting import choose_reporter
+from constellation_jax.inputs.run_keys import EphemerisRun, PropagationRun
+from constellation_jax.settings import configure
+
+EPHEMERIS_SPAN = "2h"
+"""Length of a span of an ephemeris."""
+
+_RunFile = Annotated[Path | None, typer.Argument(metavar="RUN.toml", help="Run file; without one, the default run.")]
+_LogJson = Annotated[bool, typer.Option("--log-json", help="Write events to stderr, one JSON object a line.")]
+
+
+@add_run_options(PropagationRun)
+def propagate(
+    ctx: typer.Context,
+    run: _RunFile = None,
+    *,
+    keys: dict[str, Any],
+    allow_stale: AllowStale = False,
+    quiet: Quiet = False,
+    log_json: _LogJson = False,
+) -> None:
+    """Propagate a catalogue into a NetCDF file.
+
+    Options replace the keys of the run file. Without a run file the bundled default run is made (six hours of the
+    bundled population and three planned constellations); --catalog or --shells then replace all of its objects, and
+    the run begins at the midnight (UTC) before the median epoch of the given catalogue, unless --start says
+    otherwise.
+    """
+    reporter = choose_reporter(quiet=quiet, log_json=log_json)
+    with reporter.session(debug=ctx.obj["debug"]):
+        from constellation_jax.inputs.run_file import load_objects, read_run
+        from constellation_jax.inputs.times import time_grid
+        from constellation_jax.outputs.variables import resolve_groups
+
+        config = read_run(PropagationRun, run, options=keys, checks={"variables": resolve_groups})
+        objects, start = load_objects(config, allow_stale=allow_stale)
+        times = time_grid(start, config.duration, config.step)
+        reporter.start(config, objects, times)
+        configure(compile_cache=True)
+        from constellation_jax.studies.propagation.propagate import propagate_to
+
+        report = propagate_to(
+            config.output,
+            objects,
+            times,
+            frame=config.frame,
+            precision=config.precision,
+            variables=config.variables,
+            dtype=config.dtype,
+            dense=config.dense,
+            device=config.device,
+            memory_bytes=config.memory,
+            overwrite=config.overwrite,
+            progress=reporter.progress,
+            history=command_line(),
+        )
+        reporter.done(report, counted="steps")
+
+
+@add_run_options(EphemerisRun)
+def ephemeris(
+    ctx: typer.Context,
+    run: _RunFile = None,
+    *,
+    keys: dict[str, Any],
+    allow_stale: AllowStale = False,
+    quiet: Quiet = False,
+    log_json: _LogJson = False,
+) -> None:
+    """Write a continuous ephemeris into a NetCDF file.
+
+    Chebyshev series in TEME, from which the Python function open_ephemeris gives states at any instant. Run file and
+    options are those of propagate, with a tolerance in place of the step, the frame, the variables and their types.
+    """
+    reporter = choose_reporter(quiet=quiet, log_json=log_json)
+    with reporter.session(debug=ctx.obj["debug"]):
+        from constellation_jax.inputs.run_file import load_objects, read_run
+        from constellation_jax.inputs.times import time_grid
+
+        config = read_run(EphemerisRun, run, options=keys)
+        objects, start = load_objects(config, allow_stale=allow_stale)
+        reporter.start(config, objects, time_grid(start, config.duration, EPHEMERIS_SPAN))
+        configure(compile_cache=True)
+        from constellation_jax.studies.ephemeris.write import ephemeris_to
+
+        report = ephemeris_to(
+            config.output,
+            objects,
+            start,
+            config.duration,
+            tolerance_m=config.tolerance,
+            span=EPHEMERIS_SPAN,
+            overwrite=config.overwrite,
+            progress=reporter.progress,
+            history=command_line(),
+        )
+        reporter.done(report, counted="spans")

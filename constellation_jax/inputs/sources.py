@@ -1,0 +1,59 @@
+"""Sources of catalogues by a word: the bundled population, a CelesTrak group, or a file of element sets."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from constellation_jax.errors import InputError, suggest
+from constellation_jax.inputs.catalog.catalog import Catalog
+from constellation_jax.inputs.catalog.celestrak import GROUPS, fetch
+from constellation_jax.inputs.catalog.population import bundled_population
+from constellation_jax.inputs.element_sets.read import read_catalog
+
+CELESTRAK = "celestrak:"
+"""Prefix that makes any word a CelesTrak group; the well-known ones need none."""
+
+
+def find_source(text: str, *, folder: Path = Path()) -> str:
+    """Find the source that a word means: "bundled", "celestrak:GROUP" or the absolute path of a file.
+
+    Args:
+        text: "bundled", a group with or without its prefix, or a path; a file that is named like a group is written
+            "./active".
+        folder: what a relative path is relative to.
+
+    Raises:
+        InputError: none of them.
+    """
+    if text == "bundled" or text.startswith(CELESTRAK):
+        return text
+    if text in GROUPS:
+        return CELESTRAK + text
+    path = make_absolute(folder / Path(text).expanduser())
+    if not path.is_file():
+        near = suggest(text, ("bundled", *GROUPS))
+        raise InputError(f"found {text!r}, expected a file, 'bundled' or a CelesTrak group such as 'active'{near}")
+    return str(path)
+
+
+def read_source(source: str, *, allow_stale: bool = False) -> Catalog:
+    """Read the objects of a source that `find_source` returned.
+
+    Args:
+        source: "bundled", "celestrak:GROUP" or a path.
+        allow_stale: take an old copy where CelesTrak gives no new one.
+
+    Raises:
+        InputError: the file cannot be read, or CelesTrak did not give the group.
+    """
+    if source == "bundled":
+        return bundled_population()
+    if source.startswith(CELESTRAK):
+        return read_catalog(fetch(source.removeprefix(CELESTRAK), allow_stale=allow_stale))
+    return read_catalog(Path(source))
+
+
+def make_absolute(path: Path) -> Path:
+    """Make a path absolute; symbolic links stay, since the user knows the file by them."""
+    return Path(os.path.abspath(path))
