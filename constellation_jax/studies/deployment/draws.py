@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from constellation_jax.inputs.deployment.campaigns import Campaign
+from constellation_jax.outputs.variables import DEPLOYMENT_STATES
 from constellation_jax.studies.deployment.launches import LaunchHistory, days_until_failure
 from constellation_jax.studies.deployment.schedule import (
     count_expected_launches,
@@ -24,8 +25,6 @@ from constellation_jax.studies.deployment.schedule import (
     find_regular_launch_days,
 )
 
-DEPLOYMENT_STATES = ("launched", "raising", "on_station", "failed", "deorbiting", "gone")
-"""States of a satellite; the count of the first is the sum of the others."""
 DRAWS_PER_BLOCK = 500
 """Draws that are computed together: arrays of some 20 MB. Random numbers, and so results, depend on it."""
 
