@@ -36,7 +36,7 @@ class Specs(NamedTuple):
     donate: tuple[int, ...] = ()
     """Positions of the arguments whose memory the result may take."""
     wide_vectors: bool = False
-    """Whether XLA:CPU uses the full vector width of the machine; it takes half of it unless asked."""
+    """True: XLA:CPU uses the full vector width of the machine; it takes half of it unless asked."""
 
 
 class Devices:

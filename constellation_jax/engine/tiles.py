@@ -31,11 +31,11 @@ class Tile:
     padded_columns: NDArray[np.intp]
     """The same as indices, the last one repeated up to the width of a tile."""
     is_own: NDArray[np.bool_]
-    """Which of the columns are its own, shape (count,). The others are written over by tiles of other groups."""
+    """True for the columns that are its own, shape (count,). The others are written over by tiles of other groups."""
     coefficients: Any
     """Arrays on the devices, their last axis the padded columns."""
     is_sparse: bool = False
-    """Whether the tile may be next to empty, and is worked through in small blocks: each block is computed whole."""
+    """True: the tile may be next to empty, and is worked through in small blocks: each block is computed whole."""
     node_count: int = 0
     """Chebyshev nodes in a chunk; 0: evaluated at each instant."""
 

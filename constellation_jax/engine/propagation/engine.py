@@ -118,7 +118,7 @@ class Engine:
 
     @property
     def method(self) -> str:
-        """How the states between are made, in words."""
+        """Description of which states are interpolated."""
         return self._interpolation.describe()
 
     def _make_tiles(self, groups: list[Group]) -> list[Tile]:

@@ -108,7 +108,7 @@ class Interpolation:
         return chebyshev.interpolation(count, places), chebyshev.coefficients(count)[-LAST:]
 
     def is_rejected(self, tile: Tile, chunk: Chunk, tail: NDArray[Any], dtype: str) -> NDArray[np.bool_]:
-        """Whether satellites of a tile must be evaluated at each instant of a chunk after all, shape (tile.count,).
+        """True for satellites of a tile that must be evaluated at each instant of a chunk after all, shape (tile.count,).
 
         Args:
             tail: sizes of the last coefficients, km, shape (LAST, tile.count).
@@ -122,7 +122,7 @@ class Interpolation:
         return ~(tail.sum(axis=0) <= limit) | inside | (steps[0] < steps[1])  # False where the steps are NaN
 
     def describe(self) -> str:
-        """How the states between are made, in words: attribute `interpolation` of a dataset."""
+        """Describe in words which states are interpolated: the attribute `interpolation` of a dataset."""
         counts, numbers = np.unique(self.node_count[self.node_count > 0], return_counts=True)
         if not len(counts):
             return "evaluated at every instant"

@@ -20,7 +20,7 @@ MOST_NODES = 48
 
 
 def node_spread(half_span: float, tolerance: float, rate: float) -> float:
-    """How far `chebyshev.spread` moves the nodes of a chunk.
+    """Distance by which `chebyshev.spread` moves the nodes of a chunk: its argument `by`.
 
     With N of them the map itself costs an error of eps = exp(-N arcosh(1/b)) of the amplitude (Kosloff and Tal-Ezer 1993,
     section 3), so b = sech(ln(1/eps) / N). N is what low orbits need at either tolerance, fitted to within one from 10 minutes to
@@ -42,7 +42,7 @@ def most_nodes(instants: int) -> int:
 def may_suffice(
     semi_major_axis: NDArray[np.float64], angle: NDArray[np.float64], instants: int, tolerance: float, spread: float
 ) -> NDArray[np.bool_]:
-    """Whether it is worth measuring the coefficients of a satellite: the others need more nodes than `most_nodes`.
+    """True where it is worth measuring the coefficients of a satellite: the others need more nodes than `most_nodes`.
 
     A circular orbit of radius a that turns by 2 x in a chunk has the coefficients 2 a J_k(x), and any orbit has its main part.
     J_k(x) >= (x/2)^k / k! (1 - (x/2)^2 / (k + 1)) (DLMF 10.2.2), which grows up to (x/2)^2 = k/2 at least, as J_k does; and for

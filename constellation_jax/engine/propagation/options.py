@@ -12,7 +12,7 @@ TOLERANCE_KM = {"float64": 1e-6, "float32": 1e-4}
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """What to compute, and how. Static: it chooses code."""
+    """Results, frame and arithmetic of a run. Static: they choose code."""
 
     variables: tuple[str, ...]
     """Names out of `kernels.VARIABLES`."""
@@ -24,7 +24,7 @@ class Options:
     """Type of the results."""
     gravity: GravityModel = WGS72
     dense: bool = True
-    """Whether states between Chebyshev nodes may be interpolated."""
+    """True: states between Chebyshev nodes may be interpolated."""
     tolerance_km: float | None = None
     """Largest error that interpolation may add to a position; None: by `TOLERANCE_KM`."""
     platform: str | None = None

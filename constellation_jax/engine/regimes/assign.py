@@ -30,7 +30,7 @@ class Group(NamedTuple):
 
     regime: Regime
     is_own: NDArray[np.bool_]
-    """Which satellites are in the group, shape (satellites,)."""
+    """True for the satellites of the group, shape (satellites,)."""
     coefficients: tuple[Any, ...]
     """As they are made, NumPy arrays of shape (..., satellites). Satellites of another theory have those of one in the group."""
 

@@ -83,7 +83,7 @@ def table_entry(t: Array, start: Array, length: int) -> Array:
 
 
 def may_jump(elements: Elements, ends: Ends) -> NDArray[np.bool_]:
-    """Whether a satellite may have a discontinuity beside the integrator's steps during a run, shape (satellites,).
+    """True where a satellite may have a discontinuity beside the integrator's steps during a run, shape (satellites,).
 
     Those are where the mean eccentricity goes through the least one, and where the perturbed inclination goes through 0.2 rad, from
     one set of formulas of SDP4 to another. The Moon and the Sun move it by some 0.003 rad, and by a degree a year.

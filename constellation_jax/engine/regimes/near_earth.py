@@ -109,7 +109,7 @@ class NearEarthRegime(Regime):
 
 
 def stays_small(c: Any, elements: Elements, ends: Ends) -> NDArray[np.bool_]:
-    """Whether the mean eccentricity stays below `kepler.SMALL_ECCENTRICITY` over a run, shape (satellites,).
+    """True where the mean eccentricity stays below `kepler.SMALL_ECCENTRICITY` over a run, shape (satellites,).
 
     Args:
         c: `NearEarth` of NumPy arrays of shape (satellites,).
@@ -119,7 +119,7 @@ def stays_small(c: Any, elements: Elements, ends: Ends) -> NDArray[np.bool_]:
 
 
 def stays_high(c: Any, ends: Ends, gravity: GravityModel) -> NDArray[np.bool_]:
-    """Whether a satellite certainly stays above `SAFE_RADIUS_KM` over a run, without any failure, shape (satellites,).
+    """True where a satellite certainly stays above `SAFE_RADIUS_KM` over a run, without any failure, shape (satellites,).
 
     The bound on its semi-major axis takes each power of time for itself, so it is far too low where drag is strong.
 
@@ -154,6 +154,6 @@ def discontinuity_windows(c: Any, since_epoch: Floats) -> tuple[Floats, Floats]:
 
 
 def _is_above_floor(c: Any, minutes: Floats) -> NDArray[np.bool_]:
-    """Whether the mean eccentricity is above the least one."""
+    """True where the mean eccentricity is above the least one."""
     eccentricity, _ = eccentricity_and_turn(c, minutes, lambda angle: (np.sin(angle), np.cos(angle)))
     return np.asarray(eccentricity > ECCENTRICITY_FLOOR)

@@ -1,4 +1,4 @@
-"""Regimes: theories of motion that the engine runs, each with its precision and with where polynomials may stand for its orbits."""
+"""Regimes: theories of motion that the engine runs, each with its precision and with the limits of interpolating its orbits."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ terms move it by less than 30 km."""
 
 
 class Discontinuities(NamedTuple):
-    """Where a polynomial in time cannot stand for an orbit during a run, arrays of shape (satellites,)."""
+    """Times at which a polynomial cannot stand for an orbit during a run, arrays of shape (satellites,)."""
 
     may_interpolate: NDArray[np.bool_]
     """False where the orbit may fail or jump at an instant that is not known beforehand."""
@@ -52,7 +52,7 @@ class Regime:
     precision: ClassVar[str | None] = None
     """Type that the theory is computed in whatever is asked for; None: "float64", or "float32" about an anchor (`shift`)."""
     checks_nodes: ClassVar[bool] = True
-    """Whether failures and low radii are looked for at the nodes: `discontinuities` does not exclude them."""
+    """True: failures and low radii are looked for at the nodes, since `discontinuities` does not exclude them."""
     node_rate: ClassVar[float]
     """Angular rate that Chebyshev nodes are spread for, rad/min."""
     step_minutes: ClassVar[float] = math.inf
@@ -60,7 +60,7 @@ class Regime:
 
     @property
     def is_rare(self) -> bool:
-        """Whether few satellites of a usual catalogue are in the regime, so that its tiles may be next to empty."""
+        """True: few satellites of a usual catalogue are in the regime, so that its tiles may be next to empty."""
         return True
 
     @property
@@ -115,7 +115,7 @@ class Regime:
         return np.full(len(span), np.inf)
 
     def discontinuities(self, coefficients: Any, elements: Elements, ends: Ends) -> Discontinuities:
-        """Where polynomials in time cannot stand for the orbits. NumPy arrays of shape (satellites,)."""
+        """Times at which polynomials cannot stand for the orbits. NumPy arrays of shape (satellites,)."""
         raise NotImplementedError
 
     def find_discontinuities(

@@ -130,7 +130,7 @@ class Fitter:
         self._coefficients: dict[Regime, Any] = {}
         self.failures = Failures(len(since_epoch))
         self._failed_before = np.zeros(len(since_epoch), bool)
-        """Whether each satellite failed at the end of the span before; nothing is known of the first."""
+        """True for satellites that failed at the end of the span before; nothing is known of the first."""
 
     def fit(self, edges: NDArray[np.int64], values: tuple[NDArray[np.float64], ...], status: NDArray[np.int8]) -> Block:
         """Fit the block of the spans between edges.
@@ -188,7 +188,7 @@ class Fitter:
         return series, ~good
 
     def _stays_up(self, series: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Whether series (3, pieces, degrees) keep above one Earth radius, where SGP4 says that a satellite has decayed."""
+        """True where series (3, pieces, degrees) keep above one Earth radius, where SGP4 says that a satellite has decayed."""
         radius = np.sqrt(np.sum((series @ self._dense.T) ** 2, axis=0))
         return np.asarray(radius.min(axis=-1) >= WGS72.equatorial_radius_km)
 

@@ -15,7 +15,7 @@ import constellation_jax as cj
 from constellation_jax.engine.jacobians.kernels import ELEMENTS, STATE, TILE
 
 RELATIVE = 1e-8
-"""Of the largest entry of a column at that instant: float64 rounding, grown by phases of 1e3 rad."""
+"""Tolerance as a share of the largest entry of a column at that instant: float64 rounding, grown by phases of 1e3 rad."""
 RELATIVE_FLOAT32 = 1e-5
 """Phases of the float32 kernel are good to some 1e-6 rad."""
 # A chunk and a part of a second; in both, and in the chunks of `propagate`, the table of the resonance integrator has one length,
@@ -196,7 +196,7 @@ def test_what_is_wrong_is_said() -> None:
 
 
 def test_hand_written_derivative_equals_the_derivative_of_its_steps() -> None:
-    """Of `position_and_velocity`: forward and reverse, small and large eccentricities."""
+    """Function `position_and_velocity`: forward and reverse, small and large eccentricities."""
     from constellation_jax.physics.constants import WGS72
     from constellation_jax.physics.sgp4 import common as sgp4_common
 

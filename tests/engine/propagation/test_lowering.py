@@ -174,7 +174,7 @@ def test_sine_and_cosine_are_the_platforms_own_but_on_a_cpu(dtype: str) -> None:
 
 
 def test_the_walk_sees_inside_loops_and_branches() -> None:
-    """What the checks above rest on."""
+    """The checks above rest on this."""
 
     def hidden(x: jax.Array) -> jax.Array:
         def body(_: jax.Array, x: jax.Array) -> jax.Array:
