@@ -4,8 +4,10 @@ from .errors import InputError as InputError
 from .errors import OutputError as OutputError
 from .inputs.catalog.catalog import Catalog as Catalog
 from .inputs.catalog.catalog import Reject as Reject
+from .inputs.catalog.celestrak import DownloadError as DownloadError
 from .inputs.catalog.celestrak import fetch as fetch
 from .inputs.catalog.population import bundled_population as bundled_population
+from .inputs.deployment.campaigns import Campaign as Campaign
 from .inputs.deployment.files import Deployment as Deployment
 from .inputs.deployment.files import known_deployments as known_deployments
 from .inputs.deployment.files import load_deployment as load_deployment
@@ -51,6 +53,7 @@ from .studies.decay.decay import lifetimes as lifetimes
 from .studies.decay.fill_tables import drag_climate as drag_climate
 from .studies.decay.fill_tables import lifetime_table as lifetime_table
 from .studies.decay.station_keeping import station_keeping as station_keeping
+from .studies.deployment.cadence import CadenceNeeded as CadenceNeeded
 from .studies.deployment.cadence import cadence_needed as cadence_needed
 from .studies.deployment.catalog import deployed_catalog as deployed_catalog
 from .studies.deployment.deploy import deploy as deploy
@@ -59,6 +62,9 @@ from .studies.ephemeris.read import Ephemeris as Ephemeris
 from .studies.ephemeris.read import open_ephemeris as open_ephemeris
 from .studies.ephemeris.write import EphemerisReport as EphemerisReport
 from .studies.ephemeris.write import ephemeris_to as ephemeris_to
+from .studies.matching.lattice_fit import LatticeFit as LatticeFit
+from .studies.matching.match import ShellCount as ShellCount
+from .studies.matching.match import ShellMatch as ShellMatch
 from .studies.matching.match import match_shells as match_shells
 from .studies.propagation.jacobians import jacobians as jacobians
 from .studies.propagation.propagate import PropagationReport as PropagationReport

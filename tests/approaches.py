@@ -1,7 +1,7 @@
-"""Counts close approaches among satellites that SGP4 propagates: the recount of what crowding expects.
+"""Count of close approaches among satellites that SGP4 propagates, to check the conjunction rates of the figures of merit.
 
 At each instant every pair is taken to move straight on for half a step, which over 20 s is right to 0.1 km: the two are close
-where it matters, so that the Earth pulls both alike. An approach counts where it is closest within the step.
+where it matters, so that gravity accelerates both alike. An approach counts where it is closest within the step.
 """
 
 import jax
@@ -16,7 +16,7 @@ DAYS_PER_YEAR = 365.25
 
 
 def states(catalog: cj.Catalog, days: float) -> tuple[jax.Array, jax.Array]:
-    """Positions and velocities from the epoch on, km and km/s, each of shape (instants, satellites, 3)."""
+    """Propagate positions and velocities from the epoch on, km and km/s, each of shape (instants, satellites, 3)."""
     times = cj.time_grid(EPOCH, f"{24 * days:g}h", f"{STEP_S:g}s")
     found = cj.propagate(catalog, times, variables=("position", "velocity"))
     stacked = [
@@ -28,7 +28,7 @@ def states(catalog: cj.Catalog, days: float) -> tuple[jax.Array, jax.Array]:
 
 @jax.jit
 def approaches(one: tuple[jax.Array, jax.Array], other: tuple[jax.Array, jax.Array], miss: jax.Array) -> jax.Array:
-    """Pairs (a of one, b of other) closest within a step and nearer than miss, summed over all instants, shape (one,)."""
+    """Count pairs (a of one, b of other) closest within a step and nearer than miss, summed over all instants. Shape (one,)."""
 
     def at(pair: tuple[jax.Array, ...]) -> jax.Array:
         (p, v, q, w) = pair

@@ -1,4 +1,4 @@
-"""The suite runs stricter than users do: 64-bit on, rank and dtype promotion are errors, warnings are errors (pyproject)."""
+"""Settings and fixtures of the suite, stricter than users' own: 64-bit on, rank and dtype promotion and warnings are errors."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -15,7 +15,7 @@ jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 
-# taken out of the environment: processes that tests start have none unless they ask for it
+# taken out of the environment: processes that tests start have no cache unless they ask for it
 KERNELS = os.environ.pop("JAX_COMPILATION_CACHE_DIR", None)
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 
@@ -32,34 +32,34 @@ def shared_data() -> Path:
 
 @pytest.fixture(scope="session", autouse=True)
 def _kernels(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
-    """Folder that compiled programs are kept in and loaded from, but in benchmarks, which measure how long it takes to compile.
+    """Folder of the cache of compiled programs. Benchmarks do not use it: they measure the time to compile.
 
-    The one that JAX_COMPILATION_CACHE_DIR names, so that another run loads them too, or one of this run.
+    The one that JAX_COMPILATION_CACHE_DIR names, so that another run loads the programs too, or one of this run.
     """
     folder = Path(KERNELS) if KERNELS else tmp_path_factory.mktemp("kernels")
     if request.config.option.markexpr != "benchmark":
         jax.config.update("jax_compilation_cache_dir", str(folder))
-        # what compiles sooner loads no sooner
+        # programs that compile faster than this load no faster
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
     return folder
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _memory_of_a_module(_kernels: Path) -> Iterator[None]:
-    """Each compiled program holds a megabyte or more: they go with their module. What others need too is loaded again."""
+    """Clear compiled programs after each module: each holds a megabyte or more. Those needed again come from the cache."""
     yield
     jax.clear_caches()
 
 
 @pytest.fixture(scope="session")
 def kept_kernels(_kernels: Path) -> dict[str, str]:
-    """For the environment of other processes: what one of them compiles, the next ones load."""
+    """Environment variables for other processes: programs that one of them compiles, the next ones load."""
     return {"JAX_COMPILATION_CACHE_DIR": str(_kernels), "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
 
 
 @pytest.fixture(scope="session")
 def catalog_of() -> Callable[..., cj.Catalog]:
-    """Makes a Catalog of kinds of orbits (rev/day, eccentricity, inclination in deg, B*), with random angles and other columns."""
+    """Maker of a Catalog of orbits (rev/day, eccentricity, inclination in deg, B*), with random angles and other columns."""
 
     def make(kinds: list[tuple[float, ...]], rng: np.random.Generator, **columns: Any) -> cj.Catalog:
         names = ("mean_motion_rev_per_day", "eccentricity", "inclination_deg", "bstar")

@@ -1,4 +1,4 @@
-"""Runs the examples of a page, or the cells of a notebook, in a process of their own, warnings being errors."""
+"""Run of the examples of a page, or the cells of a notebook, in a process of their own, warnings being errors."""
 
 import os
 import subprocess
@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 def run_examples(
     name: str, codes: Sequence[str], folder: Path, kept_kernels: dict[str, str], after: Sequence[str] = ()
 ) -> str:
-    """What pieces of code that share their names print, one after the other, run in a folder; `after`: lines that follow."""
+    """Run pieces of code that share their names, one after the other, in a folder, then the lines `after`; return the output."""
     script = ["import linecache", "namespace = {'__name__': '__main__'}"]
     for k, code in enumerate(codes):
         piece = f"{name}[{k}]"

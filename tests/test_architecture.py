@@ -1,7 +1,11 @@
-"""The layer rule, and the public door: what importing costs and what it names."""
+"""Rules of the source: layers, folders, names, docstrings, and the cost of importing the package."""
 
+import ast
+import re
 import subprocess
 import sys
+from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,6 +13,16 @@ import pytest
 import constellation_jax as cj
 
 ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "constellation_jax"
+MOST_FILES = 14
+RIDDLE = re.compile(r"\s*(What|How|Of|Who|Whom|Whose|Whether|Which|Why|Where|When)\b")
+"""Openings that need a second reading: a docstring opens with a noun or an imperative, the field's own term."""
+
+
+def syntax_trees() -> Iterator[tuple[Path, ast.Module]]:
+    """Parse every file of the package."""
+    for file in sorted(PACKAGE.rglob("*.py")):
+        yield file.relative_to(ROOT), ast.parse(file.read_text(encoding="utf-8"))
 
 
 def test_imports_go_one_way() -> None:
@@ -17,6 +31,40 @@ def test_imports_go_one_way() -> None:
         pytest.fail("import-linter is part of the test extra: pip install '.[test]'")
     done = subprocess.run([lint, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-3000:]
+
+
+def test_no_folder_has_more_files_than_a_reader_can_keep_in_mind() -> None:
+    counts: dict[Path, int] = defaultdict(int)
+    for file in PACKAGE.rglob("*"):
+        if file.is_file() and "__pycache__" not in file.parts and file.name != "__init__.py":
+            counts[file.parent.relative_to(ROOT)] += 1
+    allowed = Path("constellation_jax/physics/sgp4")  # the theory and its kernels stand side by side
+    assert not {str(folder): n for folder, n in counts.items() if n > MOST_FILES and folder != allowed}
+
+
+def test_a_name_of_a_class_has_one_meaning() -> None:
+    places = defaultdict(list)
+    for file, tree in syntax_trees():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef):
+                places[node.name.lstrip("_")].append(f"{file}:{node.lineno}")
+    assert not {name: found for name, found in places.items() if len(found) > 1}
+
+
+def test_docstrings_and_attribute_notes_open_plainly() -> None:
+    riddles = []
+    for file, tree in syntax_trees():
+        for node in ast.walk(tree):
+            # a string that stands alone: the docstring of a module, class or function, or the note below an attribute
+            if (
+                isinstance(node, ast.Expr)
+                and isinstance(node.value, ast.Constant)
+                and isinstance(node.value.value, str)
+            ):
+                text = node.value.value
+                if RIDDLE.match(text):
+                    riddles.append(f"{file}:{node.lineno}: {text.strip().splitlines()[0]}")
+    assert not riddles, f"{len(riddles)} riddles:\n" + "\n".join(riddles)
 
 
 def test_importing_the_package_starts_nothing() -> None:

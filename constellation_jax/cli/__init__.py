@@ -268,12 +268,12 @@ def catalog(
 def _print_match(objects: Catalog, shells: list[str], *, as_json: bool) -> None:
     import json
 
-    from constellation_jax.cli.match_table import match_as_dict, match_lines
+    from constellation_jax.cli.match_table import format_match, match_to_dict
     from constellation_jax.inputs.shells.files import load_shells
     from constellation_jax.studies.matching.match import match_shells
 
     match = match_shells(objects, [shell for name in shells for shell in load_shells(name)] or None)
-    lines = [json.dumps(match_as_dict(match, objects), indent=2)] if as_json else match_lines(match)
+    lines = [json.dumps(match_to_dict(match, objects), indent=2)] if as_json else format_match(match)
     for line in lines:
         typer.echo(line)
 

@@ -1,4 +1,4 @@
-"""Objects matched to shells, as a table and for JSON."""
+"""Output of the command that matches objects to shells: a table, and plain values for JSON."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from constellation_jax.studies.matching.match import ShellCount, ShellMatch
 _COUNTS = ("on_station", "raising", "lowering", "stray")
 
 
-def match_lines(match: ShellMatch) -> Iterator[str]:
-    """The table: a line for each shell, system by system, with the lattice that was fitted, and the totals."""
+def format_match(match: ShellMatch) -> Iterator[str]:
+    """Format the table: a line for each shell, system by system, with the lattice that was fitted, and the totals."""
     if not (match.system != "").any():
         yield f"None of the {len(match.system):,} objects bears the name of a known system."
         return
@@ -32,15 +32,15 @@ def match_lines(match: ShellMatch) -> Iterator[str]:
         expected = "-" if row.expected is None else f"{row.expected:,}"
         yield (
             f"{row.system:<11}{row.shell or '(no shell)':<{width}}{altitude:>13}{expected:>10}{row.on_station:>12,}"
-            f"{row.raising:>9,}{row.lowering:>10,}{row.stray:>7,}  {_lattice(row)}".rstrip()
+            f"{row.raising:>9,}{row.lowering:>10,}{row.stray:>7,}  {_describe_lattice(row)}".rstrip()
         )
     total = [sum(getattr(row, key) for row in rows) for key in _COUNTS]
     yield f"{'total':<{11 + width + 13 + 10}}{total[0]:>12,}{total[1]:>9,}{total[2]:>10,}{total[3]:>7,}"
     yield f"{int(np.sum(match.system == '')):,} objects belong to none of these systems."
 
 
-def match_as_dict(match: ShellMatch, catalog: Catalog) -> dict[str, Any]:
-    """The table and, of every object of a known system, what it was matched to, as plain values; unknown is None."""
+def match_to_dict(match: ShellMatch, catalog: Catalog) -> dict[str, Any]:
+    """Convert the table and the match of every object of a known system to plain values; unknown is None."""
     known = np.flatnonzero(match.system != "")
     columns = {
         "norad_id": catalog.norad_id,
@@ -57,16 +57,16 @@ def match_as_dict(match: ShellMatch, catalog: Catalog) -> dict[str, Any]:
     objects = zip(*(column[known].tolist() for column in columns.values()), strict=True)
     return {
         "epoch": f"{match.epoch}Z",
-        "shells": [_row_as_dict(row) for row in match.shells],
+        "shells": [_row_to_dict(row) for row in match.shells],
         "other": int(np.sum(match.system == "")),
-        "objects": [{key: _plain(value) for key, value in zip(columns, row, strict=True)} for row in objects],
+        "objects": [{key: _nan_to_none(value) for key, value in zip(columns, row, strict=True)} for row in objects],
     }
 
 
-def _row_as_dict(row: ShellCount) -> dict[str, Any]:
-    said = {key: _plain(value) for key, value in row._asdict().items() if key != "fit"}
+def _row_to_dict(row: ShellCount) -> dict[str, Any]:
+    values = {key: _nan_to_none(value) for key, value in row._asdict().items() if key != "fit"}
     if row.fit is None:
-        return said | {"lattice": None}
+        return values | {"lattice": None}
     keys = (
         "planes",
         "raan_step_deg",
@@ -76,17 +76,18 @@ def _row_as_dict(row: ShellCount) -> dict[str, Any]:
         "plane_coherence",
         "slot_coherence",
     )
-    return said | {
-        "lattice": {key: _plain(getattr(row.fit, key)) for key in keys} | {"occupied_planes": _occupied(row)}
+    return values | {
+        "lattice": {key: _nan_to_none(getattr(row.fit, key)) for key in keys}
+        | {"occupied_planes": _count_occupied_planes(row)}
     }
 
 
-def _lattice(row: ShellCount) -> str:
+def _describe_lattice(row: ShellCount) -> str:
     if row.fit is None:
         return ""
     if not row.fit.planes:
         return "no planes"
-    planes = f"{_occupied(row)} of {row.fit.planes} planes, {row.fit.raan_step_deg:.2f} deg apart"
+    planes = f"{_count_occupied_planes(row)} of {row.fit.planes} planes, {row.fit.raan_step_deg:.2f} deg apart"
     planes = "1 plane" if row.fit.planes == 1 else planes
     if not row.fit.slots_per_plane:
         return f"{planes}, no slots"
@@ -94,9 +95,9 @@ def _lattice(row: ShellCount) -> str:
     return f"{planes}, {row.fit.slots_per_plane} slot{'s' if row.fit.slots_per_plane > 1 else ''}{phasing}"
 
 
-def _occupied(row: ShellCount) -> int:
+def _count_occupied_planes(row: ShellCount) -> int:
     return len(np.unique(row.fit.plane[row.fit.plane >= 0])) if row.fit else 0
 
 
-def _plain(value: Any) -> Any:
+def _nan_to_none(value: Any) -> Any:
     return None if isinstance(value, float) and math.isnan(value) else value

@@ -1,7 +1,8 @@
-"""Catalog: the element sets of many objects as NumPy arrays, one entry per object, in the order of their source.
+"""Catalogue of element sets: NumPy arrays with one entry per object, in the order of their source.
 
-Everything that can be propagated becomes a Catalog: files, the bundled population and planned shells. Numbers keep the units of
-the element-set formats, so that a value equals the decimal text it was read from; `Catalog.elements` gives them in rad and rad/min.
+Everything that can be propagated becomes a Catalog: files, the bundled population, planned shells and deployments. Numbers keep
+the units of the element-set formats, so that a value equals the decimal text it was read from; `Catalog.elements` gives them in
+rad and rad/min.
 
 Deliberately absent: reading (`read_catalog` in inputs/element_sets/read.py) and any propagation.
 """
@@ -31,27 +32,27 @@ if TYPE_CHECKING:
     from constellation_jax.physics.sgp4.elements import Elements
 
 NO_NORAD_ID = -1
-"""norad_id of an object that no one has catalogued: planned and synthetic satellites."""
+"""Value of `norad_id` for objects without a catalogue number: planned and synthetic satellites."""
 
 
 class Reject(NamedTuple):
-    """A record, or a part of one, that a reader could not take as it stands."""
+    """Record of a file that a reader left out, or a defect in a record that it kept."""
 
     source: str
-    """File (or "text") it came from."""
+    """Name of the file, or "text"."""
     line: int
-    """1-based line of the file."""
+    """Line of the file, counted from 1."""
     reason: str
-    """One clause: the field, what was found, what was expected."""
+    """Field, value found and value expected, in one clause."""
     kept: bool = False
-    """True for a defect that was noted and read over (a wrong checksum), False when the record was left out."""
+    """True for a defect in a record that was kept (a wrong checksum), False where the record was left out."""
 
     def __str__(self) -> str:
         return f"{self.source}, line {self.line}: {self.reason}{' (record kept)' if self.kept else ''}"
 
 
 _DEFAULTS: dict[str, tuple[Any, Any]] = {
-    # column: (dtype, value where a source does not say)
+    # column: (dtype, default; None where every source has to give it)
     "norad_id": (np.int64, NO_NORAD_ID),
     "name": (np.str_, ""),
     "international_designator": (np.str_, ""),
@@ -78,6 +79,7 @@ _DEFAULTS: dict[str, tuple[Any, Any]] = {
     "ballistic_coefficient": (np.float64, np.nan),
 }
 COLUMNS = tuple(_DEFAULTS)
+"""Names of the columns of a Catalog."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -91,50 +93,61 @@ class Catalog:
     norad_id: NDArray[np.int64]
     """Catalogue number, up to nine digits; -1 where there is none."""
     name: NDArray[np.str_]
+    """Name of the object; empty where unknown."""
     international_designator: NDArray[np.str_]
     """COSPAR designator as "YYYY-NNNP"; empty where unknown."""
     classification: NDArray[np.str_]
+    """Security classification: U (unclassified), C or S."""
     ephemeris_type: NDArray[np.int8]
+    """Ephemeris type of the element set: 0 for SGP4; 4 (SGP4-XP) is rejected by the readers."""
     element_set_number: NDArray[np.int64]
+    """Running number of the element set; 0 where unknown."""
     revolution_number: NDArray[np.int64]
+    """Revolution number at the epoch; 0 where unknown."""
     epoch_day: NDArray[np.int64]
     """Modified Julian Date (UTC) of the midnight before the epoch."""
     epoch_fraction: NDArray[np.float64]
-    """Rest of the epoch as a fraction of a day, 0 <= fraction < 1."""
+    """Fraction of the day from that midnight to the epoch, 0 <= fraction < 1."""
     mean_motion_rev_per_day: NDArray[np.float64]
+    """Mean motion in Kozai's sense, rev/day."""
     eccentricity: NDArray[np.float64]
+    """Mean eccentricity, at least 0 and below 1."""
     inclination_deg: NDArray[np.float64]
+    """Mean inclination, deg, 0 to 180."""
     raan_deg: NDArray[np.float64]
+    """Right ascension of the ascending node, deg."""
     arg_perigee_deg: NDArray[np.float64]
+    """Argument of perigee, deg."""
     mean_anomaly_deg: NDArray[np.float64]
+    """Mean anomaly, deg."""
     bstar: NDArray[np.float64]
     """SGP4 drag term, 1/Earth radii."""
     mean_motion_dot: NDArray[np.float64]
-    """Half the first derivative of the mean motion, rev/day^2, as the formats carry it; SGP4 does not use it."""
+    """Half the first derivative of the mean motion, rev/day^2, as in the formats; SGP4 does not use it."""
     mean_motion_ddot: NDArray[np.float64]
     """A sixth of the second derivative of the mean motion, rev/day^3; SGP4 does not use it."""
     source: NDArray[np.str_]
-    """Where the record came from: a file name, "bundled", "shells:guowang"."""
+    """Origin of the record: a file name, "bundled", or for example "shells:guowang"."""
     shell: NDArray[np.str_]
-    """Name of the shell it belongs to; empty where none is known."""
+    """Name of the shell to which the object belongs; empty where none is known."""
     plane: NDArray[np.int32]
     """Plane within the shell, from 0; -1 where none is known."""
     slot: NDArray[np.int32]
     """Slot within the plane, from 0; -1 where none is known."""
     synthetic: NDArray[np.bool_]
-    """True where the elements were made from a description instead of tracked."""
+    """True where the elements were generated from a description, False where the object was tracked."""
     ballistic_coefficient: NDArray[np.float64]
-    """Cd A / m, m2/kg, where a source states it (shell files do); NaN elsewhere."""
+    """Ballistic coefficient Cd A / m, m2/kg, where a source states it (shell files do); NaN elsewhere."""
     rejects: tuple[Reject, ...] = ()
-    """What the readers left out or noted, in file order."""
+    """Records that the readers left out and defects that they noted, in file order."""
 
     @classmethod
     def from_columns(cls, columns: Mapping[str, ArrayLike], *, rejects: Iterable[Reject] = ()) -> Catalog:
-        """A catalogue from a mapping of column name to array; columns that a source does not know may be left out.
+        """Build a catalogue from arrays by column name; columns that a source does not know may be left out.
 
         Args:
             columns: arrays of shape (n,), or scalars that hold for every object.
-            rejects: records that did not make it.
+            rejects: records of the source that were left out, and defects that were noted.
 
         Raises:
             InputError: an unknown or missing column, or lengths that differ.
@@ -178,7 +191,7 @@ class Catalog:
 
     @staticmethod
     def concatenate(catalogs: Sequence[Catalog]) -> Catalog:
-        """One catalogue of all objects of several, in the order given; rejects are carried along.
+        """Join catalogues into one, in the order given; their rejects are joined too.
 
         Raises:
             InputError: no catalogue given.
@@ -189,11 +202,11 @@ class Catalog:
         return Catalog.from_columns(columns, rejects=[r for c in catalogs for r in c.rejects])
 
     def replace(self, **columns: ArrayLike) -> Catalog:
-        """A copy with some columns exchanged (arrays of shape (n,), or scalars)."""
+        """Return a copy with some columns replaced (arrays of shape (n,), or scalars)."""
         return Catalog.from_columns({k: getattr(self, k) for k in COLUMNS} | columns, rejects=self.rejects)
 
     def sort(self, by: str) -> Catalog:
-        """The objects in ascending order of a column, `mean_altitude_km`, `period_minutes` or `epoch`; equal ones keep their order.
+        """Sort the objects by a column, `mean_altitude_km`, `period_minutes` or `epoch`, ascending; equal ones keep their order.
 
         Raises:
             InputError: no such column.
@@ -201,7 +214,7 @@ class Catalog:
         return self[np.argsort(self._key(by), kind="stable")]
 
     def position_of(self, norad_id: int) -> int:
-        """Position of the object with a catalogue number (the first one, where several element sets are there).
+        """Find the position of a catalogue number (the first one, where an object has several element sets).
 
         Raises:
             InputError: no object has it.
@@ -211,8 +224,8 @@ class Catalog:
             raise InputError(f"norad_id {norad_id}: not among the {len(self)} objects of this catalogue")
         return int(found[0])
 
-    def select(self, **conditions: Any) -> Catalog:
-        """The objects that meet every condition.
+    def select(self, **conditions: ArrayLike | tuple[object, object]) -> Catalog:
+        """Select the objects that meet every condition.
 
         Args:
             conditions: column (or `mean_altitude_km`, `period_minutes`, `epoch`) = a value, a list of values, a (low, high) tuple
@@ -228,8 +241,8 @@ class Catalog:
                 low, high = condition
                 keep &= (values >= low if low is not None else True) & (values <= high if high is not None else True)
             elif values.dtype.kind == "U":
-                patterns = [condition] if isinstance(condition, str) else list(condition)
-                keep &= [any(fnmatch.fnmatchcase(v.upper(), p.upper()) for p in patterns) for v in values.tolist()]
+                patterns = [pattern.upper() for pattern in np.atleast_1d(np.asarray(condition, np.str_)).tolist()]
+                keep &= [any(fnmatch.fnmatchcase(v.upper(), p) for p in patterns) for v in values.tolist()]
             else:
                 keep &= np.isin(values, condition)
         return self[keep]

@@ -1,5 +1,4 @@
-"""CelesTrak: current element sets of a group as an OMM CSV file, downloaded at most once in each update cycle and
-kept in a cache.
+"""Download of current element sets from CelesTrak as OMM CSV files, at most once in each update cycle, with a cache.
 
 CelesTrak's usage policy (T. S. Kelso, 2026-05-22) shapes this file: data change once in two hours, so a younger copy
 is used without asking; an answer other than 200 stops everything until a person has read it, so there is no retry, no
@@ -32,10 +31,10 @@ from constellation_jax.errors import InputError, suggest
 from constellation_jax.settings import cache_folder
 
 BASE_URL = "https://celestrak.org/NORAD/elements/gp.php"
-"""The GP query; the environment variable CONSTELLATION_JAX_CELESTRAK_URL (a mirror) replaces it."""
+"""Address of the GP query; the environment variable CONSTELLATION_JAX_CELESTRAK_URL (a mirror) replaces it."""
 
 UPDATE_SECONDS = 2 * 3600
-"""CelesTrak's update cycle: one request for a group within it."""
+"""Length of CelesTrak's update cycle, s: a group is requested once within it."""
 
 _GROUPS = """
     active stations visual last-30-days analyst geo weather noaa goes resource sarsat dmc tdrss argos planet
@@ -45,13 +44,13 @@ _GROUPS = """
     iridium-33-debris cosmos-2251-debris
 """
 GROUPS = tuple(_GROUPS.split())
-"""Well-known groups, for suggestions and to tell a group from a file; `fetch` asks for any other one too."""
+"""Well-known groups, for suggestions and to tell a group from a file; `fetch` takes any other one too."""
 
 _log = logging.getLogger(__name__)
 
 
 class DownloadError(InputError):
-    """CelesTrak did not give the data. The message has the server's own words; nothing is asked again by itself."""
+    """Failed download. The message has the server's own words; the request is not repeated automatically."""
 
 
 def fetch(
@@ -62,15 +61,15 @@ def fetch(
     base_url: str | None = None,
     timeout: float = 60.0,
 ) -> Path:
-    """The path of an OMM CSV file with a group's current element sets.
+    """Download the current element sets of a CelesTrak group, or use a recent copy, and return the path of the OMM CSV file.
 
-    A copy younger than two hours is used as it is. Otherwise CelesTrak is asked once; whatever it answers, it is not
-    asked for this group again within two hours. (Without a connection it has not been asked.)
+    A copy younger than two hours is used as it is. Otherwise one request is sent; whatever the answer, no other one for
+    this group is sent within two hours. (An attempt without a connection does not count.)
 
     Args:
         group: a CelesTrak group: small letters, digits and hyphens, such as "active" or "starlink".
         cache: folder for the copies; default: `cache_folder()`.
-        allow_stale: give an older copy, with a logged warning, where there is no new answer.
+        allow_stale: use an older copy, with a logged warning, where the download fails.
         base_url: address of the GP query; default: CONSTELLATION_JAX_CELESTRAK_URL, else CelesTrak itself.
         timeout: seconds to wait for the server.
 
@@ -82,7 +81,7 @@ def fetch(
     if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", group):
         raise InputError(
             f"CelesTrak group: found {group!r}, expected letters, digits and hyphens, such as 'active'"
-            f"{_suggestion(group)}"
+            f"{_suggest_group(group)}"
         )
     base = base_url or os.environ.get("CONSTELLATION_JAX_CELESTRAK_URL") or BASE_URL
     parts = urllib.parse.urlsplit(base)
@@ -95,13 +94,13 @@ def fetch(
         return copy
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with _locked(folder / f"{group}.lock", timeout + 10):
+        with _hold_lock(folder / f"{group}.lock", timeout + 10):
             if not _is_young(copy):  # another process may have fetched it while this one waited
                 _renew(copy, group, f"{base}?{urllib.parse.urlencode({'GROUP': group, 'FORMAT': 'csv'})}", timeout)
     except DownloadError as error:
         if not copy.exists():
             raise
-        age = _spelled(_age(copy))
+        age = _spell_duration(_age_seconds(copy))
         if not allow_stale:
             offer = f"a copy {age} old is there: allow_stale=True (--allow-stale) uses it"
             raise DownloadError(f"{error}; {offer}") from None
@@ -114,12 +113,11 @@ def fetch(
 
 
 def _renew(copy: Path, group: str, url: str, timeout: float) -> None:
-    """Ask once and put the answer into `copy`; a refusal is written beside it and repeated until it is two hours
-    old."""
+    """Send one request and write the answer to `copy`. A refusal is written beside it and raised again for two hours."""
     refusal = copy.with_suffix(".refused.json")
     if _is_young(refusal):
-        ago, wait = _spelled(_age(refusal)), _spelled(UPDATE_SECONDS - _age(refusal))
-        raise DownloadError(f"{_noted(refusal)} (said {ago} ago; CelesTrak is not asked again for {wait})")
+        ago, wait = _spell_duration(_age_seconds(refusal)), _spell_duration(UPDATE_SECONDS - _age_seconds(refusal))
+        raise DownloadError(f"{_read_refusal(refusal)} (said {ago} ago; CelesTrak is not asked again for {wait})")
     try:
         body = _ask(url, group, timeout)
     except _Unreachable as error:
@@ -131,7 +129,7 @@ def _renew(copy: Path, group: str, url: str, timeout: float) -> None:
     refusal.unlink(missing_ok=True)
 
 
-def _noted(refusal: Path) -> str:
+def _read_refusal(refusal: Path) -> str:
     try:
         return str(json.loads(refusal.read_text(encoding="utf-8"))["message"])
     except (ValueError, KeyError, TypeError):
@@ -139,10 +137,12 @@ def _noted(refusal: Path) -> str:
 
 
 class _Unreachable(DownloadError):
-    """No connection was made."""
+    """Failed download for want of a connection."""
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """Handler that follows no redirection."""
+
     def redirect_request(self, *_: object) -> None:
         """Leave a redirection to the error handler: the policy wants a person to see it."""
 
@@ -156,7 +156,7 @@ def _ask(url: str, group: str, timeout: float) -> bytes:
             body: bytes = response.read()
     except urllib.error.HTTPError as error:
         with error:
-            said = _first_line(error.read(65536)) or error.reason
+            said = _extract_first_line(error.read(65536)) or error.reason
         target = error.headers.get("Location")
         moved = f" (points to {target})" if target else ""
         raise DownloadError(f"{url}: HTTP {error.code}: {said}{moved}") from None
@@ -165,47 +165,47 @@ def _ask(url: str, group: str, timeout: float) -> bytes:
     except (OSError, http.client.HTTPException) as error:
         raise DownloadError(f"{url}: the answer broke off: {error or type(error).__name__}") from None
     if status != 200:
-        raise DownloadError(f"{url}: HTTP {status}: {_first_line(body)}")
-    said = _first_line(body)
-    header, last = (_fields(body, end) for end in (0, -1))
+        raise DownloadError(f"{url}: HTTP {status}: {_extract_first_line(body)}")
+    said = _extract_first_line(body)
+    header, last = (_split_line(body, end) for end in (0, -1))
     if not {"OBJECT_NAME", "NORAD_CAT_ID"} <= set(header):
         # "Invalid query: ..." and "No GP data found" come with status 200
-        raise DownloadError(f"{url}: found {said!r}, expected OMM CSV{_suggestion(group)}")
+        raise DownloadError(f"{url}: found {said!r}, expected OMM CSV{_suggest_group(group)}")
     if len(last) != len(header):
         raise DownloadError(f"{url}: the answer broke off: {len(last)} of {len(header)} fields in its last line")
     return body
 
 
-def _fields(body: bytes, line: int) -> list[str]:
+def _split_line(body: bytes, line: int) -> list[str]:
     lines = body.decode("utf-8-sig", errors="replace").strip().splitlines()
     return next(csv.reader(lines[line:][:1]), [])
 
 
-def _first_line(body: bytes) -> str:
-    """First line with words in it, without markup, at most 200 characters."""
+def _extract_first_line(body: bytes) -> str:
+    """Extract the first line with words in it, without markup, at most 200 characters."""
     markup = r"<(style|script|head)\b.*?</\1>|<[^>]*>"
     text = html.unescape(re.sub(markup, "\n", body.decode("utf-8", "replace"), flags=re.DOTALL | re.IGNORECASE))
     return next((" ".join(line.split())[:200] for line in text.splitlines() if line.strip()), "")
 
 
-def _suggestion(group: str) -> str:
+def _suggest_group(group: str) -> str:
     return "" if group in GROUPS else suggest(group, GROUPS)
 
 
-def _age(path: Path) -> float:
+def _age_seconds(path: Path) -> float:
     return time.time() - path.stat().st_mtime
 
 
 def _is_young(path: Path) -> bool:
-    """Whether the file is there and of this update cycle. One from the future (a clock was set back) is not: its age
-    is unknown."""
+    """Check that a file exists and is of this update cycle. One dated in the future (a clock was set back) is not: its
+    age is unknown."""
     try:
-        return 0 <= _age(path) < UPDATE_SECONDS
+        return 0 <= _age_seconds(path) < UPDATE_SECONDS
     except OSError:  # absent, or out of reach, which shows when the folder is used
         return False
 
 
-def _spelled(seconds: float) -> str:
+def _spell_duration(seconds: float) -> str:
     minutes = max(0, round(seconds / 60))
     if minutes < 120:
         return f"{minutes} min"
@@ -213,7 +213,7 @@ def _spelled(seconds: float) -> str:
 
 
 def _write_whole(path: Path, body: bytes) -> None:
-    """Write so that a reader sees the old file or the new one, never a part."""
+    """Write a file atomically: a reader sees the old file or the new one, never a part."""
     handle, name = tempfile.mkstemp(prefix=path.name, suffix=".part", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
@@ -225,9 +225,8 @@ def _write_whole(path: Path, body: bytes) -> None:
 
 
 @contextlib.contextmanager
-def _locked(path: Path, patience: float) -> Iterator[None]:
-    """Hold an exclusive lock of the operating system on a file; it goes with the process, so a crash leaves no lock
-    behind."""
+def _hold_lock(path: Path, patience: float) -> Iterator[None]:
+    """Hold an exclusive lock of the operating system on a file. It ends with the process, so that a crash leaves none."""
     with open(path, "a+b") as file:
         deadline = time.monotonic() + patience
         while not _try_lock(file.fileno()):

@@ -1,8 +1,8 @@
-"""The bundled population: a synthetic catalogue of everything active in low orbit, without a network.
+"""Bundled population: a synthetic catalogue of the active satellites in low orbit, available without a network.
 
-It is made from the statistics in `configs/population/`: lattices (the same Shell code as for planned constellations),
-clumps of satellites from one launch, and all others by class of inclination and altitude. Every number is in that file;
-here are only the rules. Deliberately absent: debris, rocket bodies, dead satellites, and any tracked element set.
+It is generated from the statistics in `configs/population/`: lattices (with the Shell code of planned constellations),
+clumps of satellites of one launch, and all others by class of inclination and altitude. Every number is in that file;
+this module has only the rules. Deliberately absent: debris, rocket bodies, dead satellites, and any tracked element set.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ _CLASS_RULES = {
 
 
 def bundled_population() -> Catalog:
-    """The 11,000 active satellites in low orbit of 2025-06-24, synthetic, the same on every machine.
+    """Generate the 11,000 active satellites in low orbit of 2025-06-24: synthetic, and the same on every machine.
 
     Returns:
         A Catalog with epoch 2025-06-24T00:00:00Z, synthetic = True, source "bundled", norad_id -1, a shell name for
@@ -100,7 +100,7 @@ def bundled_population() -> Catalog:
 
 
 def read_population(path: str | Path) -> Catalog:
-    """The population that a file describes, in the form of `configs/population/leo-2025-06-24.toml`.
+    """Generate the population that a file describes, in the form of `configs/population/leo-2025-06-24.toml`.
 
     Raises:
         InputError: the file cannot be read.
@@ -131,7 +131,9 @@ def read_population(path: str | Path) -> Catalog:
     file.finish()
 
     day, fraction = to_day_fraction(np.asarray(epoch))
-    columns = [_clump_columns(c) for c in clumps] + _other_columns(other, classes, float(day - MJD_J2000 + fraction))
+    columns = [_make_clump_columns(c) for c in clumps] + _make_other_columns(
+        other, classes, float(day - MJD_J2000 + fraction)
+    )
     common = {"epoch_day": day, "epoch_fraction": fraction, "synthetic": True}
     catalog = Catalog.concatenate(
         [shells_to_catalog(shells, epoch=epoch), *(Catalog.from_columns(c | common) for c in columns)]
@@ -162,8 +164,8 @@ def _check_lengths(file: TomlTables, other: dict[str, Any], classes: list[dict[s
             file.report(("classes", i), said)
 
 
-def _clump_columns(clump: dict[str, Any]) -> dict[str, Any]:
-    """Columns of the satellites of one kind of clump. Arrays of shape (satellites,)."""
+def _make_clump_columns(clump: dict[str, Any]) -> dict[str, Any]:
+    """Make the catalogue columns of the satellites of one kind of clump. Arrays of shape (satellites,)."""
     n, size = clump["satellites"], clump["satellites_per_clump"]
     which, position = np.divmod(np.arange(n), size)
     draws = uniform_numbers(clump["seed"], 3 * (which[-1] + 1)).reshape(3, -1)[:, which]
@@ -172,7 +174,7 @@ def _clump_columns(clump: dict[str, Any]) -> dict[str, Any]:
     altitude = low + (high - low - spread) * draws[0] + spread * position / max(size - 1, 1)
     latitude = 360.0 * draws[2] + clump["spacing_deg"] * position
     return {
-        "name": _numbered(clump["name"], n),
+        "name": _number_names(clump["name"], n),
         "shell": clump["name"],
         "mean_motion_rev_per_day": kozai_mean_motion_rev_per_day(
             altitude, clump["eccentricity"], clump["inclination_deg"]
@@ -186,10 +188,10 @@ def _clump_columns(clump: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _other_columns(
+def _make_other_columns(
     other: dict[str, Any], classes: list[dict[str, Any]], days_since_j2000: float
 ) -> list[dict[str, Any]]:
-    """Columns of the satellites that fly alone, class by class, bin by bin."""
+    """Make the catalogue columns of the satellites outside lattices and clumps, one mapping per class of inclination."""
     edges, fine = np.array(other["altitude_edges_km"], float), np.array(other["fine_edges_km"], float)
     cumulative = np.concatenate([[0.0], np.cumsum(other["fine_weights"])])
     at_edges = np.interp(edges, fine, cumulative)
@@ -206,7 +208,7 @@ def _other_columns(
         altitude = np.interp(level, cumulative, fine)
 
         log_quantile = np.log(other["eccentricity_quantile"])
-        eccentricity = np.exp(np.interp(_even(draws[1]), other["eccentricity_probability"], log_quantile))
+        eccentricity = np.exp(np.interp(_stratify(draws[1]), other["eccentricity_probability"], log_quantile))
         room = (altitude - other["min_perigee_km"]) / (altitude + WGS84_EQUATORIAL_RADIUS_KM)
         eccentricity = np.minimum(eccentricity, np.maximum(room, other["least_eccentricity"]))
 
@@ -218,11 +220,11 @@ def _other_columns(
         elif group["inclination"] == "sun-synchronous":
             scatter = other["sun_synchronous_scatter_deg"] * (2.0 * draws[3] - 1.0)
             inclination = sun_synchronous_inclination_deg(altitude, eccentricity) + scatter
-            local_time_h = np.interp(_even(draws[2]) * hours[-1], hours, np.arange(25.0))
+            local_time_h = np.interp(_stratify(draws[2]) * hours[-1], hours, np.arange(25.0))
             raan = raan_of_local_time_deg(local_time_h, days_since_j2000)
         columns.append(
             {
-                "name": _numbered(group["name"], n),
+                "name": _number_names(group["name"], n),
                 "shell": group["name"],
                 "mean_motion_rev_per_day": kozai_mean_motion_rev_per_day(altitude, eccentricity, inclination),
                 "eccentricity": eccentricity,
@@ -236,11 +238,11 @@ def _other_columns(
     return columns
 
 
-def _even(draws: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Numbers from 0 to below 1 in the random order of the draws, one in each of n equal parts."""
+def _stratify(draws: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Spread draws evenly over 0 to 1: their order stays, and one lies in each of n equal parts. Shape (n,)."""
     rank = np.argsort(np.argsort(draws, kind="stable"), kind="stable")
     return np.asarray((rank + draws) / len(draws))
 
 
-def _numbered(name: str, n: int) -> list[str]:
+def _number_names(name: str, n: int) -> list[str]:
     return [f"{name.upper()} {k:04d}" for k in range(n)]

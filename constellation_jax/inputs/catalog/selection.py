@@ -1,4 +1,4 @@
-"""The select language of run files and of `--select`: one text, one condition on a column of the catalogue.
+"""Conditions of run files and of `--select`, each a text about one column of the catalogue.
 
     name=STARLINK*            text, with * and ?, without regard to case; commas separate alternatives
     source=shells:guowang     what came from one shell file
@@ -19,14 +19,15 @@ from constellation_jax.inputs.catalog.catalog import COLUMNS, Catalog
 from constellation_jax.inputs.times import parse_time
 
 SELECTABLE = (*COLUMNS, "mean_altitude_km", "period_minutes", "epoch")
+"""Columns that a condition may name."""
 
-_NOTHING = Catalog.from_columns({column: [] for column in COLUMNS})
-_KINDS = {column: getattr(_NOTHING, column).dtype.kind for column in COLUMNS} | {"epoch": "M"}
-"""NumPy kind letter of each column that is not of type f (float): U text, b truth, i integer, M time."""
+_EMPTY = Catalog.from_columns({column: [] for column in COLUMNS})
+_KINDS = {column: getattr(_EMPTY, column).dtype.kind for column in COLUMNS} | {"epoch": "M"}
+"""NumPy kind letter of each column (U text, b truth, i integer, f float) and of the epoch (M time)."""
 
 
 def select(catalog: Catalog, conditions: Iterable[str]) -> Catalog:
-    """The objects that meet every condition, in their order.
+    """Select the objects that meet every condition, in their order.
 
     Args:
         catalog: the objects.
@@ -46,7 +47,7 @@ def select(catalog: Catalog, conditions: Iterable[str]) -> Catalog:
 
 
 def parse_condition(text: str) -> tuple[str, Any]:
-    """Column and condition, as `Catalog.select` takes them, of one text.
+    """Parse one text into a column and a condition, as `Catalog.select` takes them.
 
     Raises:
         InputError: no "=", an unknown column, or a value that does not suit the column.
@@ -58,12 +59,12 @@ def parse_condition(text: str) -> tuple[str, Any]:
         near = suggest(column, SELECTABLE) or f"; known are {', '.join(SELECTABLE)}"
         raise InputError(f"condition {text!r}: unknown column {column!r}{near}")
     try:
-        return column, _condition(_KINDS.get(column, "f"), value)
+        return column, _parse_value(_KINDS.get(column, "f"), value)
     except InputError as error:
         raise InputError(f"condition {text!r}: {error}") from None
 
 
-def _condition(kind: str, value: str) -> Any:
+def _parse_value(kind: str, value: str) -> Any:
     alternatives = [part.strip() for part in value.split(",") if part.strip()]
     if kind == "U":
         return alternatives
@@ -75,16 +76,16 @@ def _condition(kind: str, value: str) -> Any:
     if is_range:
         if not low and not high:
             raise InputError("a range needs at least one end, as in 300..600, 300.. or ..600")
-        ends: tuple[Any, ...] = tuple(_number(kind, end) if end else None for end in (low, high))
+        ends: tuple[Any, ...] = tuple(_parse_number(kind, end) if end else None for end in (low, high))
         if low and high and ends[0] > ends[1]:
             raise InputError(f"the range runs backwards: {low} is above {high}")
         return ends
     if kind == "M":
         raise InputError("an epoch is selected by a range of times, as in 2025-06-01..2025-06-08")
-    return [_number(kind, part) for part in alternatives]
+    return [_parse_number(kind, part) for part in alternatives]
 
 
-def _number(kind: str, text: str) -> Any:
+def _parse_number(kind: str, text: str) -> Any:
     if kind == "M":
         return parse_time(text)
     try:

@@ -1,4 +1,4 @@
-"""What is in a catalogue: counts by family and by altitude, ages, oddities, and what the readers left out."""
+"""Summary of a catalogue: counts by family, regime and altitude, epochs, unusual elements, and the readers' rejects."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ LEO_TOP_KM = 2000.0
 GEO_RING_KM = (35_586.0, 35_986.0)
 """Geostationary altitude, 35,786 km, plus and minus 200 km (the same guidelines, section 3.3.2)."""
 HIGHLY_ELLIPTICAL = 0.25
-"""Eccentricity from which an orbit above LEO counts as highly elliptical: it then crosses regimes."""
+"""Eccentricity from which an orbit above LEO counts as highly elliptical: it then crosses altitude classes."""
 BAND_KM = 50.0
+"""Width of the altitude bands of the summary."""
 
 _DESIGNATOR = re.compile(r"\d{4}-\d{3}[A-Z]|OBJECT [A-Z]+$|TBA\b")
 _TRAILING_DESIGNATOR = re.compile(
@@ -31,19 +32,21 @@ _TRAILING_DESIGNATOR = re.compile(
 
 @dataclasses.dataclass(frozen=True)
 class CatalogSummary:
-    """Figures about a catalogue; `str()` prints them, `to_dict()` gives them as plain values for JSON."""
+    """Figures about a catalogue. `str()` gives them as text, `to_dict()` as plain values for JSON."""
 
     objects: int
+    """Number of objects."""
     first_epoch: str
-    """UTC, to the second; empty for an empty catalogue."""
+    """Earliest epoch, UTC, to the second; empty for an empty catalogue."""
     last_epoch: str
+    """Latest epoch, UTC, to the second; empty for an empty catalogue."""
     families: dict[str, int]
     """Objects by name without its number ("STARLINK-1234" -> "STARLINK"), the most frequent first."""
     families_total: int
-    """How many families there are, those not in `families` included."""
-    regimes: dict[str, int]
-    """LEO (mean altitude below 2000 km), MEO, GEO (35,586 to 35,986 km), HEO (above LEO, eccentricity of 0.25 or more),
-    beyond."""
+    """Number of all families, those not in `families` included."""
+    orbit_classes: dict[str, int]
+    """Objects by orbit class: LEO (mean altitude below 2000 km), MEO, GEO (35,586 to 35,986 km), HEO (above LEO, eccentricity of
+    0.25 or more), beyond."""
     altitude_bands_km: dict[str, int]
     """Objects of LEO by mean altitude in steps of 50 km ("500-550"); bands without objects are left out."""
     deep_space: int
@@ -51,22 +54,26 @@ class CatalogSummary:
     eccentric: int
     """Objects with an eccentricity above 0.1."""
     zero_bstar: int
+    """Objects with a B* of exactly 0."""
     negative_bstar: int
+    """Objects with a B* below 0."""
     uncatalogued: int
     """Objects without catalogue number."""
     synthetic: int
+    """Objects with generated elements."""
     rejected: int
     """Records that the readers left out."""
     noted: int
     """Defects, such as a wrong checksum, of records that were kept."""
     first_rejects: tuple[str, ...]
+    """Messages of the first rejects, records left out before defects noted."""
 
     def to_dict(self) -> dict[str, Any]:
-        """The figures as dict, list, str and int."""
+        """Convert the figures to dict, list, str and int."""
         return dataclasses.asdict(self) | {"first_rejects": list(self.first_rejects)}
 
     def lines(self) -> list[str]:
-        """The figures as lines of plain text."""
+        """Format the figures as lines of plain text."""
         epochs = f"{self.first_epoch} to {self.last_epoch} UTC" if self.objects else "none"
         lines = [f"Objects           {self.objects:>7,}", f"Epochs            {epochs}"]
         for title, number in (
@@ -82,12 +89,12 @@ class CatalogSummary:
             if number or title in ("Deep space", "Records rejected"):
                 lines.append(f"{title:<17} {number:>7,}")
         for title, counts in (
-            ("Regimes", self.regimes),
+            ("Orbit classes", self.orbit_classes),
             ("Families", self.families),
             ("Mean altitude in LEO, km", self.altitude_bands_km),
         ):
             if counts:
-                lines += ["", title, *_table(counts)]
+                lines += ["", title, *_format_table(counts)]
         if (others := self.families_total - len(self.families)) > 0:
             lines.insert(
                 -len(self.altitude_bands_km) - 2 if self.altitude_bands_km else len(lines), f"  and {others:,} more"
@@ -101,16 +108,16 @@ class CatalogSummary:
 
 
 def summarise(catalog: Catalog, *, families: int = 12, rejects: int = 5) -> CatalogSummary:
-    """Figures about a catalogue.
+    """Summarise a catalogue.
 
     Args:
         catalog: any number of objects, also none.
-        families: how many of the largest families to name.
-        rejects: how many of the readers' rejects to quote.
+        families: number of families to name, the largest first.
+        rejects: number of the readers' rejects to quote.
     """
     altitude, eccentricity = catalog.mean_altitude_km, catalog.eccentricity
     epoch = np.sort(catalog.epoch)
-    counts = Counter(family_of(name) for name in catalog.name.tolist())
+    counts = Counter(find_family(name) for name in catalog.name.tolist())
     low = altitude[altitude < LEO_TOP_KM]
     steps, numbers = np.unique(np.floor(low / BAND_KM).astype(np.int64) * int(BAND_KM), return_counts=True)
     left_out = [reject for reject in catalog.rejects if not reject.kept]
@@ -120,7 +127,7 @@ def summarise(catalog: Catalog, *, families: int = 12, rejects: int = 5) -> Cata
         last_epoch=str(epoch[-1].astype("datetime64[s]")) if len(epoch) else "",
         families=dict(sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:families]),
         families_total=len(counts),
-        regimes=_regimes(altitude, eccentricity),
+        orbit_classes=_count_orbit_classes(altitude, eccentricity),
         altitude_bands_km={f"{s}-{s + int(BAND_KM)}": n for s, n in zip(steps.tolist(), numbers.tolist(), strict=True)},
         deep_space=int(catalog.is_deep_space.sum()),
         eccentric=int((eccentricity > 0.1).sum()),
@@ -130,12 +137,12 @@ def summarise(catalog: Catalog, *, families: int = 12, rejects: int = 5) -> Cata
         synthetic=int(catalog.synthetic.sum()),
         rejected=len(left_out),
         noted=len(catalog.rejects) - len(left_out),
-        first_rejects=tuple(str(reject) for reject in _most_telling(catalog.rejects)[:rejects]),
+        first_rejects=tuple(str(reject) for reject in _left_out_first(catalog.rejects)[:rejects]),
     )
 
 
-def family_of(name: str) -> str:
-    """A name without trailing numbers: "STARLINK-1234" -> "STARLINK", "COSMOS 2251 DEB" -> "COSMOS DEB"."""
+def find_family(name: str) -> str:
+    """Find the family of an object: "STARLINK" for "STARLINK-1234", "COSMOS DEB" for "COSMOS 2251 DEB"."""
     stripped = name.strip().upper()
     if _DESIGNATOR.match(stripped):
         return "(no name yet)"
@@ -148,22 +155,22 @@ def family_of(name: str) -> str:
     return (family + kind) or "(no name)"
 
 
-def _regimes(altitude: Any, eccentricity: Any) -> dict[str, int]:
+def _count_orbit_classes(altitude: Any, eccentricity: Any) -> dict[str, int]:
     low = altitude < LEO_TOP_KM
     elliptical = ~low & (eccentricity >= HIGHLY_ELLIPTICAL)
     ring = ~elliptical & (altitude >= GEO_RING_KM[0]) & (altitude <= GEO_RING_KM[1])
     between = ~low & ~elliptical & (altitude < GEO_RING_KM[0])
     beyond = ~elliptical & (altitude > GEO_RING_KM[1])
     masks = {"LEO": low, "MEO": between, "GEO": ring, "HEO": elliptical, "beyond": beyond}
-    return {regime: int(mask.sum()) for regime, mask in masks.items() if mask.any() or regime != "beyond"}
+    return {name: int(mask.sum()) for name, mask in masks.items() if mask.any() or name != "beyond"}
 
 
-def _most_telling(rejects: tuple[Reject, ...]) -> list[Reject]:
-    """Records left out before defects that were only noted."""
+def _left_out_first(rejects: tuple[Reject, ...]) -> list[Reject]:
+    """Sort rejects: records left out before defects that were only noted."""
     return sorted(rejects, key=lambda reject: reject.kept)
 
 
-def _table(counts: dict[str, int]) -> list[str]:
+def _format_table(counts: dict[str, int]) -> list[str]:
     width = max(len(name) for name in counts)
     longest = max(counts.values())
     bars = {name: "#" * round(40 * n / longest) for name, n in counts.items() if longest}

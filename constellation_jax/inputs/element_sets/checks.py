@@ -1,7 +1,7 @@
-"""The checks that every element set has to pass, whatever it was read from.
+"""Checks of element sets, the same for every file format.
 
-Deliberately absent: whether the orbit makes sense. An object that has re-entered is a sound record; its propagation
-says so.
+Deliberately absent: a check that the orbit is above the ground. The elements of an object that has re-entered are a
+sound record; the status of its propagation says that it has decayed.
 """
 
 from __future__ import annotations
@@ -16,18 +16,21 @@ SGP4_XP = "SGP4-XP elements (ephemeris type 4): cannot be propagated with SGP4; 
 
 
 class Violation(NamedTuple):
-    """An element set that cannot be propagated."""
+    """Defect for which an element set cannot be propagated."""
 
     row: int
+    """Position of the element set in the columns that were checked."""
     column: str
+    """Catalogue column that breaks the rule."""
     reason: str
+    """Value found and values expected, as a clause of a message."""
 
 
-def violations(columns: Mapping[str, NDArray[Any]]) -> list[Violation]:
-    """The element sets that break a rule, at most one Violation for each, in the order of the rows.
+def find_violations(columns: Mapping[str, NDArray[Any]]) -> list[Violation]:
+    """Find the element sets that break a rule: at most one Violation for each, in the order of the rows.
 
     Args:
-        columns: catalogue columns of shape (n,), with at least the mean elements and `ephemeris_type`.
+        columns: catalogue columns by name, each of shape (n,), with at least the mean elements and `ephemeris_type`.
     """
     eccentricity, inclination = columns["eccentricity"], columns["inclination_deg"]
     rules = [("ephemeris_type", columns["ephemeris_type"] != 4, SGP4_XP)]

@@ -1,7 +1,7 @@
-"""Epochs as CCSDS text ("1998-11-20T06:49:59.999808", "1998-324T06:49:59.9Z") -> Modified Julian Date and fraction.
+"""Conversion of CCSDS epochs ("1998-11-20T06:49:59.999808", "1998-324T06:49:59.9Z") to Modified Julian Date and fraction.
 
-The fraction is the correctly rounded quotient of two integers, whatever number of digits the text has: no calendar
-library and no single floating-point date stands between.
+The fraction is the correctly rounded quotient of two integers, however many digits the text has. No calendar library
+and no single floating-point date stands between, either of which would cost digits.
 
 Reference: CCSDS 502.0-B-3 (Orbit Data Messages), section 7.5.10.
 """
@@ -16,24 +16,24 @@ from numpy.typing import NDArray
 from constellation_jax.inputs.files.text_columns import Defects, TextColumn, shown
 
 FIRST_YEAR, LAST_YEAR = 1957, 2199
-"""Years that an epoch may have: from the first satellite to well before datetime64[ns] ends (2262)."""
+"""Range of years of an epoch: from the first satellite to well before datetime64[ns] ends (2262)."""
 
 _MJD_1970 = 40587
 _SECONDS_PER_DAY = 86400
 _EPOCH = re.compile(r"(\d{4})-(?:(\d\d)-(\d\d)|(\d{3}))T(\d\d):(\d\d):(\d\d)(?:\.(\d*))?Z?", re.ASCII)
 _USUAL = np.frombuffer(b"0000-00-00T00:00:00.000000", np.uint8)
-"""The spelling of CelesTrak and Space-Track, which the whole-column path reads."""
+"""Spelling that CelesTrak and Space-Track use. It is read for the whole column at once, any other one row by row."""
 
 
-def epochs(text: TextColumn) -> tuple[NDArray[np.int64], NDArray[np.float64], Defects]:
-    """Days and fractions of a column of epochs.
+def parse_epochs(text: TextColumn) -> tuple[NDArray[np.int64], NDArray[np.float64], Defects]:
+    """Convert a column of epochs to days and fractions of a day.
 
     Args:
         text: UTC epochs in calendar or day-of-year form, shape (n,).
 
     Returns:
-        Modified Julian Dates of the midnights before and fractions of the day, 0 <= fraction < 1, both of shape (n,);
-        defects.
+        Modified Julian Dates of the midnights before, shape (n,); fractions of the day, 0 <= fraction < 1, shape (n,);
+        the defects, a reason by row.
     """
     n = len(text)
     table = np.zeros((len(_USUAL) + 1, n), np.uint8)
@@ -53,22 +53,22 @@ def epochs(text: TextColumn) -> tuple[NDArray[np.int64], NDArray[np.float64], De
     hour, minute, second, microsecond = number(11, 13), number(14, 16), number(17, 19), number(20, 26)
     usual &= (year >= FIRST_YEAR) & (year <= LAST_YEAR) & (month >= 1) & (month <= 12) & (day >= 1)
     usual &= (hour < 24) & (minute < 60) & (second < 60)
-    midnight = month_start(year, np.where(usual, month, 1)) + day - 1
-    usual &= midnight < month_start(year, np.where(usual, month, 1) + 1)
+    midnight = month_to_mjd(year, np.where(usual, month, 1)) + day - 1
+    usual &= midnight < month_to_mjd(year, np.where(usual, month, 1) + 1)
     fraction = (((hour * 60 + minute) * 60 + second) * 1_000_000 + microsecond) / (_SECONDS_PER_DAY * 1e6)
 
     defects: Defects = {}
     for row in np.flatnonzero(~usual).tolist():
         try:
-            midnight[row], fraction[row] = epoch_from_text(bytes(text[row]).decode("utf-8", "replace").strip())
+            midnight[row], fraction[row] = parse_epoch(bytes(text[row]).decode("utf-8", "replace").strip())
         except ValueError as defect:
             defects[row] = str(defect)
             midnight[row], fraction[row] = 0, 0.0
     return midnight, fraction, defects
 
 
-def epoch_from_text(text: str) -> tuple[int, float]:
-    """Modified Julian Date of the midnight before an epoch and the fraction of the day since.
+def parse_epoch(text: str) -> tuple[int, float]:
+    """Convert one epoch to the Modified Julian Date of the midnight before and the fraction of the day since.
 
     A leap second (23:59:60) counts as the first second of the next day: days of 86,400 seconds have no other place
     for it.
@@ -88,8 +88,8 @@ def epoch_from_text(text: str) -> tuple[int, float]:
         raise ValueError(f"found the year {year} in {shown(text)}, expected {FIRST_YEAR} to {LAST_YEAR}")
     if found[4]:
         midnight, in_month, what = (
-            _year_start(year) + int(found[4]) - 1,
-            _year_start(year + 1),
+            _year_to_mjd(year) + int(found[4]) - 1,
+            _year_to_mjd(year + 1),
             f"day {int(found[4])} of {year}",
         )
         before_first = int(found[4]) < 1
@@ -98,8 +98,8 @@ def epoch_from_text(text: str) -> tuple[int, float]:
         if not 1 <= month <= 12:
             raise ValueError(f"found month {month} in {shown(text)}, expected 1 to 12")
         midnight, in_month, what = (
-            _month_start(year, month) + day - 1,
-            _month_start(year, month + 1),
+            _month_to_mjd_scalar(year, month) + day - 1,
+            _month_to_mjd_scalar(year, month + 1),
             f"day {day} of month {month}",
         )
         before_first = day < 1
@@ -118,15 +118,15 @@ def epoch_from_text(text: str) -> tuple[int, float]:
     return (midnight + 1, 0.0) if fraction == 1.0 else (midnight, fraction)
 
 
-def month_start(year: NDArray[np.int64], month: NDArray[np.int64]) -> NDArray[np.int64]:
+def month_to_mjd(year: NDArray[np.int64], month: NDArray[np.int64]) -> NDArray[np.int64]:
     """Modified Julian Date of the first day of a month; month 13 is January of the next year. Shape (n,)."""
     months = ((year - 1970) * 12 + month - 1).astype("datetime64[M]")
     return months.astype("datetime64[D]").astype(np.int64) + _MJD_1970
 
 
-def _month_start(year: int, month: int) -> int:
-    return int(month_start(np.array([year]), np.array([month]))[0])
+def _month_to_mjd_scalar(year: int, month: int) -> int:
+    return int(month_to_mjd(np.array([year]), np.array([month]))[0])
 
 
-def _year_start(year: int) -> int:
-    return _month_start(year, 1)
+def _year_to_mjd(year: int) -> int:
+    return _month_to_mjd_scalar(year, 1)

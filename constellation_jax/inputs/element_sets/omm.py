@@ -1,8 +1,8 @@
-"""Orbit mean-elements messages (OMM), as texts by keyword -> catalogue columns.
+"""Orbit mean-elements messages (OMM): conversion of their values, given as text by keyword, to catalogue columns.
 
-The four spellings of OMM differ only in how they wrap keywords and values: omm_csv.py and omm_messages.py (JSON, XML,
-KVN) unwrap them, and what the values mean is decided here, once. An element set that SGP4 would propagate wrongly,
-because it belongs to another theory, frame or time scale, is refused by name.
+The four spellings of OMM differ only in how they wrap keywords and values. omm_csv.py and omm_messages.py (JSON, XML,
+KVN) unwrap them; the meaning of the values is decided here, once. An element set that SGP4 would propagate wrongly,
+because it belongs to another theory, frame or time scale, is rejected with that reason.
 
 Reference: CCSDS 502.0-B-3 (Orbit Data Messages), section 4.
 """
@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from constellation_jax.inputs.catalog.catalog import NO_NORAD_ID, Reject
-from constellation_jax.inputs.element_sets.checks import SGP4_XP, violations
-from constellation_jax.inputs.element_sets.epochs import epochs
+from constellation_jax.inputs.element_sets.checks import SGP4_XP, find_violations
+from constellation_jax.inputs.element_sets.epochs import parse_epochs
 from constellation_jax.inputs.files.text_columns import Defects, TextColumn, floats, integers, shown, strings
 
 REQUIRED = (
@@ -29,6 +29,7 @@ REQUIRED = (
     "ARG_OF_PERICENTER",
     "MEAN_ANOMALY",
 )
+"""Keywords without which a message cannot be propagated."""
 UNITS = {
     "MEAN_MOTION": "rev/day",
     "INCLINATION": "deg",
@@ -39,10 +40,10 @@ UNITS = {
     "MEAN_MOTION_DOT": "rev/day**2",
     "MEAN_MOTION_DDOT": "rev/day**3",
 }
-"""The only unit that each keyword may have (CCSDS 502.0-B-3, table 4-3)."""
+"""Unit of each keyword; no other one is allowed (CCSDS 502.0-B-3, table 4-3)."""
 
 _FLOATS: dict[str, tuple[str, float | None]] = {
-    # keyword: (column, value where a message does not say; None where it has to)
+    # keyword: (column, default; None where the keyword is required)
     "MEAN_MOTION": ("mean_motion_rev_per_day", None),
     "ECCENTRICITY": ("eccentricity", None),
     "INCLINATION": ("inclination_deg", None),
@@ -54,46 +55,49 @@ _FLOATS: dict[str, tuple[str, float | None]] = {
     "MEAN_MOTION_DDOT": ("mean_motion_ddot", 0.0),
 }
 _INTEGERS = {
-    # keyword: (column, value where a message does not say, largest value)
+    # keyword: (column, default, largest value)
     "EPHEMERIS_TYPE": ("ephemeris_type", 0, 127),
     "NORAD_CAT_ID": ("norad_id", NO_NORAD_ID, 999_999_999),
     "ELEMENT_SET_NO": ("element_set_number", 0, 999_999_999),
     "REV_AT_EPOCH": ("revolution_number", 0, 999_999_999),
 }
 _STRINGS = {
+    # keyword: (column, default)
     "OBJECT_NAME": ("name", ""),
     "OBJECT_ID": ("international_designator", ""),
     "CLASSIFICATION_TYPE": ("classification", "U"),
 }
 _CONSTANTS = {
-    # keyword: what it may say, in capitals; a message that does not say is taken to mean the first
+    # keyword: allowed values, in capitals; the first is assumed where a message leaves the keyword out
     "MEAN_ELEMENT_THEORY": ("SGP4", "SGP/SGP4", "SGP", "SDP4", "SGP4/SDP4"),
     "REF_FRAME": ("TEME",),
     "TIME_SYSTEM": ("UTC",),
     "CENTER_NAME": ("EARTH",),
 }
 KEYWORDS = frozenset({"EPOCH", "SEMI_MAJOR_AXIS", *_FLOATS, *_INTEGERS, *_STRINGS, *_CONSTANTS})
-"""What is read; every other keyword is passed over."""
+"""Keywords that are read; every other one is ignored."""
 
 _KEYWORD_OF = {column: keyword for keyword, (column, _) in _FLOATS.items()} | {"ephemeris_type": "EPHEMERIS_TYPE"}
 
 
-class Records(NamedTuple):
-    """Messages unwrapped: what each of n messages says for each keyword."""
+class OmmMessages(NamedTuple):
+    """Values of n messages as text, by keyword, and the lines on which they stand."""
 
     n: int
+    """Number of messages."""
     texts: dict[str, TextColumn]
-    """By keyword, shape (n,), empty where a message does not have it. Keywords that no message has may be left out."""
+    """Values by keyword, each of shape (n,), empty where a message lacks the keyword. A keyword that no message has may
+    be left out."""
     line: Callable[[int, str], int]
-    """1-based line of the file on which a message (0 .. n - 1) gives a keyword."""
+    """Function of a message (0 to n - 1) and a keyword that gives the line of the file, counted from 1."""
 
 
-def omm_columns(records: Records, source: str) -> tuple[dict[str, Any], list[Reject]]:
-    """Catalogue columns of every sound message, and a Reject for each other one.
+def messages_to_columns(messages: OmmMessages, source: str) -> tuple[dict[str, Any], list[Reject]]:
+    """Convert messages to catalogue columns; each message that cannot be converted becomes a Reject.
 
     Args:
-        records: the messages.
-        source: what the rejects call the file.
+        messages: the messages.
+        source: name of the file for the rejects.
 
     Returns:
         Columns of shape (m,), m <= n, for `Catalog.from_columns`, and the rejects in the order of the messages.
@@ -103,15 +107,17 @@ def omm_columns(records: Records, source: str) -> tuple[dict[str, Any], list[Rej
 
     def reject(row: int, keyword: str, reason: str) -> None:
         if row not in rejected:
-            rejected[row] = Reject(source, records.line(row, keyword), f"{keyword}{_whose(records, row)}: {reason}")
+            rejected[row] = Reject(
+                source, messages.line(row, keyword), f"{keyword}{_describe_object(messages, row)}: {reason}"
+            )
 
     def text(keyword: str) -> TextColumn:
-        return records.texts.get(keyword, np.zeros(records.n, "S1"))
+        return messages.texts.get(keyword, np.zeros(messages.n, "S1"))
 
-    for row, keyword, reason in _foreign(records):
+    for row, keyword, reason in _find_foreign(messages):
         reject(row, keyword, reason)
     defects: list[tuple[str, Defects]] = []
-    columns["epoch_day"], columns["epoch_fraction"], found = epochs(text("EPOCH"))
+    columns["epoch_day"], columns["epoch_fraction"], found = parse_epochs(text("EPOCH"))
     defects.append(("EPOCH", found))
     for keyword, (column, default) in _FLOATS.items():
         columns[column], found = floats(text(keyword), default=default)
@@ -125,20 +131,20 @@ def omm_columns(records: Records, source: str) -> tuple[dict[str, Any], list[Rej
     for keyword, (column, string_default) in _STRINGS.items():
         values = strings(text(keyword))
         columns[column] = np.where(values == "", string_default, values) if string_default else values
-    for row, column, reason in violations(columns):
+    for row, column, reason in find_violations(columns):
         reject(row, _KEYWORD_OF[column], reason)
 
-    keep = np.ones(records.n, bool)
+    keep = np.ones(messages.n, bool)
     keep[list(rejected)] = False
     return {key: column[keep] for key, column in columns.items()}, [rejected[row] for row in sorted(rejected)]
 
 
-def _foreign(records: Records) -> list[tuple[int, str, str]]:
-    """Messages of another theory, frame, time scale or planet, as (row, keyword, reason)."""
+def _find_foreign(messages: OmmMessages) -> list[tuple[int, str, str]]:
+    """Find the messages of another theory, frame, time scale or planet, as (row, keyword, reason)."""
     found = []
     for keyword, allowed in _CONSTANTS.items():
-        if keyword in records.texts:
-            said = np.strings.upper(np.strings.strip(records.texts[keyword]))
+        if keyword in messages.texts:
+            said = np.strings.upper(np.strings.strip(messages.texts[keyword]))
             fits = said == b""
             for value in allowed:
                 fits |= said == value.encode()
@@ -146,18 +152,18 @@ def _foreign(records: Records) -> list[tuple[int, str, str]]:
                 other = bytes(said[row])
                 expected = SGP4_XP if b"XP" in other else f"found {shown(other)}, expected {' or '.join(allowed[:2])}"
                 found.append((row, keyword, expected))
-    if "SEMI_MAJOR_AXIS" in records.texts:
-        given = np.strings.strip(records.texts["SEMI_MAJOR_AXIS"]) != b""
-        if "MEAN_MOTION" in records.texts:
-            given &= np.strings.strip(records.texts["MEAN_MOTION"]) == b""
+    if "SEMI_MAJOR_AXIS" in messages.texts:
+        given = np.strings.strip(messages.texts["SEMI_MAJOR_AXIS"]) != b""
+        if "MEAN_MOTION" in messages.texts:
+            given &= np.strings.strip(messages.texts["MEAN_MOTION"]) == b""
         reason = "given in place of MEAN_MOTION; SGP4 elements have a mean motion"
         found += [(row, "SEMI_MAJOR_AXIS", reason) for row in np.flatnonzero(given).tolist()]
     return found
 
 
-def _whose(records: Records, row: int) -> str:
-    """How a message names its object: a JSON file may be a single line, so the line does not tell."""
+def _describe_object(messages: OmmMessages, row: int) -> str:
+    """Describe the object of a message, for rejects: a JSON file may be a single line, so that the line does not tell."""
     for keyword, word in (("NORAD_CAT_ID", "object "), ("OBJECT_NAME", "")):
-        if keyword in records.texts and (name := bytes(records.texts[keyword][row]).strip()):
+        if keyword in messages.texts and (name := bytes(messages.texts[keyword][row]).strip()):
             return f" of {word}{name.decode('utf-8', 'replace') if word else shown(name)}"
     return ""

@@ -1,7 +1,7 @@
-"""OMM as comma-separated values (CelesTrak's and Space-Track's CSV) -> catalogue columns.
+"""Reader of OMM as comma-separated values, the CSV of CelesTrak and Space-Track.
 
-The first line names the columns, which may stand in any order. All rows are taken apart at once; a row that does not
-have as many fields as the first line is looked at on its own. A quoted field ends with its line, so that a stray
+The first line names the columns, which may stand in any order. All rows are split at once; a row that does not have as
+many fields as the first line is read on its own. A quoted field ends with its line, so that a stray
 quotation mark costs one row and not the rest of the file.
 """
 
@@ -15,21 +15,21 @@ from numpy.typing import NDArray
 
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.catalog.catalog import Reject
-from constellation_jax.inputs.element_sets.omm import KEYWORDS, REQUIRED, Records, omm_columns
+from constellation_jax.inputs.element_sets.omm import KEYWORDS, REQUIRED, OmmMessages, messages_to_columns
 from constellation_jax.inputs.files.text_columns import LONGEST, TextColumn, column_of, cut
 
 _COMMA, _NEWLINE, _RETURN, _QUOTE = (ord(character) for character in ',\n\r"')
 
 _LONGEST_ROW = 100_000
-"""Bytes of a row that is looked at on its own; the csv module refuses longer fields."""
+"""Bytes read of a row that is read on its own; the csv module refuses longer fields."""
 
 
 def read_csv(data: bytes, source: str) -> tuple[dict[str, Any], list[Reject]]:
-    """Catalogue columns of every sound row, and a Reject for each other one.
+    """Read the catalogue columns of a CSV text; each row that cannot be read becomes a Reject.
 
     Args:
         data: the whole text, in UTF-8, its header in the first line that is not blank.
-        source: what the rejects call it.
+        source: name of the text for the rejects.
 
     Returns:
         Columns of shape (n,) for `Catalog.from_columns` (n may be 0), and the rejects in the order of the lines.
@@ -38,7 +38,7 @@ def read_csv(data: bytes, source: str) -> tuple[dict[str, Any], list[Reject]]:
         InputError: the header lacks a column that every element set needs.
     """
     buffer = np.frombuffer(data + b"\n" + bytes(LONGEST), np.uint8)
-    separators = _separators(buffer[: len(data) + 1], quoted=b'"' in data)
+    separators = _find_separators(buffer[: len(data) + 1], quoted=b'"' in data)
     row_end = np.flatnonzero(buffer[separators] == _NEWLINE)
     first = np.concatenate([[0], row_end[:-1] + 1])  # index of the separator that ends a row's first field
     fields = row_end - first + 1
@@ -75,17 +75,17 @@ def read_csv(data: bytes, source: str) -> tuple[dict[str, Any], list[Reject]]:
     texts = {}
     for at, keyword in enumerate(header):
         if keyword in KEYWORDS:
-            column = _field(buffer, starts[first[whole] + at], ends[first[whole] + at], quoted=b'"' in data)
+            column = _cut_field(buffer, starts[first[whole] + at], ends[first[whole] + at], quoted=b'"' in data)
             if repaired:
                 column = np.concatenate([column, column_of([values[at] for values in repaired.values()])])[order]
             texts[keyword] = column
     rows = rows[order]
-    columns, found = omm_columns(Records(len(rows), texts, lambda row, _: int(rows[row]) + 1), source)
+    columns, found = messages_to_columns(OmmMessages(len(rows), texts, lambda row, _: int(rows[row]) + 1), source)
     return columns, sorted(rejects + found, key=lambda r: r.line)
 
 
-def _separators(text: NDArray[np.uint8], *, quoted: bool) -> NDArray[np.int64]:
-    """Positions of the commas and line ends that separate fields: all but the commas between quotation marks."""
+def _find_separators(text: NDArray[np.uint8], *, quoted: bool) -> NDArray[np.int64]:
+    """Find the commas and line ends that separate fields: all but the commas between quotation marks. Shape (separators,)."""
     is_newline = text == _NEWLINE
     is_comma = text == _COMMA
     if quoted:
@@ -96,7 +96,9 @@ def _separators(text: NDArray[np.uint8], *, quoted: bool) -> NDArray[np.int64]:
     return np.flatnonzero(is_comma | is_newline)
 
 
-def _field(buffer: NDArray[np.uint8], start: NDArray[np.int64], end: NDArray[np.int64], *, quoted: bool) -> TextColumn:
+def _cut_field(
+    buffer: NDArray[np.uint8], start: NDArray[np.int64], end: NDArray[np.int64], *, quoted: bool
+) -> TextColumn:
     if quoted:
         enclosed = (buffer[start] == _QUOTE) & (buffer[end - 1] == _QUOTE) & (end - start >= 2)
         column = cut(buffer, start + enclosed, end - start - 2 * enclosed)

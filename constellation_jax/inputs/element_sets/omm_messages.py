@@ -1,8 +1,7 @@
-"""OMM as JSON, XML and KVN (keyword = value) -> catalogue columns.
+"""Readers of OMM as JSON, XML and KVN (keyword = value).
 
-Each reader takes the file apart into messages, remembers on which line each value stands, and leaves the meaning to
-omm.py. A message that cannot be taken apart costs no other one; a file that breaks off gives every complete message
-before the break.
+Each reader splits the file into messages, notes the line of each value and leaves the meaning to omm.py. A message that
+cannot be parsed costs no other one; of a file that breaks off every complete message before the break is read.
 
 Deliberately absent: XML document types and entities. No OMM has them, and they are how small files grow to gigabytes.
 """
@@ -16,17 +15,17 @@ from xml.parsers import expat
 
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.catalog.catalog import Reject
-from constellation_jax.inputs.element_sets.omm import KEYWORDS, UNITS, Records, omm_columns
+from constellation_jax.inputs.element_sets.omm import KEYWORDS, UNITS, OmmMessages, messages_to_columns
 from constellation_jax.inputs.files.text_columns import column_of, shown
 
 _START = ""
-"""Key of a message's own first line among the lines of its keywords."""
+"""Key under which the lines of a message's keywords hold the first line of the message."""
 _BETWEEN = re.compile(r"[\s,\[\]]*")
 _WITH_UNIT = re.compile(r"(.*?)\s*\[([^\]]*)\]")
 
 
 def read_json(data: bytes, source: str) -> tuple[dict[str, Any], list[Reject]]:
-    """Catalogue columns of every sound object of a JSON array, of a single object, or of objects one after the other.
+    """Read the catalogue columns of a JSON array of objects, of a single object, or of objects one after the other.
 
     Numbers may be written as strings. Arguments and result as for `read_csv`.
     """
@@ -36,45 +35,47 @@ def read_json(data: bytes, source: str) -> tuple[dict[str, Any], list[Reject]]:
     messages: list[dict[str, Any]] = []
     offsets: list[int] = []
     rejects: list[Reject] = []
-    at = _skip(text, 0)
+    at = _skip_separators(text, 0)
     broken = False
     while at < len(text):
         if (value := text[at]) == "{":
             try:
                 value, end = decoder.raw_decode(text, at)
             except json.JSONDecodeError as error:
-                reason = f"the JSON breaks here: {error.msg.lower()}, found {_next(text, error.pos)}"
+                reason = f"the JSON breaks here: {error.msg.lower()}, found {_quote_next(text, error.pos)}"
                 rejects.append(Reject(source, error.lineno, reason))
                 at, broken = text.find("{", max(error.pos, at + 1)), True
             except RecursionError:
-                raise InputError(f"{source}, line {_line(text, at)}: nested too deeply for an OMM") from None
+                raise InputError(f"{source}, line {_line_number(text, at)}: nested too deeply for an OMM") from None
             else:
                 if KEYWORDS.isdisjoint(value):
                     reason = f"found {shown(str(value))}, expected OMM keywords"
-                    rejects.append(Reject(source, _line(text, at), reason))
+                    rejects.append(Reject(source, _line_number(text, at), reason))
                 else:
                     messages.append(value)
                     offsets.append(at)
-                at, broken = _skip(text, end), False
+                at, broken = _skip_separators(text, end), False
         else:
-            rejects.append(Reject(source, _line(text, at), f"found {_next(text, at)}, expected an object {{...}}"))
+            rejects.append(
+                Reject(source, _line_number(text, at), f"found {_quote_next(text, at)}, expected an object {{...}}")
+            )
             at, broken = text.find("{", at), True
         if at < 0:
             break
     if text.lstrip().startswith("[") and not broken and not text.rstrip().endswith("]"):
         reason = "found the end of the file, expected ']': the file may be cut off"
-        rejects.append(Reject(source, _line(text, len(text.rstrip())), reason, kept=True))
+        rejects.append(Reject(source, _line_number(text, len(text.rstrip())), reason, kept=True))
 
     def line(row: int, keyword: str) -> int:
         end = offsets[row + 1] if row + 1 < len(offsets) else len(text)
-        return _line(text, max(text.find(f'"{keyword}"', offsets[row], end), offsets[row]))
+        return _line_number(text, max(text.find(f'"{keyword}"', offsets[row], end), offsets[row]))
 
-    texts = {key: [_as_text(message.get(key)) for message in messages] for key in _keys(messages)}
-    return _finish(texts, len(messages), line, rejects, source)
+    texts = {key: [_to_text(message.get(key)) for message in messages] for key in _find_keywords(messages)}
+    return _to_columns(texts, len(messages), line, rejects, source)
 
 
 def read_xml(data: bytes, source: str) -> tuple[dict[str, Any], list[Reject]]:
-    """Catalogue columns of every sound <omm> of an NDM file, or of a single one.
+    """Read the catalogue columns of the <omm> elements of an NDM file, or of a single one.
 
     A namespace prefix may stand before the names; after a break in the XML nothing more is read. Arguments and result
     as for `read_csv`.
@@ -90,12 +91,12 @@ def read_xml(data: bytes, source: str) -> tuple[dict[str, Any], list[Reject]]:
         reason = f"the XML breaks here: {expat.ErrorString(error.code)}; what follows was not read"
         reader.rejects.append(Reject(source, error.lineno, reason, kept=not inside))
     messages = reader.messages
-    texts = {key: [message.get(key, "") for message in messages] for key in _keys(messages)}
-    return _finish(texts, len(messages), _lines_of(reader.lines), reader.rejects, source)
+    texts = {key: [message.get(key, "") for message in messages] for key in _find_keywords(messages)}
+    return _to_columns(texts, len(messages), _make_line_lookup(reader.lines), reader.rejects, source)
 
 
 def read_kvn(data: bytes, source: str) -> tuple[dict[str, Any], list[Reject]]:
-    """Catalogue columns of every sound message of a file of "KEYWORD = value [unit]" lines.
+    """Read the catalogue columns of the messages of a file of "KEYWORD = value [unit]" lines.
 
     A message begins at CCSDS_OMM_VERS, or at an OBJECT_NAME where the message before already has one. Arguments and
     result as for `read_csv`.
@@ -116,14 +117,14 @@ def read_kvn(data: bytes, source: str) -> tuple[dict[str, Any], list[Reject]]:
         if not equals:
             rejects.append(Reject(source, number, f"found {shown(raw.strip())}, expected KEYWORD = value", kept=True))
         elif keyword in KEYWORDS and not foreign:
-            messages[-1][keyword] = _without_unit(keyword, value)
+            messages[-1][keyword] = _strip_unit(keyword, value)
             lines[-1][keyword] = number
-    texts = {key: [message.get(key, "") for message in messages] for key in _keys(messages)}
-    return _finish(texts, len(messages), _lines_of(lines), rejects, source)
+    texts = {key: [message.get(key, "") for message in messages] for key in _find_keywords(messages)}
+    return _to_columns(texts, len(messages), _make_line_lookup(lines), rejects, source)
 
 
 class _XmlReader:
-    """Collects the texts of the elements inside each <omm>."""
+    """Event handlers of the XML parser, which collect the texts of the elements inside each <omm>."""
 
     def __init__(self, source: str) -> None:
         self.messages: list[dict[str, str]] = []
@@ -158,7 +159,7 @@ class _XmlReader:
         if name in KEYWORDS:
             text = "".join(self._text).strip()
             unit = self._attributes.get("units")
-            self.message[name] = text if unit is None else _without_unit(name, f"{text} [{unit}]")
+            self.message[name] = text if unit is None else _strip_unit(name, f"{text} [{unit}]")
         elif name == "omm":
             self.messages.append(self.message)
             self.message = None
@@ -170,40 +171,40 @@ class _XmlReader:
         )
 
 
-def _finish(
+def _to_columns(
     texts: dict[str, list[str]], n: int, line: Any, rejects: list[Reject], source: str
 ) -> tuple[dict[str, Any], list[Reject]]:
-    records = Records(n, {key: column_of(values) for key, values in texts.items()}, line)
-    columns, found = omm_columns(records, source)
+    records = OmmMessages(n, {key: column_of(values) for key, values in texts.items()}, line)
+    columns, found = messages_to_columns(records, source)
     return columns, sorted(rejects + found, key=lambda r: r.line)
 
 
-def _keys(messages: list[dict[str, Any]]) -> frozenset[str]:
+def _find_keywords(messages: list[dict[str, Any]]) -> frozenset[str]:
     return KEYWORDS.intersection(*[set().union(*messages)]) if messages else frozenset()
 
 
-def _lines_of(lines: list[dict[str, int]]) -> Any:
+def _make_line_lookup(lines: list[dict[str, int]]) -> Any:
     return lambda row, keyword: lines[row].get(keyword, lines[row][_START])
 
 
-def _without_unit(keyword: str, value: str) -> str:
-    """The value without its unit, if that is the right one; with another unit it stays, and is then no number."""
+def _strip_unit(keyword: str, value: str) -> str:
+    """Strip the unit from a value where it is the right one. Another unit is kept, so that the value is then no number."""
     found = _WITH_UNIT.fullmatch(value) if keyword in UNITS else None
     return found[1] if found and found[2].strip().lower() == UNITS[keyword].lower() else value
 
 
-def _as_text(value: Any) -> str:
+def _to_text(value: Any) -> str:
     return value if type(value) is str else "" if value is None else str(value)
 
 
-def _skip(text: str, at: int) -> int:
+def _skip_separators(text: str, at: int) -> int:
     found = _BETWEEN.match(text, at)
     return found.end() if found else at
 
 
-def _line(text: str, at: int) -> int:
+def _line_number(text: str, at: int) -> int:
     return text.count("\n", 0, at) + 1
 
 
-def _next(text: str, at: int) -> str:
+def _quote_next(text: str, at: int) -> str:
     return shown(text[at : at + 20]) if at < len(text) else "the end of the file"

@@ -1,9 +1,9 @@
-"""read_catalog: the one front door for element sets in files and texts.
+"""Reader of element sets in files and texts, in every format.
 
-What a text is, is told from its content, never from the name of its file. What cannot be read at all raises one clear
-line; what cannot be read in part becomes a Catalog with rejects.
+The format is recognised from the content, never from the name of the file. A text of which nothing can be read raises
+one clear line; one of which a part can be read becomes a Catalog with rejects.
 
-Deliberately absent: downloading (celestrak.py) and planned constellations (shells.py).
+Deliberately absent: downloading (catalog/celestrak.py) and planned constellations (shells/).
 """
 
 from __future__ import annotations
@@ -33,18 +33,19 @@ FORMATS = tuple(_READERS)
 """Names of the formats: "tle" with or without name lines; the others are the spellings of OMM."""
 
 Source = str | bytes | Path
+"""A path, or the text itself."""
 _EXPECTED = "expected element sets as TLE, or as OMM in CSV, JSON, XML or KVN"
 _REFUSALS = ("no gp data found", "gp data has not updated", "invalid query", "error", "you must be logged in")
-"""How the answers of CelesTrak and Space-Track begin when they are not element sets."""
+"""Beginnings of the answers of CelesTrak and Space-Track that are not element sets, in small letters."""
 
 
 def read_catalog(source: Source | Sequence[Source], *, format: str | None = None) -> Catalog:
-    """The element sets of a file or a text, in their order.
+    """Read the element sets of a file or a text, in their order.
 
     Args:
         source: a path (str or Path); the text itself (bytes, or a str of several lines or one that begins with "{",
             "[" or "<"); or a list of these, whose objects are put one after the other. May be gzip-compressed.
-        format: one of FORMATS; None tells it from the content.
+        format: "tle", "csv", "json", "xml" or "kvn"; None recognises it from the content.
 
     Returns:
         A Catalog of every sound record. Its `source` column holds the file name, or "text"; its `rejects` say what was
@@ -64,7 +65,7 @@ def read_catalog(source: Source | Sequence[Source], *, format: str | None = None
     data, name = _load(source)
     if not data.strip():
         raise InputError(f"{name}: empty; {_EXPECTED}")
-    columns, rejects = _READERS[format or _detect(data, name)](data, name)
+    columns, rejects = _READERS[format or _detect_format(data, name)](data, name)
     if not len(columns["epoch_day"]):
         refused = [reject for reject in rejects if not reject.kept]
         if not refused:
@@ -74,7 +75,7 @@ def read_catalog(source: Source | Sequence[Source], *, format: str | None = None
 
 
 def _load(source: Source) -> tuple[bytes, str]:
-    """The text of a source in UTF-8 without byte-order mark, and its name."""
+    """Load the text of a source, in UTF-8 without byte-order mark, and its name."""
     if isinstance(source, bytes):
         data, name = source, "text"
     elif isinstance(source, str) and ("\n" in source or source.lstrip()[:1] in ("{", "[", "<")):
@@ -84,16 +85,16 @@ def _load(source: Source) -> tuple[bytes, str]:
     return unpacked(data, name), name
 
 
-def _detect(data: bytes, name: str) -> str:
-    """The format of a text, from its content.
+def _detect_format(data: bytes, name: str) -> str:
+    """Recognise the format of a text from its content.
 
     Raises:
-        InputError: a server's refusal, a web page, or nothing known.
+        InputError: a server's refusal, a web page, or a format that is not known.
     """
     start = data[:100_000].lstrip().decode("utf-8", "replace")
     first_line = start.partition("\n")[0].strip()
     if re.match(r"<!doctype\s+html|<html", start, re.IGNORECASE):
-        raise InputError(f"{name}: a web page ({shown(_words(start), 120)}); {_EXPECTED}")
+        raise InputError(f"{name}: a web page ({shown(_extract_title(start), 120)}); {_EXPECTED}")
     if start.startswith("<"):
         return "xml"
     if start.startswith(("{", "[")):
@@ -113,8 +114,8 @@ def _detect(data: bytes, name: str) -> str:
     raise InputError(f"{name}: found {shown(first_line)}, {_EXPECTED}")
 
 
-def _words(page: str) -> str:
-    """The title of a web page, or else its first words."""
+def _extract_title(page: str) -> str:
+    """Extract the title of a web page, or else its words without markup."""
     title = re.search(r"<title[^>]*>(.*?)</title>", page, re.IGNORECASE | re.DOTALL)
     text = (
         title[1] if title else re.sub(r"<(style|script)\b.*?</\1>|<[^>]*>", " ", page, flags=re.DOTALL | re.IGNORECASE)

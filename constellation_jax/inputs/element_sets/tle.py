@@ -1,7 +1,7 @@
-"""Two-line element sets, with or without name lines -> catalogue columns.
+"""Reader of two-line element sets, with or without name lines.
 
-All records of a file are read at once from their columns; only a record that departs from the usual layout is read on
-its own, either because its numbers stand a little differently or to say what is wrong with it. A record that cannot be
+All records of a file are read at once, column by column. A record that departs from the usual layout is read on its own:
+its numbers may stand a little differently, or the reject has to name the field that is wrong. A record that cannot be
 read costs no other record.
 
 Read: names with and without "0 " before them, LF and CRLF, blank lines, lines that start with "#", text after column
@@ -20,24 +20,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from constellation_jax.inputs.catalog.catalog import COLUMNS, Reject
-from constellation_jax.inputs.element_sets.checks import violations
-from constellation_jax.inputs.element_sets.epochs import month_start
-from constellation_jax.inputs.element_sets.tle_fields import FIELDS, WIDTH, RecordDefect, label, read_all, read_one
+from constellation_jax.inputs.element_sets.checks import find_violations
+from constellation_jax.inputs.element_sets.epochs import month_to_mjd
+from constellation_jax.inputs.element_sets.tle_fields import (
+    FIELDS,
+    WIDTH,
+    RecordDefect,
+    describe_field,
+    read_all,
+    read_one,
+)
 from constellation_jax.inputs.files.text_columns import LONGEST, cut, shown, strings
 
 
 def read_tle(data: bytes, source: str) -> tuple[dict[str, Any], list[Reject]]:
-    """Catalogue columns of every sound record of a text, and a Reject for each defect.
+    """Read the catalogue columns of a text; each defect becomes a Reject.
 
     Args:
         data: the whole text, in UTF-8.
-        source: what the rejects call it.
+        source: name of the text for the rejects.
 
     Returns:
         Columns of shape (n,) for `Catalog.from_columns` (n may be 0), and the rejects in the order of the lines.
     """
     lines = _Lines(data)
-    first, second, rejects = _pair(lines, source)
+    first, second, rejects = _pair_lines(lines, source)
     pair = (lines.cards(first), lines.cards(second))
     columns, usual = read_all(*pair)
     usual &= (lines.length[first] >= WIDTH - 1) & (lines.length[second] >= WIDTH - 1)
@@ -55,28 +62,28 @@ def read_tle(data: bytes, source: str) -> tuple[dict[str, Any], list[Reject]]:
                 columns[column][row] = value
         except RecordDefect as defect:
             reject(row, defect.line, defect.reason)
-    for row, line, reason in _mismatches(columns, pair):
+    for row, line, reason in _find_mismatches(columns, pair):
         if keep[row]:
             reject(row, line, reason)
-    columns["epoch_day"] = _epoch_days(columns["epoch_year"], columns["epoch_day_of_year"])
+    columns["epoch_day"] = _to_mjd(columns["epoch_year"], columns["epoch_day_of_year"])
     where = {field.column: field for field in FIELDS}
-    for row, column, reason in violations(columns):
+    for row, column, reason in find_violations(columns):
         if keep[row]:
-            reject(row, where[column].line, f"{label(where[column])}: {reason}")
-    for row, line, reason in _wrong_checksums(columns, pair):
+            reject(row, where[column].line, f"{describe_field(where[column])}: {reason}")
+    for row, line, reason in _find_wrong_checksums(columns, pair):
         if keep[row]:
             at = first[row] if line == 1 else second[row]
             rejects.append(Reject(source, lines.number(at), f"checksum of {reason}", kept=True))
 
     columns["name"] = lines.names(first)
-    columns["classification"] = _classifications(pair[0])
-    columns["international_designator"] = _designators(pair[0])
+    columns["classification"] = _read_classifications(pair[0])
+    columns["international_designator"] = _read_designators(pair[0])
     rejects.sort(key=lambda r: r.line)
     return {key: columns[key][keep] for key in columns if key in COLUMNS}, rejects
 
 
 class _Lines:
-    """The lines of a text that are not blank and no comment: name lines (kind 0), lines 1 and lines 2."""
+    """Lines of a text without blank lines and comments. Their `kind` is 0 for a name line, 1 for a line 1, 2 for a line 2."""
 
     def __init__(self, data: bytes) -> None:
         self._buffer = np.frombuffer(data + b"\n" + bytes(LONGEST), np.uint8)
@@ -101,7 +108,7 @@ class _Lines:
         return len(self._line)
 
     def number(self, i: int) -> int:
-        """1-based number of a line in the file."""
+        """Number of a line in the file, counted from 1."""
         return int(self._line[i]) + 1
 
     def text(self, i: int) -> str:
@@ -109,7 +116,7 @@ class _Lines:
         return self._buffer[start : start + int(self.length[i])].tobytes().decode("utf-8", "replace")
 
     def cards(self, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
-        """The 69 columns of some lines, blanks where a line is shorter. Shape (n, 69)."""
+        """Characters of the 69 columns of some lines, blanks where a line is shorter. Shape (n, 69)."""
         table = np.lib.stride_tricks.sliding_window_view(self._buffer, WIDTH)[self._start[rows]]
         short = np.flatnonzero(self.length[rows] < WIDTH)
         beyond = np.arange(WIDTH) >= self.length[rows[short], None]
@@ -117,7 +124,7 @@ class _Lines:
         return np.asarray(table)
 
     def names(self, first: NDArray[np.int64]) -> NDArray[np.str_]:
-        """The name line before each line 1, without the "0 " of the three-line form; "" where there is none."""
+        """Name line before each line 1, without the "0 " of the three-line form; "" where there is none. Shape (n,)."""
         before = np.maximum(first - 1, 0)
         named = (first > 0) & (self.kind[before] == 0)
         start, length = self._start[before], np.where(named, self.length[before], 0)
@@ -129,8 +136,8 @@ def _is_blank(characters: NDArray[np.uint8]) -> NDArray[np.bool_]:
     return np.asarray((characters == ord(" ")) | (characters == ord("\t")))
 
 
-def _pair(lines: _Lines, source: str) -> tuple[NDArray[np.int64], NDArray[np.int64], list[Reject]]:
-    """Positions of the lines 1 and 2 of each record, and a Reject for each line that belongs to none."""
+def _pair_lines(lines: _Lines, source: str) -> tuple[NDArray[np.int64], NDArray[np.int64], list[Reject]]:
+    """Pair lines 1 and 2: their positions, shape (records,) each, and a Reject for each line that belongs to no record."""
     following = np.append(lines.kind[1:], -1)
     preceding = np.insert(lines.kind[:-1], 0, -1) if len(lines) else lines.kind
     first = np.flatnonzero((lines.kind == 1) & (following == 2))
@@ -147,8 +154,10 @@ def _pair(lines: _Lines, source: str) -> tuple[NDArray[np.int64], NDArray[np.int
     return first, first + 1, rejects
 
 
-def _mismatches(columns: dict[str, NDArray[Any]], pair: tuple[NDArray[np.uint8], ...]) -> list[tuple[int, int, str]]:
-    """Records whose two lines do not belong together, or whose epoch is no day, as (row, line, reason)."""
+def _find_mismatches(
+    columns: dict[str, NDArray[Any]], pair: tuple[NDArray[np.uint8], ...]
+) -> list[tuple[int, int, str]]:
+    """Find the records whose two lines do not belong together, or whose epoch is no day, as (row, line, reason)."""
     found = []
     for row in np.flatnonzero(columns["norad_id"] != columns["norad_id_2"]).tolist():
         one, two = (bytes(card[row, 2:7]).decode("utf-8", "replace") for card in pair)
@@ -159,16 +168,16 @@ def _mismatches(columns: dict[str, NDArray[Any]], pair: tuple[NDArray[np.uint8],
         found.append(
             (row, short, f"line {short}: found 68 characters, expected 69 as on line {3 - short}: one is missing")
         )
-    year, day = _full_year(columns["epoch_year"]), columns["epoch_day_of_year"]
-    for row in np.flatnonzero((day < 1) | (day > _days_in(year))).tolist():
+    year, day = _expand_year(columns["epoch_year"]), columns["epoch_day_of_year"]
+    for row in np.flatnonzero((day < 1) | (day > _count_days(year))).tolist():
         found.append((row, 1, f"epoch day (columns 21-23): found {day[row]}, expected a day of {year[row]}"))
     return found
 
 
-def _wrong_checksums(
+def _find_wrong_checksums(
     columns: dict[str, NDArray[Any]], pair: tuple[NDArray[np.uint8], ...]
 ) -> list[tuple[int, int, str]]:
-    """Lines whose last digit is not the sum of the others modulo 10 (a minus sign counts 1), as (row, line, reason)."""
+    """Find the lines whose last digit is not the sum of the others modulo 10, as (row, line, reason). A minus counts 1."""
     found = []
     for line, card in enumerate(pair, start=1):
         expected = columns[f"checksum_{line}"] + ord("0")
@@ -177,29 +186,29 @@ def _wrong_checksums(
     return found
 
 
-def _epoch_days(two_digit_year: NDArray[np.int64], day_of_year: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Modified Julian Dates. Shape (n,)."""
-    year = _full_year(two_digit_year)
-    return month_start(year, np.ones_like(year)) + day_of_year - 1
+def _to_mjd(two_digit_year: NDArray[np.int64], day_of_year: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Convert year and day of the year to Modified Julian Date. Shape (n,)."""
+    year = _expand_year(two_digit_year)
+    return month_to_mjd(year, np.ones_like(year)) + day_of_year - 1
 
 
-def _full_year(two_digit_year: NDArray[np.int64]) -> NDArray[np.int64]:
-    """1957 to 2056: the first satellite was launched in 1957. Shape (n,)."""
+def _expand_year(two_digit_year: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Expand a two-digit year to 1957 to 2056: the first satellite was launched in 1957. Shape (n,)."""
     return two_digit_year + np.where(two_digit_year < 57, 2000, 1900)
 
 
-def _days_in(year: NDArray[np.int64]) -> NDArray[np.int64]:
-    return month_start(year + 1, np.ones_like(year)) - month_start(year, np.ones_like(year))
+def _count_days(year: NDArray[np.int64]) -> NDArray[np.int64]:
+    return month_to_mjd(year + 1, np.ones_like(year)) - month_to_mjd(year, np.ones_like(year))
 
 
-def _classifications(card: NDArray[np.uint8]) -> NDArray[np.str_]:
+def _read_classifications(card: NDArray[np.uint8]) -> NDArray[np.str_]:
     column = card[:, 7:8].copy()
     column[column == ord(" ")] = ord("U")
     return strings(column.view("S1")[:, 0])
 
 
-def _designators(card: NDArray[np.uint8]) -> NDArray[np.str_]:
-    """ "98067A" as "1998-067A"; a designator in another form stays as it is. Shape (n,)."""
+def _read_designators(card: NDArray[np.uint8]) -> NDArray[np.str_]:
+    """Read COSPAR designators, "98067A" as "1998-067A"; one in another form stays as it is. Shape (n,)."""
     raw = np.ascontiguousarray(card[:, 9:17])
     usual = ((raw[:, :5] - 48) <= 9).all(axis=1)
     full = np.empty((len(raw), 11), np.uint8)

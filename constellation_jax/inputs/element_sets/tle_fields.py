@@ -1,7 +1,7 @@
-"""The columns of a two-line element set: where each number stands, and what it is worth.
+"""Fields of a two-line element set: their columns, and the conversion of their characters to numbers.
 
-`read_all` reads every record of a file at once where the records keep to the usual layout; `read_one` reads a record
-that departs from it, or says what is wrong with it.
+`read_all` reads every record of a file at once where the records keep to the usual layout. `read_one` reads a record
+that departs from it, or raises with the field that is wrong.
 
 Reference: T. S. Kelso, "Frequently Asked Questions: Two-Line Element Set Format", Satellite Times, January 1998;
 Space-Track documentation, "Alpha-5".
@@ -20,31 +20,36 @@ from constellation_jax.inputs.files.text_columns import shown
 ALPHA5_LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ"
 """First characters of catalogue numbers above 99999, from A = 10 to Z = 33; I and O are not used."""
 
-# What may stand in each of the 69 columns: 9 a digit, # a digit or a blank before the number, A as # or an Alpha-5
+# Characters allowed in each of the 69 columns: 9 a digit, # a digit or a blank before the number, A as # or an Alpha-5
 # letter, + a sign or a blank, . a point, _ a blank, ? anything.
 _LAYOUTS = (
     "?_A###9?_????????_#9##9.99999999_+.99999999_+99999+9_+99999+9_#_####?",
     "?_A###9_###.9999_###.9999_######9_###.9999_###.9999_##.99999999#####?",
 )
 WIDTH = 69
-_BLOCK = 256
-"""Records in one matrix product: so few that the linear algebra library starts no threads, which would cost more than
-they save and wait for each other on a busy machine."""
+"""Columns of a line."""
+_RECORDS_PER_PRODUCT = 256
+"""Records in one matrix product: few enough that the linear algebra library starts no threads, which would cost more
+than they save and wait for each other on a busy machine."""
 
 
 class Field(NamedTuple):
-    """One number of a record."""
+    """Place and spelling of one number of a record."""
 
     column: str
+    """Catalogue column that it becomes, or the name of an intermediate value such as `epoch_year`."""
     line: int
+    """Line of the record, 1 or 2."""
     first: int
-    """First and last column, counted from 1 as in the format's documentation."""
+    """First column, counted from 1 as in the format's documentation."""
     last: int
+    """Last column, counted likewise."""
     text: str
-    """Regular expression of what it may hold, blanks at both ends apart."""
+    """Regular expression of the allowed text, without the blanks at both ends."""
     expected: str
+    """Description of the allowed text for messages."""
     decimals: int = 0
-    """Digits after the point (written or implied)."""
+    """Digits after the decimal point, written or implied."""
 
 
 _DECIMAL = r"[+-]?(\d+\.?\d*|\.\d+)"
@@ -75,15 +80,15 @@ _SIGNED = _POWERS | {"mean_motion_dot"}
 
 
 class RecordDefect(Exception):
-    """What is wrong with a record: the line of it (1 or 2) and a reason."""
+    """Reason for which a record cannot be read, and its line (1 or 2)."""
 
     def __init__(self, line: int, reason: str) -> None:
         super().__init__(reason)
         self.line, self.reason = line, reason
 
 
-def norad_id_from_field(text: str) -> int:
-    """The catalogue number that columns 3-7 hold: five digits, or a letter and four ("T0001" is 270001: Alpha-5).
+def parse_norad_id(text: str) -> int:
+    """Parse the catalogue number of columns 3-7: five digits, or a letter and four ("T0001" is 270001: Alpha-5).
 
     Raises:
         ValueError: neither.
@@ -96,7 +101,7 @@ def norad_id_from_field(text: str) -> int:
 
 
 def read_all(*pair: NDArray[np.uint8]) -> tuple[dict[str, NDArray[Any]], NDArray[np.bool_]]:
-    """Values of every field of every record, and where they hold: in the records that keep to the layout.
+    """Read every field of every record. The values hold for the records that keep to the layout.
 
     The digits of all fields come out of one matrix product: integers below 2^53, exact in floating point.
 
@@ -104,17 +109,19 @@ def read_all(*pair: NDArray[np.uint8]) -> tuple[dict[str, NDArray[Any]], NDArray
         pair: the characters of all lines 1 and of all lines 2, shape (n, 69) each.
 
     Returns:
-        Arrays of shape (n,) by catalogue column; besides, `norad_id_2`, `checksum_1` and `checksum_2` (what the digits
-        sum up to) for the reader to compare, `epoch_year` (two digits) and `epoch_day_of_year`. Then the mask of the
+        Arrays of shape (n,) by catalogue column; besides, `norad_id_2`, `checksum_1` and `checksum_2` (the sum of the
+        digits modulo 10) for the reader to compare, `epoch_year` (two digits) and `epoch_day_of_year`. Then the mask of the
         records read, shape (n,).
     """
     columns: dict[str, NDArray[Any]] = {}
     usual = np.ones(len(pair[0]), bool)
     for line, card in enumerate(pair, start=1):
-        usual &= _keeps_layout(card, line)
+        usual &= _follows_layout(card, line)
         numbers = np.empty((len(card), _WEIGHTS[line - 1].shape[1]))
-        for i in range(0, len(card), _BLOCK):
-            numbers[i : i + _BLOCK] = _DIGIT_VALUE[card[i : i + _BLOCK]].astype(np.float64) @ _WEIGHTS[line - 1]
+        for i in range(0, len(card), _RECORDS_PER_PRODUCT):
+            numbers[i : i + _RECORDS_PER_PRODUCT] = (
+                _DIGIT_VALUE[card[i : i + _RECORDS_PER_PRODUCT]].astype(np.float64) @ _WEIGHTS[line - 1]
+            )
         for i, field in enumerate(f for f in FIELDS if f.line == line):
             value = numbers[:, i]
             if field.column in _POWERS:
@@ -129,23 +136,23 @@ def read_all(*pair: NDArray[np.uint8]) -> tuple[dict[str, NDArray[Any]], NDArray
             if field.column == "norad_id":
                 value = value + 10_000 * _LETTER_VALUE[card[:, field.first - 1]]
             integer = field.column in _INTEGERS
-            columns[_key(field)] = value.astype(np.int64) if integer else np.ascontiguousarray(value)
+            columns[_column_key(field)] = value.astype(np.int64) if integer else np.ascontiguousarray(value)
         columns[f"checksum_{line}"] = numbers[:, -1].astype(np.int64) % 10
     return columns, usual
 
 
-def _keeps_layout(card: NDArray[np.uint8], line: int) -> NDArray[np.bool_]:
-    """True where every character is one that its column may hold, and blanks stand only before a number. Shape (n,)."""
+def _follows_layout(card: NDArray[np.uint8], line: int) -> NDArray[np.bool_]:
+    """Check that every column holds a character allowed there, and blanks stand only before a number. Shape (n,)."""
     fits = ((_CHARACTER_CLASS[card] & _ALLOWED[line - 1]) != 0).all(axis=1)
     blank = card == ord(" ")
     return np.asarray(fits & ~(blank[:, 1:] & ~blank[:, :-1] & _SAME_NUMBER[line - 1]).any(axis=1))
 
 
 def read_one(line_1: str, line_2: str) -> dict[str, float]:
-    """Values of one record that departs from the layout.
+    """Read the fields of one record that departs from the layout.
 
     Raises:
-        RecordDefect: the first field that cannot be read, or what else is wrong with the lines.
+        RecordDefect: a field that cannot be read, or a line that is too short or has characters between its fields.
     """
     values: dict[str, float] = {}
     cards = (line_1, line_2)
@@ -157,13 +164,13 @@ def read_one(line_1: str, line_2: str) -> dict[str, float]:
         text = cards[field.line - 1][field.first - 1 : field.last]
         stripped = text.strip()
         if not re.fullmatch(field.text, stripped, re.ASCII) or (field.column == "eccentricity" and text.endswith(" ")):
-            raise RecordDefect(field.line, f"{label(field)}: found {shown(text)}, expected {field.expected}")
+            raise RecordDefect(field.line, f"{describe_field(field)}: found {shown(text)}, expected {field.expected}")
         if field.column == "norad_id":
-            values[_key(field)] = norad_id_from_field(text)
+            values[_column_key(field)] = parse_norad_id(text)
         elif field.column in _INTEGERS:
-            values[_key(field)] = int(stripped or "0")
+            values[_column_key(field)] = int(stripped or "0")
         elif field.column in _POWERS:
-            values[field.column] = _power(stripped)
+            values[field.column] = _parse_power(stripped)
         else:
             values[field.column] = float("0." + stripped.zfill(7) if field.column == "eccentricity" else stripped)
     for number, card in enumerate(cards, start=1):
@@ -173,51 +180,51 @@ def read_one(line_1: str, line_2: str) -> dict[str, float]:
     return values
 
 
-def _power(text: str) -> float:
-    """The value of "-12345-6", which means -0.12345e-6."""
+def _parse_power(text: str) -> float:
+    """Parse a number with implied point and power: "-12345-6" is -0.12345e-6."""
     found = re.fullmatch(r"([+-]?)(\d*)([ +-]\d)?", text)
     assert found
     return float(f"{found[1]}.{found[2].zfill(5)}e{(found[3] or '0').strip()}")
 
 
-def _key(field: Field) -> str:
+def _column_key(field: Field) -> str:
     if field.column == "norad_id":
         return "norad_id" if field.line == 1 else "norad_id_2"
     return "epoch_day_of_year" if field.column == "epoch_day" else field.column
 
 
-def label(field: Field) -> str:
-    """What a message calls a field, with its columns."""
+def describe_field(field: Field) -> str:
+    """Describe a field for messages: its name and columns."""
     name = {"norad_id": "catalogue number"}.get(field.column, field.column.replace("_", " "))
     return f"{name} (columns {field.first}-{field.last})"
 
 
-def _digit_columns(field: Field) -> list[int]:
-    """Columns (from 0) of the digits of a field, the exponent's apart."""
+def _find_digit_columns(field: Field) -> list[int]:
+    """Find the columns, counted from 0, that hold the digits of a field, without those of the exponent."""
     last = field.last - 2 if field.column in _POWERS else field.last
     return [at for at in range(field.first - 1, last) if _LAYOUTS[field.line - 1][at] in "9#A"]
 
 
-def _weights(line: int) -> NDArray[np.float64]:
-    """Matrix that takes the digits of a line to the integers of its fields and to their sum: (69, fields + 1)."""
+def _make_weights(line: int) -> NDArray[np.float64]:
+    """Make the matrix that takes the digits of a line to the integers of its fields and to the checksum: (69, fields + 1)."""
     fields = [field for field in FIELDS if field.line == line]
     weights = np.zeros((WIDTH, len(fields) + 1))
     weights[: WIDTH - 1, -1] = 1.0
     for i, field in enumerate(fields):
-        digits = _digit_columns(field)
+        digits = _find_digit_columns(field)
         weights[digits, i] = 10.0 ** np.arange(len(digits) - 1, -1, -1)
     return weights
 
 
-def _same_number(line: int) -> NDArray[np.bool_]:
-    """True where a column and the next hold digits of one number. Shape (68,)."""
+def _mark_same_number(line: int) -> NDArray[np.bool_]:
+    """Mark the columns that hold digits of the same number as the next column. Shape (68,)."""
     same = np.zeros(WIDTH - 1, bool)
-    for digits in (_digit_columns(field) for field in FIELDS if field.line == line):
+    for digits in (_find_digit_columns(field) for field in FIELDS if field.line == line):
         same[[at for at in digits if at + 1 in digits]] = True
     return same
 
 
-def _per_character(values: dict[str, int]) -> NDArray[np.uint8]:
+def _make_character_table(values: dict[str, int]) -> NDArray[np.uint8]:
     table = np.zeros(256, np.uint8)
     for characters, value in values.items():
         for character in characters:
@@ -225,11 +232,11 @@ def _per_character(values: dict[str, int]) -> NDArray[np.uint8]:
     return table
 
 
-_DIGIT_VALUE = _per_character({str(d): d for d in range(10)} | {"-": 1})
+_DIGIT_VALUE = _make_character_table({str(d): d for d in range(10)} | {"-": 1})
 """A minus sign counts 1 in the checksum; no field has one among its digits."""
-_LETTER_VALUE = _per_character({letter: 10 + i for i, letter in enumerate(ALPHA5_LETTERS)}).astype(np.int64)
+_LETTER_VALUE = _make_character_table({letter: 10 + i for i, letter in enumerate(ALPHA5_LETTERS)}).astype(np.int64)
 _BITS = {"9": 1, "#": 1 | 2, "A": 1 | 2 | 4, "+": 2 | 8, ".": 16, "_": 2, "?": 255}
-_CHARACTER_CLASS = _per_character({"0123456789": 1, " ": 2, ALPHA5_LETTERS: 4, "+-": 8, ".": 16}) | np.uint8(128)
+_CHARACTER_CLASS = _make_character_table({"0123456789": 1, " ": 2, ALPHA5_LETTERS: 4, "+-": 8, ".": 16}) | np.uint8(128)
 _ALLOWED = tuple(np.array([_BITS[kind] for kind in layout], np.uint8) for layout in _LAYOUTS)
-_SAME_NUMBER = (_same_number(1), _same_number(2))
-_WEIGHTS = (_weights(1), _weights(2))
+_SAME_NUMBER = (_mark_same_number(1), _mark_same_number(2))
+_WEIGHTS = (_make_weights(1), _make_weights(2))

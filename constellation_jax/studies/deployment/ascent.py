@@ -1,8 +1,8 @@
-"""The way of a satellite from injection to its slot: altitude by day, and how its plane drifts meanwhile.
+"""Climb of a satellite from injection to its slot, and descent after retirement: altitude and drift of the plane by day.
 
-It climbs with electric thrust at a steady rate. Where a launch serves several planes, those of the later ones wait at a
-parking altitude until the flattening of the Earth has turned their plane far enough: lower orbits turn faster.
-Everything is counted from the arrival, when plane and slot are those of the lattice, back to the launch.
+A satellite climbs with electric thrust at a steady rate. Where a launch serves several planes, the satellites of the later
+ones wait at a parking altitude until the flattening of the Earth has turned their plane far enough: lower orbits turn
+faster. Angles are counted back from the arrival, when plane and slot are those of the lattice, to the launch.
 """
 
 from __future__ import annotations
@@ -17,43 +17,47 @@ from constellation_jax.inputs.shells.mean_orbits import latitude_rate_deg_per_da
 from constellation_jax.inputs.shells.shell import Shell
 
 LONGEST_DRIFT_DAYS = 120.0
-"""Planes that take longer to drift from one to the next get launches of their own."""
-_NODES = 400  # of the integrals below, which are of smooth functions
+"""Longest drift from one plane to the next; where it would take longer, each plane gets launches of its own."""
+_POINTS = 400
+"""Points of the trapezium rule, whose integrands are smooth."""
 
 
 @dataclasses.dataclass(frozen=True)
-class Track:
-    """Altitude along a straight-lined history, and the angles that it gains on an orbit of the shell's altitude."""
+class AltitudeProfile:
+    """Altitude over time in straight pieces, and the angles gained on an orbit at the shell's altitude. Arrays of shape (t,)."""
 
     days: NDArray[np.float64]
-    """From the launch (or the retirement), ascending."""
+    """Time since the launch (or the retirement), days, ascending."""
     altitude_km: NDArray[np.float64]
-    node_gain_deg: NDArray[np.float64]
-    """Node minus that of the lattice, from day 0 on."""
+    """Mean altitude, km."""
+    raan_gain_deg: NDArray[np.float64]
+    """Gain in right ascension of the node on the lattice since day 0, deg."""
     latitude_gain_deg: NDArray[np.float64]
-    """Likewise the mean argument of latitude."""
+    """Gain in mean argument of latitude on the lattice since day 0, deg."""
 
     def at(self, days: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-        """Altitude (km) and the gains of node and argument of latitude (deg) some days after the start."""
+        """Interpolate altitude (km), gain in right ascension and gain in argument of latitude (deg) at times since the start."""
         return (
             np.interp(days, self.days, self.altitude_km),
-            np.interp(days, self.days, self.node_gain_deg),
+            np.interp(days, self.days, self.raan_gain_deg),
             np.interp(days, self.days, self.latitude_gain_deg),
         )
 
 
-def planes_served(campaign: Campaign, shell: Shell) -> int:
-    """How many neighbouring planes of a shell one launch fills."""
+def count_planes_served(campaign: Campaign, shell: Shell) -> int:
+    """Count the neighbouring planes of a shell that one launch fills."""
     if campaign.planes_per_launch == 1 or _wait_days(campaign, shell) > LONGEST_DRIFT_DAYS:
         return 1
     return min(campaign.planes_per_launch, shell.planes)
 
 
-def climb(campaign: Campaign, shell: Shell, planes_waited: int = 0) -> Track:
-    """From the launch to the slot.
+def climb(campaign: Campaign, shell: Shell, planes_waited: int = 0) -> AltitudeProfile:
+    """Compute the climb from the launch to the slot.
 
     Args:
-        planes_waited: how many planes of the shell it drifts past before it rises; 0 for the first plane of a launch.
+        campaign: launches of one vehicle, with altitudes and rates.
+        shell: shell to which the satellite climbs.
+        planes_waited: planes of the shell that it drifts past before it rises; 0 for the first plane of a launch.
     """
     start = shell.altitude_km if campaign.injection_altitude_km is None else campaign.injection_altitude_km
     rate = campaign.raising_km_per_day
@@ -61,56 +65,56 @@ def climb(campaign: Campaign, shell: Shell, planes_waited: int = 0) -> Track:
     if planes_waited and campaign.parking_altitude_km is not None:
         wait = planes_waited * _wait_days(campaign, shell)
         for altitude, pause in ((campaign.parking_altitude_km, wait), (shell.altitude_km, 0.0)):
-            _rise(corners, altitude, rate, pause)
+            _add_climb(corners, altitude, rate, pause)
     else:
-        _rise(corners, shell.altitude_km, rate, 0.0)
-    return _track(corners, shell)
+        _add_climb(corners, shell.altitude_km, rate, 0.0)
+    return _make_profile(corners, shell)
 
 
-def descend(campaign: Campaign, shell: Shell) -> Track:
-    """From the retirement to re-entry."""
-    return _track([(0.0, shell.altitude_km), (campaign.deorbit_days or 0.0, DISPOSAL_ALTITUDE_KM)], shell)
+def descend(campaign: Campaign, shell: Shell) -> AltitudeProfile:
+    """Compute the descent from the retirement to re-entry."""
+    return _make_profile([(0.0, shell.altitude_km), (campaign.deorbit_days or 0.0, DISPOSAL_ALTITUDE_KM)], shell)
 
 
-def drift_direction(campaign: Campaign, shell: Shell) -> int:
-    """+1 or -1: whether satellites that wait reach planes of higher or of lower number."""
-    return 1 if _node_drift(campaign, shell) > 0 else -1
+def find_drift_direction(campaign: Campaign, shell: Shell) -> int:
+    """Return +1 where satellites that wait drift to planes of higher number, -1 where to planes of lower number."""
+    return 1 if _plane_drift_deg_per_day(campaign, shell) > 0 else -1
 
 
-def _rise(corners: list[tuple[float, float]], altitude: float, rate: float | None, pause: float) -> None:
+def _add_climb(corners: list[tuple[float, float]], altitude: float, rate: float | None, pause: float) -> None:
     day, now = corners[-1]
     day += abs(altitude - now) / rate if rate else 0.0
     corners += [(day, altitude), (day + pause, altitude)]
 
 
-def _node_drift(campaign: Campaign, shell: Shell) -> float:
-    """Of an orbit at the parking altitude against the shell, deg/day."""
+def _plane_drift_deg_per_day(campaign: Campaign, shell: Shell) -> float:
+    """Return the rate of right ascension at the parking altitude minus that of the shell, deg/day."""
     altitudes = np.array([campaign.parking_altitude_km or shell.altitude_km, shell.altitude_km])
     parked, arrived = node_rate_deg_per_day(altitudes, 0.0, shell.inclination_deg)
     return float(parked - arrived)
 
 
 def _wait_days(campaign: Campaign, shell: Shell) -> float:
-    """From one plane of the shell to the next."""
-    drift = abs(_node_drift(campaign, shell))
+    """Return the time to drift from one plane of the shell to the next, days."""
+    drift = abs(_plane_drift_deg_per_day(campaign, shell))
     return shell.node_arc_deg / shell.planes / drift if drift else np.inf
 
 
-def _track(corners: list[tuple[float, float]], shell: Shell) -> Track:
+def _make_profile(corners: list[tuple[float, float]], shell: Shell) -> AltitudeProfile:
     days, altitudes = np.array(corners).T
-    grid = np.unique(np.concatenate([days, np.linspace(days[0], days[-1], _NODES)]))
+    grid = np.unique(np.concatenate([days, np.linspace(days[0], days[-1], _POINTS)]))
     altitude = np.interp(grid, days, altitudes)
-    node = node_rate_deg_per_day(altitude, 0.0, shell.inclination_deg)
+    raan = node_rate_deg_per_day(altitude, 0.0, shell.inclination_deg)
     latitude = latitude_rate_deg_per_day(altitude, 0.0, shell.inclination_deg)
     base = np.array([shell.altitude_km])
-    return Track(
+    return AltitudeProfile(
         grid,
         altitude,
-        _integral(grid, node - node_rate_deg_per_day(base, 0.0, shell.inclination_deg)),
-        _integral(grid, latitude - latitude_rate_deg_per_day(base, 0.0, shell.inclination_deg)),
+        _integrate(grid, raan - node_rate_deg_per_day(base, 0.0, shell.inclination_deg)),
+        _integrate(grid, latitude - latitude_rate_deg_per_day(base, 0.0, shell.inclination_deg)),
     )
 
 
-def _integral(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
-    """From the first point to each."""
+def _integrate(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Integrate y(x) from the first point to each, by the trapezium rule. Shape (t,)."""
     return np.concatenate([[0.0], np.cumsum(np.diff(x) * (y[1:] + y[:-1]) / 2.0)])

@@ -1,9 +1,9 @@
-"""What cadence does a target need? In closed form, with derivatives.
+"""Launch cadence needed to have a number of satellites on station by a date, in closed form, with derivatives.
 
-Satellites that work at a date are those of before, and those of launches that leave time to climb:
+The satellites that work on a date are those launched before, and those of launches that leave time to climb:
     N = N_0 + r W n (1 - p_L) (1 - p_S)
 with r the launches a month, W the months in which a launch still counts, n satellites on a launch and p_L, p_S the
-probabilities that a launch and a satellite fail. All of it is solved for r.
+probabilities that a launch and a satellite fail. The equation is solved for r.
 """
 
 from __future__ import annotations
@@ -18,38 +18,46 @@ from constellation_jax.inputs.deployment.campaigns import MONTH_DAYS, Campaign
 from constellation_jax.inputs.deployment.files import Deployment, load_deployment
 from constellation_jax.inputs.deployment.vehicles import as_day
 from constellation_jax.inputs.times import Time
-from constellation_jax.studies.deployment.ascent import climb, planes_served
-from constellation_jax.studies.deployment.launches import history
-from constellation_jax.studies.deployment.schedule import day_number, lives_days
+from constellation_jax.studies.deployment.ascent import climb, count_planes_served
+from constellation_jax.studies.deployment.launches import simulate_launches
+from constellation_jax.studies.deployment.schedule import day_of, find_lives_days
 
 
 class CadenceNeeded(NamedTuple):
-    """The launches that a target needs, and how they answer to what is not known well."""
+    """Launches that a target needs, and their derivatives with respect to the uncertain quantities."""
 
     system: str
+    """Name of the constellation."""
     satellites: int
-    """Asked for on station."""
+    """Satellites wanted on station."""
     since: np.datetime64
+    """First day of the cadence."""
     by: np.datetime64
+    """Day on which the satellites are wanted."""
     launches_per_month: float
+    """Launches needed in a month."""
     launches: float
-    """In the months that count."""
+    """Launches needed in all, in the time that leaves room for the climb."""
     already: float
     """Satellites of launches before `since` that work on the day."""
     months: float
-    """In which a launch is on station by the day, and has not retired."""
+    """Months in which a launch counts: it is on station by the day and has not retired."""
     satellites_per_launch: float
+    """Satellites on a launch, mean over the campaigns by their share of the launches."""
     launch_failure: float
+    """Probability that a satellite is lost with its launch, mean over the campaigns."""
     satellite_failure: float
+    """Probability that a satellite fails before it is on station, mean over the campaigns."""
     raising_days: float
+    """Longest climb of the campaigns, days."""
     per_satellite_on_launch: float
     """Derivative of launches_per_month with respect to satellites_per_launch."""
     per_satellite_failure: float
-    """With respect to the probability that a satellite fails."""
+    """Derivative of launches_per_month with respect to the probability that a satellite fails."""
     per_launch_failure: float
-    """With respect to the probability that a launch is lost."""
+    """Derivative of launches_per_month with respect to the probability that a launch is lost."""
     per_month: float
-    """With respect to the months that count: a later date, or a shorter climb."""
+    """Derivative of launches_per_month with respect to the months that count: a later date, or a shorter climb."""
 
 
 def cadence_needed(
@@ -60,17 +68,17 @@ def cadence_needed(
     since: Time | None = None,
     system: str | None = None,
 ) -> CadenceNeeded:
-    """Launches a month that put a number of satellites on station by a date.
+    """Compute the launches per month that put a number of satellites on station by a date.
 
     The vehicles of the campaigns keep their shares of the launches; where campaigns differ, satellites on a launch and
     probabilities are means by share, and the climb is the longest one of those that follow a cadence.
 
     Args:
         scenario: as for `deploy`; its cadence does not matter, but for the shares of its campaigns.
-        satellites: wanted on station.
+        satellites: number wanted on station.
         by: date by which they are there.
-        since: from which the new cadence holds; where absent, the first day of a campaign that follows one.
-        system: which one, where the deployment has several.
+        since: first day of the new cadence; where absent, the first day of a campaign that has a cadence.
+        system: name of the constellation, where the deployment has several.
 
     Raises:
         InputError: no such deployment or system, no campaign with a cadence, or dates that leave no time.
@@ -87,7 +95,7 @@ def cadence_needed(
         raise InputError(f"deployment {deployment.name}: no campaign of {named} has a cadence, only listed launches")
     first = min(c.start for c in campaigns) if since is None else as_day(since)
     last = as_day(by)
-    begin, end = day_number(first), day_number(last)
+    begin, end = day_of(first), day_of(last)
 
     rates = np.array([_mean_rate(c) for c in campaigns])
     share = rates / rates.sum()
@@ -99,15 +107,17 @@ def cadence_needed(
     climb_days = max(_climb_days(c) for c in campaigns)
     # A launch counts while its satellites work: the mean over the parts of a launch that retire one after the other
     window = end - climb_days - begin
-    months = float(np.mean(np.minimum(window, np.maximum(0.0, lives_days(campaigns[0]) - climb_days)))) / MONTH_DAYS
+    months = (
+        float(np.mean(np.minimum(window, np.maximum(0.0, find_lives_days(campaigns[0]) - climb_days)))) / MONTH_DAYS
+    )
     if window <= 0 or months <= 0:
         raise InputError(
             f"by {last}: no time; from {first} on, satellites are on station after {climb_days:.0f} days, on "
             f"{first + np.timedelta64(int(np.ceil(climb_days)), 'D')} at the earliest"
         )
-    whole = history(deployment)
-    before = np.array([c.system == named for c in whole.campaigns])[whole.campaign] & (whole.launched_day < begin)
-    already = float(np.count_nonzero(before & (whole.ready_day <= end) & (whole.retired_day > end)))
+    history = simulate_launches(deployment)
+    before = np.array([c.system == named for c in history.campaigns])[history.campaign] & (history.launched_day < begin)
+    already = float(np.count_nonzero(before & (history.ready_day <= end) & (history.retired_day > end)))
 
     missing = max(0.0, satellites - already)
     rate = missing / (months * arrive)
@@ -132,10 +142,12 @@ def cadence_needed(
 
 
 def _mean_rate(campaign: Campaign) -> float:
-    """Launches a day, averaged over the steps of the cadence."""
+    """Return the launches per day, averaged over the steps of the cadence."""
     return float(np.mean([rate for _, rate in campaign.rates]))
 
 
 def _climb_days(campaign: Campaign) -> float:
-    """The longest way to a slot of its shells."""
-    return max(float(climb(campaign, shell, planes_served(campaign, shell) - 1).days[-1]) for shell in campaign.shells)
+    """Return the time of the longest climb to a slot of the campaign's shells, days."""
+    return max(
+        float(climb(campaign, shell, count_planes_served(campaign, shell) - 1).days[-1]) for shell in campaign.shells
+    )

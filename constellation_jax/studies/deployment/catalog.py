@@ -1,8 +1,8 @@
-"""Where is a constellation that is being launched? The satellites of a deployment on one date, as a Catalog.
+"""Catalogue of the satellites of a deployment on one date.
 
-Satellites on station are those of the lattice of their shell, whose nodes turn from the first launch on. Those on the way
-are where their climb has brought them, so that plane and slot are reached on arrival; a launch begins as a train and opens
-on the way. Deliberately absent: drag (bstar is 0 but in shells that have one).
+Satellites on station are in the lattice of their shell, whose planes precess from the first launch on. Those on the way are
+where their climb has brought them, so that plane and slot are reached on arrival; a launch begins as a train and spreads on
+the way. Deliberately absent: drag (bstar is 0 but in shells that have one).
 """
 
 from __future__ import annotations
@@ -25,24 +25,26 @@ from constellation_jax.inputs.shells.mean_orbits import (
 )
 from constellation_jax.inputs.times import Time, parse_time, to_day_fraction
 from constellation_jax.studies.deployment.ascent import climb, descend
-from constellation_jax.studies.deployment.launches import History, history
-from constellation_jax.studies.deployment.schedule import day_number
+from constellation_jax.studies.deployment.launches import LaunchHistory, simulate_launches
+from constellation_jax.studies.deployment.schedule import day_of
 
 PHASES = ("raising", "on_station", "failed", "deorbiting")
-"""What a satellite of the Catalog is doing; the end of its `source`."""
-_TRAIN_DEG = 0.1  # between neighbours of a launch on its first day
+"""Phases of the life of a satellite in orbit; its `source` in the Catalog ends with one."""
+_RAISING, _ON_STATION, _FAILED, _DEORBITING = range(len(PHASES))
+_TRAIN_DEG = 0.1
+"""Argument of latitude between neighbours of a launch on its first day."""
 
 
 def deployed_catalog(scenario: str | Path | Deployment, date: Time) -> Catalog:
-    """The satellites of a deployment that are in orbit on a date, in order of launch, with that date as epoch.
+    """Make a Catalog of the satellites of a deployment that are in orbit on a date, in order of launch; the date is the epoch.
 
     Args:
         scenario: as for `deploy`.
         date: UTC, from the first launch to the last day of the file.
 
     Returns:
-        A Catalog with synthetic = True and norad_id -1. `source` ends in what a satellite is doing, as in
-        "deployment:qianfan:raising": raising, on_station, failed or deorbiting. `shell` is the one that it is meant for;
+        A Catalog with synthetic = True and norad_id -1. `source` ends with the phase of the satellite,
+        raising, on_station, failed or deorbiting, as in "deployment:qianfan:raising". `shell` is the one that it is meant for;
         `plane` and `slot` are -1 for those that have none (failed or about to, deorbiting, or beyond the slots of the shell).
 
     Raises:
@@ -54,38 +56,40 @@ def deployed_catalog(scenario: str | Path | Deployment, date: Time) -> Catalog:
     if not first <= time < last:
         raise InputError(f"date {date}: expected {first} to {deployment.until}, from the first launch to the last day")
     day, fraction = to_day_fraction(np.asarray(time))
-    now = day_number(as_day(date)) + float(fraction)
-    whole = history(deployment)
-    here = np.flatnonzero((whole.launched_day <= now) & (whole.gone_day > now))
+    now = day_of(as_day(date)) + float(fraction)
+    history = simulate_launches(deployment)
+    here = np.flatnonzero((history.launched_day <= now) & (history.gone_day > now))
     if not len(here):
         raise InputError(f"date {date}: nothing of {deployment.name} is in orbit")
     phase = np.select(
-        [whole.failed_day[here] <= now, whole.retired_day[here] <= now, whole.ready_day[here] <= now], [2, 3, 1], 0
+        [history.failed_day[here] <= now, history.retired_day[here] <= now, history.ready_day[here] <= now],
+        [_FAILED, _DEORBITING, _ON_STATION],
+        _RAISING,
     )
-    columns = _columns(whole, here, phase, now, day_number(first))
+    columns = _make_columns(history, here, phase, now, day_of(first))
     columns["source"] = np.array([f"deployment:{deployment.name}:{word}" for word in PHASES])[phase]
     return Catalog.from_columns(columns | {"synthetic": True, "epoch_day": day, "epoch_fraction": fraction})
 
 
-def _columns(
-    whole: History, here: NDArray[np.int64], phase: NDArray[np.int64], now: float, reference: float
+def _make_columns(
+    history: LaunchHistory, here: NDArray[np.int64], phase: NDArray[np.int64], now: float, reference: float
 ) -> dict[str, NDArray[np.generic]]:
-    """Columns of the satellites at some positions of a history. Days from 1970-01-01."""
+    """Make the catalogue columns of the satellites at positions `here` of a history. Days are counted from 1970-01-01."""
     n = len(here)
-    altitude, node, latitude = np.empty(n), np.empty(n), np.empty(n)
+    altitude, raan, latitude = np.empty(n), np.empty(n), np.empty(n)
     inclination, eccentricity, arg_perigee, bstar = np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n)
     plane, slot = np.full(n, -1), np.full(n, -1)
-    in_launch = _position_in_launch(whole)[here]
+    in_launch = _rank_in_launch(history)[here]
     epoch = np.datetime64(int(reference), "D")
-    for s in np.unique(whole.shell[here]):
-        shell = whole.shells[s]
+    for s in np.unique(history.shell[here]):
+        shell = history.shells[s]
         lattice = shells_to_catalog(shell, epoch=epoch)
-        mine = np.flatnonzero(whole.shell[here] == s)
-        row = whole.row[here[mine]]
+        mine = np.flatnonzero(history.shell[here] == s)
+        row = history.row[here[mine]]
         elapsed = now - reference
-        node_rate = float(node_rate_deg_per_day(shell.altitude_km, 0.0, shell.inclination_deg))
-        node[mine] = lattice.raan_deg[row] + node_rate * elapsed
-        extra = whole.extra[here[mine]]
+        raan_rate = float(node_rate_deg_per_day(shell.altitude_km, 0.0, shell.inclination_deg))
+        raan[mine] = lattice.raan_deg[row] + raan_rate * elapsed
+        extra = history.extra[here[mine]]
         latitude[mine] = (
             (lattice.mean_anomaly_deg + lattice.arg_perigee_deg)[row]
             + float(latitude_rate_deg_per_day(shell.altitude_km, 0.0, shell.inclination_deg)) * elapsed
@@ -93,38 +97,40 @@ def _columns(
         )
         altitude[mine] = lattice.mean_altitude_km[row]
         inclination[mine] = shell.inclination_deg
-        keeps = mine[phase[mine] == 1]
+        keeps = mine[phase[mine] == _ON_STATION]
         eccentricity[keeps], arg_perigee[keeps] = shell.eccentricity, shell.arg_perigee_deg
         bstar[mine] = shell.bstar
-        placed = (phase[mine] <= 1) & (extra == 0) & np.isfinite(whole.ready_day[here[mine]])
+        placed = (phase[mine] <= _ON_STATION) & (extra == 0) & np.isfinite(history.ready_day[here[mine]])
         plane[mine[placed]], slot[mine[placed]] = lattice.plane[row[placed]], lattice.slot[row[placed]]
-        for c in np.unique(whole.campaign[here[mine]]):
-            for waited in np.unique(whole.waited[here[mine]]):
-                some = mine[(whole.campaign[here[mine]] == c) & (whole.waited[here[mine]] == waited)]
-                away = some[phase[some] != 1]
+        for c in np.unique(history.campaign[here[mine]]):
+            for waited in np.unique(history.waited[here[mine]]):
+                some = mine[(history.campaign[here[mine]] == c) & (history.waited[here[mine]] == waited)]
+                away = some[phase[some] != _ON_STATION]
                 if len(away):
-                    _move(whole, c, s, int(waited), here, away, phase, now, in_launch, (altitude, node, latitude))
+                    _move_off_station(
+                        history, c, s, int(waited), here, away, phase, now, in_launch, (altitude, raan, latitude)
+                    )
     names = [
-        f"{whole.campaigns[c].system} {whole.campaigns[c].name} {k + 1:03d} {i + 1:02d}".upper()
-        for c, k, i in zip(whole.campaign[here], whole.launch[here], in_launch, strict=True)
+        f"{history.campaigns[c].system} {history.campaigns[c].name} {k + 1:03d} {i + 1:02d}".upper()
+        for c, k, i in zip(history.campaign[here], history.launch[here], in_launch, strict=True)
     ]
     return {
         "name": np.array(names),
         "mean_motion_rev_per_day": kozai_mean_motion_rev_per_day(altitude, eccentricity, inclination),
         "eccentricity": eccentricity,
         "inclination_deg": inclination,
-        "raan_deg": np.mod(node, 360.0),
+        "raan_deg": np.mod(raan, 360.0),
         "arg_perigee_deg": np.mod(arg_perigee, 360.0),
         "mean_anomaly_deg": np.mod(latitude - arg_perigee, 360.0),
         "bstar": bstar,
-        "shell": np.array([shell.name for shell in whole.shells])[whole.shell[here]],
+        "shell": np.array([shell.name for shell in history.shells])[history.shell[here]],
         "plane": plane,
         "slot": slot,
     }
 
 
-def _move(
-    whole: History,
+def _move_off_station(
+    history: LaunchHistory,
     c: int,
     s: int,
     waited: int,
@@ -135,51 +141,51 @@ def _move(
     in_launch: NDArray[np.int64],
     orbit: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]],
 ) -> None:
-    """Put satellites that are not on station where they are; `orbit` (altitude, node, latitude) is changed in place."""
-    altitude, node, latitude = orbit
-    campaign, shell = whole.campaigns[c], whole.shells[s]
+    """Move satellites that are not on station to their place; `orbit` (altitude, raan, latitude) is changed in place."""
+    altitude, raan, latitude = orbit
+    campaign, shell = history.campaigns[c], history.shells[s]
     way = climb(campaign, shell, waited)
     arrival = way.days[-1]
 
-    climbing = away[(phase[away] == 0) | (phase[away] == 2)]
-    since = now - whole.launched_day[here[climbing]]
-    stopped = (whole.failed_day - whole.launched_day)[here[climbing]]
+    climbing = away[(phase[away] == _RAISING) | (phase[away] == _FAILED)]
+    since = now - history.launched_day[here[climbing]]
+    stopped = (history.failed_day - history.launched_day)[here[climbing]]
     moved = np.minimum(since, stopped)
-    altitude[climbing], node_gain, latitude_gain = way.at(moved)
+    altitude[climbing], raan_gain, latitude_gain = way.at(moved)
     idle = since - moved  # after a failure: at rest at the altitude where it stopped
     base = np.full_like(idle, shell.altitude_km)
     there, tilt = altitude[climbing], shell.inclination_deg
-    node_gain += idle * (node_rate_deg_per_day(there, 0.0, tilt) - node_rate_deg_per_day(base, 0.0, tilt))
+    raan_gain += idle * (node_rate_deg_per_day(there, 0.0, tilt) - node_rate_deg_per_day(base, 0.0, tilt))
     latitude_gain += idle * (latitude_rate_deg_per_day(there, 0.0, tilt) - latitude_rate_deg_per_day(base, 0.0, tilt))
-    node[climbing] += node_gain - way.node_gain_deg[-1]
-    # The train of the launch opens evenly from its first slot, whose angle all share on the first day
-    leader = _leader_latitude(whole, here[climbing], here, latitude)
+    raan[climbing] += raan_gain - way.raan_gain_deg[-1]
+    # The train of the launch spreads evenly from its first slot, whose angle all share on the first day
+    leader = _find_leader_latitude(history, here[climbing], here, latitude)
     open_part = np.minimum(moved / arrival, 1.0) if arrival else np.ones(len(moved))
     ahead = wrapped_deg(latitude[climbing] - leader)
     train = _TRAIN_DEG * in_launch[climbing] * (1.0 - open_part)
     latitude[climbing] = leader + ahead * open_part + train + latitude_gain - way.latitude_gain_deg[-1]
 
-    sinking = away[phase[away] == 3]
+    sinking = away[phase[away] == _DEORBITING]
     if len(sinking):
         down = descend(campaign, shell)
-        altitude[sinking], node_gain, latitude_gain = down.at(now - whole.retired_day[here[sinking]])
-        node[sinking] += node_gain
+        altitude[sinking], raan_gain, latitude_gain = down.at(now - history.retired_day[here[sinking]])
+        raan[sinking] += raan_gain
         latitude[sinking] += latitude_gain
 
 
-def _leader_latitude(
-    whole: History, satellites: NDArray[np.int64], here: NDArray[np.int64], latitude: NDArray[np.float64]
+def _find_leader_latitude(
+    history: LaunchHistory, satellites: NDArray[np.int64], here: NDArray[np.int64], latitude: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Argument of latitude of the slot of the first satellite of each one's launch that goes to the same shell and plane."""
-    key = np.stack([whole.campaign, whole.launch, whole.shell, whole.waited])[:, satellites]
+    """Find the argument of latitude of each satellite's leader: the first of its launch that goes to the same shell and plane."""
+    key = np.stack([history.campaign, history.launch, history.shell, history.waited])[:, satellites]
     _, first, inverse = np.unique(key, axis=1, return_index=True, return_inverse=True)
     position = np.searchsorted(here, satellites)
     return np.asarray(latitude[position[first]][inverse.ravel()])
 
 
-def _position_in_launch(whole: History) -> NDArray[np.int64]:
-    """0, 1, 2 ... within each launch, shape (n,)."""
-    new = np.ones(len(whole), bool)
-    new[1:] = (np.diff(whole.launch) != 0) | (np.diff(whole.campaign) != 0)
+def _rank_in_launch(history: LaunchHistory) -> NDArray[np.int64]:
+    """Number the satellites within each launch from 0. Shape (n,)."""
+    new = np.ones(len(history), bool)
+    new[1:] = (np.diff(history.launch) != 0) | (np.diff(history.campaign) != 0)
     starts = np.flatnonzero(new)
-    return np.arange(len(whole)) - np.repeat(starts, np.diff(np.append(starts, len(whole))))
+    return np.arange(len(history)) - np.repeat(starts, np.diff(np.append(starts, len(history))))

@@ -1,4 +1,4 @@
-"""How does a constellation get launched? Deployment files in; satellites in each state by day and system out."""
+"""Simulation of a deployment: numbers of satellites in each state, by day and system."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from constellation_jax.inputs.deployment.files import Deployment, load_deploymen
 from constellation_jax.inputs.deployment.vehicles import as_day
 from constellation_jax.inputs.times import Time
 from constellation_jax.outputs.datasets.deployment import QUANTILES, STATE_WORDS, make_counts_dataset
-from constellation_jax.studies.deployment.draws import certain_counts, day_numbers, draw_counts
-from constellation_jax.studies.deployment.launches import history
+from constellation_jax.studies.deployment.draws import count_without_chance, draw_counts, list_days
+from constellation_jax.studies.deployment.launches import simulate_launches
 
 MOST_DRAWS = 100_000
+"""Largest number of draws."""
 
 
 def deploy(
@@ -26,15 +27,15 @@ def deploy(
     start: Time | None = None,
     until: Time | None = None,
 ) -> xr.Dataset:
-    """Satellites of a deployment that are launched, raising, on station, failed, de-orbiting and gone, day by day.
+    """Count the satellites of a deployment that are launched, raising, on station, failed, de-orbiting and gone, day by day.
 
-    The counts leave nothing to chance: launches come evenly at their cadence, and what fails is what is listed, or the
-    expected number. With draws, quantiles over random histories stand beside them.
+    The counts are deterministic: launches come evenly at their cadence, and the failures are those listed, or the
+    expected number. With draws, the Dataset has quantiles over random histories beside them.
 
     Args:
         scenario: a name of `known_deployments()`, such as "qianfan:648", a deployment file, or what `load_deployment` gives.
-        draws: 1 for the counts alone; above, that many random histories.
-        seed: chooses the draws; with the same versions of this package and NumPy they are the same.
+        draws: number of random histories; 1 for the deterministic counts alone.
+        seed: seed of the draws; with the same versions of this package and NumPy they are the same.
         start: first day; where absent, that of the first launch.
         until: last day; where absent, that of the file. Nothing is launched after that of the file.
 
@@ -54,14 +55,14 @@ def deploy(
     last = deployment.until if until is None else as_day(until)
     if last < first:
         raise InputError(f"until {last}: expected {first} or later, the first day")
-    whole = history(deployment)
-    days = day_numbers(first, last)
+    history = simulate_launches(deployment)
+    days = list_days(first, last)
     systems = deployment.systems
-    certain = [certain_counts(whole, system, days) for system in systems]
+    certain = [count_without_chance(history, system, days) for system in systems]
     counts = {state: np.stack([c[state] for c in certain]) for state in STATE_WORDS}
     bands = None
     if draws > 1:
-        parts = [_bands(draw_counts(whole, system, days, draws, seed)) for system in systems]
+        parts = [_compute_quantiles(draw_counts(history, system, days, draws, seed)) for system in systems]
         bands = {state: np.stack([part[state] for part in parts], axis=1) for state in STATE_WORDS}
     targets = [next(c.target for c in deployment.campaigns if c.system == system) for system in systems]
     drawn = {"draws": np.int32(draws), "seed": np.int64(seed)} if draws > 1 else {}
@@ -75,8 +76,8 @@ def deploy(
     )
 
 
-def _bands(counts: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Quantiles over the draws: shape (t, draws) -> (3, t)."""
+def _compute_quantiles(counts: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Compute quantiles over the draws: shape (t, draws) -> (3, t). The counts are reordered in place."""
     found = {}
     for state, values in counts.items():
         # Order statistics: a count that occurred, and no copy in float64

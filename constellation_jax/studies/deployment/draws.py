@@ -1,8 +1,9 @@
-"""Chance in a deployment: many draws of its history at once, as daily counts. NumPy, vectorised over draws.
+"""Monte Carlo draws of a deployment: daily counts of many random histories at once. NumPy, vectorised over draws.
 
-Drawn are: the cadence of each campaign (one factor for the whole of it), the days of launches (a Poisson process, unless they
+Random are the cadence of each campaign (one factor for the whole of it), the days of launches (a Poisson process, unless they
 are listed or regular), launches that are lost, satellites that fail, and the rate of raising (one factor for each
-draw). Which shell a launch goes to is taken from the history without chance.
+draw). The shell of each launch is taken from the
+deterministic history (launches.py).
 """
 
 from __future__ import annotations
@@ -13,69 +14,72 @@ import numpy as np
 from numpy.typing import NDArray
 
 from constellation_jax.inputs.deployment.campaigns import Campaign
-from constellation_jax.studies.deployment.launches import History, failed_after_days
+from constellation_jax.studies.deployment.launches import LaunchHistory, days_until_failure
 from constellation_jax.studies.deployment.schedule import (
-    day_number,
-    expected_launches,
-    launch_days,
-    listed_failures,
-    lives_days,
-    regular_launch_days,
+    count_expected_launches,
+    day_of,
+    find_launch_days,
+    find_listed_failures,
+    find_lives_days,
+    find_regular_launch_days,
 )
 
-STATES = ("launched", "raising", "on_station", "failed", "deorbiting", "gone")
-"""Of satellites; the first is the sum of the others."""
-BLOCK = 500
-"""Draws that are computed together: arrays of some 20 MB. Results depend on it."""
+DEPLOYMENT_STATES = ("launched", "raising", "on_station", "failed", "deorbiting", "gone")
+"""States of a satellite; the count of the first is the sum of the others."""
+DRAWS_PER_BLOCK = 500
+"""Draws that are computed together: arrays of some 20 MB. Random numbers, and so results, depend on it."""
 
 
 def draw_counts(
-    history: History, system: str, days: NDArray[np.int64], draws: int, seed: int
+    history: LaunchHistory, system: str, days: NDArray[np.int64], draws: int, seed: int
 ) -> dict[str, NDArray[np.integer[Any]]]:
-    """Satellites of a system in each state at the beginning of each day, in each draw.
+    """Count the satellites of a system in each state at the beginning of each day, in each draw.
 
     Args:
-        history: without chance.
+        history: deterministic history of the deployment.
         system: name of one of its systems.
         days: consecutive days from 1970-01-01, shape (t,).
-        draws, seed: how many, and which.
+        draws: number of draws.
+        seed: seed of the random numbers.
 
     Returns:
-        State -> array of shape (t, draws).
+        Counts by state, each of shape (t, draws).
     """
-    plans = [_Plan(history, c) for c, campaign in enumerate(history.campaigns) if campaign.system == system]
-    blocks = -(-draws // BLOCK)
+    plans = [_CampaignPlan(history, c) for c, campaign in enumerate(history.campaigns) if campaign.system == system]
+    blocks = -(-draws // DRAWS_PER_BLOCK)
     streams = np.random.SeedSequence([seed, *system.encode()]).spawn(blocks)
     kind: type = np.int32 if sum(plan.most_satellites for plan in plans) > np.iinfo(np.int16).max else np.int16
-    counts: dict[str, NDArray[np.integer[Any]]] = {state: np.empty((len(days), draws), kind) for state in STATES}
+    counts: dict[str, NDArray[np.integer[Any]]] = {
+        state: np.empty((len(days), draws), kind) for state in DEPLOYMENT_STATES
+    }
     for block, stream in enumerate(streams):
-        here = slice(block * BLOCK, min((block + 1) * BLOCK, draws))
-        for state, values in _block(plans, days, here.stop - here.start, np.random.default_rng(stream)).items():
+        here = slice(block * DRAWS_PER_BLOCK, min((block + 1) * DRAWS_PER_BLOCK, draws))
+        for state, values in _draw_block(plans, days, here.stop - here.start, np.random.default_rng(stream)).items():
             counts[state][:, here] = values.T
     return counts
 
 
-class _Plan:
-    """What does not change from draw to draw of one campaign."""
+class _CampaignPlan:
+    """Quantities of one campaign that are the same in all draws."""
 
-    def __init__(self, history: History, index: int) -> None:
+    def __init__(self, history: LaunchHistory, index: int) -> None:
         self.campaign: Campaign = history.campaigns[index]
         campaign = self.campaign
-        self.lives = lives_days(campaign)
+        self.lives = find_lives_days(campaign)
         self.descent_days = campaign.deorbit_days or 0.0
-        self.first_shell_failed_days = failed_after_days(campaign, campaign.shells[0])
-        self.certain = regular_launch_days(campaign)
+        self.first_shell_failed_days = days_until_failure(campaign, campaign.shells[0])
+        self.certain = find_regular_launch_days(campaign)
         self.at_random = not campaign.launch_dates and campaign.schedule == "poisson"
         self.listed = np.full(len(self.certain), -1)
-        for launch, failed in listed_failures(campaign).items():
+        for launch, failed in find_listed_failures(campaign).items():
             self.listed[launch] = failed
         self.delays = self._delays(history, index)
         spread = 3.5 * campaign.cadence_spread  # no factor of ten thousand draws is beyond it
-        most = expected_launches(campaign) * np.exp(spread)
+        most = count_expected_launches(campaign) * np.exp(spread)
         self.most_launches = len(self.certain)
         if not campaign.launch_dates and (self.at_random or campaign.cadence_spread):
             if campaign.target is not None and campaign.life_years is None:
-                # By then it has reached the target alone; 5 sigma of the binomials are far below the fifth
+                # By then it has reached the target alone; 5 sigma of the binomials are far below the added fifth
                 reach = (1.0 - campaign.satellite_failure) * (1.0 - campaign.launch_failure)
                 most = min(most, 1.2 * campaign.target / (campaign.satellites_per_launch * reach) + 20.0)
             self.most_launches = int(most + 5.0 * np.sqrt(most) + 10.0)
@@ -84,8 +88,8 @@ class _Plan:
     def most_satellites(self) -> int:
         return self.most_launches * self.campaign.satellites_per_launch
 
-    def _delays(self, history: History, index: int) -> NDArray[np.float64]:
-        """Days from launch to station, shape (launches, groups): those of the planes that a launch serves, in equal parts."""
+    def _delays(self, history: LaunchHistory, index: int) -> NDArray[np.float64]:
+        """Compute days from launch to station, shape (launches, groups): a group for each plane that a launch serves, 8 at most."""
         here = (history.campaign == index) & np.isfinite(history.ready_day)
         launch, days = history.launch[here], (history.ready_day - history.launched_day)[here]
         groups = min(self.campaign.planes_per_launch, 8)
@@ -99,15 +103,15 @@ class _Plan:
         return np.asarray(table[nearest])  # launches that did not take place are as their neighbour
 
     def draw(self, n: int, rng: np.random.Generator) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        """Days of launches, shape (n, most_launches), infinite for none; and satellites that work or fail, (2, n, ...)."""
+        """Draw days of launches, shape (n, most_launches), infinite for none; and numbers that work and that fail, (2, n, ...)."""
         campaign, shape = self.campaign, (n, self.most_launches)
         factor = np.exp(campaign.cadence_spread * rng.standard_normal((n, 1)))
         if campaign.launch_dates:
             days = np.broadcast_to(self.certain, shape)
         elif self.at_random:
-            days = launch_days(campaign, np.cumsum(rng.standard_exponential(shape), axis=1) / factor)
+            days = find_launch_days(campaign, np.cumsum(rng.standard_exponential(shape), axis=1) / factor)
         elif campaign.cadence_spread:
-            days = launch_days(campaign, (np.arange(self.most_launches) + 0.5) / factor)
+            days = find_launch_days(campaign, (np.arange(self.most_launches) + 0.5) / factor)
         else:
             days = np.broadcast_to(self.certain, shape)
         failed = np.zeros(shape, np.int64)
@@ -122,10 +126,10 @@ class _Plan:
         return days, np.stack([working, failed])
 
 
-def _block(
-    plans: list[_Plan], days: NDArray[np.int64], n: int, rng: np.random.Generator
+def _draw_block(
+    plans: list[_CampaignPlan], days: NDArray[np.int64], n: int, rng: np.random.Generator
 ) -> dict[str, NDArray[np.float64]]:
-    """State -> counts of shape (n, t)."""
+    """Draw n histories of a system and count: state -> counts of shape (n, t)."""
     drawn = [plan.draw(n, rng) for plan in plans]
     campaign = np.repeat(np.arange(len(plans)), [plan.most_launches for plan in plans])
     launch = np.concatenate([np.arange(plan.most_launches) for plan in plans])
@@ -134,7 +138,7 @@ def _block(
     flies = np.isfinite(when)
     target = plans[0].campaign.target
     if target is not None:
-        flies &= _until_target(plans, campaign, when, np.where(flies, working, 0), target)
+        flies &= _stop_at_target(plans, campaign, when, np.where(flies, working, 0), target)
     slower = np.exp(max(p.campaign.raising_spread for p in plans) * rng.standard_normal(n))
 
     events = _Events(days, n)
@@ -157,11 +161,11 @@ def _block(
                 retired = np.maximum(arrived, day + life)
                 events.add("retired", row, retired, works / len(plan.lives))
                 events.add("re-entered", row, retired + plan.descent_days, works / len(plan.lives))
-    return states_of(events.so_far)
+    return count_states(events.so_far)
 
 
-def states_of(so_far: dict[str, NDArray[np.float64]]) -> dict[str, NDArray[np.float64]]:
-    """Satellites in each state, from how many of each event there have been. Any shapes that broadcast."""
+def count_states(so_far: dict[str, NDArray[np.float64]]) -> dict[str, NDArray[np.float64]]:
+    """Convert the numbers of satellites that each event has happened to into numbers in each state. Any shapes that broadcast."""
     gone = so_far["lost"] + so_far["decayed"] + so_far["re-entered"]
     counts = {
         "launched": so_far["launched"],
@@ -178,10 +182,11 @@ def states_of(so_far: dict[str, NDArray[np.float64]]) -> dict[str, NDArray[np.fl
 
 
 EVENTS = ("launched", "lost", "ready", "stopped", "decayed", "retired", "re-entered")
+"""Events in the life of a satellite."""
 
 
 class _Events:
-    """Counts events by draw and day."""
+    """Counter of events by draw and day."""
 
     def __init__(self, days: NDArray[np.int64], n: int) -> None:
         self.days, self.n = days, n
@@ -189,7 +194,7 @@ class _Events:
         self._weights: dict[str, list[NDArray[np.float64]]] = {event: [] for event in EVENTS}
 
     def add(self, event: str, row: NDArray[np.int64], day: NDArray[np.float64], weight: object) -> None:
-        """Satellites to which something happens: their draw, the day, how many they are."""
+        """Add events: the draw of each, shape (events,), its day (fractional), and the number of satellites."""
         last = len(self.days)  # one column more than days, for what happens after the last
         column = np.clip(np.ceil(day) - self.days[0], 0, last).astype(np.int64)
         self._columns[event].append(row * (last + 1) + column)
@@ -197,7 +202,7 @@ class _Events:
 
     @property
     def so_far(self) -> dict[str, NDArray[np.float64]]:
-        """Event -> satellites to which it has happened by the beginning of each day, shape (n, t)."""
+        """Number of satellites to which each event has happened by the beginning of each day, shape (n, t) or (1, 1)."""
         return {event: self._total(event) for event in EVENTS}
 
     def _total(self, event: str) -> NDArray[np.float64]:
@@ -209,21 +214,21 @@ class _Events:
         return np.cumsum(counts[:, :-1], axis=1)
 
 
-def _until_target(
-    plans: list[_Plan],
+def _stop_at_target(
+    plans: list[_CampaignPlan],
     campaign: NDArray[np.int64],
     when: NDArray[np.float64],
     working: NDArray[np.int64],
     target: int,
 ) -> NDArray[np.bool_]:
-    """Which launches take place, where none does while the target is met by satellites that work or are on the way."""
+    """Mark the launches that take place: none does while satellites that work or are on the way meet the target."""
     order = np.argsort(when, axis=1, kind="stable")
     rows = np.arange(len(when))[:, None]
     when, working = np.take_along_axis(when, order, axis=1), np.take_along_axis(working, order, axis=1)
     n, launches = when.shape
     if not np.isfinite(plans[0].lives).any():  # none retires: launches go on until the sum is there
         flies = (np.cumsum(working, axis=1) - working < target) & np.isfinite(when)
-        return _unsorted(flies, order)
+        return _undo_sort(flies, order)
     retired_before = []  # per part of a life: how many launches had retired by each launch
     for life in plans[0].lives[np.isfinite(plans[0].lives)]:
         retired_before.append(np.stack([np.searchsorted(line, line - life, side="right") for line in when]))
@@ -236,18 +241,20 @@ def _until_target(
             alive -= reached[rows[:, 0], np.minimum(before[:, k], k)] / share
         flies[:, k] = (alive < target) & np.isfinite(when[:, k])
         reached[:, k + 1] = reached[:, k] + working[:, k] * flies[:, k]
-    return _unsorted(flies, order)
+    return _undo_sort(flies, order)
 
 
-def _unsorted(values: NDArray[np.bool_], order: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Values in the places that they had before sorting each row."""
+def _undo_sort(values: NDArray[np.bool_], order: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return values to the places that they had before each row was sorted."""
     back = np.empty_like(values)
     np.put_along_axis(back, order, values, axis=1)
     return back
 
 
-def certain_counts(history: History, system: str, days: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
-    """Satellites of a system in each state at the beginning of each day, without chance: state -> shape (t,)."""
+def count_without_chance(
+    history: LaunchHistory, system: str, days: NDArray[np.int64]
+) -> dict[str, NDArray[np.float64]]:
+    """Count the satellites of a system in each state at the beginning of each day, deterministically: state -> shape (t,)."""
     named = np.array([c.system == system for c in history.campaigns])
     here = named[history.campaign]
     events = _Events(days, 1)
@@ -265,9 +272,9 @@ def certain_counts(history: History, system: str, days: NDArray[np.int64]) -> di
         ("re-entered", history.gone_day, here & retired),
     ):
         events.add(event, np.zeros(int(which.sum()), np.int64), day[which], 1)
-    return {state: values[0] for state, values in states_of(events.so_far).items()}
+    return {state: values[0] for state, values in count_states(events.so_far).items()}
 
 
-def day_numbers(first: np.datetime64, last: np.datetime64) -> NDArray[np.int64]:
-    """Every day from the first to the last, both included, counted from 1970-01-01."""
-    return np.arange(int(day_number(first)), int(day_number(last)) + 1)
+def list_days(first: np.datetime64, last: np.datetime64) -> NDArray[np.int64]:
+    """List every day from the first to the last, both included, as days since 1970-01-01. Shape (t,)."""
+    return np.arange(int(day_of(first)), int(day_of(last)) + 1)

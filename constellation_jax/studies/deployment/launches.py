@@ -1,7 +1,7 @@
-"""The history of a deployment, satellite by satellite, where nothing is left to chance.
+"""Deterministic history of a deployment, satellite by satellite.
 
-Launches come evenly at their cadence or as listed; what fails is what is listed, or the expected number. A launch goes
-to the planes with the most open slots. What is not there: chance (draws.py), and orbits (deployed_catalog.py).
+Launches come evenly at their cadence or as listed; the failures are those listed, or the expected number. A launch goes to
+the planes with the most open slots. Deliberately absent: chance (draws.py) and orbits (catalog.py).
 """
 
 from __future__ import annotations
@@ -18,49 +18,58 @@ from constellation_jax.inputs.deployment.campaigns import Campaign
 from constellation_jax.inputs.deployment.files import Deployment
 from constellation_jax.inputs.shells.lattice import shells_to_catalog
 from constellation_jax.inputs.shells.shell import Shell
-from constellation_jax.studies.deployment.ascent import climb, descend, drift_direction, planes_served
-from constellation_jax.studies.deployment.schedule import Tally, listed_failures, lives_days, regular_launch_days
+from constellation_jax.studies.deployment.ascent import climb, count_planes_served, descend, find_drift_direction
+from constellation_jax.studies.deployment.schedule import (
+    RunningRounder,
+    find_listed_failures,
+    find_lives_days,
+    find_regular_launch_days,
+)
 
 
 @dataclasses.dataclass(frozen=True)
-class History:
-    """What becomes of every satellite. Arrays of shape (n,), in order of launch; days from 1970-01-01, infinite for never."""
+class LaunchHistory:
+    """Slot and dates of every satellite. Arrays of shape (n,), in order of launch; days since 1970-01-01, infinite for never."""
 
     campaigns: tuple[Campaign, ...]
+    """Campaigns of the deployment."""
     shells: tuple[Shell, ...]
+    """Shells of all campaigns, each once."""
     campaign: NDArray[np.int64]
-    """Index into `campaigns`."""
+    """Campaign of each satellite: index into `campaigns`."""
     launch: NDArray[np.int64]
     """Number of the launch within its campaign, from 0."""
     shell: NDArray[np.int64]
-    """Index into `shells`: where it is meant to go."""
+    """Shell for which each satellite is meant: index into `shells`."""
     row: NDArray[np.int64]
-    """Position of its slot in `shells_to_catalog(shell)`; of one that failed: a slot of the plane that it was meant for."""
+    """Position of the slot in `shells_to_catalog(shell)`; for a failed satellite, a slot of the plane that it was meant for."""
     extra: NDArray[np.int64]
-    """0 in a slot of its own; above where all were taken: how many share it."""
+    """Number of satellites that were in the slot before; 0 in a slot of its own."""
     waited: NDArray[np.int64]
-    """Planes that it drifts past on the way."""
+    """Number of planes that the satellite drifts past on the way."""
     launched_day: NDArray[np.float64]
+    """Day of the launch."""
     ready_day: NDArray[np.float64]
-    """On station."""
+    """Day of arrival on station."""
     failed_day: NDArray[np.float64]
-    """Stopped on the way, or lost with its launch vehicle."""
+    """Day on which the satellite stops on the way, or is lost with its launch vehicle."""
     retired_day: NDArray[np.float64]
+    """Day on which the satellite leaves its station to re-enter."""
     gone_day: NDArray[np.float64]
-    """Re-entered, or lost with its launch vehicle."""
+    """Day of re-entry, or of the loss with the launch vehicle."""
 
     def __len__(self) -> int:
         return len(self.launch)
 
 
 @lru_cache(maxsize=8)
-def history(deployment: Deployment) -> History:
-    """The history of every satellite that the campaigns of a deployment launch."""
-    return _Launcher(deployment).run()
+def simulate_launches(deployment: Deployment) -> LaunchHistory:
+    """Simulate the launches of a deployment without chance, satellite by satellite."""
+    return _LaunchSequence(deployment).run()
 
 
 class _Slots:
-    """The slots of one shell: which are open."""
+    """Slots of one shell, open or taken."""
 
     def __init__(self, shell: Shell) -> None:
         catalog = shells_to_catalog(shell)
@@ -74,13 +83,13 @@ class _Slots:
         return float(self.open.mean())
 
     def take(self, campaign: Campaign, n: int) -> list[tuple[int, int]]:
-        """Up to n open slots for one launch, as (row, planes that are drifted past), fullest share for the first plane."""
-        served = planes_served(campaign, self.shell)
+        """Take up to n open slots for one launch, as (row, planes drifted past); the first plane gets its full share first."""
+        served = count_planes_served(campaign, self.shell)
         share = -(-campaign.satellites_per_launch // served)
         stride = max(1, self.shell.satellites_per_plane // share)
-        order = _plane_order(-(-self.shell.planes // served), campaign.plane_order)
+        order = _rank_planes(-(-self.shell.planes // served), campaign.plane_order)
         # Satellites that wait drift towards higher or lower planes: the launch aims at the other end of its planes
-        step = drift_direction(campaign, self.shell) if served > 1 else 1
+        step = find_drift_direction(campaign, self.shell) if served > 1 else 1
         taken: list[tuple[int, int]] = []
         in_plane = np.bincount(self.plane[self.open], minlength=self.shell.planes)
         while len(taken) < n and in_plane.any():
@@ -96,7 +105,7 @@ class _Slots:
         return taken
 
     def share(self, n: int) -> list[tuple[int, int]]:
-        """n slots that are taken already, those that fewest share first, as (row, satellites there)."""
+        """Share n slots that are taken already, those with the fewest satellites first, as (row, satellites there)."""
         found = []
         for _ in range(n):
             row = int(np.argmin(self.shared))
@@ -106,8 +115,8 @@ class _Slots:
 
 
 @lru_cache(maxsize=64)
-def _plane_order(groups: int, how: str) -> tuple[int, ...]:
-    """Rank of each group of planes: as numbered, or each as far as can be from those before (van der Corput)."""
+def _rank_planes(groups: int, how: str) -> tuple[int, ...]:
+    """Rank groups of planes: as numbered, or each as far as possible from those before (van der Corput sequence)."""
     if how == "in order":
         return tuple(range(groups))
     bits = max(1, (groups - 1).bit_length())
@@ -116,39 +125,41 @@ def _plane_order(groups: int, how: str) -> tuple[int, ...]:
     return tuple(int(rank) for rank in np.argsort(sequence))
 
 
-class _Launcher:
-    """Launches campaign after campaign in the order of days."""
+class _LaunchSequence:
+    """Simulation of the launches of all campaigns in the order of days."""
 
     def __init__(self, deployment: Deployment) -> None:
         self.campaigns = deployment.campaigns
         self.shells = tuple(dict.fromkeys(shell for c in self.campaigns for shell in c.shells))
         self.slots = [_Slots(shell) for shell in self.shells]
-        self.columns: dict[str, list[float]] = {f.name: [] for f in dataclasses.fields(History)[2:]}
+        self.columns: dict[str, list[float]] = {f.name: [] for f in dataclasses.fields(LaunchHistory)[2:]}
         self.working: dict[str, int] = {c.system: 0 for c in self.campaigns}
         self.retiring: list[tuple[float, str, int, int]] = []  # day, system, shell, row (-1: not in a slot of its own)
-        self.lost = {c.system: Tally() for c in self.campaigns}
-        self.failed = {c.system: Tally() for c in self.campaigns}
-        self.lives = [lives_days(c) for c in self.campaigns]
-        self.listed = [listed_failures(c) for c in self.campaigns]
+        self.lost = {c.system: RunningRounder() for c in self.campaigns}
+        self.failed = {c.system: RunningRounder() for c in self.campaigns}
+        self.lives = [find_lives_days(c) for c in self.campaigns]
+        self.listed = [find_listed_failures(c) for c in self.campaigns]
         self.number = {shell: s for s, shell in enumerate(self.shells)}
         self._climb = lru_cache(maxsize=None)(lambda c, s, waited: climb(self.campaigns[c], self.shells[s], waited))
-        self._stops_after = lru_cache(maxsize=None)(lambda c, s: failed_after_days(self.campaigns[c], self.shells[s]))
+        self._stops_after = lru_cache(maxsize=None)(lambda c, s: days_until_failure(self.campaigns[c], self.shells[s]))
         self._descent = lru_cache(maxsize=None)(lambda c, s: descend(self.campaigns[c], self.shells[s]).days[-1])
 
-    def run(self) -> History:
-        launches = [(day, c, k) for c, x in enumerate(self.campaigns) for k, day in enumerate(regular_launch_days(x))]
+    def run(self) -> LaunchHistory:
+        launches = [
+            (day, c, k) for c, x in enumerate(self.campaigns) for k, day in enumerate(find_regular_launch_days(x))
+        ]
         for day, c, k in sorted(launches):
-            self._free(day)
+            self._open_slots(day)
             campaign = self.campaigns[c]
             if campaign.target is None or self.working[campaign.system] < campaign.target:
                 self._launch(day, c, k)
         columns = {name: np.array(v, np.float64) for name, v in self.columns.items()}
         numbers = ("campaign", "launch", "shell", "row", "extra", "waited")
         arrays: dict[str, Any] = {n: v.astype(np.int64) if n in numbers else v for n, v in columns.items()}
-        return History(self.campaigns, self.shells, **arrays)
+        return LaunchHistory(self.campaigns, self.shells, **arrays)
 
-    def _free(self, day: float) -> None:
-        """Slots of satellites that have retired by a day are open again."""
+    def _open_slots(self, day: float) -> None:
+        """Open the slots of satellites that have retired by a day."""
         while self.retiring and self.retiring[0][0] <= day:
             _, system, shell, row = heapq.heappop(self.retiring)
             self.working[system] -= 1
@@ -157,15 +168,15 @@ class _Launcher:
 
     def _launch(self, day: float, c: int, k: int) -> None:
         campaign, n = self.campaigns[c], self.campaigns[c].satellites_per_launch
-        if self.lost[campaign.system].take(campaign.launch_failure):
+        if self.lost[campaign.system].round(campaign.launch_failure):
             shell = self.number[campaign.shells[0]]
             for _ in range(n):
                 self._add(c, k, shell, 0, 0, 0, day, np.inf, day, np.inf, day)
             return
         failed = self.listed[c].get(k)
         if failed is None:
-            failed = self.failed[campaign.system].take(n * campaign.satellite_failure)
-        places = self._places(campaign, n - failed)
+            failed = self.failed[campaign.system].round(n * campaign.satellite_failure)
+        places = self._choose_places(campaign, n - failed)
         lives = self.lives[c]
         for i, (shell, row, waited, extra) in enumerate(places):
             ready = day + self._climb(c, shell, waited).days[-1]
@@ -181,8 +192,8 @@ class _Launcher:
                 c, k, shell, row, 0, 0, day, np.inf, stopped, np.inf, stopped + (campaign.failed_decay_days or np.inf)
             )
 
-    def _places(self, campaign: Campaign, n: int) -> list[tuple[int, int, int, int]]:
-        """Shell, row, planes waited for and sharers of each working satellite of a launch."""
+    def _choose_places(self, campaign: Campaign, n: int) -> list[tuple[int, int, int, int]]:
+        """Choose the place of each working satellite of a launch: (shell, row, planes waited for, satellites already there)."""
         own = [self.number[shell] for shell in campaign.shells]
         places: list[tuple[int, int, int, int]] = []
         while len(places) < n:
@@ -200,8 +211,8 @@ class _Launcher:
             column.append(value)
 
 
-def failed_after_days(campaign: Campaign, shell: Shell) -> float:
-    """Time from launch until a satellite that fails stops climbing."""
+def days_until_failure(campaign: Campaign, shell: Shell) -> float:
+    """Return the time from launch until a satellite that fails stops climbing, days."""
     if campaign.failed_altitude_km is None or campaign.injection_altitude_km is None:
         return 0.0
     track = climb(campaign, shell)

@@ -1,11 +1,11 @@
-"""Which lattice the satellites of one shell fly in, and the plane and slot of each: a fit to nodes and arguments of latitude.
+"""Fit of a Walker lattice to the satellites of one shell, which gives each a plane and a slot.
 
-All angles are in degrees and hold at one epoch (`at_one_epoch`). A lattice has P planes and S slots: a satellite of plane p
-and slot s has
+Fitted are right ascensions of the ascending node and mean arguments of latitude. All angles are in degrees and hold at one
+epoch (`advance_to_epoch`). A lattice has P planes and S slots: a satellite of plane p and slot s has
     right ascension of the node    raan_offset + raan_step p
     mean argument of latitude  u   latitude_offset + 360 s / S + 360 F p / (P S)
-How well a pattern of angular period T holds is the coherence |mean exp(2 pi i x / T)|: 1 where all agree, about 1/sqrt(n) for
-angles without a pattern. Deliberately absent: which satellites belong to the shell (matching.py).
+The measure of a pattern of angular period T is the coherence |mean exp(2 pi i x / T)|: 1 where all angles agree, about 1/sqrt(n)
+for n angles without a pattern. Deliberately absent: the choice of the satellites that belong to the shell (match.py).
 """
 
 from __future__ import annotations
@@ -21,45 +21,50 @@ from constellation_jax.inputs.shells.shell import Shell
 from constellation_jax.physics.constants import DEGREE, TWO_PI
 
 COHERENT = 0.7
-"""Least coherence of a pattern: angles off by a normal error of 0.13 of the period, which seldom takes one to the next place.
-Starlink's least regular shells of August 2026 reach 0.74 and 0.78 in their nodes."""
+"""Least coherence of a pattern. It belongs to normal errors of 0.13 of the period, which seldom take an angle to the next place.
+Starlink's least regular shells of August 2026 reach 0.74 and 0.78 in right ascension."""
 ONE_PLANE = 0.99
-"""Least coherence of the nodes of a single plane: they lie within some 8 degrees."""
+"""Least coherence of the right ascensions of a single plane: they lie within some 8 degrees."""
 CHANCE = 2.0
-"""A coherence must exceed so many times the largest that random angles give."""
+"""Factor by which a coherence must exceed the largest that random angles give."""
 MOST_PLANES, MOST_SLOTS = 300, 130
-"""Where no stated number fits, numbers up to these are tried: the largest that are filed are 289 planes and 120 slots."""
+"""Largest numbers tried where no stated one fits: the largest in regulatory filings are 289 planes and 120 slots."""
 
 _Angles = NDArray[np.float64]
 _Indices = NDArray[np.int32]
 
 
 class LatticeFit(NamedTuple):
-    """The lattice of a shell, and where each of its n satellites is in it."""
+    """Lattice of a shell, and the place of each of its n satellites in it."""
 
     planes: int
-    """0 where the nodes form no planes; all else is then -1 or NaN."""
+    """Number of planes; 0 where the right ascensions form none, and all else is then -1 or NaN."""
     raan_step_deg: float
+    """Right ascension from one plane to the next, deg."""
     raan_offset_deg: float
-    """Right ascension of plane 0."""
+    """Right ascension of plane 0, deg, 0 to 360."""
     slots_per_plane: int
-    """0 where the satellites of a plane keep no slots: `slot` is then their order by argument of latitude."""
+    """Number of slots of a plane; 0 where its satellites keep none: `slot` is then their order by argument of latitude."""
     phasing: int
-    """Walker's F; -1 where one plane, planes at different altitudes, or no slots leave it without a meaning."""
+    """Walker's phasing parameter F; -1 where a single plane, planes at different altitudes, or no slots leave it undefined."""
     plane_coherence: float
+    """Coherence of the right ascensions with the planes, 0 to 1."""
     slot_coherence: float
-    plane: _Indices
-    """From 0; -1 beyond the arc of a star. Shape (n,), as the fields below."""
-    slot: _Indices
-    raan_residual_deg: _Angles
-    latitude_residual_deg: _Angles
-    """Argument of latitude minus that of the slot; NaN without slots."""
+    """Coherence of the arguments of latitude with the slots, 0 to 1; NaN without planes."""
+    plane: NDArray[np.int32]
+    """Plane of each satellite, from 0; -1 beyond the arc of a Walker star. Shape (n,)."""
+    slot: NDArray[np.int32]
+    """Slot of each satellite in its plane, from 0; -1 without a plane. Shape (n,)."""
+    raan_residual_deg: NDArray[np.float64]
+    """Right ascension minus that of the plane, deg; NaN without a plane. Shape (n,)."""
+    latitude_residual_deg: NDArray[np.float64]
+    """Argument of latitude minus that of the slot, deg; NaN without slots. Shape (n,)."""
 
 
-def at_one_epoch(catalog: Catalog, epoch_day: float) -> tuple[_Angles, _Angles]:
-    """Right ascension of the node and mean argument of latitude at a common epoch, deg, each of shape (n,).
+def advance_to_epoch(catalog: Catalog, epoch_day: float) -> tuple[_Angles, _Angles]:
+    """Advance right ascensions and mean arguments of latitude to a common epoch, deg, each of shape (n,).
 
-    Each object moves by the secular rates of its own altitude, so that what differs in altitude drifts apart as it does.
+    Each object moves at the secular J2 rates of its own altitude, so that objects of different altitudes drift apart.
 
     Args:
         catalog: element sets, not more than some days from the epoch: drag and thrust are left out.
@@ -73,22 +78,23 @@ def at_one_epoch(catalog: Catalog, epoch_day: float) -> tuple[_Angles, _Angles]:
 
 
 def fit_lattice(raan: _Angles, latitude: _Angles, shell: Shell | None) -> LatticeFit:
-    """The lattice of satellites that share an altitude and an inclination.
+    """Fit a lattice to satellites that share an altitude and an inclination.
 
-    The numbers of planes and slots that `shell` states are kept where they fit, with a coherence of at least 0.7. Else the
-    smallest that fit nearly as well as the best are taken: what fits P planes also fits 2 P. Numbers begin where `shell` has
-    its plane 0 and slot 0, to the nearest; nodes drift, so they are labels at this epoch.
+    The numbers of planes and slots that `shell` states are kept where they fit, with a coherence of at least 0.7. Otherwise
+    the smallest that fit nearly as well as the best are taken: a pattern of P planes also fits 2 P. Plane 0 and slot 0 are
+    the nearest to those of `shell`; right ascensions drift, so that the numbers are labels at this epoch.
 
     Args:
-        raan, latitude: of each satellite at one epoch, deg, shape (n,).
-        shell: what is known beforehand, None for nothing.
+        raan: right ascension of each satellite at one epoch, deg, shape (n,).
+        latitude: mean argument of latitude likewise.
+        shell: the shell as planned or as filed; None where nothing is known beforehand.
     """
     n = len(raan)
     planes, step, offset, plane_coherence = _fit_planes(raan, shell)
     if not planes:
         none, nan = np.full(n, -1, np.int32), np.full(n, np.nan)
         return LatticeFit(0, np.nan, np.nan, 0, -1, plane_coherence, np.nan, none, none, nan, nan)
-    number = np.rint(_ahead(raan, offset, step) / step).astype(np.int32)
+    number = np.rint(_angle_ahead(raan, offset, step) / step).astype(np.int32)
     raan_residual = wrapped_deg(raan - offset - step * number)
     closed = round(360.0 / step) == planes
     plane = np.where(number < planes, number, 0 if closed else -1).astype(np.int32)
@@ -101,14 +107,14 @@ def fit_lattice(raan: _Angles, latitude: _Angles, shell: Shell | None) -> Lattic
         slot[inside] = np.mod(np.rint(from_first), slots).astype(np.int32)[inside]
         residual[inside] = ((from_first - np.rint(from_first)) * (360.0 / slots))[inside]
     else:
-        slot[inside] = _order(plane[inside], latitude[inside])
+        slot[inside] = _rank_in_plane(plane[inside], latitude[inside])
     return LatticeFit(
         planes, step, offset % 360.0, slots, phasing, plane_coherence, slot_coherence, plane, slot, raan_residual, residual
     )  # fmt: skip
 
 
 def _fit_planes(raan: _Angles, shell: Shell | None) -> tuple[int, float, float, float]:
-    """Number of planes, step and offset of their nodes, coherence; 0 planes where there are none."""
+    """Fit the planes: their number (0 for none), step and offset of their right ascensions (deg), coherence."""
     stated = shell.planes if shell else 0
     if shell and shell.node_arc_deg < 360.0:
         return _fit_star(raan, stated, shell.node_arc_deg / stated, shell.raan_offset_deg)
@@ -117,7 +123,7 @@ def _fit_planes(raan: _Angles, shell: Shell | None) -> tuple[int, float, float, 
     if best < (ONE_PLANE if stated == 1 else COHERENT):
         numbers = np.arange(2, MOST_PLANES + 1)
         found = np.array([_coherence(raan, 360.0 / number) for number in numbers])
-        planes, best = _smallest_good(numbers, found, len(raan))
+        planes, best = _choose_smallest(numbers, found, len(raan))
     if not planes:
         return 0, np.nan, np.nan, best
     step = 360.0 / planes
@@ -126,7 +132,7 @@ def _fit_planes(raan: _Angles, shell: Shell | None) -> tuple[int, float, float, 
 
 
 def _fit_star(raan: _Angles, planes: int, step: float, near: float) -> tuple[int, float, float, float]:
-    """Planes over an arc: their step is fitted too. A node or two may lie outside the arc."""
+    """Fit planes over an arc, with a free step. A right ascension or two may lie outside the arc."""
     start = _mean_angle(raan, 360.0) - 180.0  # opposite the middle of the arc
     along = np.mod(raan - start, 360.0)
     offset = _mean_angle(along, step)
@@ -146,42 +152,42 @@ def _fit_star(raan: _Angles, planes: int, step: float, near: float) -> tuple[int
 
 
 def _fit_slots(latitude: _Angles, plane: _Indices, planes: int, shell: Shell | None) -> tuple[int, int, float, _Angles]:
-    """Slots of a plane, phasing, coherence, and the argument of latitude of slot 0 of each plane; 0 slots where none."""
+    """Fit the slots: their number (0 for none), phasing, coherence, and the argument of latitude of slot 0 of each plane."""
     apart = shell is not None and shell.plane_altitudes_km is not None
     occupied = len(np.unique(plane))
     satellites = len(latitude) / (occupied if apart else 1)  # that share a phase
     slots = shell.satellites_per_plane if shell and shell.planes == planes else 0
-    best = _phasing(_sums(latitude, plane, planes, slots), apart)[1] if slots else 0.0
-    if best < max(COHERENT, min(0.99, _by_chance(planes, satellites))):
+    best = _fit_phasing(_sum_phases(latitude, plane, planes, slots), apart)[1] if slots else 0.0
+    if best < max(COHERENT, min(0.99, _chance_coherence(planes, satellites))):
         numbers = np.arange(1, MOST_SLOTS + 1)
-        found = np.array([_phasing(_sums(latitude, plane, planes, int(s)), apart)[1] for s in numbers])
-        slots, best = _smallest_good(numbers, found, satellites, tried=planes)
+        found = np.array([_fit_phasing(_sum_phases(latitude, plane, planes, int(s)), apart)[1] for s in numbers])
+        slots, best = _choose_smallest(numbers, found, satellites, tried=planes)
     if not slots:
         return 0, -1, best, np.full(planes, np.nan)
-    sums, period = _sums(latitude, plane, planes, slots), 360.0 / slots
+    sums, period = _sum_phases(latitude, plane, planes, slots), 360.0 / slots
     near = shell.anomaly_offset_deg if shell else 0.0
     if apart:
         phase = np.degrees(np.angle(sums)) / slots
         return slots, -1, best, near + wrapped_deg(phase - near, period)
     stated = shell.phasing if shell and (shell.planes, shell.satellites_per_plane) == (planes, slots) else 0
-    phasing, _ = _phasing(sums, apart, stated)
+    phasing, _ = _fit_phasing(sums, apart, stated)
     ahead = 360.0 * phasing * np.arange(planes) / (planes * slots)
     first = _mean_angle(latitude - ahead[plane], period)
     return slots, phasing if occupied > 1 else -1, best, near + wrapped_deg(first - near, period) + ahead
 
 
-def _sums(latitude: _Angles, plane: _Indices, planes: int, slots: int) -> NDArray[np.complex128]:
-    """Sum of exp(i S u) over the satellites of each plane. Shape (planes,)."""
+def _sum_phases(latitude: _Angles, plane: _Indices, planes: int, slots: int) -> NDArray[np.complex128]:
+    """Sum exp(i S u) over the satellites of each plane, divided by the number of all satellites. Shape (planes,)."""
     phase = latitude * (slots * DEGREE)
     real = np.bincount(plane, np.cos(phase), planes)
     sums: NDArray[np.complex128] = real + 1j * np.bincount(plane, np.sin(phase), planes)
     return sums / len(latitude)
 
 
-def _phasing(sums: NDArray[np.complex128], apart: bool, stated: int = 0) -> tuple[int, float]:
-    """The F under which the planes agree best, the stated one where as good; and the coherence.
+def _fit_phasing(sums: NDArray[np.complex128], apart: bool, stated: int = 0) -> tuple[int, float]:
+    """Fit the phasing F under which the planes agree best, the stated one where it is as good; return it and the coherence.
 
-    One Fourier transform over the planes tries all.
+    One Fourier transform over the planes tries every F.
     """
     if apart:
         return -1, float(np.abs(sums).sum())
@@ -190,25 +196,25 @@ def _phasing(sums: NDArray[np.complex128], apart: bool, stated: int = 0) -> tupl
     return stated if tried[stated] >= 0.999 * best else int(np.argmax(tried)), best
 
 
-def _by_chance(tried: int, satellites: float) -> float:
-    """A coherence that so many random angles do not reach in so many trials."""
+def _chance_coherence(tried: int, satellites: float) -> float:
+    """Return a coherence that this number of random angles does not reach in this number of trials."""
     # The largest of m coherences of n random angles is about sqrt(ln m / n): each is Rayleigh distributed.
     return float(CHANCE * np.sqrt(np.log(max(tried, 2)) / satellites))
 
 
-def _smallest_good(
+def _choose_smallest(
     numbers: NDArray[np.int_], coherence: _Angles, satellites: float, tried: int = 1
 ) -> tuple[int, float]:
-    """The smallest number that fits nearly as well as the best; 0 where even that may be chance."""
+    """Choose the smallest number that fits nearly as well as the best; 0 where even the best may be chance."""
     best = float(coherence.max())
-    if best < max(COHERENT, _by_chance(len(numbers) * tried, satellites)):
+    if best < max(COHERENT, _chance_coherence(len(numbers) * tried, satellites)):
         return 0, best
     chosen = int(np.argmax(coherence >= max(COHERENT, 0.97 * best)))
     return int(numbers[chosen]), float(coherence[chosen])
 
 
-def _order(plane: _Indices, latitude: _Angles) -> _Indices:
-    """Place of each satellite in its plane, counted by argument of latitude from the node."""
+def _rank_in_plane(plane: _Indices, latitude: _Angles) -> _Indices:
+    """Rank each satellite in its plane by argument of latitude, from the node. Shape (n,)."""
     order = np.lexsort((latitude, plane))
     of_plane = plane[order]
     place = np.arange(len(plane)) - np.searchsorted(of_plane, of_plane)
@@ -217,8 +223,8 @@ def _order(plane: _Indices, latitude: _Angles) -> _Indices:
     return slot
 
 
-def _ahead(raan: _Angles, offset: float, step: float) -> _Angles:
-    """Nodes ahead of plane 0, from half a step before it on."""
+def _angle_ahead(raan: _Angles, offset: float, step: float) -> _Angles:
+    """Return right ascensions relative to plane 0, from half a step before it on, deg. Shape (n,)."""
     return np.mod(raan - offset + step / 2.0, 360.0) - step / 2.0
 
 

@@ -1,4 +1,4 @@
-"""The cache rules of `fetch`, against a server on this machine that counts what it is asked."""
+"""Cache rules of `fetch`, against a server on this machine that counts requests."""
 
 import http.server
 import json
@@ -25,7 +25,7 @@ CSV = b"""OBJECT_NAME,OBJECT_ID,EPOCH,MEAN_MOTION,ECCENTRICITY,INCLINATION,NORAD
 
 
 class Server(http.server.ThreadingHTTPServer):
-    """Gives one answer to everything and keeps what it was asked."""
+    """Server that gives one answer to everything and keeps the requests."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)

@@ -1,4 +1,4 @@
-"""The bundled population against the statistics it is made from, and against itself on every run."""
+"""Bundled population against the statistics that it is generated from, and against itself on every run."""
 
 import hashlib
 import time
@@ -122,7 +122,7 @@ def test_eccentricities_of_the_others(population: Catalog) -> None:
 
 
 def test_lattices_are_coherent(population: Catalog) -> None:
-    """The measure that lattices are found with: |mean exp i(S u - F node)| over the satellites, 1 for a perfect one."""
+    """Compute the coherence of a lattice, |mean exp i(S u - F raan)| over the satellites, 1 for a perfect one."""
     for shell, slots, phasing in (
         ("Starlink G1", 18, 45),
         ("Starlink V2M-43-low", 51, 35),
@@ -158,7 +158,7 @@ def test_the_same_on_every_run(population: Catalog) -> None:
 
 
 def digest(catalog: Catalog) -> str:
-    """Hash of the columns, rounded so that the last bits of sin and log on another machine do not matter."""
+    """Hash the columns, rounded so that the last bits of sin and log on another machine do not matter."""
     total = hashlib.sha256("\n".join(catalog.name.tolist()).encode())
     for column, decimals in {
         "mean_motion_rev_per_day": 8,

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from constellation_jax.inputs.catalog.catalog import Catalog, Reject
-from constellation_jax.inputs.catalog.summary import family_of, summarise
+from constellation_jax.inputs.catalog.summary import find_family, summarise
 from constellation_jax.inputs.element_sets.read import read_catalog
 
 REJECTS = [Reject("x.tle", 3, "checksum", kept=True), Reject("x.tle", 9, "line 2 is missing")]
@@ -36,7 +36,7 @@ def test_figures():
     summary = summarise(small())
     assert summary.objects == 6
     assert (summary.first_epoch, summary.last_epoch) == ("2023-02-24T12:00:00", "2023-03-01T18:00:00")
-    assert summary.regimes == {"LEO": 2, "MEO": 1, "GEO": 1, "HEO": 1, "beyond": 1}
+    assert summary.orbit_classes == {"LEO": 2, "MEO": 1, "GEO": 1, "HEO": 1, "beyond": 1}
     assert summary.altitude_bands_km == {"400-450": 1, "500-550": 1}
     assert summary.families == {"STARLINK": 2, "(no name)": 1, "MOLNIYA": 1, "NAVSTAR": 1, "SES": 1}
     assert (summary.deep_space, summary.eccentric, summary.uncatalogued, summary.synthetic) == (4, 1, 1, 0)
@@ -54,7 +54,7 @@ def test_text_and_json():
     assert "  and 3 more" in text
     assert "500-550       1" in text
     assert text.endswith("First rejects\n  x.tle, line 9: line 2 is missing")
-    assert json.loads(json.dumps(summary.to_dict()))["regimes"]["LEO"] == 2
+    assert json.loads(json.dumps(summary.to_dict()))["orbit_classes"]["LEO"] == 2
 
 
 def test_the_line_of_further_families_follows_the_families():
@@ -94,16 +94,16 @@ def test_an_empty_catalogue():
     ],
 )
 def test_families(name: str, family: str):
-    assert family_of(name) == family
+    assert find_family(name) == family
 
 
 def test_the_whole_catalogue(shared_data: Path):
     summary = summarise(read_catalog(shared_data / "catalogs/active_2026-08-22.omm.csv.gz"))
     assert summary.objects == 16_400
     assert (summary.zero_bstar, summary.negative_bstar) == (802, 1725)
-    assert (summary.deep_space, summary.eccentric, summary.regimes["LEO"]) == (806, 50, 15_588)
+    assert (summary.deep_space, summary.eccentric, summary.orbit_classes["LEO"]) == (806, 50, 15_588)
     assert summary.families["STARLINK"] == 10_975
     assert summary.families["ONEWEB"] == 651
-    assert sum(summary.altitude_bands_km.values()) == summary.regimes["LEO"]
-    assert sum(summary.regimes.values()) == 16_400
+    assert sum(summary.altitude_bands_km.values()) == summary.orbit_classes["LEO"]
+    assert sum(summary.orbit_classes.values()) == 16_400
     assert (summary.rejected, summary.noted) == (0, 0)

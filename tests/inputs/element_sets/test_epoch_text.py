@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from constellation_jax.inputs.element_sets.epochs import epoch_from_text, epochs
+from constellation_jax.inputs.element_sets.epochs import parse_epoch, parse_epochs
 from constellation_jax.inputs.files.text_columns import column_of
 
 
@@ -27,15 +27,15 @@ from constellation_jax.inputs.files.text_columns import column_of
 )
 def test_day_and_fraction_are_the_rounded_quotient(text: str, day: int, seconds: str):
     exact = Fraction(seconds) / 86400
-    found_day, fraction, defects = epochs(column_of([text, "2001-01-01T00:00:00.000000"]))
+    found_day, fraction, defects = parse_epochs(column_of([text, "2001-01-01T00:00:00.000000"]))
     assert not defects
     assert (found_day[0], fraction[0]) == (day, exact.numerator / exact.denominator)
     assert (found_day[1], fraction[1]) == (51910, 0.0)
-    assert epoch_from_text(text) == (found_day[0], fraction[0])
+    assert parse_epoch(text) == (found_day[0], fraction[0])
 
 
 def test_a_fraction_that_rounds_up_to_a_day_is_the_next_midnight():
-    assert epoch_from_text("2026-08-22T23:59:59." + "9" * 30) == (61275, 0.0)
+    assert parse_epoch("2026-08-22T23:59:59." + "9" * 30) == (61275, 0.0)
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_a_fraction_that_rounds_up_to_a_day_is_the_next_midnight():
     ],
 )
 def test_what_is_no_epoch_is_a_defect(text: str, reason: str):
-    day, fraction, defects = epochs(column_of(["2000-01-01T06:00:00.000000", text]))
+    day, fraction, defects = parse_epochs(column_of(["2000-01-01T06:00:00.000000", text]))
     assert list(defects) == [1]
     assert reason in defects[1]
     assert (day[0], fraction[0]) == (51544, 0.25)
@@ -65,11 +65,11 @@ def test_what_is_no_epoch_is_a_defect(text: str, reason: str):
 def test_published_vectors(shared_data: Path):
     vectors = json.loads((shared_data / "catalog_numbers/vectors_ccsds-epoch-strings.json").read_text())
     for vector in vectors["valid"]:
-        day, fraction = epoch_from_text(vector["text"])
+        day, fraction = parse_epoch(vector["text"])
         found = np.datetime64(day - 40587, "D") + np.timedelta64(round(fraction * 86400e6), "us")
         assert found in {np.datetime64(iso) for iso in (vector["iso"], *vector.get("iso_alternatives", []))}, vector[
             "text"
         ]
     for vector in vectors["invalid"]:
         with pytest.raises(ValueError, match="expected"):
-            epoch_from_text(vector["text"])
+            parse_epoch(vector["text"])

@@ -12,6 +12,7 @@ import sgp4.omm
 from sgp4.api import Satrec
 
 from constellation_jax.errors import InputError
+from constellation_jax.inputs.element_sets.omm import REQUIRED
 from constellation_jax.inputs.element_sets.omm_csv import read_csv
 from constellation_jax.inputs.element_sets.omm_messages import read_json, read_kvn, read_xml
 
@@ -35,15 +36,6 @@ ISS = {
     "MEAN_MOTION_DDOT": "0",
 }
 OTHER = ISS | {"OBJECT_NAME": "OTHER", "NORAD_CAT_ID": "799501621", "EPOCH": "2024-130T00:00:00Z", "BSTAR": "-1E-5"}
-REQUIRED = (
-    "EPOCH",
-    "MEAN_MOTION",
-    "ECCENTRICITY",
-    "INCLINATION",
-    "RA_OF_ASC_NODE",
-    "ARG_OF_PERICENTER",
-    "MEAN_ANOMALY",
-)
 UNITS = {"MEAN_MOTION": "rev/day", "INCLINATION": "deg", "BSTAR": "1/ER"}
 
 

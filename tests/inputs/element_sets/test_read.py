@@ -1,4 +1,4 @@
-"""read_catalog: what it takes, what it tells apart, and one clear line for what it cannot read."""
+"""`read_catalog`: sources, recognition of formats, and one clear line for each text that it cannot read."""
 
 import gzip
 import random

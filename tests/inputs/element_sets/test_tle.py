@@ -10,7 +10,7 @@ import pytest
 from sgp4.api import Satrec
 
 from constellation_jax.inputs.element_sets.tle import read_tle
-from constellation_jax.inputs.element_sets.tle_fields import norad_id_from_field
+from constellation_jax.inputs.element_sets.tle_fields import parse_norad_id
 
 ISS = (
     "1 25544U 98067A   24130.36689744  .00016024  00000+0  27777-3 0  9992",
@@ -205,7 +205,7 @@ def test_an_empty_text_has_no_records():
     [("00005", 5), ("    5", 5), ("99999", 99999), ("A0000", 100000), ("J0000", 180000), ("Z9999", 339999)],
 )
 def test_catalogue_numbers(field: str, norad_id: int):
-    assert norad_id_from_field(field) == norad_id
+    assert parse_norad_id(field) == norad_id
     columns, _ = read("\n".join(edited(line, 3, field) for line in ISS))
     assert columns["norad_id"].tolist() == [norad_id]
 
@@ -215,7 +215,7 @@ def test_catalogue_numbers(field: str, norad_id: int):
 )
 def test_no_catalogue_numbers(field: str):
     with pytest.raises(ValueError, match="catalogue number: found"):
-        norad_id_from_field(field)
+        parse_norad_id(field)
     if len(field) == 5:
         assert read("\n".join(edited(line, 3, field) for line in ISS))[1]
 
@@ -225,10 +225,10 @@ def test_alpha5_and_epoch_year_vectors(shared_data: Path):
     for vector in (
         vectors["official_examples"] + vectors["boundaries"] + vectors["skip_boundaries"] + vectors["below_100000"]
     ):
-        assert norad_id_from_field(vector["field"]) == vector["norad_cat_id"]
+        assert parse_norad_id(vector["field"]) == vector["norad_cat_id"]
     for vector in vectors["decode_invalid"]:
         with pytest.raises(ValueError, match="catalogue number"):
-            norad_id_from_field(vector["field"])
+            parse_norad_id(vector["field"])
     years = json.loads((shared_data / "catalog_numbers/vectors_two-digit-epoch-year.json").read_text())
     for vector in years["vectors"]:
         columns, _ = read("\n".join([edited(ISS[0], 19, vector["yy"] + "001.00000000"), ISS[1]]))

@@ -1,4 +1,4 @@
-"""The satellites of a deployment on one date: who is where, that planes drift as SGP4 has it, and that it can be propagated."""
+"""Catalogue of a deployment on one date: places of satellites, drift of planes against SGP4, propagation."""
 
 import numpy as np
 import pytest
@@ -56,11 +56,11 @@ def test_planes_are_filled_apart_and_every_other_slot_first() -> None:
 
 
 def test_satellites_reach_their_plane_and_slot_on_arrival() -> None:
-    """Just before arrival and just after, node and argument of latitude are the same, also after a drift of 20 days."""
+    """Just before arrival and just after, right ascension and argument of latitude are the same, also after a drift of 20 days."""
     deployment = cj.load_deployment("starlink")
-    from constellation_jax.studies.deployment.launches import history
+    from constellation_jax.studies.deployment.launches import simulate_launches
 
-    whole = history(deployment)
+    whole = simulate_launches(deployment)
     waited = np.flatnonzero((whole.waited == 2) & np.isfinite(whole.ready_day))[:5]
     for position in waited:
         day = np.datetime64("1970-01-01", "ns") + np.timedelta64(int(whole.ready_day[position] * 86400e9), "ns")

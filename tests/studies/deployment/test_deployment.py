@@ -1,4 +1,4 @@
-"""How constellations get launched: what was reported, what the census has, and that chance agrees with expectation."""
+"""Deployments against reports and censuses of satellites, and random histories against expected counts."""
 
 import dataclasses
 
@@ -16,7 +16,7 @@ DAY = np.timedelta64(1, "D")
 
 
 def on(dataset: xr.Dataset, date: str) -> dict[str, int]:
-    """Satellites of the only system in each state."""
+    """Count the satellites of the only system in each state."""
     return {state: int(dataset[state].sel(time=date).item()) for state in STATE_WORDS}
 
 

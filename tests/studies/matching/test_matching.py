@@ -1,5 +1,5 @@
-"""Objects matched to shells: planes and slots of lattices with known answers, the rules for what is on its way, and the active
-catalogue of 2026-08-22 against counts and lattices that were measured from it by other code."""
+"""Objects matched to shells: planes and slots of lattices with known answers, the rules for objects on their way, and the active
+catalogue of 2026-08-22 against counts and lattices that other code measured from it."""
 
 from pathlib import Path
 
@@ -9,12 +9,12 @@ from sgp4.api import WGS72, Satrec
 
 import constellation_jax as cj
 from constellation_jax.inputs.shells.mean_orbits import kozai_mean_motion_rev_per_day
-from constellation_jax.studies.matching.lattice_fit import at_one_epoch, fit_lattice
-from constellation_jax.studies.matching.match import system_of
+from constellation_jax.studies.matching.lattice_fit import advance_to_epoch, fit_lattice
+from constellation_jax.studies.matching.match import find_systems
 
 EPOCH = "2026-08-22"
 SCATTER = 0.1
-"""Normal error of node and argument of latitude, in steps between planes and slots. Above 0.13 lattices are not found."""
+"""Scatter of right ascension and argument of latitude, in steps between planes or slots. Above 0.13 lattices are not found."""
 
 
 def named(name: str, shell: str) -> cj.Shell:
@@ -27,7 +27,7 @@ def altered(catalog: cj.Catalog, altitude_km: float, **columns) -> cj.Catalog:
 
 
 def secular_rates(catalog: cj.Catalog) -> np.ndarray:
-    """Node and mean argument of latitude, rad/min, as the reference implementation of SGP4 has them. Shape (2, n)."""
+    """Rates of right ascension and argument of latitude, rad/min, of the reference implementation of SGP4. Shape (2, n)."""
     rates = []
     for element in catalog:
         e = element.elements
@@ -41,7 +41,7 @@ def secular_rates(catalog: cj.Catalog) -> np.ndarray:
 
 
 def disturbed(shell: cj.Shell, *, seed: int = 0) -> cj.Catalog:
-    """A shell as it would be catalogued: nine tenths of it, off its places, turned, and each object with an epoch of its own."""
+    """Make the catalogue of a shell as it would be observed: nine tenths of it, off its places, turned, each with its own epoch."""
     catalog = cj.shells_to_catalog(shell, epoch=EPOCH)
     random = np.random.default_rng(seed)
     catalog = catalog[np.sort(random.permutation(len(catalog))[: len(catalog) * 9 // 10])]
@@ -64,7 +64,7 @@ def disturbed(shell: cj.Shell, *, seed: int = 0) -> cj.Catalog:
 def test_the_common_epoch_is_that_of_sgp4() -> None:
     catalog = cj.shells_to_catalog(cj.load_shells("starlink:gen2-flown"), epoch=EPOCH)[::200]
     rates = secular_rates(catalog) * (3 * 1440.0 * 360.0 / (2 * np.pi))
-    raan, latitude = at_one_epoch(catalog, float(catalog.epoch_day[0]) + 3.0)
+    raan, latitude = advance_to_epoch(catalog, float(catalog.epoch_day[0]) + 3.0)
     start = catalog.raan_deg, catalog.arg_perigee_deg + catalog.mean_anomaly_deg
     wrapped = [np.mod(x + 180, 360) - 180 for x in (raan - start[0] - rates[0], latitude - start[1] - rates[1])]
     # What the second order in J2 leaves in three days; the planes of the densest shell are 2 degrees apart, the slots 7.
@@ -123,7 +123,7 @@ def test_planes_at_altitudes_of_their_own_have_slots_of_their_own() -> None:
 def test_a_lattice_that_no_one_stated_is_found() -> None:
     stated = named("starlink:gen1-flown", "Group 2")
     catalog = cj.shells_to_catalog(stated, epoch=EPOCH)
-    fit = fit_lattice(*at_one_epoch(catalog, float(catalog.epoch_day[0])), None)
+    fit = fit_lattice(*advance_to_epoch(catalog, float(catalog.epoch_day[0])), None)
     assert (fit.planes, fit.slots_per_plane, fit.phasing) == (36, 16, 17)
 
 
@@ -197,7 +197,7 @@ def test_names_tell_the_system() -> None:
     names = np.array(
         ["STARLINK-1 [DTC]", "HULIANWANG DIGUI-01", "HULIANWAN GAOGUI-01", "ASTRA 1N", "SPACEMOBILE-001", "LEO 3"]
     )
-    found = system_of(names, ["Starlink", "Guowang", "AST", "Kuiper"])
+    found = find_systems(names, ["Starlink", "Guowang", "AST", "Kuiper"])
     assert found.tolist() == ["Starlink", "Guowang", "", "", "AST", ""]
 
 
