@@ -61,13 +61,16 @@ from .studies.deployment.cadence import cadence_needed as cadence_needed
 from .studies.deployment.catalog import deployed_catalog as deployed_catalog
 from .studies.deployment.deploy import deploy as deploy
 from .studies.deployment.launcher import launcher as launcher
+from .studies.ephemeris.read import Ephemeris as Ephemeris
 from .studies.ephemeris.read import open_ephemeris as open_ephemeris
+from .studies.ephemeris.write import EphemerisReport as EphemerisReport
 from .studies.ephemeris.write import ephemeris_to as ephemeris_to
 from .studies.matching.lattice_fit import LatticeFit as LatticeFit
 from .studies.matching.match import ShellCount as ShellCount
 from .studies.matching.match import ShellMatch as ShellMatch
 from .studies.matching.match import match_shells as match_shells
 from .studies.propagation.jacobians import jacobians as jacobians
+from .studies.propagation.propagate import PropagationReport as PropagationReport
 from .studies.propagation.propagate import propagate as propagate
 from .studies.propagation.propagate import propagate_to as propagate_to
 from .studies.tuning.tune import TuneResult as TuneResult

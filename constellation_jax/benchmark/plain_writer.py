@@ -1,4 +1,4 @@
-"""The least that a file of a propagation can cost: the same bytes written with netCDF4 and nothing else.
+"""Least cost of a file of a propagation: the same bytes written with netCDF4 and nothing else.
 
 The yardstick that the benchmarks hold `NetCDFWriter` and `propagate_to` against.
 """
@@ -13,8 +13,8 @@ import netCDF4
 from constellation_jax.outputs.variables import DIMENSIONS, SATELLITE, TIME
 
 
-def plain_writer(finished: str | os.PathLike[str], path: str | os.PathLike[str]) -> Callable[[], None]:
-    """What writes all values over time of a finished file anew, without names, attributes and checks.
+def make_plain_writer(finished: str | os.PathLike[str], path: str | os.PathLike[str]) -> Callable[[], None]:
+    """Make a function that writes all values over time of a finished file anew, without names, attributes and checks.
 
     Args:
         finished: a file of `propagate_to`; the new one has its variables, types, chunks and compression.

@@ -1,4 +1,4 @@
-"""How fast is it here? One propagation, timed in its parts on the machine that it runs on."""
+"""Speed of a propagation on this machine, timed in its parts."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from constellation_jax.benchmark.plain_writer import plain_writer
-from constellation_jax.benchmark.timing import Machine, Work, in_turn, machine, medians, seconds
+from constellation_jax.benchmark.plain_writer import make_plain_writer
+from constellation_jax.benchmark.timing import Machine, Work, describe_machine, take_medians, time_in_turn, time_once
+from constellation_jax.engine.arrays import OutputArrays
 from constellation_jax.engine.devices import Devices
-from constellation_jax.engine.precision import x64
-from constellation_jax.engine.propagation import kernels as tiles
-from constellation_jax.engine.propagation.arrays import Arrays, allocate
+from constellation_jax.engine.propagation import kernels
 from constellation_jax.engine.propagation.engine import Engine
-from constellation_jax.engine.propagation.options import Request
+from constellation_jax.engine.propagation.options import Options
+from constellation_jax.engine.tiles import Outputs, make_outputs
 from constellation_jax.engine.time_grid import Grid
 from constellation_jax.inputs.catalog.catalog import Catalog
 from constellation_jax.inputs.times import to_day_fraction
@@ -30,44 +30,44 @@ from constellation_jax.outputs.variables import STATUS_VARIABLE, resolve_groups
 from constellation_jax.studies.propagation.propagate import PRECISIONS, propagate, propagate_to
 
 MODES = ("dense", "direct")
-"""Interpolated between few evaluations of each orbit, or evaluated at every instant."""
+"""Ways to compute: interpolated between few evaluations of each orbit, or evaluated at every instant."""
 
 
 @dataclasses.dataclass(frozen=True)
 class SpeedCase:
-    """Seconds of one kind of arithmetic: medians, except of the compilation, which happens once."""
+    """Seconds of one precision and mode: medians, except of the compilation, which happens once."""
 
     precision: str
     mode: str
     compile_s: float
-    """What the first start took longer than later ones; what another case has compiled before is not in it."""
+    """Time that the first start took longer than later ones, without what another case has compiled before."""
     start_s: float
-    """A later start: coefficients of all objects, and each kind of tile computed once."""
+    """Time of a later start: coefficients of all objects, and each kind of tile computed once."""
     given_s: float
-    """States into given arrays, of the type of the precision."""
+    """Time of states into given arrays, of the type of the precision."""
     transfer_s: float
-    """Of it the copies: as many finished tiles from the device into the same arrays, measured alone."""
+    """Share of `given_s` of the copies: as many finished tiles from the device into the same arrays, measured alone."""
     dataset_s: float
-    """`propagate`, from the catalogue to a fresh dataset in memory."""
+    """Time of `propagate`, from the catalogue to a fresh dataset in memory."""
     file_s: float
-    """`propagate_to`, from the catalogue to a finished netCDF file of float32."""
+    """Time of `propagate_to`, from the catalogue to a finished netCDF file of float32."""
     netcdf4_s: float
-    """The same bytes by netCDF4 alone, from memory."""
+    """Time of the same bytes by netCDF4 alone, from memory."""
 
     @property
     def compute_s(self) -> float:
-        """Into given arrays, without the copies."""
+        """Time of states into given arrays, without the copies."""
         return max(0.0, self.given_s - self.transfer_s)
 
     @property
     def write_s(self) -> float:
-        """What a file takes longer than a start and the states in given arrays: most of the writing goes on beside computing."""
+        """Time that a file takes longer than a start and states in given arrays: most writing goes on beside computing."""
         return max(0.0, self.file_s - self.start_s - self.given_s)
 
 
 @dataclasses.dataclass(frozen=True)
 class SpeedReport:
-    """What `measure_speed` found."""
+    """Figures of a `measure_speed`."""
 
     machine: Machine
     satellites: int
@@ -80,7 +80,7 @@ class SpeedReport:
         return self.satellites * self.steps
 
     def to_dict(self) -> dict[str, Any]:
-        """The figures as dict, list, str, int and float; rates in states per second."""
+        """Convert to dict, list, str, int and float; rates in states per second."""
         cases = []
         for case in self.cases:
             rates = {name: self.states / getattr(case, f"{name}_s") for name in ("given", "dataset", "file")}
@@ -89,7 +89,7 @@ class SpeedReport:
         return dataclasses.asdict(self) | {"variables": list(self.variables), "states": self.states, "cases": cases}
 
     def lines(self) -> list[str]:
-        """The figures as lines of plain text."""
+        """Format as lines of plain text."""
         work = f"{self.satellites:,} objects x {self.steps:,} steps = {self.states / 1e6:,.1f} million states"
         rows: list[tuple[str, Callable[[SpeedCase], str]]] = [
             ("", lambda c: f"{c.precision} {c.mode}"),
@@ -119,7 +119,7 @@ def measure_speed(
     variables: str | Iterable[str] = ("position", "velocity"),
     folder: str | os.PathLike[str] | None = None,
 ) -> SpeedReport:
-    """Times a propagation in TEME into given arrays, into a dataset and to a file.
+    """Time a propagation in TEME into given arrays, into a dataset and to a file.
 
     Args:
         catalog: n objects.
@@ -136,30 +136,30 @@ def measure_speed(
             spent = _time_engine(catalog, times, names, precision, mode)
             spent |= _time_outputs(catalog, times, groups, precision, mode, Path(place))
             cases.append(SpeedCase(precision, mode, **{f"{name}_s": value for name, value in spent.items()}))
-    return SpeedReport(machine("xarray"), len(catalog), len(times), names, tuple(cases))
+    return SpeedReport(describe_machine("xarray"), len(catalog), len(times), names, tuple(cases))
 
 
 def _time_engine(
     catalog: Catalog, times: NDArray[np.datetime64], names: tuple[str, ...], precision: str, mode: str
 ) -> dict[str, float]:
     grid = Grid.inertial(*to_day_fraction(times))
-    request = Request(names, precision=precision, dtype=precision, dense=mode == "dense")
+    options = Options(names, precision=precision, dtype=precision, dense=mode == "dense")
 
     def start() -> Engine:
-        engine = Engine(catalog.elements, grid, request)
+        engine = Engine(catalog.elements, grid, options)
         engine.warm_up()
         return engine
 
-    first = seconds(start)
+    first = time_once(start)
     engine = start()
-    out = allocate(len(times), len(catalog), names, precision)
+    out = OutputArrays.allocate(len(times), len(catalog), names, precision)
     transfer = _Transfer(out)
     works: dict[str, Work] = {
         "start": start,
         "given": lambda: engine.run(0, len(times), out),
         "transfer": transfer.run,
     }
-    spent = medians(in_turn(works, setup={"transfer": transfer.prepare}))
+    spent = take_medians(time_in_turn(works, setup={"transfer": transfer.prepare}))
     return {"compile": max(0.0, first - spent["start"]), **spent}
 
 
@@ -176,9 +176,9 @@ def _time_outputs(
     works: dict[str, Work] = {
         "dataset": lambda: propagate(catalog, times, **settings),
         "file": to_file,
-        "netcdf4": plain_writer(ours, plain),
+        "netcdf4": make_plain_writer(ours, plain),
     }
-    return medians(in_turn(works))
+    return take_medians(time_in_turn(works))
 
 
 class _Transfer:
@@ -188,34 +188,32 @@ class _Transfer:
     cache stands for all, as the engine works on one at a time.
     """
 
-    def __init__(self, out: Arrays) -> None:
-        self._out = {name: values for name, values in out.items() if name != STATUS_VARIABLE}
-        self._status = out[STATUS_VARIABLE]
+    def __init__(self, out: OutputArrays) -> None:
+        self._out = out
         self._devices = Devices()
-        steps, satellites = self._status.shape
-        self._corners = [
-            (k, i) for k in range(0, steps, tiles.CHUNK) for i in range(0, satellites, self._devices.width)
-        ]
-        self._tiles: list[tiles.Outputs] = []
+        steps, satellites = out.status.shape
+        self._width = self._devices.tile_width(kernels.TILE)
+        self._corners = [(k, i) for k in range(0, steps, kernels.CHUNK) for i in range(0, satellites, self._width)]
+        self._tiles: list[Outputs] = []
 
     def prepare(self) -> None:
         reused = self._devices.platform == "cpu"
-        dtype = str(next(iter(self._out.values())).dtype)
-        with x64():
-            made = [self._devices.buffers(len(self._out), dtype) for _ in range(1 if reused else len(self._corners))]
+        rows, dtype = len(self._out.variables), str(self._out.values_block.dtype)
+        count = 1 if reused else len(self._corners)
+        made = [make_outputs(self._devices, rows, kernels.CHUNK, self._width, dtype) for _ in range(count)]
         for buffer in jax.tree.leaves(made):
             buffer.block_until_ready()
         self._tiles = made * (len(self._corners) if reused else 1)
 
     def run(self) -> None:
-        def copy(tile: tiles.Outputs, corner: tuple[int, int]) -> None:
+        def copy(tile: Outputs, corner: tuple[int, int]) -> None:
             def put(values: NDArray[Any], target: NDArray[Any]) -> None:
                 part = target[corner[0] :, corner[1] :][: values.shape[0], : values.shape[1]]
                 part[:] = values[: part.shape[0], : part.shape[1]]
 
-            for values, target in zip(self._devices.fetch(tile.values), self._out.values(), strict=True):
+            for values, target in zip(self._devices.fetch(tile.values), self._out.values_block, strict=True):
                 put(values, target)
-            put(self._devices.fetch(tile.status), self._status)
+            put(self._devices.fetch(tile.status), self._out.status)
 
         with ThreadPoolExecutor(self._devices.threads) as pool:
             list(pool.map(copy, self._tiles, self._corners))

@@ -1,37 +1,46 @@
-"""The compiled loops over all devices of a platform: satellites are sharded, everything else is replicated.
+"""Devices of one platform, and functions compiled for all of them: satellites are sharded, everything else is replicated.
 
-On one device the same loops run without the mesh: placing an argument on a mesh of one costs Python more than a tile does.
+On one device the same functions run without the mesh: placing an argument on a mesh of one costs Python more than a tile does.
 """
 
+from __future__ import annotations
+
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache, partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from constellation_jax.engine.propagation import kernels as tiles
-from constellation_jax.engine.propagation.kernels import CHUNK, Instants, Outputs
+from constellation_jax.engine.precision import x64
 
-_REPLICATED: Any = PartitionSpec()
-_LAST: dict[int, Any] = {rank: PartitionSpec(*[None] * (rank - 1), "satellites") for rank in (1, 2, 3)}
-_OUTPUTS = Outputs(_LAST[3], _LAST[2])
-_INSTANTS = Instants(*[_REPLICATED] * 5)
+REPLICATED: Any = PartitionSpec()
+"""Sharding of an array that every device has whole."""
 
-_SPECS: dict[Any, tuple[tuple[Any, ...], Any, tuple[int, ...]]] = {
-    tiles.fill_near: ((_LAST[2], _INSTANTS, _OUTPUTS, _REPLICATED), _OUTPUTS, (2,)),
-    tiles.fill_deep: ((_LAST[2], _INSTANTS, _OUTPUTS, _REPLICATED), _OUTPUTS, (2,)),
-    tiles.interpolate: ((_REPLICATED, _LAST[3]), _LAST[3], ()),
-    tiles.anchored: ((_LAST[2], _REPLICATED), _LAST[2], ()),
-}
-"""How the arguments and results of each loop are sharded, and which arguments are donated."""
+
+def satellites_last(rank: int) -> Any:
+    """Sharding of an array (or a pytree of arrays) of some rank whose last axis is the satellites."""
+    return PartitionSpec(*[None] * (rank - 1), "satellites")
+
+
+class Specs(NamedTuple):
+    """Placement of the arguments and results of a compiled function."""
+
+    inputs: tuple[Any, ...]
+    """Sharding of each argument: `REPLICATED` or `satellites_last`, for the whole argument or in a pytree like it."""
+    outputs: Any
+    """Sharding of the result, in the same way."""
+    donate: tuple[int, ...] = ()
+    """Positions of the arguments whose memory the result may take."""
+    wide_vectors: bool = False
+    """True: XLA:CPU uses the full vector width of the machine; it takes half of it unless asked."""
 
 
 class Devices:
-    """Local devices of one platform, and the loops compiled for them.
+    """Local devices of one platform.
 
     Args:
         platform: such as "cpu", "gpu" or "tpu"; None for JAX's default.
@@ -42,61 +51,54 @@ class Devices:
         found = tuple(devices or jax.local_devices(backend=platform))
         self.platform: str = found[0].platform
         self.mesh = Mesh(np.array(found), ("satellites",))
-        self.width: int = tiles.TILE.get(self.platform, tiles.TILE["gpu"]) * len(found)
-        """Satellites in a tile over all devices."""
-        cpu = self.platform == "cpu"
         # elsewhere two: one copies out while the other's tile is computed
-        self.threads: int = max(1, (os.cpu_count() or 1) // len(found)) if cpu else 2
-        """Python threads that feed them."""
+        self.threads: int = max(1, (os.cpu_count() or 1) // len(found)) if self.platform == "cpu" else 2
+        """Number of Python threads that feed the devices."""
 
-    def block(self, dtype: str, *, few: bool = False) -> int:
-        """Satellites that a loop works on together.
+    def tile_width(self, tile: Mapping[str, int]) -> int:
+        """Satellites in a tile over all devices, from those of one device by platform."""
+        return tile.get(self.platform, tile["gpu"]) * self.mesh.size
 
-        Args:
-            few: a tile may be next to empty.
-        """
-        tile = self.width // self.mesh.size
-        row = (tiles.FEW_BYTES if few else tiles.BLOCK_BYTES).get(self.platform)
-        return tile if row is None else min(tile, row // np.dtype(dtype).itemsize)
-
-    def blocks(self, satellites: int, dtype: str, *, few: bool = False) -> np.int32:
-        """How many blocks of a tile hold the first satellites; all of them where several devices share it."""
-        if self.mesh.size > 1:
-            satellites = self.width // self.mesh.size
-        return np.int32(-(-satellites // self.block(dtype, few=few)))
-
-    def put(self, array: Any, *, replicated: bool = False) -> Any:
-        """On the devices, its last axis (satellites) sharded."""
+    def put(self, arrays: Any, *, replicated: bool = False) -> Any:
+        """Place an array, or a pytree of arrays, on the devices, its last axis (satellites) sharded."""
         if self.mesh.size == 1:
             if replicated and self.platform == "cpu":
-                return array  # a call takes NumPy's own memory in less time than this would take
-            return jax.device_put(array, self.mesh.devices.flat[0])
-        spec = _REPLICATED if replicated else _LAST[np.ndim(array)]
-        return jax.device_put(array, NamedSharding(self.mesh, spec))
+                return arrays  # a call takes NumPy's own memory in less time than this would take
+            return jax.device_put(arrays, self.mesh.devices.flat[0])
 
-    def buffers(self, variables: int, dtype: str) -> Outputs:
-        """Memory for the results of one tile."""
-        shape = (CHUNK, self.width)
-        return Outputs(self.put(jnp.zeros((variables, *shape), dtype)), self.put(jnp.zeros(shape, jnp.int8)))
+        def place(array: Any) -> Any:
+            spec = REPLICATED if replicated else satellites_last(np.ndim(array))
+            return jax.device_put(array, NamedSharding(self.mesh, spec))
+
+        return jax.tree.map(place, arrays)
+
+    def zeros(self, shape: tuple[int, ...], dtype: str) -> Any:
+        """Make an array on the devices, its last axis (satellites) sharded."""
+        with x64():
+            return self.put(jnp.zeros(shape, dtype))
 
     def fetch(self, array: Any) -> np.ndarray[Any, Any]:
-        """In the memory of the host; on a CPU the array's own, which must be read before the array is given away."""
+        """Bring an array to the host. On a CPU it is the device's own memory: read it before the array is donated."""
         if self.platform != "cpu":  # by way of page-locked memory, several times as quick as the direct way
             array = jax.device_put(array, array.sharding.with_memory_kind("pinned_host"))
         return np.asarray(array)
 
-    def loop(self, function: Any, **static: Any) -> Any:
-        """One of the loops of `tiles`, compiled."""
-        return _compiled(function, self.mesh, tuple(sorted(static.items())))
+    def compile(self, function: Any, specs: Specs, **static: Any) -> Any:
+        """Compile a function for the devices; the same request gives the same compiled function.
+
+        Args:
+            function: takes arrays, and static arguments by keyword.
+            specs: placement of its arguments and results.
+            static: hashable arguments, which choose code.
+        """
+        return _compile(function, self.mesh, specs, tuple(sorted(static.items())))
 
 
 @cache
-def _compiled(function: Any, mesh: Mesh, static: tuple[tuple[str, Any], ...]) -> Any:
-    arguments, results, donated = _SPECS[function]
-    loop = partial(function, **dict(static))
+def _compile(function: Any, mesh: Mesh, specs: Specs, static: tuple[tuple[str, Any], ...]) -> Any:
+    function = partial(function, **dict(static))
     if mesh.size > 1:
-        loop = jax.shard_map(loop, mesh=mesh, in_specs=arguments, out_specs=results, check_vma=False)
-    cpu = mesh.devices.flat[0].platform == "cpu"
-    # XLA:CPU takes half of the vector width of the machine unless asked
-    options = {"xla_cpu_prefer_vector_width": 512} if cpu else None
-    return jax.jit(loop, donate_argnums=donated, compiler_options=options)
+        function = jax.shard_map(function, mesh=mesh, in_specs=specs.inputs, out_specs=specs.outputs, check_vma=False)
+    wide = specs.wide_vectors and mesh.devices.flat[0].platform == "cpu"
+    options = {"xla_cpu_prefer_vector_width": 512} if wide else None
+    return jax.jit(function, donate_argnums=specs.donate, compiler_options=options)

@@ -1,4 +1,4 @@
-"""The instants of a run, and the chunks that it is computed in."""
+"""Instants of a run, and the chunks that they are computed in."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from constellation_jax.engine.precision import x64
-from constellation_jax.engine.propagation import kernels as tiles
-from constellation_jax.engine.propagation.kernels import CHUNK
 from constellation_jax.physics import frames
 from constellation_jax.physics.constants import MINUTES_PER_DAY
 
@@ -22,7 +20,7 @@ middle, phases stay exact to a metre."""
 
 @dataclasses.dataclass(frozen=True)
 class Grid:
-    """The instants of a run, ascending, as day and fraction (UTC), and the Earth's attitude at each (rad)."""
+    """Instants of a run, ascending, as day and fraction (UTC), and the Earth's attitude at each (rad)."""
 
     day: NDArray[np.int64]
     """Modified Julian Date of midnight, shape (steps,)."""
@@ -33,23 +31,34 @@ class Grid:
 
     @staticmethod
     def inertial(day: NDArray[np.int64], fraction: NDArray[np.float64]) -> Grid:
-        """Without the Earth's attitude, for results in TEME."""
-        nothing = np.zeros(len(day))
-        return Grid(day, fraction, nothing, nothing, nothing)
+        """Make a grid without the Earth's attitude, for results in TEME."""
+        zeros = np.zeros(len(day))
+        return Grid(day, fraction, zeros, zeros, zeros)
 
     @staticmethod
     def turning(
         day: NDArray[np.int64], fraction: NDArray[np.float64], ut1_utc_days: Any, polar_x: Any, polar_y: Any
     ) -> Grid:
-        """With the sidereal time made from UT1; UT1 - UTC in days, the pole in rad, arrays of shape (steps,)."""
+        """Make a grid with the sidereal time from UT1; UT1 - UTC in days, the pole in rad, arrays of shape (steps,)."""
         with x64():
             gmst = np.asarray(_gmst82(day.astype(np.float64), fraction + ut1_utc_days))
         return Grid(day, fraction, gmst, polar_x, polar_y)
 
+    def __len__(self) -> int:
+        return len(self.day)
+
     def minutes_since(self, day: Any, fraction: Any, instants: Any = slice(None)) -> NDArray[np.float64]:
-        """From days and fractions (of epochs, say) to instants. Shapes as NumPy broadcasts them."""
+        """Minutes from days and fractions (of epochs, say) to some instants. Shapes as NumPy broadcasts them."""
         whole, part = self.day[instants] - day, self.fraction[instants] - fraction
         return np.asarray(whole * MINUTES_PER_DAY + part * MINUTES_PER_DAY)
+
+    def minutes_since_first(self, instants: Any) -> NDArray[np.float64]:
+        """Minutes from the first instant to some instants."""
+        return self.minutes_since(self.day[0], self.fraction[0], instants)
+
+    def ends_since(self, day: Any, fraction: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Minutes from epochs of shape (satellites,) to the first and to the last instant."""
+        return self.minutes_since(day, fraction, 0), self.minutes_since(day, fraction, -1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,12 +67,15 @@ class Chunk:
 
     first: int
     last: int
-    """One beyond the last."""
+    """One beyond the last instant."""
     day: float
     fraction: float
     """Middle of the chunk: Modified Julian Date and fraction, not brought under one."""
     minutes: NDArray[np.float64]
-    """Of its instants since the middle."""
+    """Minutes from the middle to each instant."""
+
+    def __len__(self) -> int:
+        return len(self.minutes)
 
     @property
     def middle(self) -> NDArray[np.float64]:
@@ -71,11 +83,12 @@ class Chunk:
 
     @property
     def half_span(self) -> float:
+        """Minutes from the middle to the last instant."""
         return float(self.minutes[-1])
 
 
-def cut(grid: Grid, start: int, stop: int, longest: float = np.inf, most: int = CHUNK) -> list[Chunk]:
-    """Instants start:stop in chunks of at most `most` instants that span at most `longest` minutes."""
+def split(grid: Grid, start: int, stop: int, longest: float, most: int) -> list[Chunk]:
+    """Split instants start:stop into chunks of at most `most` instants that span at most `longest` minutes."""
     chunks = []
     first = start
     while first < stop:
@@ -89,19 +102,4 @@ def cut(grid: Grid, start: int, stop: int, longest: float = np.inf, most: int = 
     return chunks
 
 
-def attitude(grid: Grid, chunk: Chunk, minutes: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Matrices of `tiles.Instants`, at minutes since the middle of a chunk and within it."""
-    angles = (np.unwrap(v[chunk.first : chunk.last]) for v in (grid.gmst, grid.polar_x, grid.polar_y))
-    # all three are as good as linear between the instants of a chunk, and at these exact
-    turn, spin = _attitude(*(padded(np.interp(minutes, chunk.minutes, v), CHUNK) for v in angles))
-    return np.asarray(turn), np.asarray(spin)
-
-
-def padded(values: NDArray[Any], length: int) -> NDArray[Any]:
-    """An array with the last entry of its last axis repeated up to a length."""
-    missing = length - values.shape[-1]
-    return np.concatenate([values, np.repeat(values[..., -1:], missing, axis=-1)], axis=-1) if missing else values
-
-
 _gmst82 = jax.jit(frames.gmst82)
-_attitude = jax.jit(tiles.attitude)

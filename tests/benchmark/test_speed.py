@@ -9,9 +9,10 @@ import pytest
 
 import constellation_jax as cj
 from constellation_jax.benchmark import speed
-from constellation_jax.benchmark.plain_writer import plain_writer
+from constellation_jax.benchmark.plain_writer import make_plain_writer
 from constellation_jax.benchmark.speed import MODES, SpeedCase, SpeedReport, measure_speed
 from constellation_jax.benchmark.timing import Machine
+from constellation_jax.engine.arrays import OutputArrays
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +45,7 @@ def test_parts_and_rates_follow_from_the_times() -> None:
 
 
 def test_the_copies_fill_the_whole_arrays() -> None:
-    out = {"x": np.ones((70, 1100), "f4"), "status": np.ones((70, 1100), np.int8)}
+    out = OutputArrays(("x",), np.ones((1, 70, 1100), "f4"), np.ones((70, 1100), np.int8))
     transfer = speed._Transfer(out)
     transfer.prepare()
     transfer.run()
@@ -54,7 +55,7 @@ def test_the_copies_fill_the_whole_arrays() -> None:
 def test_the_plain_writer_writes_the_same_bytes(catalog: cj.Catalog, tmp_path: Path) -> None:
     ours, plain = tmp_path / "ours.nc", tmp_path / "plain.nc"
     cj.propagate_to(ours, catalog, cj.time_grid("2025-06-24", "10min", "1min"), variables="position")
-    plain_writer(ours, plain)()
+    make_plain_writer(ours, plain)()
     with netCDF4.Dataset(ours) as a, netCDF4.Dataset(plain) as b:
         assert set(b.variables) == {"x", "y", "z", "status"}
         for name, variable in b.variables.items():

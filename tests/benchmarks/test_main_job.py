@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from constellation_jax.benchmark.timing import seconds
+from constellation_jax.benchmark.timing import time_once
 
 GIBIBYTE = 2**30
 
@@ -61,5 +61,5 @@ def test_the_default_run(tmp_path: Path, environment: dict[str, str]) -> None:
     ]
     command += ["--quiet"]
     for run in ("first run", "second run"):
-        taken = seconds(lambda: subprocess.run(command, check=True, env=environment))
+        taken = time_once(lambda: subprocess.run(command, check=True, env=environment))
         print(f"\n`constellation-jax propagate`, {run}, the whole process: {taken:.1f} s")

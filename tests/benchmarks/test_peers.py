@@ -22,11 +22,11 @@ import pytest
 from peers import PEERS, Peer, Prepared, Sky, astroz_fresh
 
 import constellation_jax as cj
-from constellation_jax.benchmark.plain_writer import plain_writer
-from constellation_jax.benchmark.timing import in_turn, machine
-from constellation_jax.engine.propagation.arrays import allocate
+from constellation_jax.benchmark.plain_writer import make_plain_writer
+from constellation_jax.benchmark.timing import describe_machine, time_in_turn
+from constellation_jax.engine.arrays import OutputArrays
 from constellation_jax.engine.propagation.engine import Engine
-from constellation_jax.engine.propagation.options import Request
+from constellation_jax.engine.propagation.options import Options
 from constellation_jax.engine.time_grid import Grid
 from constellation_jax.inputs.times import to_day_fraction
 
@@ -73,7 +73,7 @@ def table() -> Iterator[list[str]]:
     rows: list[str] = []
     yield rows
     absent = ", ".join(peer.name for peer in PEERS if not peer.installed)
-    print(f"\n\n{machine(*(peer.name for peer in INSTALLED)).line()}")
+    print(f"\n\n{describe_machine(*(peer.name for peer in INSTALLED)).line()}")
     print(f"`{COMMAND}`, medians of five" + (f"; not installed: {absent}" if absent else ""))
     print(
         "\n| what this package does | peer | satellites x instants | peer's | M states/s | peer's | ratio | difference |"
@@ -90,10 +90,10 @@ def own(sky: Sky, case: "Case") -> Prepared:
     """This package's engine into given arrays."""
     catalog, times = cj.read_catalog(sky.text.encode()), times_of(sky)
     assert len(catalog) == len(sky.lines)
-    request = Request(STATE, precision=case.precision, dtype=case.precision, dense=case.dense)
-    engine = Engine(catalog.elements, Grid.inertial(*to_day_fraction(times)), request)
+    options = Options(STATE, precision=case.precision, dtype=case.precision, dense=case.dense)
+    engine = Engine(catalog.elements, Grid.inertial(*to_day_fraction(times)), options)
     engine.warm_up()
-    out = allocate(len(times), len(catalog), STATE, case.precision)
+    out = OutputArrays.allocate(len(times), len(catalog), STATE, case.precision)
     return Prepared(
         lambda: engine.run(0, len(times), out), lambda rows: np.stack([out[name][rows] for name in "xyz"], -1)
     )
@@ -115,7 +115,7 @@ def compare(table: list[str], what: str, peer: Peer, sky: Sky, cases: list[Case]
     few = sky.first(peer.satellites)
     theirs = peer.prepare(few)
     ours = {str(case): own(sky, case) for case in cases}
-    taken = in_turn({"theirs": theirs.run} | {name: each.run for name, each in ours.items()})
+    taken = time_in_turn({"theirs": theirs.run} | {name: each.run for name, each in ours.items()})
     instants = np.arange(0, len(sky.minutes), max(1, len(sky.minutes) // 12))
     place = {pair: i for i, pair in enumerate(sky.lines)}
     columns = np.array([place[pair] for pair in few.lines])
@@ -174,7 +174,7 @@ def test_into_a_fresh_dataset(table: list[str], near_earth: Sky, precision: str)
         result.clear()
         result["dataset"] = cj.propagate(catalog, times, **settings)
 
-    taken = in_turn({"ours": ours, "theirs": theirs.run})
+    taken = time_in_turn({"ours": ours, "theirs": theirs.run})
     instants = np.arange(0, len(times), 120)
     positions = np.stack([result["dataset"][name].values[instants] for name in "xyz"], -1)
     difference = np.linalg.norm(positions - theirs.positions(instants), axis=-1)
@@ -195,7 +195,7 @@ def test_a_finished_file(table: list[str], everything: Sky, tmp_path: Path, prec
         cj.propagate_to(tmp_path / "ours.nc", catalog, times, **settings)
 
     ours()
-    taken = in_turn({"ours": ours, "theirs": plain_writer(tmp_path / "ours.nc", tmp_path / "plain.nc")})
+    taken = time_in_turn({"ours": ours, "theirs": make_plain_writer(tmp_path / "ours.nc", tmp_path / "plain.nc")})
     sizes = [(tmp_path / name).stat().st_size for name in ("ours.nc", "plain.nc")]
     assert 0 <= sizes[0] - sizes[1] < 300 * len(catalog)  # bytes: names and elements are in one file alone
     what = f"`propagate_to`, a finished file of float32 with deep space, position and altitude, {precision}"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from constellation_jax.benchmark.timing import in_turn
+from constellation_jax.benchmark.timing import time_in_turn
 from constellation_jax.inputs.element_sets.read import read_catalog
 
 pytestmark = pytest.mark.benchmark
@@ -24,5 +24,5 @@ def test_objects_a_second(shared_data: Path, name: str):
     data = (shared_data / name).read_bytes()
     data = gzip.decompress(data) if name.endswith(".gz") else data
     objects = len(read_catalog(data))
-    best = min(in_turn({"read": lambda: read_catalog(data)}, repeats=7)["read"])  # others may be using the machine
+    best = min(time_in_turn({"read": lambda: read_catalog(data)}, repeats=7)["read"])  # others may be using the machine
     print(f"\n{name}: {objects / best:,.0f} objects/s")

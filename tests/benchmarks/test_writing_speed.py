@@ -7,9 +7,8 @@ import netCDF4
 import numpy as np
 import pytest
 
-from constellation_jax.benchmark.plain_writer import plain_writer
-from constellation_jax.benchmark.timing import in_turn
-from constellation_jax.benchmark.timing import seconds as seconds_of
+from constellation_jax.benchmark.plain_writer import make_plain_writer
+from constellation_jax.benchmark.timing import time_in_turn, time_once
 from constellation_jax.inputs.catalog.catalog import Catalog
 from constellation_jax.outputs.netcdf.samples import NetCDFWriter
 from constellation_jax.outputs.variables import resolve_groups
@@ -35,16 +34,16 @@ def test_writing_and_reading(tmp_path, groups):
                 writer.write(start, block)
 
     ours()
-    plain = plain_writer(tmp_path / "a.nc", tmp_path / "b.nc")
-    seconds = in_turn({"NetCDFWriter": ours, "netCDF4 alone": plain}, repeats=REPEATS)
+    plain = make_plain_writer(tmp_path / "a.nc", tmp_path / "b.nc")
+    seconds = time_in_turn({"NetCDFWriter": ours, "netCDF4 alone": plain}, repeats=REPEATS)
     print(f"\n{', '.join(groups)}: {OBJECTS} objects, {BLOCKS} blocks of {BLOCK} steps, {megabytes:.0f} MB")
     for what, found in seconds.items():
         print(f"  {what:14} best {megabytes / min(found):5.0f} MB/s, median {megabytes / np.median(found):5.0f} MB/s")
     size = (tmp_path / "a.nc").stat().st_size / 1e6
     with netCDF4.Dataset(tmp_path / "a.nc") as file:
         x = file["x"]
-        history = min(seconds_of(lambda i=i: x[:, i]) for i in (5, 9_000, 19_990))
-        instant = min(seconds_of(lambda i=i: x[i]) for i in (5, 700, 1_430))
+        history = min(time_once(lambda i=i: x[:, i]) for i in (5, 9_000, 19_990))
+        instant = min(time_once(lambda i=i: x[i]) for i in (5, 700, 1_430))
     print(f"  file of {size:.0f} MB; one object's history {history * 1e3:.1f} ms, one instant {instant * 1e3:.1f} ms")
     # The status check, the extremes and the flush after each block may cost something, but not a multiple.
     assert min(seconds["NetCDFWriter"]) < 3 * min(seconds["netCDF4 alone"])

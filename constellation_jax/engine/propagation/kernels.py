@@ -1,4 +1,4 @@
-"""The compiled loops: one tile of satellites over one chunk of instants, written into buffers that are given back and used again.
+"""Compiled loops: one tile of satellites over one chunk of instants, written into buffers that are given back and used again.
 
 On a CPU a tile is worked through in blocks of some hundred satellites, so that every intermediate result stays in the first-level
 cache: XLA:CPU splits a large elementwise function into dozens of loops with a full-size array between each two. Shapes are fixed,
@@ -15,10 +15,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from constellation_jax.engine.devices import REPLICATED, Specs, satellites_last
+from constellation_jax.engine.regimes.regime import Regime
+from constellation_jax.engine.tiles import OUTPUT_SPECS, Outputs
 from constellation_jax.physics import frames
-from constellation_jax.physics.constants import DEGREE, MINUTES_PER_DAY, WGS72, GravityModel
-from constellation_jax.physics.sgp4 import deep_space as sdp4
-from constellation_jax.physics.sgp4 import near_earth as sgp4_near
+from constellation_jax.physics.constants import DEGREE, MINUTES_PER_DAY
 from constellation_jax.physics.sgp4.elements import Elements
 
 TILE = {"cpu": 2048, "gpu": 32768, "tpu": 32768}
@@ -27,7 +28,8 @@ TILE = {"cpu": 2048, "gpu": 32768, "tpu": 32768}
 BLOCK_BYTES = {"cpu": 1024}
 """Bytes of one row of a block, by platform; elsewhere a block is the tile. CPU: measured; 512 to 2048 are within 10 %."""
 FEW_BYTES = {"cpu": 512}
-"""The same for kinds of orbits that are rare, and for groups of up to `FEW` satellites. Smaller blocks take no less time."""
+"""The same for tiles that may be next to empty: of rare regimes, and of groups of up to `FEW` satellites. Smaller blocks take no
+less time."""
 FEW = 128
 CHUNK = 128
 """Largest number of instants in a chunk. Measured on a CPU: with 64 float64 is a quarter and float32 a third slower."""
@@ -35,136 +37,90 @@ CHUNK = 128
 POSITION, VELOCITY, GEODETIC = ("x", "y", "z"), ("vx", "vy", "vz"), ("latitude", "longitude", "altitude")
 VARIABLES = (*POSITION, *VELOCITY, "altitude", "latitude", "longitude", "mean_altitude", "decay_rate")
 TURNING = {"latitude", "longitude"}
-"""Variables that cannot be interpolated: at a pole, or at 180 degrees, they have a kink or a jump."""
+"""Variables that cannot be interpolated: at a pole, or at 180 degrees, they have a discontinuity."""
 
 
 class Instants(NamedTuple):
-    """The instants of a chunk, in arrays of CHUNK rows of which the first ones are asked for."""
+    """Instants of a chunk, in arrays of CHUNK rows of which the first ones are asked for."""
 
     rows: Array
-    """How many."""
+    """Number of rows that are asked for."""
     middle: Array
-    """Of the chunk: Modified Julian Date and fraction, shape (2,), in the type of the coefficients; zeros where those are anchored
-    there."""
+    """Middle of the chunk: Modified Julian Date and fraction, shape (2,), in the type of the coefficients; zeros where those are
+    anchored there."""
     minutes: Array
-    """Since the middle, ascending, shape (CHUNK,)."""
+    """Minutes since the middle, ascending, shape (CHUNK,)."""
     turn: Array
     """Matrices from TEME to ITRS, shape (CHUNK, 3, 3): r = turn r_teme, v = turn v_teme + spin r_teme."""
     spin: Array
 
 
-class Outputs(NamedTuple):
-    """What a tile writes."""
-
-    values: Array
-    """Shape (variables, CHUNK, TILE)."""
-    status: Array
-    """Shape (CHUNK, TILE), int8."""
+_INSTANTS = Instants(*[REPLICATED] * 5)
+FILL_SPECS = Specs(
+    (satellites_last(2), _INSTANTS, OUTPUT_SPECS, REPLICATED), OUTPUT_SPECS, donate=(2,), wide_vectors=True
+)
+INTERPOLATE_SPECS = Specs((REPLICATED, satellites_last(3)), satellites_last(3), wide_vectors=True)
+ANCHOR_SPECS = Specs((satellites_last(2), REPLICATED), satellites_last(2), wide_vectors=True)
+"""Placement of the arguments of the functions below."""
 
 
 def pack(coefficients: Any, epoch_day: Any, epoch_fraction: Any) -> np.ndarray[Any, Any]:
-    """A pytree of arrays of shape (satellites,), and the anchors that it holds for, as one array with a row for each."""
+    """Stack coefficients, a pytree of arrays of shape (satellites,), and the epochs that they are anchored at, as rows."""
     return np.stack([np.asarray(v) for v in (*jax.tree.leaves(coefficients), epoch_day, epoch_fraction)])
 
 
-def fill_near(
+def fill(
     coefficients: Array,
     instants: Instants,
     out: Outputs,
     blocks: Array,
     *,
+    regime: Regime,
     variables: tuple[str, ...],
     frame: str,
-    gravity: GravityModel,
-    small_eccentricity: bool,
-    block: int,
-) -> Outputs:
-    """States of one tile of near-Earth satellites at each instant.
-
-    Args:
-        coefficients: packed `sgp4_near.NearEarth`, shape (rows, TILE). In float64 with instants in float32 they are anchored here,
-            which on a CPU is quicker than `anchored` before; on a GPU that keeps float64 out of this kernel.
-        instants: of the chunk.
-        out: buffers that are written over.
-        blocks: how many, from the first one on, are computed; the rest of the tile is padding.
-        variables: static; names out of `VARIABLES`, in the order of `out`.
-        frame: static; "teme" or "itrs".
-        small_eccentricity: static; as in `sgp4_near.evaluate`.
-        block: static; satellites that are worked on together.
-    """
-
-    def orbit_of(first: Array) -> Callable[[Array], dict[str, Array]]:
-        own, middle = _columns(coefficients, first, block), instants.middle
-        if own.dtype != instants.minutes.dtype:
-            own, middle = anchored(own, middle), jnp.zeros(2, instants.minutes.dtype)
-        c, t0 = _unpack(sgp4_near.initialise, own, middle)
-
-        def orbit_at(k: Array) -> dict[str, Array]:
-            return sgp4_near.evaluate(c, t0 + instants.minutes[k], gravity, small_eccentricity)._asdict()
-
-        return orbit_at
-
-    return _each(out, instants, blocks, orbit_of, variables, frame, block)
-
-
-def fill_deep(
-    coefficients: Array,
-    instants: Instants,
-    out: Outputs,
-    blocks: Array,
-    *,
-    variables: tuple[str, ...],
-    frame: str,
-    gravity: GravityModel,
     table_length: int,
     block: int,
 ) -> Outputs:
-    """States of one tile of deep-space satellites at each instant.
+    """States of one tile of satellites at each instant.
 
     Args:
-        coefficients: packed `sdp4.DeepSpace`.
-        table_length: static; steps of the resonance integrator (720 min) that the chunk can span, plus one.
-        others: as in `fill_near`.
+        coefficients: packed coefficients of the regime, shape (rows, TILE). In float64 with instants in float32 they are anchored
+            here, which on a CPU is quicker than `anchor` before; on a GPU that keeps float64 out of this kernel.
+        instants: of the chunk.
+        out: buffers that are written over.
+        blocks: number of blocks that are computed, from the first one on; the rest of the tile is padding.
+        regime: static.
+        variables: static; names out of `VARIABLES`, in the order of `out`.
+        frame: static; "teme" or "itrs".
+        table_length: static; `Regime.table_length` of the chunk.
+        block: static; satellites that are worked on together.
     """
 
-    def orbit_of(first: Array) -> Callable[[Array], dict[str, Array]]:
-        c, t0 = _unpack(sdp4.initialise, _columns(coefficients, first, block), instants.middle)
+    def make_orbit_at(first: Array) -> Callable[[Array], dict[str, Array]]:
+        own, middle = _columns(coefficients, first, block), instants.middle
+        if own.dtype != instants.minutes.dtype:
+            own, middle = anchor(own, middle, regime=regime), jnp.zeros(2, instants.minutes.dtype)
+        c, t0 = _unpack(regime, own, middle)
         start = t0 + instants.minutes[0]
-        table = jax.lax.map(lambda t: sdp4.resonance_at(c, t), table_minutes(start, table_length))
+        table = regime.tabulate(lambda t: regime.integrate(c, t), start, table_length)
 
         def orbit_at(k: Array) -> dict[str, Array]:
             t = t0 + instants.minutes[k]
-            entry = table_entry(t, start, table_length)
-            resonance = jax.tree.map(lambda v: jnp.take_along_axis(v, entry[None], axis=0)[0], table)
-            return sdp4.evaluate(c, t, resonance, t - resonance.atime, gravity)._asdict()
+            return regime.at(c, t, regime.look_up(table, t, start, table_length))._asdict()
 
         return orbit_at
 
-    return _each(out, instants, blocks, orbit_of, variables, frame, block)
+    def fill_block(b: Array, out: Outputs) -> Outputs:
+        first = b * block
+        orbit_at = make_orbit_at(first)
 
+        def fill_instant(k: Array, out: Outputs) -> Outputs:
+            values = _in_frame(orbit_at(k), instants.turn[k], instants.spin[k], variables, frame)
+            return _write(out, k, first, values, variables)
 
-def table_length(minutes: float) -> int:
-    """Entries of a table of the resonance integrator for a span: a power of two, so that few lengths are compiled."""
-    steps = int(minutes / sdp4.STEP_MINUTES) + 2
-    return 1 << (steps - 1).bit_length()
+        return jax.lax.fori_loop(0, instants.rows, fill_instant, out)
 
-
-def table_minutes(start: Array, length: int) -> Array:
-    """Instants at which the integrator stands at each entry of a table. Shape (length, satellites).
-
-    Args:
-        start: first instant that the table is for, minutes since each epoch.
-        length: static.
-    """
-    steps = jnp.trunc(start / sdp4.STEP_MINUTES)[None] + jnp.arange(length, dtype=start.dtype)[:, None]
-    # an instant only has to lie in the step that it asks for: half a step beyond its start, away from the epoch
-    return (steps + 0.5 * jnp.sign(steps)) * sdp4.STEP_MINUTES
-
-
-def table_entry(t: Array, start: Array, length: int) -> Array:
-    """Entry of the table for instants t, minutes since each epoch. Shape (satellites,), int32."""
-    steps = jnp.trunc(t / sdp4.STEP_MINUTES) - jnp.trunc(start / sdp4.STEP_MINUTES)
-    return jnp.clip(steps, 0, length - 1).astype(jnp.int32)
+    return jax.lax.fori_loop(0, blocks, fill_block, out)
 
 
 def interpolate(matrix: Array, nodes: Array) -> Array:
@@ -177,15 +133,15 @@ def interpolate(matrix: Array, nodes: Array) -> Array:
     return jnp.einsum("gn,vns->vgs", matrix, nodes[:, : matrix.shape[1]], precision=jax.lax.Precision.HIGHEST)
 
 
-def anchored(coefficients: Array, middle: Array) -> Array:
-    """Packed near-Earth coefficients anchored at the middle of a chunk, in float32; from float64."""
-    c, t0 = _unpack(sgp4_near.initialise, coefficients, middle)
-    nothing = jnp.zeros_like(t0)
-    return without_subnormals(jnp.stack([*jax.tree.leaves(sgp4_near.shift(c, t0)), nothing, nothing]))
+def anchor(coefficients: Array, middle: Array, *, regime: Regime) -> Array:
+    """Packed coefficients anchored at the middle of a chunk, in float32; from float64."""
+    c, t0 = _unpack(regime, coefficients, middle)
+    zero = jnp.zeros_like(t0)
+    return without_subnormals(jnp.stack([*jax.tree.leaves(regime.shift(c, t0)), zero, zero]))
 
 
 def without_subnormals(values: Array) -> Array:
-    """In float32, with zero for drag terms far below any effect: they would be subnormal, which processors are slow with."""
+    """Convert to float32, with zero for drag terms far below any effect: as subnormals they would slow processors down."""
     return jnp.where(jnp.abs(values) < 1e-30, 0.0, values).astype(jnp.float32)
 
 
@@ -198,28 +154,6 @@ def attitude(gmst: Array, polar_x: Array, polar_y: Array) -> tuple[Array, Array]
         return turn.T, spin.T
 
     return jax.vmap(at)(gmst, polar_x, polar_y)
-
-
-def _each(
-    out: Outputs,
-    instants: Instants,
-    blocks: Array,
-    orbit_of: Callable[[Array], Callable[[Array], dict[str, Array]]],
-    variables: tuple[str, ...],
-    frame: str,
-    block: int,
-) -> Outputs:
-    def in_block(b: Array, out: Outputs) -> Outputs:
-        first = b * block
-        orbit_at = orbit_of(first)
-
-        def instant(k: Array, out: Outputs) -> Outputs:
-            values = _in_frame(orbit_at(k), instants.turn[k], instants.spin[k], variables, frame)
-            return _write(out, k, first, values, variables)
-
-        return jax.lax.fori_loop(0, instants.rows, instant, out)
-
-    return jax.lax.fori_loop(0, blocks, in_block, out)
 
 
 def _in_frame(
@@ -257,7 +191,7 @@ def _rotate(matrix: Array, vector: tuple[Array, ...]) -> tuple[Array, ...]:
 
 
 def _index(*indices: Array | int) -> tuple[Array, ...]:
-    """Of one type: loop counters have that of their bounds."""
+    """Indices in one type: loop counters have that of their bounds."""
     return tuple(jnp.asarray(i, jnp.int32) for i in indices)
 
 
@@ -265,16 +199,15 @@ def _columns(values: Array, first: Array, block: int) -> Array:
     return jax.lax.dynamic_slice_in_dim(values, first, block, axis=values.ndim - 1)
 
 
-def _unpack(initialise: Callable[..., Any], rows: Array, middle: Array) -> tuple[Any, Array]:
+def _unpack(regime: Regime, rows: Array, middle: Array) -> tuple[Any, Array]:
     """Coefficients, and minutes from their anchors to the middle of a chunk."""
     *leaves, day, fraction = rows
     since_anchor = (middle[0] - day) * MINUTES_PER_DAY + (middle[1] - fraction) * MINUTES_PER_DAY
-    return jax.tree.unflatten(_structure(initialise), leaves), since_anchor
+    return jax.tree.unflatten(_structure(regime), leaves), since_anchor
 
 
 @cache
-def _structure(initialise: Callable[..., Any]) -> Any:
-    """Of what a function makes of an element set."""
+def _structure(regime: Regime) -> Any:
+    """Pytree structure of a regime's coefficients."""
     scalar: Any = jax.ShapeDtypeStruct((), jnp.float32)
-    one = Elements(*[scalar] * 9)
-    return jax.tree.structure(jax.eval_shape(lambda e: initialise(e, WGS72), one))
+    return jax.tree.structure(jax.eval_shape(regime.initialise, Elements(*[scalar] * 9)))

@@ -1,4 +1,4 @@
-"""How many Chebyshev nodes a satellite needs in a chunk, and how it is seen later that they do not suffice. NumPy on the host."""
+"""Number of Chebyshev nodes that a satellite needs in a chunk, and the signs that they do not suffice. NumPy on the host."""
 
 from __future__ import annotations
 
@@ -10,19 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 NODE_COST, CHECK_COST = 0.005, 0.03
-"""Of one node in the interpolation of one state, and of the check of a state's polynomial, in evaluations. Measured on two
+"""Cost of one node in the interpolation of one state, and of the check of a state's polynomial, in evaluations. Measured on two
 threads of a CPU with AVX-512."""
 LAST = 4
-"""Coefficients that are looked at in every chunk: in near-circular motion those of one parity can be small by chance."""
+"""Number of coefficients that are looked at in every chunk: in near-circular motion those of one parity can be small by chance."""
 LOW_ORBIT_KM = 7000.0
-RAD_PER_MINUTE = {"low orbit": 15.5 * 2.0 * math.pi / 1440.0, "deep space": 2.0 * 2.0 * math.pi / 1440.0}
-"""What nodes are spread for."""
 MOST_NODES = 48
 """The coefficients are measured up to here, which takes its time; over two hours low orbits need 20 to 40."""
 
 
-def spread_of(half_span: float, tolerance: float, *, deep: bool) -> float:
-    """How far `chebyshev.spread` moves the nodes of a chunk.
+def node_spread(half_span: float, tolerance: float, rate: float) -> float:
+    """Distance by which `chebyshev.spread` moves the nodes of a chunk: its argument `by`.
 
     With N of them the map itself costs an error of eps = exp(-N arcosh(1/b)) of the amplitude (Kosloff and Tal-Ezer 1993,
     section 3), so b = sech(ln(1/eps) / N). N is what low orbits need at either tolerance, fitted to within one from 10 minutes to
@@ -31,21 +29,20 @@ def spread_of(half_span: float, tolerance: float, *, deep: bool) -> float:
     Args:
         half_span: of the chunk, minutes.
         tolerance: largest error, km.
-        deep: for satellites in deep space.
+        rate: `Regime.node_rate`, rad/min.
     """
-    angle = RAD_PER_MINUTE["deep space" if deep else "low orbit"] * half_span
-    return 1.0 / math.cosh(math.log(20.0 * LOW_ORBIT_KM / tolerance) / (7.5 + 4.35 * angle))
+    return 1.0 / math.cosh(math.log(20.0 * LOW_ORBIT_KM / tolerance) / (7.5 + 4.35 * (rate * half_span)))
 
 
 def most_nodes(instants: int) -> int:
-    """The largest number of nodes with which interpolating a chunk of so many instants is quicker than evaluating each."""
+    """Largest number of nodes with which interpolating a chunk of so many instants is quicker than evaluating each."""
     return min(instants, MOST_NODES, int((1.0 - CHECK_COST) / (1.0 / instants + NODE_COST)))
 
 
 def may_suffice(
     semi_major_axis: NDArray[np.float64], angle: NDArray[np.float64], instants: int, tolerance: float, spread: float
 ) -> NDArray[np.bool_]:
-    """Which satellites it is worth measuring the coefficients of: the others need more nodes than `most_nodes`.
+    """True where it is worth measuring the coefficients of a satellite: the others need more nodes than `most_nodes`.
 
     A circular orbit of radius a that turns by 2 x in a chunk has the coefficients 2 a J_k(x), and any orbit has its main part.
     J_k(x) >= (x/2)^k / k! (1 - (x/2)^2 / (k + 1)) (DLMF 10.2.2), which grows up to (x/2)^2 = k/2 at least, as J_k does; and for
@@ -56,7 +53,7 @@ def may_suffice(
         angle: x, rad.
         instants: in a chunk.
         tolerance: largest error, km.
-        spread: of the nodes; see `spread_of`.
+        spread: of the nodes; see `node_spread`.
     """
     k = most_nodes(instants)
     half = np.minimum(0.5 * angle * spread / math.asin(spread), math.sqrt(0.5 * k))
@@ -64,10 +61,10 @@ def may_suffice(
     return np.asarray((first_left_out <= tolerance) & (angle <= k)) & (k >= 4)
 
 
-def choose_order(
+def choose_node_count(
     size: NDArray[np.float64], instants: int, tolerance: float
 ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    """The number of nodes with which a group of satellites is computed most cheaply.
+    """Number of nodes with which a group of satellites is computed most cheaply.
 
     Args:
         size: of each coefficient of the polynomial through as many nodes as a chunk can have, km, shape (nodes, satellites);
@@ -82,16 +79,16 @@ def choose_order(
     left_out = np.cumsum(size[::-1], axis=0)[::-1]  # by a polynomial with k coefficients
     enough = left_out <= 0.25 * tolerance
     need = np.where(enough.any(axis=0), np.argmax(enough, axis=0), len(size))
-    orders = np.arange(4, min(most_nodes(instants), len(size) - 1) + 1, 2)
-    share = np.array([np.mean(need <= order) for order in orders])
+    counts = np.arange(4, min(most_nodes(instants), len(size) - 1) + 1, 2)
+    share = np.array([np.mean(need <= count) for count in counts])
     # nodes that are evaluated, their interpolation, and what is left for evaluation at each instant
-    cost = share * (orders / instants + NODE_COST * orders + CHECK_COST) + (1.0 - share)
-    order = int(orders[np.argmin(cost)])
-    chosen = (need <= order) & (cost.min() < 1.0)
+    cost = share * (counts / instants + NODE_COST * counts + CHECK_COST) + (1.0 - share)
+    count = int(counts[np.argmin(cost)])
+    chosen = (need <= count) & (cost.min() < 1.0)
     # in a chunk where the last coefficients are larger than here, so is what is left out, in proportion
-    growth = np.minimum(0.5 * tolerance / np.maximum(left_out[order], 1e-12), 10.0)
-    last = np.where(chosen, size[order - LAST : order].sum(axis=0), 0.0)
-    return np.where(chosen, order, 0), last * growth
+    growth = np.minimum(0.5 * tolerance / np.maximum(left_out[count], 1e-12), 10.0)
+    last = np.where(chosen, size[count - LAST : count].sum(axis=0), 0.0)
+    return np.where(chosen, count, 0), last * growth
 
 
 def coefficient_sizes(

@@ -1,4 +1,4 @@
-"""What is asked of a run."""
+"""Options of a propagation run."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ TOLERANCE_KM = {"float64": 1e-6, "float32": 1e-4}
 
 
 @dataclasses.dataclass(frozen=True)
-class Request:
-    """What to compute, and how. Static: it chooses code."""
+class Options:
+    """Results, frame and arithmetic of a run. Static: they choose code."""
 
     variables: tuple[str, ...]
-    """Names out of `tiles.VARIABLES`."""
+    """Names out of `kernels.VARIABLES`."""
     frame: str = "teme"
-    """Of position and velocity: "teme" or "itrs"."""
+    """Frame of position and velocity: "teme" or "itrs"."""
     precision: str = "float64"
-    """Of the kernels: "float64", or "float32" about float64 anchors (near-Earth orbits; SDP4 runs in float64)."""
+    """Type of the arithmetic: "float64", or "float32" about float64 anchors (near-Earth orbits; SDP4 runs in float64)."""
     dtype: str = "float64"
-    """Of the results."""
+    """Type of the results."""
     gravity: GravityModel = WGS72
     dense: bool = True
-    """Whether states between Chebyshev nodes may be interpolated."""
+    """True: states between Chebyshev nodes may be interpolated."""
     tolerance_km: float | None = None
     """Largest error that interpolation may add to a position; None: by `TOLERANCE_KM`."""
     platform: str | None = None
-    """Of the devices; None: JAX's default."""
+    """Platform of the devices; None: JAX's default."""
 
     @property
     def largest_error_km(self) -> float:
-        """That interpolation may add to a position of this run."""
+        """Error that interpolation may add to a position of this run."""
         return self.tolerance_km or TOLERANCE_KM[self.precision]

@@ -1,4 +1,4 @@
-"""Rows of Chebyshev polynomials that turn coefficients into states, in TEME or ITRS."""
+"""Evaluation of Chebyshev series: rows of polynomials that turn coefficients into states, in TEME or ITRS."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from constellation_jax.engine.precision import x64
+from constellation_jax.engine.tiles import pad
 from constellation_jax.inputs.environment.earth_orientation import load_earth_orientation
 from constellation_jax.inputs.times import to_day_fraction
 from constellation_jax.outputs.netcdf.ephemeris import AXES
@@ -20,15 +21,15 @@ from constellation_jax.physics.numerics import chebyshev
 
 VELOCITIES = ("vx", "vy", "vz")
 Product = tuple[str, NDArray[np.float64], NDArray[np.float64]]
-"""Name of a component, and the two matrices whose product it is."""
+"""Name of a component of the state, and the two matrices whose product it is."""
 
 
-class Instants:
-    """Ascending instants within spans, and how to turn coefficients into states at them.
+class SeriesEvaluator:
+    """States at ascending instants within spans, from the coefficients of series.
 
     Args:
         times: datetime64[ns] of shape (m,), ascending.
-        starts, stops: of the spans, ascending.
+        starts, stops: ends of the spans, ascending.
         degrees: number of coefficients of a series.
         frame: "teme" or "itrs".
     """
@@ -40,19 +41,19 @@ class Instants:
         self.span = np.minimum(np.searchsorted(starts, times, side="right") - 1, len(starts) - 1)
         """Index of the span of each instant; the very end belongs to the last one."""
         self._starts, self._stops, self._degrees = starts, stops, degrees
-        self._turn = _turn(times) if frame == "itrs" else None
+        self._turn = _turn_matrices(times) if frame == "itrs" else None
 
-    def of(self, span: int) -> slice:
-        """The instants in a span."""
+    def instants_of(self, span: int) -> slice:
+        """Instants in a span."""
         return slice(*np.searchsorted(self.span, [span, span + 1]).tolist())
 
     def products(self, part: slice, series: NDArray[np.float64], scale: float) -> Iterator[Product]:
-        """The six components at instants of one span as products of rows (time, ...) and coefficients (..., satellite).
+        """Six components at the instants of one span, as products of rows (time, ...) and coefficients (..., satellite).
 
         Args:
             part: instants of one span.
             series: coefficients, shape (3, degrees, satellites).
-            scale: what one of them means in km.
+            scale: km per unit of the coefficients.
         """
         span = self.span[part.start]
         value, slope = self._rows(self.times[part], self._starts[span], self._stops[span])
@@ -70,12 +71,14 @@ class Instants:
             yield AXES[i], value[:, i].reshape(len(value), -1), flat
             yield VELOCITIES[i], slope[:, i].reshape(len(slope), -1), flat
 
-    def in_pieces(self, part: slice, start: Any, stop: Any, series: NDArray[np.float64]) -> dict[str, NDArray[Any]]:
-        """The six components, each (time, satellite), where every state has a series of its own.
+    def evaluate_pieces(
+        self, part: slice, start: Any, stop: Any, series: NDArray[np.float64]
+    ) -> dict[str, NDArray[Any]]:
+        """Six components, each (time, satellite), where every state has a series of its own.
 
         Args:
             part: m instants.
-            start, stop: of the piece of each state, shape (m, satellites).
+            start, stop: ends of the piece of each state, shape (m, satellites).
             series: coefficients in km, shape (3, m, satellites, degrees).
         """
         value, slope = self._rows(self.times[part, None], start, stop)
@@ -88,7 +91,7 @@ class Instants:
         return {**dict(zip(AXES, position, strict=True)), **dict(zip(VELOCITIES, velocity, strict=True))}
 
     def _rows(self, times: NDArray[Any], start: Any, stop: Any) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Rows (..., degree) of the values and of the derivatives by time in seconds."""
+        """Rows (..., degree) that give the values, and the derivatives by time in seconds."""
         length = np.asarray(stop - start).astype(np.int64)
         x = 2.0 * ((times - start).astype(np.int64) / length) - 1.0
         per_second = np.broadcast_to(2e9 / length, x.shape)
@@ -99,21 +102,21 @@ _INSTANTS = 1024
 """Fixed shape of the call that turns frames, so that it compiles once."""
 
 
-def _turn(times: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """TEME to ITRS as matrices (time, 3, 3): what the position is turned by, and what it adds to the turned velocity."""
+def _turn_matrices(times: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Matrices from TEME to ITRS, each (time, 3, 3): of the position, and from the position to the rest of the velocity."""
     ut1_utc_s, polar_x, polar_y = load_earth_orientation().at(times)
     day, fraction = to_day_fraction(times)
     columns = np.stack([day.astype(np.float64), fraction + ut1_utc_s / SECONDS_PER_DAY, polar_x, polar_y])
-    padded = np.pad(columns, ((0, 0), (0, -len(times) % _INSTANTS)), mode="edge")
+    padded = pad(columns, len(times) + -len(times) % _INSTANTS)
     with x64():
-        parts = [_turn_of(padded[:, i : i + _INSTANTS]) for i in range(0, padded.shape[1], _INSTANTS)]
+        parts = [_turn_axes(padded[:, i : i + _INSTANTS]) for i in range(0, padded.shape[1], _INSTANTS)]
         turned, drift = (np.concatenate([np.asarray(part[k]) for part in parts])[: len(times)] for k in range(2))
     # row j is what becomes of unit vector j
     return turned.transpose(0, 2, 1), drift.transpose(0, 2, 1)
 
 
 @jax.jit
-def _turn_of(columns: Any) -> Any:
+def _turn_axes(columns: Any) -> Any:
     day, fraction, polar_x, polar_y = (column[:, None] for column in columns)
     unit = jnp.broadcast_to(jnp.eye(3), (_INSTANTS, 3, 3))
     return frames.teme_to_itrs(unit, 0.0 * unit, frames.gmst82(day, fraction), polar_x, polar_y)

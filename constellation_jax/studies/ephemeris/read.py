@@ -19,7 +19,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from constellation_jax.engine.blas import one_blas_thread
+from constellation_jax.engine.threads import one_blas_thread
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.times import as_times
 from constellation_jax.outputs.netcdf.ephemeris import AXES, IN_PIECES, NOT_STORED, PRODUCT, VELOCITY
@@ -32,16 +32,16 @@ from constellation_jax.outputs.variables import (
     VARIABLES,
     check_frame,
 )
-from constellation_jax.studies.ephemeris.evaluate import VELOCITIES, Instants
+from constellation_jax.studies.ephemeris.evaluate import VELOCITIES, SeriesEvaluator
 
 READ_BYTES: Final = 64 * 2**20
-"""Coefficients that are read at a time."""
+"""Size of the coefficients that are read at a time."""
 _INSTANTS_AT_ONCE: Final = 1024
-"""Instants of a span that a thread takes at a time."""
+"""Number of instants of a span that a thread takes at a time."""
 
 
 def open_ephemeris(path: str | os.PathLike[str]) -> Ephemeris:
-    """Opens a file that `ephemeris_to` made, a `.partial` one too. Use it in a `with` statement, or close it.
+    """Open a file that `ephemeris_to` made, a `.partial` one too. Use it in a `with` statement, or close it.
 
     Raises:
         InputError: no such file, or one of another kind.
@@ -60,7 +60,7 @@ class Ephemeris:
     tolerance_m: float
     """Bound on the difference of a position from SGP4's."""
     satellites: xr.Dataset
-    """What is known of each object: norad_id, name, epoch and the other coordinates that `propagate` gives."""
+    """Coordinates of each object that `propagate` gives: norad_id, name, epoch and so on."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
@@ -88,7 +88,7 @@ class Ephemeris:
         return f"<Ephemeris of {self.satellites.sizes[SATELLITE]} objects, {self.start} to {self.stop}, {self.path}>"
 
     def close(self) -> None:
-        """Closes the file; `at` needs it open."""
+        """Close the file; `at` needs it open."""
         if self._file.isopen():
             self._file.close()
 
@@ -97,7 +97,7 @@ class Ephemeris:
 
         Args:
             times: instants (UTC): datetime64, datetimes or ISO 8601 text, one or shape (m,), in any order.
-            satellites: which objects: catalogue numbers (int) or names (str), one or several; a boolean mask of all objects or a
+            satellites: catalogue numbers (int) or names (str), one or several; a boolean mask of all objects or a
                 slice; None for all. Where several objects share a number or a name, it means the first.
             frame: "teme", or "itrs" (turning with the Earth).
 
@@ -124,10 +124,10 @@ class Ephemeris:
         shape = (len(instants), len(chosen))
         out = {name: np.empty(shape) for name in (*AXES, *VELOCITIES)}
         status = np.empty(shape, np.int8)
-        ordered = Instants(ascending, self._starts, self._stops, self._degrees, frame)
+        evaluator = SeriesEvaluator(ascending, self._starts, self._stops, self._degrees, frame)
         with ThreadPoolExecutor(os.cpu_count() or 1) as pool, one_blas_thread():
-            for task in self._tasks(np.unique(ordered.span), chosen):
-                self._fill(ordered, task, out, status, pool)
+            for task in self._tasks(np.unique(evaluator.span), chosen):
+                self._fill(evaluator, task, out, status, pool)
         if np.any(np.diff(order) != 1):
             back = np.argsort(order)
             out, status = {name: values[back] for name, values in out.items()}, status[back]
@@ -165,7 +165,7 @@ class Ephemeris:
         self._piece_edges = np.searchsorted(self._piece_span[self._piece_order], np.arange(count + 1))
 
     def _positions(self, satellites: Any) -> NDArray[np.intp]:
-        """Positions in the file of the objects that are asked for."""
+        """Positions in the file of the objects that are asked for, as `at` takes them."""
         count = self.satellites.sizes[SATELLITE]
         everything = np.arange(count)
         if satellites is None:
@@ -192,8 +192,8 @@ class Ephemeris:
             )
         return int(found[0])
 
-    def _tasks(self, spans: NDArray[np.intp], chosen: NDArray[np.intp]) -> Iterator[_Task]:
-        """What is read at a time: neighbouring spans of satellites that are near each other in the file."""
+    def _tasks(self, spans: NDArray[np.intp], chosen: NDArray[np.intp]) -> Iterator[_ReadTask]:
+        """Split a request into neighbouring spans of satellites that are near each other in the file."""
         order = np.argsort(chosen, kind="stable")
         if len(chosen) > 0.25 * (np.ptp(chosen) + 1 if len(chosen) else 1):
             groups = [order] if len(chosen) else []
@@ -207,12 +207,17 @@ class Ephemeris:
             groups_of_spans = np.split(spans, np.flatnonzero(np.diff(spans) > self._chunk_rows) + 1)
             for run in groups_of_spans:
                 for first in range(int(run[0]), int(run[-1]) + 1, most):
-                    yield _Task(range(first, min(first + most, int(run[-1]) + 1)), columns, chosen[columns])
+                    yield _ReadTask(range(first, min(first + most, int(run[-1]) + 1)), columns, chosen[columns])
 
     def _fill(
-        self, instants: Instants, task: _Task, out: dict[str, Any], status: NDArray[np.int8], pool: ThreadPoolExecutor
+        self,
+        evaluator: SeriesEvaluator,
+        task: _ReadTask,
+        out: dict[str, Any],
+        status: NDArray[np.int8],
+        pool: ThreadPoolExecutor,
     ) -> None:
-        """States of a task: it is read here, as netCDF wants one thread, and evaluated span by span in the pool."""
+        """Compute the states of a task: it is read here, as netCDF wants one thread, and evaluated span by span in the pool."""
         spans, columns, chosen = task
         low, high = int(chosen.min()), int(chosen.max()) + 1
         take = slice(None) if np.array_equal(chosen, np.arange(low, high)) else chosen - low
@@ -227,7 +232,7 @@ class Ephemeris:
             for axis in range(3):
                 series[axis] = raw[axis][k][:, take]
             failed = np.flatnonzero(flags[k])
-            for name, rows, coefficients in instants.products(part, series, self._scale):
+            for name, rows, coefficients in evaluator.products(part, series, self._scale):
                 found = out[name][part] if in_place else np.empty((part.stop - part.start, len(chosen)))
                 np.matmul(rows, coefficients, out=found)
                 found[:, failed] = np.nan
@@ -236,13 +241,15 @@ class Ephemeris:
             status[part, columns] = flags[k]
             shared = np.flatnonzero(flags[k] == IN_PIECES)
             if pieces is not None and len(shared):
-                which = pieces.at(span, chosen[shared], instants.times[part])
+                which = pieces.at(span, chosen[shared], evaluator.times[part])
                 status[part, columns[shared]] = self._piece_status[which]
-                own = instants.in_pieces(part, self._piece_start[which], self._piece_stop[which], pieces.series(which))
+                own = evaluator.evaluate_pieces(
+                    part, self._piece_start[which], self._piece_stop[which], pieces.series(which)
+                )
                 for name, values in own.items():
                     out[name][part, columns[shared]] = values
 
-        parts = [(k, instants.of(span)) for k, span in enumerate(spans)]
+        parts = [(k, evaluator.instants_of(span)) for k, span in enumerate(spans)]
         tasks = [
             pool.submit(evaluate, k, slice(first, min(first + _INSTANTS_AT_ONCE, part.stop)))
             for k, part in parts
@@ -275,16 +282,18 @@ class Ephemeris:
         )
 
 
-class _Task(NamedTuple):
+class _ReadTask(NamedTuple):
+    """Spans and satellites that are read at a time."""
+
     spans: range
     columns: NDArray[np.intp]
-    """Columns of the result ..."""
+    """Columns of the result, of the same satellites as `chosen`."""
     chosen: NDArray[np.intp]
-    """... and the positions in the file of the satellites that belong there."""
+    """Positions of the satellites in the file."""
 
 
 class _PieceRows:
-    """The pieces of neighbouring spans. They are stored block after block, so that one stretch of the file has them."""
+    """Pieces of neighbouring spans. They are stored block after block, so that one stretch of the file has them."""
 
     def __init__(self, file: Ephemeris, spans: range) -> None:
         self._file = file

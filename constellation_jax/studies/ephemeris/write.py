@@ -1,9 +1,9 @@
-"""Where is everything at any instant? A catalogue in; a file of Chebyshev series out, block by block.
+"""Continuous ephemerides: from a catalogue to a file of Chebyshev series, block by block.
 
     ephemeris_to("month.nc", catalog, "2026-08-22", "30d")
     open_ephemeris("month.nc").at(times)         # studies/ephemeris/read.py
 
-A verb of its own beside `propagate_to`: an ephemeris has a start and a length where samples have instants, a tolerance where
+A function of its own beside `propagate_to`: an ephemeris has a start and a length where samples have instants, a tolerance where
 they have a type and a precision, and neither variables nor a frame to choose.
 """
 
@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from constellation_jax.engine.propagation.arrays import Arrays, allocate
+from constellation_jax.engine.arrays import OutputArrays
 from constellation_jax.engine.propagation.engine import Engine
-from constellation_jax.engine.propagation.options import Request
+from constellation_jax.engine.propagation.options import Options
 from constellation_jax.engine.time_grid import Grid
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.catalog.catalog import Catalog
@@ -27,8 +27,8 @@ from constellation_jax.outputs.netcdf.ephemeris import AXES, EphemerisWriter
 from constellation_jax.physics.constants import WGS72
 from constellation_jax.physics.numerics import chebyshev
 from constellation_jax.physics.sgp4.brouwer import semi_major_axis_km
-from constellation_jax.studies.ephemeris.fit import Design, Fitter, design_for
-from constellation_jax.studies.propagation.runs import Progress, RunReport, Stopwatch, counted, in_blocks
+from constellation_jax.studies.ephemeris.fit import Fitter, SeriesDesign, choose_design
+from constellation_jax.studies.propagation.runs import Progress, RunReport, Stopwatch, in_blocks, make_counter
 
 BLOCK_BYTES = 192 * 2**20
 """Size of the positions that one block takes in memory; two blocks are there at a time."""
@@ -40,15 +40,15 @@ _SECONDS_PER_DAY_NS = 86_400_000_000_000
 
 @dataclasses.dataclass(frozen=True)
 class EphemerisReport(RunReport):
-    """What `ephemeris_to` did. Its compilation includes the choice of the degrees, its writing the fits."""
+    """Figures of an `ephemeris_to`. Its compilation includes the choice of the degrees, its writing the fits."""
 
     spans: int
     degrees: int
-    """Coefficients of a series."""
+    """Number of coefficients of a series."""
     pieces: int
-    """Series for parts of spans."""
+    """Number of series for parts of spans."""
     states: int
-    """States that SGP4 was evaluated for."""
+    """Number of states that SGP4 was evaluated for."""
 
 
 def ephemeris_to(
@@ -63,7 +63,7 @@ def ephemeris_to(
     progress: Progress | None = None,
     history: str | None = None,
 ) -> EphemerisReport:
-    """Writes a continuous ephemeris: for each object and span of time the position as a Chebyshev series, in TEME.
+    """Write a continuous ephemeris: for each object and span of time the position as a Chebyshev series, in TEME.
 
     Every position that `open_ephemeris(path).at(times)` gives is within the tolerance of SGP4's; the velocity is the derivative of
     the series. Where one series for a span is not enough (eccentric or very low orbits, failures), shorter ones share it. The file
@@ -92,7 +92,7 @@ def ephemeris_to(
     if not len(catalog):
         raise InputError("catalogue: no objects; there is nothing to propagate")
     offsets = (edges - edges[0]).astype(np.int64)
-    design = clock("compile", _pilot, catalog, edges[0], offsets[:2], tolerance_m)
+    design = clock("compile", _choose_design, catalog, edges[0], offsets[:2], tolerance_m)
     per_span = design.nodes + 1
     spans, satellites = len(edges) - 1, len(catalog)
     block = max(1, BLOCK_BYTES // (satellites * per_span * 3 * 8))
@@ -106,15 +106,15 @@ def ephemeris_to(
     at = 0.5 * (offsets[:-1] + offsets[1:])[:, None] + 0.5 * np.diff(offsets)[:, None] * x
 
     def make() -> tuple[Engine, Fitter]:
-        engine = Engine(catalog.elements, _grid(edges[0], at.ravel()), Request(AXES, dense=False))
+        engine = Engine(catalog.elements, _grid(edges[0], at.ravel()), Options(AXES, dense=False))
         engine.warm_up()
         since_epoch = minutes_since(edges[:1], catalog.epoch_day, catalog.epoch_fraction)[0]
         return engine, Fitter(catalog.elements, since_epoch, design)
 
     engine, fitter = clock("compile", make)
-    count = counted(progress, at.size * satellites)
+    count = make_counter(progress, at.size * satellites)
 
-    def store(first: int, last: int, part: Arrays) -> None:
+    def store(first: int, last: int, part: OutputArrays) -> None:
         shaped = {name: values.reshape(last - first, per_span, satellites) for name, values in part.items()}
         values = (shaped["x"], shaped["y"], shaped["z"])
         writer.write(fitter.fit(offsets[first : last + 1], values, shaped["status"]))
@@ -123,7 +123,7 @@ def ephemeris_to(
         in_blocks(
             spans,
             block,
-            [allocate(block * per_span, satellites, AXES, "float64") for _ in range(2)],
+            [OutputArrays.allocate(block * per_span, satellites, AXES, "float64") for _ in range(2)],
             lambda first, last, part: engine.run(first * per_span, last * per_span, part, count),
             store,
             clock,
@@ -136,13 +136,13 @@ def ephemeris_to(
         degrees=design.degrees,
         pieces=writer.pieces_written,
         states=at.size * satellites,
-        failed=int(np.count_nonzero(fitter.failure)),
+        failed=int(np.count_nonzero(fitter.failures.code)),
         **clock.report(Path(path)),
     )
 
 
 def _edges(start: Time, duration: Duration, span: Duration) -> NDArray[np.datetime64]:
-    """Where spans begin and end; the last one is shorter where the span does not divide the duration."""
+    """Ends of the spans; the last span is shorter where the span does not divide the duration."""
     first, length, step = parse_time(start), parse_duration(duration), parse_duration(span)
     for name, value in (("duration", length), ("span", step)):
         if value < np.timedelta64(1, "s"):
@@ -163,13 +163,13 @@ def _grid(start: np.datetime64, offsets_ns: NDArray[np.float64]) -> Grid:
     return Grid.inertial(day[0] + days.astype(np.int64), rest)
 
 
-def _pilot(catalog: Catalog, start: np.datetime64, ends: NDArray[np.int64], tolerance_m: float) -> Design:
-    """The design that suits a sample of the catalogue in the first span."""
+def _choose_design(catalog: Catalog, start: np.datetime64, ends: NDArray[np.int64], tolerance_m: float) -> SeriesDesign:
+    """Choose the design that suits a sample of the catalogue in the first span."""
     some = catalog[np.unique(np.linspace(0, len(catalog) - 1, PILOT_OBJECTS).astype(np.intp))]
     at = 0.5 * ends.sum() + 0.5 * (ends[1] - ends[0]) * chebyshev.nodes(PILOT_NODES)
-    values = allocate(PILOT_NODES, len(some), AXES, "float64")
-    Engine(some.elements, _grid(start, at), Request(AXES, dense=False)).run(0, PILOT_NODES, values)
+    values = OutputArrays.allocate(PILOT_NODES, len(some), AXES, "float64")
+    Engine(some.elements, _grid(start, at), Options(AXES, dense=False)).run(0, PILOT_NODES, values)
     sizes = [np.abs(chebyshev.coefficients(PILOT_NODES) @ values[axis]) for axis in AXES]
     tail = np.sqrt(np.sum([np.cumsum(size[::-1], axis=0)[::-1] ** 2 for size in sizes], axis=0))
     apogee_km = semi_major_axis_km(np.asarray(catalog.elements.mean_motion), WGS72) * (1.0 + catalog.eccentricity)
-    return design_for(tail, apogee_km, tolerance_m * 1e-3)
+    return choose_design(tail, apogee_km, tolerance_m * 1e-3)

@@ -1,4 +1,4 @@
-"""How does each state answer to the elements? A catalogue and instants in; states and their Jacobians out, in one pass."""
+"""Jacobians: from a catalogue and instants to states and their derivatives by the elements, in one pass."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ import xarray as xr
 from numpy.typing import ArrayLike
 
 from constellation_jax.engine.jacobians.engine import JacobianEngine
-from constellation_jax.engine.jacobians.kernels import STATE
+from constellation_jax.engine.jacobians.kernels import ELEMENTS, STATE
 from constellation_jax.engine.time_grid import Grid
 from constellation_jax.inputs.catalog.catalog import Catalog
 from constellation_jax.inputs.times import as_times, to_day_fraction
 from constellation_jax.outputs.datasets.jacobian import add_jacobian
 from constellation_jax.outputs.datasets.propagation import make_dataset
 from constellation_jax.studies.propagation.propagate import check_run
-from constellation_jax.studies.propagation.runs import Progress, counted
+from constellation_jax.studies.propagation.runs import Progress, make_counter
 
 
 def jacobians(
     catalog: Catalog, times: ArrayLike, *, precision: str = "float64", progress: Progress | None = None
 ) -> xr.Dataset:
-    """States of every object at every instant, and their derivatives with respect to the seven mean elements, in memory.
+    """Propagate a catalogue with the derivatives of its states by the seven mean elements, and return a Dataset.
 
     Element sets are propagated as by `propagate`; the derivatives are exact. In float64 a Jacobian takes 336 bytes.
 
@@ -45,10 +45,10 @@ def jacobians(
     grid = Grid.inertial(*to_day_fraction(instants[order]))
     engine = JacobianEngine(catalog.elements, grid, precision=precision)
     out = engine.allocate()
-    engine.run(out, counted(progress, len(instants) * len(catalog)))
+    engine.run(out, make_counter(progress, len(instants) * len(catalog)))
     if np.any(np.diff(order) != 1):
-        back = np.argsort(order)
-        out = type(out)(*(values[back] for values in out))
-    arrays = {name: out.state[:, k] for k, name in enumerate(STATE)} | {"status": out.status}
+        out = out.rows(np.argsort(order))
+    arrays = {name: out[name] for name in (*STATE, "status")}
     dataset = make_dataset(catalog, instants, arrays, dtype=precision, precision=precision)
-    return add_jacobian(dataset, np.moveaxis(out.jacobian, 3, 1))
+    jacobian = out.values_block[len(STATE) :].reshape(len(STATE), len(ELEMENTS), *out.status.shape)
+    return add_jacobian(dataset, jacobian.transpose(2, 3, 0, 1))

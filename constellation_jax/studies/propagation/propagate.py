@@ -1,4 +1,4 @@
-"""Where is everything? A catalogue and instants in; a Dataset, or a netCDF file written block by block, out."""
+"""Propagation: from a catalogue and instants to a Dataset, or to a netCDF file that is written block by block."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from constellation_jax.engine.propagation.arrays import Arrays, allocate
+from constellation_jax.engine.arrays import OutputArrays
 from constellation_jax.engine.propagation.engine import Engine
-from constellation_jax.engine.propagation.kernels import CHUNK
-from constellation_jax.engine.propagation.options import Request
+from constellation_jax.engine.propagation.kernels import CHUNK, GEODETIC
+from constellation_jax.engine.propagation.options import Options
 from constellation_jax.engine.time_grid import Grid
 from constellation_jax.errors import InputError, suggest
 from constellation_jax.inputs.catalog.catalog import Catalog
@@ -24,7 +24,7 @@ from constellation_jax.outputs.datasets.propagation import lifetime_attributes, 
 from constellation_jax.outputs.netcdf.samples import NetCDFWriter
 from constellation_jax.outputs.variables import LIFETIME, SATELLITE, STATUS_VARIABLE, check_frame, resolve_groups
 from constellation_jax.physics.constants import SECONDS_PER_DAY
-from constellation_jax.studies.propagation.runs import Progress, RunReport, Stopwatch, counted, in_blocks
+from constellation_jax.studies.propagation.runs import Progress, RunReport, Stopwatch, in_blocks, make_counter
 
 PRECISIONS = ("float64", "float32")
 MEMORY_BYTES = 2**30
@@ -35,7 +35,7 @@ BLOCK_BYTES = 128 * 2**20
 
 @dataclasses.dataclass(frozen=True)
 class PropagationReport(RunReport):
-    """What `propagate_to` did."""
+    """Figures of a `propagate_to`."""
 
     steps: int
 
@@ -56,7 +56,7 @@ def propagate(
     device: str | None = None,
     progress: Progress | None = None,
 ) -> xr.Dataset:
-    """States of every object of a catalogue at every instant, in memory.
+    """Propagate a catalogue and return a Dataset.
 
     Element sets are propagated with SGP4 (WGS-72), those with a period of 225 minutes or more with SDP4 (Vallado et al., AIAA
     2006-6753, 2006). JAX runs in 64 bits inside, whatever the user's `jax_enable_x64`, which is left as it is.
@@ -86,15 +86,13 @@ def propagate(
             enough memory for the result.
     """
     instants = as_times(times)
-    names = _check(catalog, frame, precision, variables, tolerance_m, device)
+    options = _options(catalog, frame, precision, variables, precision, dense, tolerance_m, device)
     order = np.argsort(instants, kind="stable")
-    arrays = _allocate(len(instants), len(catalog), names, precision)
-    request = _request(names, frame, precision, precision, dense, tolerance_m, device)
-    engine = Engine(catalog.elements, _grid(instants[order], frame, names), request)
-    engine.run(0, len(instants), arrays, counted(progress, len(instants) * len(catalog)))
+    arrays = _allocate(len(instants), len(catalog), options)
+    engine = Engine(catalog.elements, _grid(instants[order], options), options)
+    engine.run(0, len(instants), arrays, make_counter(progress, len(instants) * len(catalog)))
     if np.any(np.diff(order) != 1):
-        back = np.argsort(order)
-        arrays = {name: values[back] for name, values in arrays.items()}
+        arrays = arrays.rows(np.argsort(order))
     dataset = make_dataset(catalog, instants, arrays, frame=frame, dtype=precision, precision=precision)
     dataset.attrs["interpolation"] = engine.method
     if _wants_lifetime(variables):
@@ -120,10 +118,10 @@ def propagate_to(
     progress: Progress | None = None,
     history: str | None = None,
 ) -> PropagationReport:
-    """As `propagate`, written to a netCDF file in blocks of time, so that memory does not grow with the number of instants.
+    """Propagate a catalogue, as `propagate`, into a netCDF file.
 
-    The file appears under its name when it is complete; until then, and if the run is stopped, `PATH.partial` holds the blocks
-    done so far and can be opened.
+    It is written in blocks of time, so that memory does not grow with the number of instants. The file appears under its name when
+    it is complete; until then, and if the run is stopped, `PATH.partial` holds the blocks done so far and can be opened.
 
     Args:
         path: the file to be made.
@@ -141,29 +139,28 @@ def propagate_to(
     """
     clock = Stopwatch()
     instants = as_times(times)
-    names = _check(catalog, frame, precision, variables, tolerance_m, device)
-    block = min(_block_steps(len(catalog), names, dtype, memory_bytes), len(instants))
+    options = _options(catalog, frame, precision, variables, dtype, dense, tolerance_m, device)
+    block = min(_block_steps(len(catalog), options, memory_bytes), len(instants))
     attributes = {"history": f"{np.datetime64('now')}Z {history}"} if history else {}
     # made before anything is computed, so that what is wrong with the place of the file is told at once
     writer = NetCDFWriter(
-        path, catalog, instants, names, frame=frame, dtype=dtype, precision=precision, overwrite=overwrite,
+        path, catalog, instants, resolve_groups(variables), frame=frame, dtype=dtype, precision=precision, overwrite=overwrite,
         attributes=attributes, block_steps=block,
     )  # fmt: skip
 
     def make_engine() -> Engine:
-        request = _request(names, frame, precision, dtype, dense, tolerance_m, device)
-        engine = Engine(catalog.elements, _grid(instants, frame, names), request)
+        engine = Engine(catalog.elements, _grid(instants, options), options)
         engine.warm_up()
         return engine
 
     engine = clock("compile", make_engine)
     writer.attributes["interpolation"] = engine.method
-    count = counted(progress, len(instants) * len(catalog))
+    count = make_counter(progress, len(instants) * len(catalog))
     with writer:
         last = in_blocks(
             len(instants),
             block,
-            [_allocate(block, len(catalog), names, dtype) for _ in range(2)],
+            [_allocate(block, len(catalog), options) for _ in range(2)],
             lambda start, stop, part: engine.run(start, stop, part, count),
             lambda start, stop, part: writer.write(start, part),
             clock,
@@ -180,7 +177,7 @@ def propagate_to(
 
 
 def check_run(catalog: Catalog, precision: str) -> None:
-    """Raises InputError where there is no object, or a precision is unknown."""
+    """Raise InputError where there is no object, or a precision is unknown."""
     if precision not in PRECISIONS:
         raise InputError(
             f"precision {precision!r}: unknown; known are {', '.join(PRECISIONS)}{suggest(precision, PRECISIONS)}"
@@ -189,21 +186,26 @@ def check_run(catalog: Catalog, precision: str) -> None:
         raise InputError("catalogue: no objects; there is nothing to propagate")
 
 
-def _check(
+def _options(
     catalog: Catalog,
     frame: str,
     precision: str,
     variables: str | Iterable[str],
+    dtype: str,
+    dense: bool,
     tolerance_m: float | None,
     device: str | None,
-) -> tuple[str, ...]:
+) -> Options:
+    """Check what is asked for and return the options of the run."""
     check_frame(frame)
     check_run(catalog, precision)
     if tolerance_m is not None and not tolerance_m > 0.0:
         raise InputError(f"tolerance_m {tolerance_m!r}: expected a length above 0, in m")
     if device is not None:
         _check_device(device)
-    return resolve_groups(variables)
+    names = tuple(name for name in resolve_groups(variables) if name != STATUS_VARIABLE)
+    tolerance_km = None if tolerance_m is None else 1e-3 * tolerance_m
+    return Options(names, frame, precision, dtype, dense=dense, tolerance_km=tolerance_km, platform=device)
 
 
 def _wants_lifetime(variables: str | Iterable[str]) -> bool:
@@ -211,7 +213,7 @@ def _wants_lifetime(variables: str | Iterable[str]) -> bool:
 
 
 def _lifetimes(catalog: Catalog) -> tuple[NDArray[np.float64], str]:
-    """Lifetimes in days, NaN beyond their span, and what they were computed with."""
+    """Lifetimes in days, NaN beyond their span, and a comment on their computation."""
     from constellation_jax.studies.decay.decay import LIFETIME_YEARS, lifetimes
 
     days = lifetimes(catalog)
@@ -234,52 +236,32 @@ def _has_device(platform: str) -> bool:
         return False
 
 
-def _request(
-    names: tuple[str, ...],
-    frame: str,
-    precision: str,
-    dtype: str,
-    dense: bool,
-    tolerance_m: float | None,
-    device: str | None,
-) -> Request:
-    return Request(
-        tuple(n for n in names if n != STATUS_VARIABLE),
-        frame,
-        precision,
-        dtype,
-        dense=dense,
-        tolerance_km=None if tolerance_m is None else 1e-3 * tolerance_m,
-        platform=device,
-    )
-
-
-def _grid(instants: NDArray[np.datetime64], frame: str, names: tuple[str, ...]) -> Grid:
+def _grid(instants: NDArray[np.datetime64], options: Options) -> Grid:
     day, fraction = to_day_fraction(instants)
-    if frame == "teme" and not {"altitude", "latitude", "longitude"} & set(names):
+    if options.frame == "teme" and not set(GEODETIC) & set(options.variables):
         return Grid.inertial(day, fraction)  # the Earth's attitude is not asked for
     ut1_utc_s, polar_x, polar_y = load_earth_orientation().at(instants)
     return Grid.turning(day, fraction, ut1_utc_s / SECONDS_PER_DAY, polar_x, polar_y)
 
 
-def _allocate(steps: int, satellites: int, names: tuple[str, ...], dtype: str) -> Arrays:
+def _allocate(steps: int, satellites: int, options: Options) -> OutputArrays:
     try:
-        return allocate(steps, satellites, tuple(name for name in names if name != STATUS_VARIABLE), dtype)
+        return OutputArrays.allocate(steps, satellites, options.variables, options.dtype)
     except MemoryError:
-        size = steps * _step_bytes(satellites, names, dtype) / 2**30
+        size = steps * _step_bytes(satellites, options) / 2**30
         raise InputError(
             f"{satellites} objects at {steps} instants take {size:.1f} GiB of memory, which is not there; ask for fewer variables "
             'or precision="float32", or write them to a file with propagate_to, whose memory does not grow'
         ) from None
 
 
-def _step_bytes(satellites: int, names: tuple[str, ...], dtype: str) -> int:
-    return satellites * ((len(names) - 1) * np.dtype(dtype).itemsize + 1)
+def _step_bytes(satellites: int, options: Options) -> int:
+    return satellites * (len(options.variables) * np.dtype(options.dtype).itemsize + 1)
 
 
-def _block_steps(satellites: int, names: tuple[str, ...], dtype: str, memory_bytes: int) -> int:
+def _block_steps(satellites: int, options: Options, memory_bytes: int) -> int:
     """Steps in a block of a file, of which two are in memory: whole chunks where there is room for one."""
-    step = _step_bytes(satellites, names, dtype)
+    step = _step_bytes(satellites, options)
     if memory_bytes < 2 * step:
         raise InputError(
             f"memory: {memory_bytes} bytes hold not even two instants of {satellites} objects; expected at least {2 * step}"

@@ -1,4 +1,4 @@
-"""What runs over a catalogue have in common: progress, blocks that are computed while the one before is written, and the report."""
+"""Runs over a catalogue: progress, blocks that are computed while the one before is written, and the report."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from constellation_jax.engine.propagation.arrays import Arrays
+from constellation_jax.engine.arrays import OutputArrays
 
 Progress = Callable[[int, int], None]
 """Called with the number of states done and of all states."""
-Block = Callable[[int, int, Arrays], object]
-"""Does something with the units start...stop, whose arrays are given."""
+BlockWork = Callable[[int, int, OutputArrays], object]
+"""Called with start and stop of a block of units, and its arrays."""
 
 
 @dataclasses.dataclass(frozen=True)
 class RunReport:
-    """What a run to a file did."""
+    """Figures of a run to a file."""
 
     path: Path
     satellites: int
     failed: int
     """Satellites whose status is not 0 at the last instant."""
     compile_s: float
-    """Coefficients, and compilation where the cache had none."""
+    """Seconds for coefficients, and for compilation where the cache had none."""
     compute_s: float
     write_s: float
-    """At the same time as the computation of the block that follows."""
+    """Seconds of writing, at the same time as the computation of the block that follows."""
     wall_s: float
     peak_memory_bytes: int
     """Largest resident size of the process so far; 0 where the system does not tell."""
@@ -46,14 +46,14 @@ class Stopwatch:
         self._spent = {"compile": 0.0, "compute": 0.0, "write": 0.0}
 
     def __call__(self, what: str, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Calls the function and counts its time."""
+        """Call a function and count its time."""
         since = time.perf_counter()
         result = function(*arguments)
         self._spent[what] += time.perf_counter() - since
         return result
 
     def report(self, path: Path) -> dict[str, Any]:
-        """Times, memory and size for a `RunReport`, at the end."""
+        """Times, memory and size of a `RunReport`, at the end."""
         return {
             **{f"{what}_s": seconds for what, seconds in self._spent.items()},
             "wall_s": time.perf_counter() - self._begin,
@@ -63,9 +63,15 @@ class Stopwatch:
 
 
 def in_blocks(
-    total: int, block: int, buffers: Sequence[Arrays], compute: Block, write: Block, clock: Stopwatch, rows: int = 1
-) -> Arrays:
-    """Computes `total` units block by block, each while the one before is written by the one thread that may use netCDF meanwhile.
+    total: int,
+    block: int,
+    buffers: Sequence[OutputArrays],
+    compute: BlockWork,
+    write: BlockWork,
+    clock: Stopwatch,
+    rows: int = 1,
+) -> OutputArrays:
+    """Compute `total` units block by block, each while the one before is written by the one thread that may use netCDF meanwhile.
 
     Args:
         block: units in a block.
@@ -75,12 +81,12 @@ def in_blocks(
     Returns:
         The arrays of the last block.
     """
-    part: Arrays = {}
+    part = buffers[0]
     with ThreadPoolExecutor(1, thread_name_prefix="netcdf") as pen:
         writing: Future[Any] | None = None
         for k, start in enumerate(range(0, total, block)):
             stop = min(start + block, total)
-            part = {name: values[: (stop - start) * rows] for name, values in buffers[k % 2].items()}
+            part = buffers[k % 2].rows(slice((stop - start) * rows))
             clock("compute", compute, start, stop, part)
             if writing is not None:
                 writing.result()  # the block before: its failure ends the run here
@@ -90,8 +96,8 @@ def in_blocks(
     return part
 
 
-def counted(progress: Progress | None, total: int) -> Callable[[int], None] | None:
-    """What the engine calls with the number of states just computed."""
+def make_counter(progress: Progress | None, total: int) -> Callable[[int], None] | None:
+    """Function that the engine calls with the number of states just computed."""
     if progress is None:
         return None
     done = 0

@@ -1,6 +1,9 @@
 """Jacobians in one pass: equal to jacfwd of the kernels, whatever is grouped, cut and padded; finite where others give NaN."""
 
 import dataclasses
+import subprocess
+import sys
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +15,7 @@ import constellation_jax as cj
 from constellation_jax.engine.jacobians.kernels import ELEMENTS, STATE, TILE
 
 RELATIVE = 1e-8
-"""Of the largest entry of a column at that instant: float64 rounding, grown by phases of 1e3 rad."""
+"""Tolerance as a share of the largest entry of a column at that instant: float64 rounding, grown by phases of 1e3 rad."""
 RELATIVE_FLOAT32 = 1e-5
 """Phases of the float32 kernel are good to some 1e-6 rad."""
 # A chunk and a part of a second; in both, and in the chunks of `propagate`, the table of the resonance integrator has one length,
@@ -145,6 +148,45 @@ def test_float32_is_close(fleet: cj.Catalog) -> None:
     assert _excess(single["jacobian"].values, exact["jacobian"].values) < RELATIVE_FLOAT32
 
 
+def test_four_devices_give_what_one_gives(tmp_path: Path) -> None:
+    script = tmp_path / "devices.py"
+    script.write_text(FOUR_DEVICES)
+    found = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stderr
+    assert found.stdout.split() == ["4", "equal"]
+
+
+FOUR_DEVICES = """
+import jax
+jax.config.update("jax_num_cpu_devices", 4)
+import numpy as np
+import constellation_jax as cj
+from constellation_jax.engine.devices import Devices
+from constellation_jax.engine.jacobians import kernels
+from constellation_jax.engine.jacobians.engine import JacobianEngine
+from constellation_jax.engine.time_grid import Grid
+from constellation_jax.inputs.times import to_day_fraction
+
+kernels.TILE["cpu"] = 16  # so that every device has satellites
+low = cj.shells_to_catalog(cj.load_shells("qianfan")[:1])[:50]
+high = low[:3].replace(mean_motion_rev_per_day=1.0027, eccentricity=0.01)
+objects = cj.Catalog.concatenate([low, high])
+grid = Grid.inertial(*to_day_fraction(np.asarray(cj.time_grid("2026-01-01", "30min", "1min"))))
+everywhere = Devices()
+for precision in ("float64", "float32"):
+    results = []
+    for devices in (everywhere, Devices(devices=jax.local_devices()[:1])):
+        engine = JacobianEngine(objects.elements, grid, precision=precision, devices=devices)
+        out = engine.allocate()
+        engine.run(out)
+        results.append(out)
+    assert not results[0].status.any()
+    np.testing.assert_array_equal(results[0].values_block, results[1].values_block)
+print(everywhere.mesh.size)
+print("equal")
+"""
+
+
 def test_what_is_wrong_is_said() -> None:
     population = cj.bundled_population()
     with pytest.raises(cj.InputError, match="precision 'float16': unknown"):
@@ -154,7 +196,7 @@ def test_what_is_wrong_is_said() -> None:
 
 
 def test_hand_written_derivative_equals_the_derivative_of_its_steps() -> None:
-    """Of `position_and_velocity`: forward and reverse, small and large eccentricities."""
+    """Function `position_and_velocity`: forward and reverse, small and large eccentricities."""
     from constellation_jax.physics.constants import WGS72
     from constellation_jax.physics.sgp4 import common as sgp4_common
 

@@ -17,10 +17,12 @@ from jax import export
 import constellation_jax as cj
 from constellation_jax.engine.jacobians import kernels as jacobian_tiles
 from constellation_jax.engine.propagation import kernels as tiles
+from constellation_jax.engine.regimes.deep_space import DeepSpaceRegime
+from constellation_jax.engine.regimes.near_earth import NearEarthRegime
+from constellation_jax.engine.regimes.regime import Regime
+from constellation_jax.engine.tiles import Outputs
 from constellation_jax.physics.constants import WGS72
 from constellation_jax.physics.numerics.fastmath import sincos
-from constellation_jax.physics.sgp4 import deep_space as sdp4
-from constellation_jax.physics.sgp4 import near_earth as sgp4_near
 from constellation_jax.physics.sgp4.sgp4 import orbit_at
 
 WIDTH = 8
@@ -43,10 +45,13 @@ STATES = (*tiles.POSITION, *tiles.VELOCITY)
 GEODETIC = (*tiles.POSITION, "altitude", "latitude", "longitude", "mean_altitude", "decay_rate")
 
 
+PLAIN, ECCENTRIC, DEEP = NearEarthRegime(WGS72, small_eccentricity=True), NearEarthRegime(WGS72), DeepSpaceRegime(WGS72)
+TABLE_LENGTH = 4
+
+
 @cache
-def _coefficients(deep: bool) -> Any:
-    initialise = sdp4.initialise if deep else sgp4_near.initialise
-    return jax.eval_shape(lambda e: initialise(e, WGS72), ELEMENTS)
+def _coefficients(regime: Regime) -> Any:
+    return jax.eval_shape(regime.initialise, ELEMENTS)
 
 
 def _cast(tree: Any, dtype: str) -> Any:
@@ -54,21 +59,21 @@ def _cast(tree: Any, dtype: str) -> Any:
     return jax.tree.map(lambda v: jax.ShapeDtypeStruct(v.shape, dtype if floating(v.dtype) else v.dtype), tree)
 
 
-def _fill(frame: str, variables: tuple[str, ...], dtype: str = "float64", deep: bool = False, **static: Any) -> Kernel:
+def _fill(frame: str, variables: tuple[str, ...], regime: Regime, dtype: str = "float64") -> Kernel:
     matrices = _column(tiles.CHUNK, 3, 3)
     rows = jax.ShapeDtypeStruct((), jnp.int32)
     instants = tiles.Instants(rows, _column(2), _column(tiles.CHUNK), matrices, matrices)
     shape = (tiles.CHUNK, WIDTH)
-    out = tiles.Outputs(_column(len(variables), *shape), jax.ShapeDtypeStruct(shape, jnp.int8))
-    packed = _column(len(jax.tree.leaves(_coefficients(deep))) + 2, WIDTH)
-    static |= {"gravity": WGS72, "frame": frame, "variables": variables, "block": WIDTH}
-    function = partial(tiles.fill_deep if deep else tiles.fill_near, **static)
+    out = Outputs(_column(len(variables), *shape), jax.ShapeDtypeStruct(shape, jnp.int8))
+    packed = _column(len(jax.tree.leaves(_coefficients(regime))) + 2, WIDTH)
+    static = {"frame": frame, "variables": variables, "block": WIDTH, "table_length": TABLE_LENGTH}
+    function = partial(tiles.fill, regime=regime, **static)
     return Kernel(jax.jit(function), _cast((packed, instants, out, rows), dtype), {}, dtype)
 
 
 def _anchored() -> Kernel:
-    packed = _column(len(jax.tree.leaves(_coefficients(deep=False))) + 2, WIDTH)
-    return Kernel(jax.jit(tiles.anchored), (packed, _column(2)), {}, "mixed")
+    packed = _column(len(jax.tree.leaves(_coefficients(PLAIN))) + 2, WIDTH)
+    return Kernel(jax.jit(partial(tiles.anchor, regime=PLAIN)), (packed, _column(2)), {}, "mixed")
 
 
 def _interpolate() -> Kernel:
@@ -80,16 +85,14 @@ def _changes(coefficients: Any) -> Any:
     return jax.tree.map(lambda v: _column(7, *v.shape), coefficients)
 
 
-def _jacobian(dtype: str = "float64", deep: bool = False, **static: Any) -> Kernel:
-    coefficients = _coefficients(deep)
-    out, rows = jax.eval_shape(lambda: jacobian_tiles.buffers(WIDTH, dtype)), jax.ShapeDtypeStruct((), jnp.int32)
-    arguments = (
-        *_cast((coefficients, _changes(coefficients), _column(), _column(jacobian_tiles.CHUNK)), dtype),
-        rows,
-        out,
-    )
-    function = jacobian_tiles.fill_deep if deep else jacobian_tiles.fill_near
-    return Kernel(function, arguments, {"gravity": WGS72, **static}, dtype)
+def _jacobian(regime: Regime, dtype: str = "float64") -> Kernel:
+    coefficients = _coefficients(regime)
+    shape = (jacobian_tiles.CHUNK, WIDTH)
+    out = Outputs(_column(len(jacobian_tiles.VARIABLES), *shape), jax.ShapeDtypeStruct(shape, jnp.int8))
+    rows = jax.ShapeDtypeStruct((), jnp.int32)
+    arguments = (coefficients, _changes(coefficients), _column(), _column(jacobian_tiles.CHUNK), rows, out)
+    function = partial(jacobian_tiles.fill, regime=regime, table_length=TABLE_LENGTH)
+    return Kernel(jax.jit(function), _cast(arguments, dtype), {}, dtype)
 
 
 def _state_at(regime: str | None) -> Kernel:
@@ -103,8 +106,8 @@ def _gradient(elements: Any, minutes: Any) -> Any:
 
 KERNELS: dict[str, Callable[[], Kernel]] = {
     **{
-        f"fill_near {dtype} {frame} {what} {'plain' if small else 'eccentric'}": partial(
-            _fill, frame, variables, dtype, small_eccentricity=small
+        f"fill {dtype} {frame} {what} {'plain' if regime is PLAIN else 'eccentric'}": partial(
+            _fill, frame, variables, regime, dtype
         )
         for dtype in ("float64", "float32")
         for frame, what, variables in (
@@ -112,29 +115,29 @@ KERNELS: dict[str, Callable[[], Kernel]] = {
             ("itrs", "state", STATES),
             ("itrs", "geodetic", GEODETIC),
         )
-        for small in (True, False)
+        for regime in (PLAIN, ECCENTRIC)
     },
-    "fill_deep teme state": partial(_fill, "teme", STATES, deep=True, table_length=4),
-    "fill_deep itrs geodetic": partial(_fill, "itrs", GEODETIC, deep=True, table_length=4),
+    "fill deep teme state": partial(_fill, "teme", STATES, DEEP),
+    "fill deep itrs geodetic": partial(_fill, "itrs", GEODETIC, DEEP),
     "attitude": lambda: Kernel(jax.jit(tiles.attitude), (_column(tiles.CHUNK),) * 3),
     "anchored, packed": _anchored,
     "interpolate": _interpolate,
     **{
-        f"jacobians near {dtype} {'plain' if small else 'eccentric'}": partial(
-            _jacobian, dtype, small_eccentricity=small
-        )
+        f"jacobians near {dtype} {'plain' if regime is PLAIN else 'eccentric'}": partial(_jacobian, regime, dtype)
         for dtype in ("float64", "float32")
-        for small in (True, False)
+        for regime in (PLAIN, ECCENTRIC)
     },
-    "jacobians deep": partial(_jacobian, deep=True, table_length=4),
+    "jacobians deep": partial(_jacobian, DEEP),
     **{
-        f"coefficients_and_changes, deep {deep}": lambda deep=deep: Kernel(
-            jacobian_tiles.coefficients_and_changes, (ELEMENTS,), {"gravity": WGS72, "deep": deep}
+        f"coefficients_and_changes, {regime.name}": lambda regime=regime: Kernel(
+            jacobian_tiles.coefficients_and_changes, (ELEMENTS,), {"regime": regime}
         )
-        for deep in (False, True)
+        for regime in (PLAIN, DEEP)
     },
-    "anchored": lambda: Kernel(
-        jacobian_tiles.anchored, (_coefficients(False), _changes(_coefficients(False)), _column()), dtype="mixed"
+    "anchor": lambda: Kernel(
+        jax.jit(partial(jacobian_tiles.anchor, regime=PLAIN)),
+        (_coefficients(PLAIN), _changes(_coefficients(PLAIN)), _column()),
+        dtype="mixed",
     ),
     **{
         f"sgp4.initialise {regime}": lambda regime=regime: Kernel(
@@ -171,7 +174,7 @@ def test_sine_and_cosine_are_the_platforms_own_but_on_a_cpu(dtype: str) -> None:
 
 
 def test_the_walk_sees_inside_loops_and_branches() -> None:
-    """What the checks above rest on."""
+    """The checks above rest on this."""
 
     def hidden(x: jax.Array) -> jax.Array:
         def body(_: jax.Array, x: jax.Array) -> jax.Array:

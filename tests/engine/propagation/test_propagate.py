@@ -11,11 +11,10 @@ import numpy as np
 import pytest
 
 import constellation_jax as cj
-from constellation_jax.engine.propagation import kernels as tiles
-from constellation_jax.engine.propagation import node_count as orders
-from constellation_jax.engine.propagation.arrays import allocate
+from constellation_jax.engine.arrays import OutputArrays
+from constellation_jax.engine.propagation import kernels, node_count
 from constellation_jax.engine.propagation.engine import Engine
-from constellation_jax.engine.propagation.options import Request
+from constellation_jax.engine.propagation.options import Options
 from constellation_jax.engine.time_grid import Grid
 from constellation_jax.inputs.times import to_day_fraction
 from constellation_jax.physics import frames
@@ -24,17 +23,16 @@ STATE = ("x", "y", "z", "vx", "vy", "vz")
 MILLIMETRE_KM = 1e-6
 
 
-def run(catalog: cj.Catalog, times: np.ndarray, request: Request | None = None, block: int | None = None) -> dict:
+def run(catalog: cj.Catalog, times: np.ndarray, options: Options | None = None, block: int | None = None) -> dict:
     day, fraction = to_day_fraction(times)
-    request = request or Request(STATE)
-    engine = Engine(catalog.elements, Grid.inertial(day, fraction), request)
-    out = {name: np.empty((len(times), len(catalog)), request.dtype) for name in request.variables}
-    out["status"] = np.empty((len(times), len(catalog)), np.int8)
+    options = options or Options(STATE)
+    engine = Engine(catalog.elements, Grid.inertial(day, fraction), options)
+    out = OutputArrays.allocate(len(times), len(catalog), options.variables, options.dtype)
     block = block or len(times)
     for start in range(0, len(times), block):
         stop = min(start + block, len(times))
-        engine.run(start, stop, {name: values[start:stop] for name, values in out.items()})
-    return out
+        engine.run(start, stop, out.rows(slice(start, stop)))
+    return dict(out)
 
 
 def kernel(catalog: cj.Catalog, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -94,7 +92,7 @@ def test_order_and_grouping_do_not_change_anything(fleet: cj.Catalog, monkeypatc
     together = run(many, TIMES)
     np.testing.assert_allclose(together["z"][:, : len(fleet)], everything["z"], rtol=0, atol=MILLIMETRE_KM)
     # and so with several tiles of each kind
-    monkeypatch.setitem(tiles.TILE, "cpu", 4)
+    monkeypatch.setitem(kernels.TILE, "cpu", 4)
     for name, values in run(fleet, TIMES).items():
         np.testing.assert_allclose(values, everything[name], rtol=0, atol=MILLIMETRE_KM)
 
@@ -133,7 +131,7 @@ def test_float32_about_anchors_is_metre_exact_at_any_distance(fleet: cj.Catalog)
     near = fleet[~fleet.is_deep_space & (fleet.bstar < 0.001) & (fleet.eccentricity < 0.1)]
     for start in ("2026-08-20T00:00:00Z", "2026-10-20T00:00:00Z"):
         times = cj.time_grid(start, "5h", "97s")
-        single, exact = run(near, times, Request(STATE, precision="float32", dtype="float32")), run(near, times)
+        single, exact = run(near, times, Options(STATE, precision="float32", dtype="float32")), run(near, times)
         assert single["x"].dtype == np.float32
         error = np.sqrt(sum((single[k].astype(float) - exact[k]) ** 2 for k in ("x", "y", "z")))
         # a position of 7000 km carries 0.2 m of rounding in float32; the chain of the kernel makes metres of it
@@ -146,7 +144,7 @@ def test_float32_stays_metre_exact_on_coarse_and_irregular_grids(fleet: cj.Catal
     coarse = cj.time_grid("2026-08-10T00:00:00Z", "30d", "5h")
     ragged = np.sort(np.concatenate([coarse[:20], coarse[:20] + np.timedelta64(7, "m"), TIMES]))
     for times in (coarse, ragged):
-        single, exact = run(near, times, Request(STATE, precision="float32", dtype="float32")), run(near, times)
+        single, exact = run(near, times, Options(STATE, precision="float32", dtype="float32")), run(near, times)
         error = np.sqrt(sum((single[k].astype(float) - exact[k]) ** 2 for k in ("x", "y", "z")))
         assert error.max() < 8e-3  # as above: each chunk has its anchor, however few instants it holds
 
@@ -158,12 +156,12 @@ SHORT_STEPS = cj.time_grid("2026-08-22T00:00:00Z", "25min", "5s")  # 300 instant
 def test_interpolated_states_equal_the_evaluated_ones(
     fleet: cj.Catalog, precision: str, error_km: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(orders, "NODE_COST", 0.0)  # also where it would not be quicker
-    request = Request(STATE, precision=precision, dtype=precision)
+    monkeypatch.setattr(node_count, "NODE_COST", 0.0)  # also where it would not be quicker
+    options = Options(STATE, precision=precision, dtype=precision)
     day, fraction = to_day_fraction(SHORT_STEPS)
-    engine = Engine(fleet.elements, Grid.inertial(day, fraction), request)
+    engine = Engine(fleet.elements, Grid.inertial(day, fraction), options)
     assert "interpolated" in engine.method
-    dense, exact = run(fleet, SHORT_STEPS, request), run(fleet, SHORT_STEPS, Request(STATE, dense=False))
+    dense, exact = run(fleet, SHORT_STEPS, options), run(fleet, SHORT_STEPS, Options(STATE, dense=False))
     np.testing.assert_array_equal(dense["status"], exact["status"])
     for name in STATE:
         # velocity, km/s: a thousandth of the error in position, the mean motion being about 1e-3 / s
@@ -172,12 +170,12 @@ def test_interpolated_states_equal_the_evaluated_ones(
 
 
 def test_the_tolerance_of_interpolation_is_kept(fleet: cj.Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(orders, "NODE_COST", 0.0)  # also where it would not be quicker
+    monkeypatch.setattr(node_count, "NODE_COST", 0.0)  # also where it would not be quicker
     times = cj.time_grid("2026-08-20T00:00:00Z", "12h", "45s")
-    exact = run(fleet, times, Request(STATE, dense=False))
+    exact = run(fleet, times, Options(STATE, dense=False))
     worst = []
     for tolerance_km in (1e-6, 1e-4, 1e-2):
-        dense = run(fleet, times, Request(STATE, tolerance_km=tolerance_km))
+        dense = run(fleet, times, Options(STATE, tolerance_km=tolerance_km))
         error = np.sqrt(sum((dense[k] - exact[k]) ** 2 for k in ("x", "y", "z")))
         worst.append(float(np.nanmax(error)))
         assert worst[-1] < tolerance_km
@@ -185,12 +183,12 @@ def test_the_tolerance_of_interpolation_is_kept(fleet: cj.Catalog, monkeypatch: 
 
 
 def test_a_decay_between_nodes_is_found_at_its_instant(fleet: cj.Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(orders, "NODE_COST", 0.0)
+    monkeypatch.setattr(node_count, "NODE_COST", 0.0)
     decaying = fleet[fleet.bstar == 0.003]
     days = cj.time_grid("2026-08-22T00:00:00Z", "60d", "1h")
     first = days[np.flatnonzero(run(decaying, days)["status"][:, 0])[0]]
     times = cj.time_grid(first - np.timedelta64(12, "h"), "13h", "30s")
-    dense, exact = run(decaying, times, Request(STATE)), run(decaying, times, Request(STATE, dense=False))
+    dense, exact = run(decaying, times, Options(STATE)), run(decaying, times, Options(STATE, dense=False))
     assert exact["status"].any()
     assert not exact["status"].all()
     np.testing.assert_array_equal(dense["status"], exact["status"])
@@ -200,16 +198,15 @@ def test_a_decay_between_nodes_is_found_at_its_instant(fleet: cj.Catalog, monkey
 def test_what_is_asked_for_beside_the_state_is_interpolated_as_well(
     fleet: cj.Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(orders, "NODE_COST", 0.0)
+    monkeypatch.setattr(node_count, "NODE_COST", 0.0)
     day, fraction = to_day_fraction(SHORT_STEPS)
     grid = Grid.turning(day, fraction, 1e-6, np.linspace(1e-6, 2e-6, 300), np.zeros(300))
     near = fleet[~fleet.is_deep_space]  # the others take the same way from node to instant
     outs = []
     for dense in (True, False):
-        request = Request(("altitude", "decay_rate", "vz"), frame="itrs", dense=dense)
-        out = {name: np.empty((300, len(near))) for name in request.variables}
-        out["status"] = np.empty((300, len(near)), np.int8)
-        Engine(near.elements, grid, request).run(0, 300, out)
+        options = Options(("altitude", "decay_rate", "vz"), frame="itrs", dense=dense)
+        out = OutputArrays.allocate(300, len(near), options.variables, "float64")
+        Engine(near.elements, grid, options).run(0, 300, out)
         outs.append(out)
     for name, limit in (("altitude", 1e-6), ("decay_rate", 1e-6), ("vz", 1e-8)):
         np.testing.assert_allclose(outs[0][name], outs[1][name], rtol=0, atol=limit, err_msg=name)
@@ -238,8 +235,8 @@ import numpy as np
 import constellation_jax as cj
 from constellation_jax.engine.devices import Devices
 from constellation_jax.engine.propagation.engine import Engine
-from constellation_jax.engine.propagation.options import Request
-from constellation_jax.engine.propagation.arrays import allocate
+from constellation_jax.engine.propagation.options import Options
+from constellation_jax.engine.arrays import OutputArrays
 from constellation_jax.studies.propagation.propagate import _grid
 
 objects = cj.shells_to_catalog(cj.load_shells("qianfan")[:1])[:50]
@@ -248,10 +245,9 @@ everywhere = Devices()
 results = []
 for devices in (everywhere, Devices(devices=jax.local_devices()[:1])):
     for dense in (True, False):
-        request = Request(("x", "y", "z", "altitude"), precision="float32", dtype="float32", dense=dense)
-        engine = Engine(objects.elements, _grid(times, "teme", request.variables), request, devices)
-        out = {name: np.empty((len(times), 50), np.float32) for name in request.variables}
-        out["status"] = np.empty((len(times), 50), np.int8)
+        options = Options(("x", "y", "z", "altitude"), precision="float32", dtype="float32", dense=dense)
+        engine = Engine(objects.elements, _grid(times, options), options, devices)
+        out = OutputArrays.allocate(len(times), 50, options.variables, "float32")
         engine.run(0, len(times), out)
         results.append(out)
 print(everywhere.mesh.size)
@@ -266,10 +262,9 @@ def test_itrs_and_geodetic_equal_the_frames(fleet: cj.Catalog) -> None:
     day, fraction = to_day_fraction(TIMES)
     pole = np.linspace(1e-6, 2e-6, len(TIMES)), np.linspace(-1e-6, 1e-6, len(TIMES))
     grid = Grid.turning(day, fraction, 1e-6, *pole)
-    request = Request((*STATE, "altitude", "latitude", "longitude"), frame="itrs")
-    out = {name: np.empty((len(TIMES), len(fleet))) for name in request.variables}
-    out["status"] = np.empty((len(TIMES), len(fleet)), np.int8)
-    Engine(fleet.elements, grid, request).run(0, len(TIMES), out)
+    options = Options((*STATE, "altitude", "latitude", "longitude"), frame="itrs")
+    out = OutputArrays.allocate(len(TIMES), len(fleet), options.variables, "float64")
+    Engine(fleet.elements, grid, options).run(0, len(TIMES), out)
     state, _ = kernel(fleet, TIMES)
     for k, i in ((5, 3), (100, 0)):
         position, velocity = frames.teme_to_itrs(
@@ -295,12 +290,12 @@ def test_users_precision_is_left_alone_and_does_not_matter(fleet: cj.Catalog) ->
 def test_a_run_compiles_nothing_that_warm_up_has_not(
     catalog_of: Callable[..., cj.Catalog], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # kinks of near-Earth and deep-space orbits in the midst, so that some chunks are evaluated after all
-    kinds = [(15.8, 2e-5, 53.0, 4e-3)] * 40 + [(15.5, 1e-3, 53.0, 1e-4)] * tiles.FEW
+    # discontinuities of near-Earth and deep-space orbits in the midst, so that some chunks are evaluated after all
+    kinds = [(15.8, 2e-5, 53.0, 4e-3)] * 40 + [(15.5, 1e-3, 53.0, 1e-4)] * kernels.FEW
     kinds += [(12.0, 0.15, 63.4, 1e-5)] + [(1.0027 + drift, 3e-4, 2.7, 0.0) for drift in (-0.006, 0.0, 0.006)]
     catalog = catalog_of(kinds, np.random.default_rng(4), epoch_day=61274, epoch_fraction=0.0)
     times = cj.time_grid("2026-08-25T05:00:00Z", "14h", "1min")
-    engine = Engine(catalog.elements, Grid.inertial(*to_day_fraction(times)), Request(STATE, dtype="float32"))
+    engine = Engine(catalog.elements, Grid.inertial(*to_day_fraction(times)), Options(STATE, dtype="float32"))
     evaluated = []
 
     def work_through(step: Callable[[], None]) -> set[str]:
@@ -310,27 +305,30 @@ def test_a_run_compiles_nothing_that_warm_up_has_not(
             step()
         finally:
             jax.config.update("jax_log_compiles", False)
-        return {m for m in caplog.messages if "ompiling" in m and "fill_" in m}
+        return {m for m in caplog.messages if "ompiling" in m and "jit(fill)" in m}
 
     jax.clear_caches()
-    out = allocate(len(times), len(catalog), STATE, "float32")
-    cut_again = engine._cut_again
+    out = OutputArrays.allocate(len(times), len(catalog), STATE, "float32")
+    split_again = engine._split_again
     jax.config.update("jax_enable_x64", False)  # as a user has it
     try:
         assert work_through(engine.warm_up)
-        monkeypatch.setattr(engine, "_cut_again", lambda *a, **k: evaluated.append(k["deep"]) or cut_again(*a, **k))
+        monkeypatch.setattr(
+            engine,
+            "_split_again",
+            lambda regime, columns: evaluated.append(regime.name) or split_again(regime, columns),
+        )
         assert not work_through(lambda: engine.run(0, len(times), out))
     finally:
         jax.config.update("jax_enable_x64", True)
-    assert set(evaluated) == {True, False}
+    assert set(evaluated) == {"near_earth", "deep_space"}
 
 
 def test_progress_counts_every_state_once_in_the_callers_thread(fleet: cj.Catalog) -> None:
     day, fraction = to_day_fraction(TIMES)
     many = cj.Catalog.concatenate([fleet] + [fleet[fleet.mean_motion_rev_per_day > 13]] * 6)
-    engine = Engine(many.elements, Grid.inertial(day, fraction), Request(STATE))
-    out = {name: np.empty((len(TIMES), len(many))) for name in STATE}
-    out["status"] = np.empty((len(TIMES), len(many)), np.int8)
+    engine = Engine(many.elements, Grid.inertial(day, fraction), Options(STATE))
+    out = OutputArrays.allocate(len(TIMES), len(many), STATE, "float64")
     counts, threads = [], set()
 
     def progress(states: int) -> None:

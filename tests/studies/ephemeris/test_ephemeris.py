@@ -119,7 +119,7 @@ def test_velocity_is_the_derivative_of_the_position(made: Path) -> None:
         np.testing.assert_allclose(here[velocity].values[inside], slope[inside], rtol=0, atol=2e-7)  # km/s
 
 
-def test_kinks_of_sgp4_end_pieces(tmp_path: Path) -> None:
+def test_discontinuities_of_sgp4_end_pieces(tmp_path: Path) -> None:
     # drag takes the mean eccentricity through the least one, with a swing about it in each revolution
     catalog = cj.Catalog.from_columns(
         {
@@ -134,11 +134,11 @@ def test_kinks_of_sgp4_end_pieces(tmp_path: Path) -> None:
             "bstar": 0.03,
         }
     )
-    cj.ephemeris_to(tmp_path / "kinks.nc", catalog, START, "12h")
+    cj.ephemeris_to(tmp_path / "jumps.nc", catalog, START, "12h")
     times = np.sort(random_times(20_000, hours=12.0))
-    with cj.open_ephemeris(tmp_path / "kinks.nc") as file:
+    with cj.open_ephemeris(tmp_path / "jumps.nc") as file:
         found = file.at(times)
-    with xr.open_dataset(tmp_path / "kinks.nc") as plain:
+    with xr.open_dataset(tmp_path / "jumps.nc") as plain:
         assert plain.sizes["piece"] > 20
     assert difference(found, cj.propagate(catalog, times, variables="position"), "x y z").max() < 1.0
 

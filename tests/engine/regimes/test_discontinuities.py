@@ -1,4 +1,4 @@
-"""Where SGP4 has kinks, and that interpolation keeps clear of them."""
+"""Where the velocity of SGP4 and SDP4 jumps, and that interpolation keeps clear of it."""
 
 from collections.abc import Callable
 
@@ -7,12 +7,12 @@ import numpy as np
 
 import constellation_jax as cj
 from constellation_jax.engine.precision import x64
-from constellation_jax.engine.propagation.discontinuities import kink_windows, may_jump, resonance_kinks
-from constellation_jax.engine.regimes import coefficients_of, stays_high
+from constellation_jax.engine.regimes.assign import initialise
+from constellation_jax.engine.regimes.deep_space import DeepSpaceRegime, largest_kick, may_jump
+from constellation_jax.engine.regimes.near_earth import NearEarthRegime, discontinuity_windows, stays_high
 from constellation_jax.physics.constants import WGS72
 from constellation_jax.physics.numerics.fastmath import horner
 from constellation_jax.physics.sgp4 import deep_space as sdp4
-from constellation_jax.physics.sgp4 import near_earth as sgp4_near
 from constellation_jax.physics.sgp4.brouwer import semi_major_axis_km
 from constellation_jax.physics.sgp4.common import ECCENTRICITY_FLOOR
 from constellation_jax.physics.sgp4.near_earth import eccentricity_and_turn
@@ -29,10 +29,10 @@ def _sinking(catalog_of: CatalogOf) -> cj.Catalog:
 
 def test_the_eccentricity_goes_through_the_least_one_within_its_window_alone(catalog_of: CatalogOf) -> None:
     catalog = _sinking(catalog_of)
-    c = coefficients_of(sgp4_near.initialise, catalog.elements, WGS72)
+    c = initialise(NearEarthRegime(WGS72), catalog.elements)
     minutes = np.arange(0.0, 20 * 1440.0)[:, None]
     found, _ = eccentricity_and_turn(c, minutes, lambda angle: (np.sin(angle), np.cos(angle)))
-    first, last = kink_windows(c, np.zeros(len(catalog)))
+    first, last = discontinuity_windows(c, np.zeros(len(catalog)))
     crossing = np.diff(found > ECCENTRICITY_FLOOR, axis=0)
     assert 3 < crossing.any(axis=0).sum() < len(catalog)
     step, satellite = np.nonzero(crossing)
@@ -44,16 +44,16 @@ def test_the_eccentricity_goes_through_the_least_one_within_its_window_alone(cat
     np.testing.assert_allclose(np.abs(trend - ECCENTRICITY_FLOOR)[inside], np.abs(c.bstar_cc5)[inside], rtol=1e-6)
 
 
-def test_states_at_kinks_are_evaluated_and_not_interpolated(catalog_of: CatalogOf) -> None:
+def test_states_at_discontinuities_are_evaluated_and_not_interpolated(catalog_of: CatalogOf) -> None:
     catalog = _sinking(catalog_of)
-    # how many nodes suffice is measured at the start and the end; the kinks of some satellites lie between
+    # how many nodes suffice is measured at the start and the end; the discontinuities of some satellites lie between
     times = cj.time_grid("2026-08-22T00:00:00Z", "6d", "1min")
-    # float32: the rounding of its coefficients hides such a kink, where in float64 they tell of it too
+    # float32: the rounding of its coefficients hides such a discontinuity, where in float64 they tell of it too
     settings = {"variables": "position", "precision": "float32"}
     dense, direct = (cj.propagate(catalog, times, dense=d, **settings) for d in (True, False))
     assert "interpolated" in dense.attrs["interpolation"]
     error = np.sqrt(sum((dense[k] - direct[k]) ** 2 for k in ("x", "y", "z"))).values
-    first, last = kink_windows(coefficients_of(sgp4_near.initialise, catalog.elements, WGS72), np.zeros(len(catalog)))
+    first, last = discontinuity_windows(initialise(NearEarthRegime(WGS72), catalog.elements), np.zeros(len(catalog)))
     minutes = np.arange(len(times))[:, None]
     near = (minutes > first) & (minutes < last)
     assert near.any()
@@ -64,7 +64,7 @@ def test_states_at_kinks_are_evaluated_and_not_interpolated(catalog_of: CatalogO
 def test_who_may_come_low_is_not_taken_for_high(catalog_of: CatalogOf) -> None:
     kinds = [(15.2, 1e-3, 53.0, 1e-4), (16.3, 1e-3, 53.0, 1e-2), (16.2, 0.02, 53.0, 0.0), (16.45, 1e-4, 53.0, 0.0)]
     catalog = catalog_of(kinds, np.random.default_rng(4), epoch_day=61274, epoch_fraction=0.0)
-    c = coefficients_of(sgp4_near.initialise, catalog.elements, WGS72)
+    c = initialise(NearEarthRegime(WGS72), catalog.elements)
     ends = (np.zeros(4), np.full(4, 5 * 1440.0))
     assert stays_high(c, ends, WGS72).tolist() == [True, False, False, True]
     times = cj.time_grid("2026-08-22T00:00:00Z", "5d", "2min")
@@ -86,9 +86,9 @@ def test_steps_of_the_resonance_integrator_change_the_velocity_by_less_than_thei
     kinds += [(2.0057 + drift, 0.72, 63.4, 0.0) for drift in (0.0, 0.002, -0.01)]
     kinds += [(2.0057, 0.2, 63.4, 0.0)]  # no resonance
     catalog = catalog_of(kinds, np.random.default_rng(4), epoch_day=61274, epoch_fraction=0.0)
-    c = coefficients_of(sdp4.initialise, catalog.elements, WGS72)
+    c = initialise(DeepSpaceRegime(WGS72), catalog.elements)
     step = sdp4.STEP_MINUTES
-    bound = resonance_kinks(c, (np.zeros(len(kinds)), np.full(len(kinds), 60.0 * step)), WGS72)
+    bound = largest_kick(c, (np.zeros(len(kinds)), np.full(len(kinds), 60.0 * step)), WGS72)
     instants = (np.arange(-60, 60) + 0.5) * step
     with x64():
         at = jax.jit(jax.vmap(lambda t: sdp4.resonance_at(c, t)))(np.broadcast_to(instants[:, None], (120, len(kinds))))

@@ -1,0 +1,88 @@
+"""Threads of a run: workers in 64-bit arithmetic, BLAS without threads of its own, and a cache of each thread."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import Any, Self
+
+from threadpoolctl import ThreadpoolController
+
+from constellation_jax.engine.precision import x64
+
+_MOST_CACHED = 8
+
+
+class Workers:
+    """Pool of threads in which JAX computes in 64 bits. Use it in a `with` statement.
+
+    Args:
+        threads: number of threads.
+    """
+
+    def __init__(self, threads: int) -> None:
+        self._pool = ThreadPoolExecutor(threads)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(cancel_futures=True)  # an interrupt does not wait for what has not begun
+
+    def map(self, work: Callable[[Any], Any], tasks: Iterable[Any]) -> Iterator[Any]:
+        """Do the work on each task; results in the order of the tasks."""
+
+        def work_in_x64(task: Any) -> Any:
+            with x64():  # it holds for one thread alone
+                return work(task)
+
+        return self._pool.map(work_in_x64, tasks)
+
+    def run(
+        self, work: Callable[[Any], Any], tasks: Iterable[Any], progress: Callable[[int], None] | None = None
+    ) -> None:
+        """Do the work on each task; `progress` is called from this thread with each result."""
+        for result in self.map(work, tasks):
+            if progress is not None:
+                progress(result)
+
+
+class ThreadCache(threading.local):
+    """Per-thread cache of output buffers and constant arrays, so that nothing large is made anew for each tile."""
+
+    def __init__(self) -> None:
+        self._buffers: dict[Hashable, Any] = {}
+        self._constants: dict[Hashable, Any] = {}
+
+    def borrow(self, key: Hashable, make: Callable[[], Any]) -> Any:
+        """Return buffers that this thread has released, or new ones. JAX donates them: they serve one call at a time."""
+        found = self._buffers.pop(key, None)
+        return make() if found is None else found
+
+    def release(self, key: Hashable, buffers: Any) -> None:
+        """Keep buffers for the next `borrow` of the same key."""
+        self._buffers[key] = buffers
+
+    def get(self, key: Hashable, make: Callable[[], Any]) -> Any:
+        """Return a constant, made at its first use. A few are kept: those of a chunk serve all its tiles."""
+        if key not in self._constants:
+            if len(self._constants) >= _MOST_CACHED:
+                self._constants.clear()
+            self._constants[key] = make()
+        return self._constants[key]
+
+
+def one_blas_thread() -> Any:
+    """Context in which BLAS starts no threads of its own, in the whole process.
+
+    The products here are slim, and a thread for each core asks for them: threads that BLAS adds to those mostly wait for each
+    other, which costs half of the rate and several times the processor time.
+    """
+    return _blas().limit(limits=1, user_api="blas")
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    return ThreadpoolController()  # looks through the loaded libraries: some milliseconds
