@@ -84,7 +84,11 @@ def split_columns(is_own: NDArray[np.bool_], width: int, *, in_place: bool = Fal
             }
 
 
-def pad(values: NDArray[Any], length: int) -> NDArray[Any]:
-    """Repeat the last entry of the last axis up to a length: a compiled function takes fixed shapes."""
+def pad(values: Any, length: int) -> NDArray[Any]:
+    """Repeat the last entry of the last axis up to a length: a compiled function takes fixed shapes.
+
+    A lane that repeats another computes nothing unusual, as zeros might.
+    """
+    values = np.asarray(values)
     missing = length - values.shape[-1]
     return np.concatenate([values, np.repeat(values[..., -1:], missing, axis=-1)], axis=-1) if missing else values

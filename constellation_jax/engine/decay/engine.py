@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from constellation_jax.engine.decay import integrator
 from constellation_jax.engine.decay.integrator import AtmosphereSeries, Course, Fall, KeptStates
-from constellation_jax.engine.padding import pad
 from constellation_jax.engine.precision import x64
+from constellation_jax.engine.tiles import pad
 from constellation_jax.physics.constants import WGS84_EQUATORIAL_RADIUS_KM
 from constellation_jax.physics.drag.atmosphere import AtmosphereTable
 from constellation_jax.physics.drag.rates import NEAR_CIRCULAR_ECCENTRICITY, MeanOrbit, advance_secular

@@ -17,8 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from constellation_jax.engine.decay.engine import Floats, Objects, decay_rates, make_atmosphere_series
 from constellation_jax.engine.decay.integrator import AtmosphereSeries
-from constellation_jax.engine.padding import pad
 from constellation_jax.engine.precision import x64
+from constellation_jax.engine.tiles import pad
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.catalog.catalog import Catalog
 from constellation_jax.inputs.environment.atmosphere import load_atmosphere
