@@ -46,7 +46,7 @@ def planes_served(campaign: Campaign, shell: Shell) -> int:
     """How many neighbouring planes of a shell one launch fills."""
     if campaign.planes_per_launch == 1 or _wait_days(campaign, shell) > LONGEST_DRIFT_DAYS:
         return 1
-    return min(campaign.planes_per_launch, shell.planes)
+    return min(campaign.planes_per_launch, shell.pattern.planes)
 
 
 def climb(campaign: Campaign, shell: Shell, planes_waited: int = 0) -> Track:
@@ -55,21 +55,21 @@ def climb(campaign: Campaign, shell: Shell, planes_waited: int = 0) -> Track:
     Args:
         planes_waited: how many planes of the shell it drifts past before it rises; 0 for the first plane of a launch.
     """
-    start = shell.altitude_km if campaign.injection_altitude_km is None else campaign.injection_altitude_km
+    start = shell.orbit.altitude_km if campaign.injection_altitude_km is None else campaign.injection_altitude_km
     rate = campaign.raising_km_per_day
     corners = [(0.0, start), (campaign.checkout_days, start)]
     if planes_waited and campaign.parking_altitude_km is not None:
         wait = planes_waited * _wait_days(campaign, shell)
-        for altitude, pause in ((campaign.parking_altitude_km, wait), (shell.altitude_km, 0.0)):
+        for altitude, pause in ((campaign.parking_altitude_km, wait), (shell.orbit.altitude_km, 0.0)):
             _rise(corners, altitude, rate, pause)
     else:
-        _rise(corners, shell.altitude_km, rate, 0.0)
+        _rise(corners, shell.orbit.altitude_km, rate, 0.0)
     return _track(corners, shell)
 
 
 def descend(campaign: Campaign, shell: Shell) -> Track:
     """From the retirement to re-entry."""
-    return _track([(0.0, shell.altitude_km), (campaign.deorbit_days or 0.0, DISPOSAL_ALTITUDE_KM)], shell)
+    return _track([(0.0, shell.orbit.altitude_km), (campaign.deorbit_days or 0.0, DISPOSAL_ALTITUDE_KM)], shell)
 
 
 def drift_direction(campaign: Campaign, shell: Shell) -> int:
@@ -85,29 +85,29 @@ def _rise(corners: list[tuple[float, float]], altitude: float, rate: float | Non
 
 def _node_drift(campaign: Campaign, shell: Shell) -> float:
     """Of an orbit at the parking altitude against the shell, deg/day."""
-    altitudes = np.array([campaign.parking_altitude_km or shell.altitude_km, shell.altitude_km])
-    parked, arrived = node_rate_deg_per_day(altitudes, 0.0, shell.inclination_deg)
+    altitudes = np.array([campaign.parking_altitude_km or shell.orbit.altitude_km, shell.orbit.altitude_km])
+    parked, arrived = node_rate_deg_per_day(altitudes, 0.0, shell.orbit.inclination_deg)
     return float(parked - arrived)
 
 
 def _wait_days(campaign: Campaign, shell: Shell) -> float:
     """From one plane of the shell to the next."""
     drift = abs(_node_drift(campaign, shell))
-    return shell.node_arc_deg / shell.planes / drift if drift else np.inf
+    return shell.pattern.node_arc_deg / shell.pattern.planes / drift if drift else np.inf
 
 
 def _track(corners: list[tuple[float, float]], shell: Shell) -> Track:
     days, altitudes = np.array(corners).T
     grid = np.unique(np.concatenate([days, np.linspace(days[0], days[-1], _NODES)]))
     altitude = np.interp(grid, days, altitudes)
-    node = node_rate_deg_per_day(altitude, 0.0, shell.inclination_deg)
-    latitude = latitude_rate_deg_per_day(altitude, 0.0, shell.inclination_deg)
-    base = np.array([shell.altitude_km])
+    node = node_rate_deg_per_day(altitude, 0.0, shell.orbit.inclination_deg)
+    latitude = latitude_rate_deg_per_day(altitude, 0.0, shell.orbit.inclination_deg)
+    base = np.array([shell.orbit.altitude_km])
     return Track(
         grid,
         altitude,
-        _integral(grid, node - node_rate_deg_per_day(base, 0.0, shell.inclination_deg)),
-        _integral(grid, latitude - latitude_rate_deg_per_day(base, 0.0, shell.inclination_deg)),
+        _integral(grid, node - node_rate_deg_per_day(base, 0.0, shell.orbit.inclination_deg)),
+        _integral(grid, latitude - latitude_rate_deg_per_day(base, 0.0, shell.orbit.inclination_deg)),
     )
 
 

@@ -83,19 +83,19 @@ def _columns(
         mine = np.flatnonzero(whole.shell[here] == s)
         row = whole.row[here[mine]]
         elapsed = now - reference
-        node_rate = float(node_rate_deg_per_day(shell.altitude_km, 0.0, shell.inclination_deg))
+        node_rate = float(node_rate_deg_per_day(shell.orbit.altitude_km, 0.0, shell.orbit.inclination_deg))
         node[mine] = lattice.raan_deg[row] + node_rate * elapsed
         extra = whole.extra[here[mine]]
         latitude[mine] = (
             (lattice.mean_anomaly_deg + lattice.arg_perigee_deg)[row]
-            + float(latitude_rate_deg_per_day(shell.altitude_km, 0.0, shell.inclination_deg)) * elapsed
-            + shell.spare_offset_slots * extra * 360.0 / shell.satellites_per_plane
+            + float(latitude_rate_deg_per_day(shell.orbit.altitude_km, 0.0, shell.orbit.inclination_deg)) * elapsed
+            + shell.filling.spare_offset_slots * extra * 360.0 / shell.pattern.per_plane
         )
         altitude[mine] = lattice.mean_altitude_km[row]
-        inclination[mine] = shell.inclination_deg
+        inclination[mine] = shell.orbit.inclination_deg
         keeps = mine[phase[mine] == 1]
-        eccentricity[keeps], arg_perigee[keeps] = shell.eccentricity, shell.arg_perigee_deg
-        bstar[mine] = shell.bstar
+        eccentricity[keeps], arg_perigee[keeps] = shell.orbit.eccentricity, shell.orbit.arg_perigee_deg
+        bstar[mine] = shell.orbit.bstar
         placed = (phase[mine] <= 1) & (extra == 0) & np.isfinite(whole.ready_day[here[mine]])
         plane[mine[placed]], slot[mine[placed]] = lattice.plane[row[placed]], lattice.slot[row[placed]]
         for c in np.unique(whole.campaign[here[mine]]):
@@ -147,8 +147,8 @@ def _move(
     moved = np.minimum(since, stopped)
     altitude[climbing], node_gain, latitude_gain = way.at(moved)
     idle = since - moved  # after a failure: at rest at the altitude where it stopped
-    base = np.full_like(idle, shell.altitude_km)
-    there, tilt = altitude[climbing], shell.inclination_deg
+    base = np.full_like(idle, shell.orbit.altitude_km)
+    there, tilt = altitude[climbing], shell.orbit.inclination_deg
     node_gain += idle * (node_rate_deg_per_day(there, 0.0, tilt) - node_rate_deg_per_day(base, 0.0, tilt))
     latitude_gain += idle * (latitude_rate_deg_per_day(there, 0.0, tilt) - latitude_rate_deg_per_day(base, 0.0, tilt))
     node[climbing] += node_gain - way.node_gain_deg[-1]

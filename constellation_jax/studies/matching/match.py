@@ -299,7 +299,9 @@ def _fit(match: ShellMatch, motion: _Motion, at: NDArray[np.intp], shell: Shell 
 def _levels(motion: _Motion, shells: list[Shell], at: NDArray[np.intp]) -> list[_Level]:
     """The listed shells of a system, and the altitudes beside them that hold many objects, from low to high."""
     levels = [
-        _Level(s.name, s.altitude_km, s.inclination_deg, s, np.array(s.plane_altitudes_km or [s.altitude_km]))
+        _Level(
+            s.name, h := s.orbit.altitude_km, s.orbit.inclination_deg, s, np.array(s.pattern.plane_altitudes_km or [h])
+        )
         for s in shells
     ]
     left = at

@@ -3,6 +3,7 @@
 import jax
 import numpy as np
 import pytest
+from shell_values import shell_of
 
 import constellation_jax as cj
 from constellation_jax.engine.decay.engine import decay_rates
@@ -22,7 +23,7 @@ ROW = {
 
 
 def shell(**values) -> Shell:
-    return Shell(
+    return shell_of(
         name="s",
         altitude_km=values.pop("altitude_km", 400.0),
         inclination_deg=53.0,
