@@ -1,4 +1,4 @@
-"""Counts close approaches among satellites that SGP4 propagates: the recount of what crowding expects.
+"""Counts close approaches among satellites that SGP4 propagates: the recount of expected conjunction rates.
 
 At each instant every pair is taken to move straight on for half a step, which over 20 s is right to 0.1 km: the two are close
 where it matters, so that the Earth pulls both alike. An approach counts where it is closest within the step.

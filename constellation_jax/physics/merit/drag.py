@@ -1,12 +1,17 @@
-"""Drag on station and lifetimes of circular orbits by altitude and inclination, from tables that the engine of decay has filled.
+"""Drag on station and lifetimes of shells, from tables that the engine of decay fills, and the thrust that makes the drag good.
 
     ln(rate) = spline in ln(altitude - 60 km) times cosines of multiples of the inclination
     ln(lifetime) = ln(time to fall at the mean rates / B) + correction
 
 The correction is what the phase of the solar cycle and the season at the beginning do, a spline in the logarithm of the time to
 fall; it ends flat, so that long lifetimes go on as the time at the mean rates. All is smooth, at every altitude and inclination:
-pure JAX with finite derivatives, the second one continuous within the tables. `constellation_jax.drag_climate` and
-`constellation_jax.lifetime_table` fill the tables.
+pure JAX with finite derivatives, the second one continuous within the tables. `constellation_jax.fill_drag_table` and
+`constellation_jax.fill_lifetime_table` fill the tables.
+
+Thrust works along the track against the mean drag: da/dt by drag, made good at 2 a / v km for each km/s. Drag is a force, so the
+propellant it costs does not depend on how much is left, where the ballistic coefficient and the mass are those of one instant.
+`delta_v_rate`, `propellant_kg`, `duty_cycle` and `thruster_margin` are operators alone, element by element, of NumPy on the host or
+of JAX; shapes broadcast.
 """
 
 from typing import Any, Final, NamedTuple
@@ -17,8 +22,15 @@ from jax import Array
 from jax.typing import ArrayLike
 from numpy.typing import NDArray
 
-from constellation_jax.physics.constants import DEGREE, YEAR_DAYS
-from constellation_jax.physics.drag.station_keeping import delta_v_rate
+from constellation_jax.physics.constants import (
+    DEGREE,
+    SECONDS_PER_DAY,
+    STANDARD_GRAVITY,
+    WGS84_EQUATORIAL_RADIUS_KM,
+    YEAR_DAYS,
+)
+from constellation_jax.physics.drag.rates import MU
+from constellation_jax.physics.merit.shells import Shells, ballistic_coefficient, broadcast, numbers
 from constellation_jax.physics.numerics.splines import spline_through, spline_weights
 
 ALTITUDES_KM: Final = (140.0, 2000.0)
@@ -38,28 +50,28 @@ _FALL_BOTTOM: Final = float(np.log(FALL_DAYS[0] + _FALL_OFFSET_DAYS))
 _FALL_STEP: Final = (float(np.log(FALL_DAYS[1] + _FALL_OFFSET_DAYS)) - _FALL_BOTTOM) / FALL_STEPS
 
 
-class DragClimate(NamedTuple):
-    """Drag over a mission under one or several Suns. Build one with `constellation_jax.drag_climate`."""
+class DragTable(NamedTuple):
+    """Drag over a mission for one or several levels of solar activity. Filled by `constellation_jax.fill_drag_table`."""
 
     mean: Any
-    """Of ln(km/day) of decay for B = 1 m2/kg, the mean of the span: shape (scenarios, cosines, splines)."""
+    """Coefficients of ln(km/day) of decay for B = 1 m2/kg, mean of the span: shape (solar, cosines, splines)."""
     worst: Any
-    """The same of the worst ten days."""
+    """Coefficients as `mean`, of the worst ten days."""
 
 
 class LifetimeTable(NamedTuple):
-    """Lifetimes after failure under one or several Suns. Build one with `constellation_jax.lifetime_table`."""
+    """Lifetimes after failure for one or several levels of solar activity. Filled by `constellation_jax.fill_lifetime_table`."""
 
     fall: Any
-    """Of ln(days) to 120 km at the mean rates for B = 1 m2/kg: shape (scenarios, cosines, splines)."""
+    """Coefficients of ln(days) to 120 km at the mean rates for B = 1 m2/kg: shape (solar, cosines, splines)."""
     correction: Any
-    """Of ln(lifetime / that time): shape (scenarios, cosines, coefficients of B, splines)."""
+    """Coefficients of ln(lifetime / that time): shape (solar, cosines, coefficients of B, splines)."""
     ballistic: Any
     """ln(B) from and to which the correction holds, shape (2,); outside, lifetimes go as 1 / B."""
 
 
 def altitudes_km() -> NDArray[np.float64]:
-    """At the knots of the tables, shape (ALTITUDE_STEPS + 1,)."""
+    """Altitudes of the knots of the tables, shape (ALTITUDE_STEPS + 1,)."""
     return np.asarray(_OFFSET_KM + np.exp(_BOTTOM + _STEP * np.arange(ALTITUDE_STEPS + 1)))
 
 
@@ -69,14 +81,14 @@ def fall_days() -> NDArray[np.float64]:
 
 
 def inclinations_deg(count: int) -> NDArray[np.float64]:
-    """Where `cosines_through` wants values, from 0 to 180 degrees."""
+    """Inclinations of the values for `cosines_through`, from 0 to 180 degrees."""
     return np.linspace(0.0, 180.0, count)
 
 
 def cosines_through(values: NDArray[Any], axis: int) -> NDArray[np.float64]:
     """Amplitudes c_k of sum_k c_k cos(k i) through values at `inclinations_deg`, along an axis.
 
-    A series of cosines is a polynomial in cos i: it has no slope at 0 and 180 degrees, as an average over nodes has none.
+    A series of cosines is a polynomial in cos i: it has no slope at 0 and 180 degrees, as an average over raans has none.
     """
     n = values.shape[axis]
     matrix = np.cos(np.outer(np.arange(n) * (np.pi / (n - 1)), np.arange(n)))
@@ -86,12 +98,12 @@ def cosines_through(values: NDArray[Any], axis: int) -> NDArray[np.float64]:
 
 
 def rate_table(ln_values: NDArray[Any]) -> NDArray[np.float64]:
-    """Coefficients from values at `inclinations_deg` and `altitudes_km`, shape (scenarios, inclinations, altitudes)."""
+    """Coefficients from values at `inclinations_deg` and `altitudes_km`, shape (solar, inclinations, altitudes)."""
     return cosines_through(spline_through(ln_values), 1)
 
 
 def correction_table(values: NDArray[Any]) -> NDArray[np.float64]:
-    """Coefficients from values by scenario, inclination, B (of equal ratios over its range, or one alone) and `fall_days`."""
+    """Coefficients from values by solar activity, inclination, B (of equal ratios over its range, or one alone) and `fall_days`."""
     splines = spline_through(values, flat_ends=True)
     powers = np.linspace(-1.0, 1.0, values.shape[2])[:, None] ** np.arange(values.shape[2])
     if values.shape[2] > 1:
@@ -100,55 +112,47 @@ def correction_table(values: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def decay_rate(
-    climate: DragClimate,
-    altitude_km: ArrayLike,
-    inclination_deg: ArrayLike,
-    ballistic_coefficient: ArrayLike,
-    *,
-    worst: bool = False,
+    shells: Shells, table: DragTable, *, worst: bool = False, ballistic_coefficient_m2_kg: ArrayLike | None = None
 ) -> Array:
     """Rate of the altitude by drag on station, mean of the planes and the mission, km/day (below zero).
 
     Args:
-        climate: of s scenarios.
-        altitude_km: mean semi-major axis minus 6378.137 km, any shape; a circular orbit.
-        inclination_deg, ballistic_coefficient: deg and Cd A / m in m2/kg, of the same shape or a number.
+        shells: their orbits are taken as circular.
+        table: of s levels of solar activity.
         worst: static; the rate of the worst ten days in place of the mean.
+        ballistic_coefficient_m2_kg: Cd A / m, in place of that of the shells on station.
 
     Returns:
-        Shape (s, ...), the latter that of the altitude.
+        Shape (s, ...), the latter that of the shells.
     """
-    h, i, b = _together(altitude_km, inclination_deg, ballistic_coefficient)
-    return -b[None] * jnp.exp(_logarithm(climate.worst if worst else climate.mean, h, i))
+    h, i, b = _orbits_and_b(shells, ballistic_coefficient_m2_kg, "on_station")
+    return -b[None] * jnp.exp(_logarithm(table.worst if worst else table.mean, h, i))
 
 
 def delta_v_per_year(
-    climate: DragClimate,
-    altitude_km: ArrayLike,
-    inclination_deg: ArrayLike,
-    ballistic_coefficient: ArrayLike,
-    *,
-    worst: bool = False,
+    shells: Shells, table: DragTable, *, worst: bool = False, ballistic_coefficient_m2_kg: ArrayLike | None = None
 ) -> Array:
     """Velocity increment that holds the altitude for a year, m/s; arguments and shape as `decay_rate`."""
-    h = jnp.asarray(altitude_km)
-    rate = decay_rate(climate, h, inclination_deg, ballistic_coefficient, worst=worst)
-    return delta_v_rate(jnp.broadcast_to(h, rate.shape).astype(rate.dtype), rate) * YEAR_DAYS
+    rate = decay_rate(shells, table, worst=worst, ballistic_coefficient_m2_kg=ballistic_coefficient_m2_kg)
+    (h,) = numbers(shells, "orbit.altitude_km")
+    return delta_v_rate(jnp.broadcast_to(jnp.asarray(h), rate.shape).astype(rate.dtype), rate) * YEAR_DAYS
 
 
 def lifetime_years(
-    table: LifetimeTable, altitude_km: ArrayLike, inclination_deg: ArrayLike, ballistic_coefficient: ArrayLike
+    shells: Shells, table: LifetimeTable, *, ballistic_coefficient_m2_kg: ArrayLike | None = None
 ) -> Array:
     """Years from the date of the table to re-entry at 120 km of a satellite that no longer thrusts, mean of the planes.
 
     Args:
-        table: of s scenarios.
-        others: as `decay_rate`; the ballistic coefficient is that of the dead satellite, whose attitude may be another.
+        shells: their orbits are taken as circular.
+        table: of s levels of solar activity.
+        ballistic_coefficient_m2_kg: Cd A / m of the dead satellite, in place of that of the shells: tumbling where the areas are
+            known, else on station.
 
     Returns:
-        Shape (s, ...), the latter that of the altitude.
+        Shape (s, ...), the latter that of the shells.
     """
-    h, i, b = _together(altitude_km, inclination_deg, ballistic_coefficient)
+    h, i, b = _orbits_and_b(shells, ballistic_coefficient_m2_kg, "tumbling", "on_station")
     ln_b = jnp.log(b)[None]
     ln_days = _logarithm(table.fall, h, i) - ln_b
     days = jnp.exp(jnp.minimum(ln_days, 80.0))  # far beyond the table, before it overflows
@@ -167,14 +171,56 @@ def lifetime_years(
 
 def ln_fall_days(fall: Any, altitude_km: ArrayLike, inclination_deg: ArrayLike) -> Array:
     """ln(days) to 120 km at the mean rates for B = 1 m2/kg, from `LifetimeTable.fall`; shape (s, ...)."""
-    return _logarithm(fall, *_together(altitude_km, inclination_deg))
+    return _logarithm(fall, *broadcast(altitude_km, inclination_deg))
 
 
-def _together(*values: ArrayLike) -> list[Array]:
-    arrays = [jnp.asarray(v) for v in values]
-    dtype = jnp.result_type(*arrays, 1.0)
-    shape = np.broadcast_shapes(*(a.shape for a in arrays))
-    return [jnp.broadcast_to(a, shape).astype(dtype) for a in arrays]
+def delta_v_rate(altitude_km: Any, decay_rate: Any) -> Any:
+    """Velocity increment that makes a rate of decay good, m/s per day.
+
+    Args:
+        altitude_km: mean semi-major axis minus 6378.137 km.
+        decay_rate: of the semi-major axis, km/day, below zero.
+    """
+    a = altitude_km + WGS84_EQUATORIAL_RADIUS_KM
+    return -decay_rate * (MU / a) ** 0.5 / (2.0 * a) * 1000.0
+
+
+def propellant_kg(delta_v_m_s: Any, mass_kg: Any, specific_impulse_s: Any) -> Any:
+    """Propellant that makes drag good, kg; in the unit of time of the velocity increment.
+
+    Args:
+        delta_v_m_s: velocity increment against drag of a satellite of that mass, m/s.
+        mass_kg: of one satellite at the beginning, for which the ballistic coefficient holds.
+        specific_impulse_s: s.
+    """
+    return delta_v_m_s * mass_kg / (specific_impulse_s * STANDARD_GRAVITY)
+
+
+def duty_cycle(delta_v_per_year: Any, mass_kg: Any, thrust_mn: Any) -> Any:
+    """Fraction of the time that a thruster works to hold the altitude; above 1 it cannot.
+
+    Args:
+        delta_v_per_year: m/s.
+        mass_kg: of one satellite.
+        thrust_mn: mN.
+    """
+    return delta_v_per_year * mass_kg / (thrust_mn * (1e-3 * SECONDS_PER_DAY * YEAR_DAYS))
+
+
+def thruster_margin(delta_v_per_year: Any, mass_kg: Any, thrust_mn: Any) -> Any:
+    """Thrust over drag: how many times the drag the thruster, always on, can hold. Below 1 the altitude is lost.
+
+    Args:
+        delta_v_per_year: at the rate of the time that matters, the worst one as a rule, m/s.
+        mass_kg, thrust_mn: as `duty_cycle`.
+    """
+    return 1.0 / duty_cycle(delta_v_per_year, mass_kg, thrust_mn)
+
+
+def _orbits_and_b(shells: Shells, given: ArrayLike | None, *attitudes: str) -> list[Array]:
+    """Altitude, inclination and ballistic coefficient, given or of the shells in the first attitude in which it is known."""
+    h, i = numbers(shells, "orbit.altitude_km", "orbit.inclination_deg")
+    return broadcast(h, i, numbers(shells, ballistic_coefficient(*attitudes))[0] if given is None else given)
 
 
 def _cosines(inclination_deg: Array, count: int) -> Array:

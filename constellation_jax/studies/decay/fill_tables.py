@@ -1,10 +1,9 @@
-"""What drag costs shells, for a user's own optimisation: tables made once by the engine of decay, and functions of them.
+"""Tables of drag and lifetimes, filled once by the engine of decay, for figures of merit in a user's own optimisation.
 
-    drag_climate    orbits over altitude and inclination through the atmosphere of a mission, ten days at a time
-    lifetime_table  satellites over altitude, inclination and ballistic coefficient, decayed to re-entry
+    fill_drag_table      orbits over altitude and inclination through the atmosphere of a mission, ten days at a time
+    fill_lifetime_table  satellites over altitude, inclination and ballistic coefficient, decayed to re-entry
 
-Both take seconds. What is read from them (`delta_v_per_year`, `lifetime_years`) is in physics/drag/tables.py, and what follows
-from a velocity increment (propellant, duty cycle, margin) in physics/drag/station_keeping.py.
+Both take seconds. The functions that read them (`delta_v_per_year`, `lifetime_years`) are in physics/merit/drag.py.
 """
 
 from __future__ import annotations
@@ -23,9 +22,9 @@ from constellation_jax.inputs.environment.space_weather_series import CYCLE_DAYS
 from constellation_jax.inputs.times import Time, parse_time, to_day_fraction
 from constellation_jax.physics.constants import DEGREE, TWO_PI, WGS84_EQUATORIAL_RADIUS_KM, YEAR_DAYS
 from constellation_jax.physics.drag.rates import MeanOrbit
-from constellation_jax.physics.drag.tables import (
+from constellation_jax.physics.merit.drag import (
     ALTITUDES_KM,
-    DragClimate,
+    DragTable,
     LifetimeTable,
     altitudes_km,
     correction_table,
@@ -49,17 +48,18 @@ _BALLISTICS: Final = 5
 _HORIZON_YEARS: Final = 60.0
 
 
-def drag_climate(
+def fill_drag_table(
     *,
     years: float = 5.0,
-    start: Time = "2027-01-01",
+    start: Time | None = None,
     solar: str | Sequence[str] = SCENARIOS,
     space_weather: Source | None = None,
-) -> DragClimate:
-    """Drag over a mission by altitude (140 to 2,000 km) and inclination, for `delta_v_per_year`; takes a few seconds.
+) -> DragTable:
+    """Fill a table of drag over a mission by altitude (140 to 2,000 km) and inclination, for `delta_v_per_year`, in a few seconds.
 
     Args:
-        years: span of the mission, from `start` (UTC) on.
+        years: span of the mission.
+        start: when it begins (UTC); the last midnight if not given.
         solar: scenarios, "low", "median", "high"; their order is that of the results.
         space_weather: as for `space_weather`; the bundled table if not given.
 
@@ -75,24 +75,24 @@ def drag_climate(
         rates = _rates_over_tables(climate, middles(climate, years * YEAR_DAYS, STEP_DAYS))
         mean.append(np.log(rates.mean(axis=0)))
         worst.append(np.log(rates.max(axis=0)))
-    return DragClimate(rate_table(np.array(mean)), rate_table(np.array(worst)))
+    return DragTable(rate_table(np.array(mean)), rate_table(np.array(worst)))
 
 
-def lifetime_table(
+def fill_lifetime_table(
     *,
-    start: Time = "2027-01-01",
+    start: Time | None = None,
     ballistic_coefficient: float | tuple[float, float] = (0.005, 0.05),
     solar: str | Sequence[str] = SCENARIOS,
     space_weather: Source | None = None,
 ) -> LifetimeTable:
-    """Lifetimes of satellites that fail at a date, by altitude, inclination and ballistic coefficient, for `lifetime_years`.
+    """Fill a table of lifetimes of satellites that fail at a date, for `lifetime_years`.
 
-    Takes a minute or two; with one ballistic coefficient a fifth of it.
+    By altitude, inclination and ballistic coefficient. Takes a minute or two; with one ballistic coefficient a fifth of it.
 
     Args:
-        start: when they fail (UTC).
+        start: when they fail (UTC); the last midnight if not given.
         ballistic_coefficient: Cd A / m in m2/kg, one or the range in which the table is right; outside, lifetimes go as 1 / B.
-        solar, space_weather: as `drag_climate`.
+        solar, space_weather: as `fill_drag_table`.
 
     Raises:
         InputError: an unknown scenario, or a ballistic coefficient or range that is not positive and ascending.
@@ -123,9 +123,10 @@ def scenarios_of(solar: str | Sequence[str]) -> list[str]:
     return scenarios
 
 
-def mjd_of(time: Time) -> float:
-    """Modified Julian Date (UTC) of one instant."""
-    day, fraction = to_day_fraction(np.atleast_1d(parse_time(time)))
+def mjd_of(time: Time | None) -> float:
+    """Modified Julian Date (UTC) of one instant, of the last midnight if not given."""
+    instant = np.datetime64("now").astype("datetime64[D]") if time is None else parse_time(time)
+    day, fraction = to_day_fraction(np.atleast_1d(instant))
     return float(day[0] + fraction[0])
 
 

@@ -22,7 +22,7 @@ from constellation_jax.inputs.shells.files import Shell, shells_to_catalog
 from constellation_jax.inputs.times import Time
 from constellation_jax.physics.constants import SECONDS_PER_DAY, WGS84_EQUATORIAL_RADIUS_KM, YEAR_DAYS
 from constellation_jax.physics.drag.rates import MeanOrbit
-from constellation_jax.physics.drag.station_keeping import delta_v_rate, duty_cycle, propellant_kg
+from constellation_jax.physics.merit.drag import delta_v_rate, duty_cycle, propellant_kg
 from constellation_jax.studies.decay.decay import LIFETIME_YEARS, lifetimes
 from constellation_jax.studies.decay.fill_tables import STEP_DAYS, middles, mjd_of, rates_on_station, scenarios_of
 from constellation_jax.studies.decay.inputs import (
@@ -95,13 +95,14 @@ def station_keeping(
         if value is not None and not value > 0.0:
             raise InputError(f"{key} {value!r}: expected a number above 0")
     own = {
-        key: np.array([v if v is not None else getattr(s, key) or np.nan for s in shells], float)
+        key: np.array([getattr(s.spacecraft, key) if v is None else v for s in shells], float)  # NaN where None
         for key, v in given.items()
     }
     thruster = Thruster(**own)
     if (thruster.propellant_kg >= thruster.mass_kg).any():
         raise InputError(f"propellant_kg {np.nanmax(thruster.propellant_kg):g}: expected less than mass_kg")
-    b = np.array([ballistic_coefficient or s.ballistic_coefficient() or ASSUMED_BALLISTIC_COEFFICIENT for s in shells])
+    own_b = [s.spacecraft.ballistic_coefficient() for s in shells]
+    b = np.array([ballistic_coefficient or v or ASSUMED_BALLISTIC_COEFFICIENT for v in own_b])
     first = mjd_of(start)
     columns: dict[str, list[Floats]] = {}
     weather = None
@@ -129,7 +130,7 @@ def station_keeping(
         | {
             "altitude": (
                 "shell",
-                np.array([s.altitude_km for s in shells]),
+                np.array([s.orbit.altitude_km for s in shells]),
                 {"long_name": "mean altitude", "units": "km"},
             )
         },
@@ -168,7 +169,7 @@ def _of_scenario(
     shells: list[Shell], b: Floats, thruster: Thruster, climate: Climate, years: float, dead_band_km: float
 ) -> dict[str, Floats]:
     middle = middles(climate, years * YEAR_DAYS, STEP_DAYS)
-    altitude = np.array([s.altitude_km for s in shells])
+    altitude = np.array([s.orbit.altitude_km for s in shells])
     rate = rates_on_station(climate, _orbits(shells, altitude), b, middle)
     worst = np.argmin(rate, axis=0)
     mean, peak = rate.mean(axis=0), rate.min(axis=0)
