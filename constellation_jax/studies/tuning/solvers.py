@@ -23,7 +23,7 @@ from constellation_jax.engine.precision import x64
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.tuning.problem import Solver
 from constellation_jax.studies.tuning.design import Floats
-from constellation_jax.studies.tuning.problem import Evaluation, Frame, Problem
+from constellation_jax.studies.tuning.problem import CompiledProblem, Evaluation, Frame
 
 TOLERANCE: Final = 1e-6
 """By how much of its limit a constraint may miss it."""
@@ -82,33 +82,33 @@ def _rank(at: Evaluation) -> tuple[bool, float]:
 
 
 def solve(
-    problem: Problem, begin: Floats, solver: Solver, frame: Frame | None = None, free: Floats | None = None
+    compiled: CompiledProblem, begin: Floats, solver: Solver, frame: Frame | None = None, free: Floats | None = None
 ) -> Solution:
     """The best point that a solver finds from one start, or from several.
 
     Args:
         begin: coordinates, shape (free,).
-        frame: what stays fixed; that of the problem if not given.
+        frame: numbers that stay fixed; those of the problem if not given.
         free: which coordinates may move, True or False; all if not given.
     """
-    frame = problem.frame if frame is None else frame
+    frame = compiled.frame if frame is None else frame
     mask = np.ones(len(begin), bool) if free is None else np.asarray(free, bool)
     if not mask.any():
-        return _finished(problem, begin, frame, mask, True, "nothing is free", [], 0)
+        return _finished(compiled, begin, frame, mask, True, "nothing is free", [], 0)
     if solver.method in _INNER:
-        return _by_optax(problem, _starts(begin, solver, mask), solver, frame, mask, _OUTER, _INNER[solver.method])
+        return _by_optax(compiled, _starts(begin, solver, mask), solver, frame, mask, _OUTER, _INNER[solver.method])
     starts = [begin]
     if solver.starts > 1:
         rough = dataclasses.replace(solver, method="adam")
-        starts += _best_apart(_run_optax(problem, _starts(begin, solver, mask), rough, frame, mask, 3, 40))
-    found = [_by_scipy(problem, start, solver, frame, mask) for start in starts]
+        starts += _best_apart(_run_optax(compiled, _starts(begin, solver, mask), rough, frame, mask, 3, 40))
+    found = [_by_scipy(compiled, start, solver, frame, mask) for start in starts]
     return min(found, key=lambda s: s.rank)
 
 
-def restore(problem: Problem, begin: Floats, frame: Frame, free: Floats | None = None) -> Solution:
+def restore(compiled: CompiledProblem, begin: Floats, frame: Frame, free: Floats | None = None) -> Solution:
     """The point at which the worst constraint is missed by least: minimise t with every margin + t at least 0 (elastic mode)."""
     mask = np.ones(len(begin), bool) if free is None else np.asarray(free, bool)
-    at = _Cache(problem, begin, frame, mask)
+    at = _Cache(compiled, begin, frame, mask)
     k = int(mask.sum())
     start = np.append(begin[mask], violation(at(begin[mask])))
     result = optimize.minimize(
@@ -119,13 +119,15 @@ def restore(problem: Problem, begin: Floats, frame: Frame, free: Floats | None =
         constraints={
             "type": "ineq",
             "fun": lambda x: at(x[:-1]).constraints + x[-1],
-            "jac": lambda x: np.column_stack([at(x[:-1]).jacobian[:, mask], np.ones(len(problem.rows))]),
+            "jac": lambda x: np.column_stack([at(x[:-1]).jacobian[:, mask], np.ones(len(compiled.rows))]),
         },
         method="SLSQP",
         options={"maxiter": 200, "ftol": 1e-10},
     )
     at(result.x[:-1])
-    return _finished(problem, at.best(), frame, mask, bool(result.success), str(result.message), at.history, result.nit)
+    return _finished(
+        compiled, at.best(), frame, mask, bool(result.success), str(result.message), at.history, result.nit
+    )
 
 
 def multipliers(at: Evaluation, coordinates: Floats, free: Floats, near: float = 1e-4) -> tuple[Floats, float]:
@@ -152,8 +154,8 @@ def multipliers(at: Evaluation, coordinates: Floats, free: Floats, near: float =
 class _Cache:
     """Evaluations of one solver run: value and derivatives at a point count once, however they are asked for."""
 
-    def __init__(self, problem: Problem, begin: Floats, frame: Frame, free: Floats) -> None:
-        self.problem, self.whole, self.frame, self.free = problem, np.array(begin, float), frame, free
+    def __init__(self, compiled: CompiledProblem, begin: Floats, frame: Frame, free: Floats) -> None:
+        self.compiled, self.whole, self.frame, self.free = compiled, np.array(begin, float), frame, free
         self.history: list[Step] = []
         self._known: dict[bytes, tuple[Floats, Evaluation]] = {}
 
@@ -162,7 +164,7 @@ class _Cache:
         point[self.free] = np.clip(x, 0.0, 1.0)
         key = point.tobytes()
         if key not in self._known:
-            at = self.problem.evaluate(point, self.frame)
+            at = self.compiled.evaluate(point, self.frame)
             self._known[key] = (point, at)
             self.history.append(Step(at.objective, violation(at)))
         return self._known[key][1]
@@ -172,9 +174,9 @@ class _Cache:
         return min(self._known.values(), key=lambda entry: _rank(entry[1]))[0]
 
 
-def _by_scipy(problem: Problem, begin: Floats, solver: Solver, frame: Frame, free: Floats) -> Solution:
-    at = _Cache(problem, begin, frame, free)
-    rows = len(problem.rows)
+def _by_scipy(compiled: CompiledProblem, begin: Floats, solver: Solver, frame: Frame, free: Floats) -> Solution:
+    at = _Cache(compiled, begin, frame, free)
+    rows = len(compiled.rows)
     common: dict[str, Any] = {
         "fun": lambda x: at(x).objective,
         "x0": begin[free],
@@ -205,12 +207,12 @@ def _by_scipy(problem: Problem, begin: Floats, solver: Solver, frame: Frame, fre
         )
     at(result.x)
     return _finished(
-        problem, at.best(), frame, free, bool(result.success), str(result.message), at.history, int(result.nit)
+        compiled, at.best(), frame, free, bool(result.success), str(result.message), at.history, int(result.nit)
     )
 
 
 def _finished(
-    problem: Problem,
+    compiled: CompiledProblem,
     point: Floats,
     frame: Frame,
     free: Floats,
@@ -219,14 +221,14 @@ def _finished(
     history: list[Step],
     iterations: int,
 ) -> Solution:
-    at = problem.evaluate(point, frame)
+    at = compiled.evaluate(point, frame)
     found, residual = multipliers(at, point, free)
     converged = violation(at) <= TOLERANCE and (success or residual <= RESIDUAL)
     return Solution(point, at, found, residual, converged, message, history, iterations)
 
 
 def _starts(begin: Floats, solver: Solver, free: Floats) -> Floats:
-    """The study's own start, then points of a Sobol sequence between the bounds. Shape (starts, free)."""
+    """The problem's own start, then points of a Sobol sequence between the bounds. Shape (starts, free)."""
     points = np.tile(begin, (solver.starts, 1))
     if solver.starts > 1:
         sequence = qmc.Sobol(int(free.sum()), seed=solver.seed)
@@ -255,13 +257,13 @@ def _best_apart(found: _Ends, wanted: int = 3) -> list[Floats]:
 
 
 def _by_optax(
-    problem: Problem, starts: Floats, solver: Solver, frame: Frame, free: Floats, outer: int, inner: int
+    compiled: CompiledProblem, starts: Floats, solver: Solver, frame: Frame, free: Floats, outer: int, inner: int
 ) -> Solution:
-    found = _run_optax(problem, starts, solver, frame, free, outer, inner)
+    found = _run_optax(compiled, starts, solver, frame, free, outer, inner)
     # what an augmented Lagrangian leaves of a violation shrinks with its rounds, so that of equals the lesser objective wins
     k = int(np.lexsort((found.objectives, np.where(found.violations > _LOOSE, found.violations, 0.0)))[0])
     history = [Step(float(f), float(v)) for f, v in found.history[:, k]]
-    at = problem.evaluate(found.points[k], frame)
+    at = compiled.evaluate(found.points[k], frame)
     by, residual = multipliers(at, found.points[k], free, _LOOSE)
     settled = violation(at) <= _LOOSE and residual <= 50.0 * RESIDUAL
     message = f"{solver.method}: {outer} rounds of {inner} steps from {len(starts)} starts"
@@ -269,7 +271,7 @@ def _by_optax(
 
 
 def _run_optax(
-    problem: Problem, starts: Floats, solver: Solver, frame: Frame, free: Floats, outer: int, inner: int
+    compiled: CompiledProblem, starts: Floats, solver: Solver, frame: Frame, free: Floats, outer: int, inner: int
 ) -> _Ends:
     """Minimises the augmented Lagrangian from all starts at once (vmap)."""
     optax = import_optax(solver.method)
@@ -278,7 +280,7 @@ def _run_optax(
 
     def lagrangian(z: Array, fixed: Array, mu: Array, rho: Array) -> tuple[Array, tuple[Array, Array]]:
         point = jnp.where(mask, jax.nn.sigmoid(z), fixed)
-        f, g = problem.merit(point, frame)
+        f, g = compiled.merit(point, frame)
         slack = jnp.maximum(0.0, mu - rho * g)
         return f + jnp.sum(slack**2 - mu**2) / (2.0 * rho), (f, g)
 
@@ -304,7 +306,7 @@ def _run_optax(
             g = lagrangian(z, begin, mu, rho)[1][1]
             return (z, jnp.maximum(0.0, mu - rho * g), jnp.minimum(rho * 2.0, _STIFFEST)), way
 
-        carry = (z, jnp.zeros(len(problem.rows)), jnp.asarray(10.0))
+        carry = (z, jnp.zeros(len(compiled.rows)), jnp.asarray(10.0))
         (z, mu, rho), way = jax.lax.scan(round_, carry, None, length=outer)
         _, (f, g) = lagrangian(z, begin, mu, rho)
         return jnp.where(mask, jax.nn.sigmoid(z), begin), f, jnp.max(-g, initial=0.0), way.reshape(-1, 2)
@@ -312,11 +314,11 @@ def _run_optax(
     # optax mixes integers of 32 and 64 bits, which a process may have forbidden
     with x64(), jax.numpy_dtype_promotion("standard"):
         points, f, missed, way = (np.asarray(v) for v in jax.jit(jax.vmap(one))(jnp.asarray(starts)))
-    problem.evaluations += len(starts) * outer * inner  # L-BFGS: its line searches come on top
+    compiled.evaluations += len(starts) * outer * inner  # L-BFGS: its line searches come on top
     for k in np.flatnonzero(~np.isfinite(f)):
-        problem.evaluate(np.nan_to_num(starts[k]), frame)  # says which term it is, where it is one at the start
+        compiled.evaluate(np.nan_to_num(starts[k]), frame)  # says which term it is, where it is one at the start
         raise InputError(
-            f"study {problem.study.name!r}: {solver.method} left the numbers from start {k + 1}; try slsqp"
+            f"tuning problem {compiled.problem.name!r}: {solver.method} left the numbers from start {k + 1}; try slsqp"
         )
     return _Ends(points, f, missed, way.swapaxes(0, 1))
 
