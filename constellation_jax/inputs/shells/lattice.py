@@ -116,7 +116,7 @@ def _columns(shell: Shell, days_since_j2000: float, attitude: str) -> dict[str, 
     first_raan = pattern.raan_offset_deg
     if pattern.ltan_h is not None:
         first_raan = float(raan_of_local_time_deg(pattern.ltan_h, days_since_j2000))
-    raan = first_raan + pattern.node_arc_deg * plane / pattern.planes
+    raan = first_raan + pattern.raan_arc_deg * plane / pattern.planes
     latitude = (
         pattern.anomaly_offset_deg
         + 360.0 * (lattice_slot + ahead) / pattern.per_plane

@@ -103,8 +103,8 @@ class Walker:
         _whole_to_float(self, "planes", "per_plane", "phasing")
 
     @property
-    def node_arc_deg(self) -> float:
-        """Arc over which the nodes are spread: `raan_spread_deg`, or that of `kind`."""
+    def raan_arc_deg(self) -> float:
+        """Arc over which the planes are spread: `raan_spread_deg`, or that of `kind`."""
         own = self.raan_spread_deg
         return {"delta": 360.0, "star": 180.0}[self.kind] if own is None else own
 

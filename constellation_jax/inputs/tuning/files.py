@@ -145,7 +145,7 @@ class _Reader:
         values, provenance = file.read(common, ("common",), "common", COMMON_RULES)
         if file.mistakes:
             return ()
-        return tuple(_completed(named[name], values, provenance) for name in layers)
+        return tuple(_complete(named[name], values, provenance) for name in layers)
 
     def _tables(self, key: str, least: int = 1) -> Iterable[tuple[int, dict[str, Any]]]:
         if not least and key not in self.file.data:
@@ -166,7 +166,7 @@ class _Reader:
         way, label = ("variables", i), f"variable number {i + 1}"
         before = len(self.file.mistakes)
         values = self._read(table, way, label, VARIABLE_RULES)
-        shells = self._picked(way, label, values)
+        shells = self._select_shells(way, label, values)
         found = [key for key in QUANTITIES if key in values]
         if len(self.file.mistakes) > before:
             return None
@@ -228,7 +228,7 @@ class _Reader:
             other = {"minimise": "maximise", "maximise": "minimise"}[key]
             rules = {k: rule for k, rule in rules.items() if k != other}
         values = self._read(table, way, label, rules)
-        shells = self._picked(way, label, values)
+        shells = self._select_shells(way, label, values)
         name = values.get(key)
         if name is None or len(self.file.mistakes) > before:
             return None
@@ -288,7 +288,7 @@ class _Reader:
             return None
         before = len(self.file.mistakes)
         values = self._table("sweep", SWEEP_RULES)
-        shells = self._picked(("sweep",), "sweep", values)
+        shells = self._select_shells(("sweep",), "sweep", values)
         if len(self.file.mistakes) > before:
             return None
         found = [key for key in (*QUANTITIES, "constraint") if key in values]
@@ -311,7 +311,7 @@ class _Reader:
             self.file.report(("sweep", key), f"sweep, {key}: is a variable already, expected one of the two")
         return Sweep(tuple(map(float, values[key])), quantity=key, shells=shells)
 
-    def _picked(self, way: KeyPath, label: str, values: dict[str, Any]) -> tuple[int, ...]:
+    def _select_shells(self, way: KeyPath, label: str, values: dict[str, Any]) -> tuple[int, ...]:
         """Positions of the shells that a table names; all where it names none."""
         if "shells" not in values:
             return tuple(range(len(self.names)))
@@ -334,7 +334,7 @@ class _Reader:
                 self.file.report(way, f"{label}: {said}")
 
 
-def _completed(shell: Shell, values: dict[str, Any], provenance: dict[str, Any]) -> Shell:
+def _complete(shell: Shell, values: dict[str, Any], provenance: dict[str, Any]) -> Shell:
     known = shell.values()
     absent = {key: value for key, value in values.items() if known[key] is None}
     said = {key: provenance[key] for key in absent}

@@ -184,7 +184,7 @@ def smooth_least_clearance_km(shells: Shells, dead_band_km: ArrayLike = 1.0, sha
 
 @lru_cache(maxsize=1)
 def meeting_weights() -> NDArray[Any]:
-    """How often two circular orbits meet, by their inclinations every half degree from 0 to 180, shape (361, 361), symmetric.
+    """Weights of the rate at which two circular orbits meet, by inclination every half degree, shape (361, 361), symmetric.
 
     With it the rate is pi d^2 (v / r^2) w g for one pair, g the density of their difference of radius (1/km): w is the mean over
     the arguments of latitude of the lower-inclined one of (v_rel / v) / (2 pi^2 sqrt(sin^2 i - sin^2 delta)), i of the other.
@@ -214,8 +214,8 @@ def _meeting_weight(one: NDArray[Any], other: NDArray[Any]) -> NDArray[Any]:
     x, w = np.polynomial.legendre.leggauss(_MEETING_NODES)
     last = np.arcsinh(HALF_PI / c)
     result = np.zeros_like(c)
-    for node, weight in zip(0.5 * (x + 1.0), 0.5 * w, strict=True):
-        y = last * node
+    for place, weight in zip(0.5 * (x + 1.0), 0.5 * w, strict=True):
+        y = last * place
         colatitude = c * np.sinh(y)  # of u, from its highest point
         sine = sin_low * np.cos(colatitude)
         cosine2 = 1.0 - sine**2

@@ -98,15 +98,15 @@ class ShellCost(NamedTuple):
 
     satellites: Array
     mass_kg: Array
-    """Of all satellites on arrival."""
+    """Mass of all satellites on arrival."""
     launch_mass_kg: Array
-    """Of one satellite at launch."""
+    """Mass of one satellite at launch."""
     launches: Array
-    """For the first filling, a fraction (round up for a plan)."""
+    """Launches of the first filling, a fraction (round up for a plan)."""
     replacements_per_year: Array
     """Satellites to be launched each year in the long run."""
     launches_per_year: Array
-    """For those."""
+    """Launches of the replacements."""
 
 
 def shell_cost(

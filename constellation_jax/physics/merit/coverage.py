@@ -205,10 +205,10 @@ def _half_arc(centre: Array, delta: Array, cap: Array) -> Array:
     return 2.0 * jnp.arctan2(root_inner, jnp.where(some | part, root_outer, 1.0))
 
 
-def _arc_in_view(place: Observer, h: Array, i: Array, mask: Array, node: Array, oblate: bool) -> tuple[Array, Array]:
-    """Middle and half-length of the arc in view in each plane, rad; node relative to the observer, any shape."""
+def _arc_in_view(place: Observer, h: Array, i: Array, mask: Array, raan: Array, oblate: bool) -> tuple[Array, Array]:
+    """Middle and half-length of the arc in view in each plane, rad; raan relative to the observer, any shape."""
     centre = cap_centre(place, radius_at(h, i, jnp.zeros_like(h), oblate=oblate), mask)
-    middle, x, y, z = plane_from(centre, i, node)
+    middle, x, y, z = plane_from(centre, i, raan)
     in_plane = jnp.sqrt(jnp.maximum(x * x + y * y, 1e-12))
     cap = cap_half_angle(radius_at(h, i, jnp.sin(i) * y / in_plane, oblate=oblate), place.radius, mask)
     sine2 = jnp.sin(cap) ** 2

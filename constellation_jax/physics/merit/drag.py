@@ -37,7 +37,7 @@ ALTITUDES_KM: Final = (140.0, 2000.0)
 """Range of the tables; beyond it the logarithms go on with the slope of the edge."""
 ALTITUDE_STEPS: Final = 80
 _OFFSET_KM: Final = 60.0
-"""As in the table of the atmosphere, where equal steps of ln(altitude - 60 km) follow the scale height."""
+"""Offset of the logarithm, as in the table of the atmosphere: equal steps of ln(altitude - 60 km) follow the scale height."""
 _BOTTOM: Final = float(np.log(ALTITUDES_KM[0] - _OFFSET_KM))
 _STEP: Final = (float(np.log(ALTITUDES_KM[1] - _OFFSET_KM)) - _BOTTOM) / ALTITUDE_STEPS
 

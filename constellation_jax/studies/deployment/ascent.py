@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from constellation_jax.inputs.deployment.campaigns import DISPOSAL_ALTITUDE_KM, Campaign
-from constellation_jax.inputs.shells.mean_orbits import latitude_rate_deg_per_day, node_rate_deg_per_day
+from constellation_jax.inputs.shells.mean_orbits import latitude_rate_deg_per_day, raan_rate_deg_per_day
 from constellation_jax.inputs.shells.shell import Shell
 
 LONGEST_DRIFT_DAYS = 120.0
@@ -86,27 +86,27 @@ def _rise(corners: list[tuple[float, float]], altitude: float, rate: float | Non
 def _node_drift(campaign: Campaign, shell: Shell) -> float:
     """Of an orbit at the parking altitude against the shell, deg/day."""
     altitudes = np.array([campaign.parking_altitude_km or shell.orbit.altitude_km, shell.orbit.altitude_km])
-    parked, arrived = node_rate_deg_per_day(altitudes, 0.0, shell.orbit.inclination_deg)
+    parked, arrived = raan_rate_deg_per_day(altitudes, 0.0, shell.orbit.inclination_deg)
     return float(parked - arrived)
 
 
 def _wait_days(campaign: Campaign, shell: Shell) -> float:
     """From one plane of the shell to the next."""
     drift = abs(_node_drift(campaign, shell))
-    return shell.pattern.node_arc_deg / shell.pattern.planes / drift if drift else np.inf
+    return shell.pattern.raan_arc_deg / shell.pattern.planes / drift if drift else np.inf
 
 
 def _track(corners: list[tuple[float, float]], shell: Shell) -> Track:
     days, altitudes = np.array(corners).T
     grid = np.unique(np.concatenate([days, np.linspace(days[0], days[-1], _NODES)]))
     altitude = np.interp(grid, days, altitudes)
-    node = node_rate_deg_per_day(altitude, 0.0, shell.orbit.inclination_deg)
+    node = raan_rate_deg_per_day(altitude, 0.0, shell.orbit.inclination_deg)
     latitude = latitude_rate_deg_per_day(altitude, 0.0, shell.orbit.inclination_deg)
     base = np.array([shell.orbit.altitude_km])
     return Track(
         grid,
         altitude,
-        _integral(grid, node - node_rate_deg_per_day(base, 0.0, shell.orbit.inclination_deg)),
+        _integral(grid, node - raan_rate_deg_per_day(base, 0.0, shell.orbit.inclination_deg)),
         _integral(grid, latitude - latitude_rate_deg_per_day(base, 0.0, shell.orbit.inclination_deg)),
     )
 

@@ -20,7 +20,7 @@ from constellation_jax.inputs.shells.lattice import shells_to_catalog
 from constellation_jax.inputs.shells.mean_orbits import (
     kozai_mean_motion_rev_per_day,
     latitude_rate_deg_per_day,
-    node_rate_deg_per_day,
+    raan_rate_deg_per_day,
     wrapped_deg,
 )
 from constellation_jax.inputs.times import Time, parse_time, to_day_fraction
@@ -83,7 +83,7 @@ def _columns(
         mine = np.flatnonzero(whole.shell[here] == s)
         row = whole.row[here[mine]]
         elapsed = now - reference
-        node_rate = float(node_rate_deg_per_day(shell.orbit.altitude_km, 0.0, shell.orbit.inclination_deg))
+        node_rate = float(raan_rate_deg_per_day(shell.orbit.altitude_km, 0.0, shell.orbit.inclination_deg))
         node[mine] = lattice.raan_deg[row] + node_rate * elapsed
         extra = whole.extra[here[mine]]
         latitude[mine] = (
@@ -149,7 +149,7 @@ def _move(
     idle = since - moved  # after a failure: at rest at the altitude where it stopped
     base = np.full_like(idle, shell.orbit.altitude_km)
     there, tilt = altitude[climbing], shell.orbit.inclination_deg
-    node_gain += idle * (node_rate_deg_per_day(there, 0.0, tilt) - node_rate_deg_per_day(base, 0.0, tilt))
+    node_gain += idle * (raan_rate_deg_per_day(there, 0.0, tilt) - raan_rate_deg_per_day(base, 0.0, tilt))
     latitude_gain += idle * (latitude_rate_deg_per_day(there, 0.0, tilt) - latitude_rate_deg_per_day(base, 0.0, tilt))
     node[climbing] += node_gain - way.node_gain_deg[-1]
     # The train of the launch opens evenly from its first slot, whose angle all share on the first day

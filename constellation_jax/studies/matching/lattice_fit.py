@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from constellation_jax.inputs.catalog.catalog import Catalog
-from constellation_jax.inputs.shells.mean_orbits import latitude_rate_deg_per_day, node_rate_deg_per_day, wrapped_deg
+from constellation_jax.inputs.shells.mean_orbits import latitude_rate_deg_per_day, raan_rate_deg_per_day, wrapped_deg
 from constellation_jax.inputs.shells.shell import Shell
 from constellation_jax.physics.constants import DEGREE, TWO_PI
 
@@ -67,7 +67,7 @@ def at_one_epoch(catalog: Catalog, epoch_day: float) -> tuple[_Angles, _Angles]:
     """
     orbit = catalog.mean_altitude_km, catalog.eccentricity, catalog.inclination_deg
     days = epoch_day - (catalog.epoch_day + catalog.epoch_fraction)
-    raan = catalog.raan_deg + node_rate_deg_per_day(*orbit) * days
+    raan = catalog.raan_deg + raan_rate_deg_per_day(*orbit) * days
     latitude = catalog.arg_perigee_deg + catalog.mean_anomaly_deg + latitude_rate_deg_per_day(*orbit) * days
     return np.mod(raan, 360.0), np.mod(latitude, 360.0)
 
@@ -110,8 +110,8 @@ def fit_lattice(raan: _Angles, latitude: _Angles, shell: Shell | None) -> Lattic
 def _fit_planes(raan: _Angles, shell: Shell | None) -> tuple[int, float, float, float]:
     """Number of planes, step and offset of their nodes, coherence; 0 planes where there are none."""
     stated = shell.pattern.planes if shell else 0
-    if shell and shell.pattern.node_arc_deg < 360.0:
-        return _fit_star(raan, stated, shell.pattern.node_arc_deg / stated, shell.pattern.raan_offset_deg)
+    if shell and shell.pattern.raan_arc_deg < 360.0:
+        return _fit_star(raan, stated, shell.pattern.raan_arc_deg / stated, shell.pattern.raan_offset_deg)
     best = _coherence(raan, 360.0 / stated) if stated else 0.0
     planes = stated
     if best < (ONE_PLANE if stated == 1 else COHERENT):

@@ -53,7 +53,7 @@ class FreeNumber(NamedTuple):
     high: float
 
     def name(self, shells: Sequence[Shell]) -> str:
-        """As "altitude_km of 'L-1', 'L-2'"."""
+        """Name such as "altitude_km of 'L-1', 'L-2'"."""
         return f"{self.quantity} of {', '.join(repr(shells[k].name) for k in self.shells)}"
 
 
@@ -103,7 +103,7 @@ class FreeNumbers:
         return np.array([c.low + u * (c.high - c.low) for c, u in zip(self.free, coordinates, strict=True)])
 
     def coordinate(self, k: int, value: float) -> float:
-        """Where a value of the k-th free number lies between its bounds."""
+        """Place of a value of the k-th free number between its bounds, 0 to 1."""
         c = self.free[k]
         return (value - c.low) / (c.high - c.low)
 

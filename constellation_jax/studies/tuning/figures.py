@@ -14,7 +14,7 @@ import numpy as np
 from constellation_jax.inputs.tuning.problem import Term, TuningProblem
 from constellation_jax.inputs.tuning.terms import QUANTITIES, TERMS
 from constellation_jax.studies.tuning.design import Floats
-from constellation_jax.studies.tuning.problem import asked
+from constellation_jax.studies.tuning.problem import terms_of
 
 
 class FigureLayout(NamedTuple):
@@ -25,11 +25,11 @@ class FigureLayout(NamedTuple):
     shape: tuple[int, ...]
     attributes: dict[str, Any]
     terms: list[tuple[int, Term]]
-    """With their positions in `asked`."""
+    """With their positions in `terms_of`."""
     latitudes: list[float]
 
     def place(self, found: Sequence[Floats]) -> Floats:
-        """Values of the variable from those of each term of `asked`."""
+        """Values of the variable from those of each term of `terms_of`."""
         values = np.full(self.shape, np.nan)
         for index, term in self.terms:
             at: Any = ()
@@ -50,7 +50,7 @@ def layouts_of(problem: TuningProblem) -> list[FigureLayout]:
     """Variables for the terms of a problem, but for quantities of the design, which have variables anyway."""
     sizes = {"solar": len(problem.scenarios), "shell": len(problem.shells), "latitude": len(latitudes_of(problem))}
     groups: dict[tuple[Any, ...], list[tuple[int, Term]]] = {}
-    for index, term in enumerate(asked(problem)):
+    for index, term in enumerate(terms_of(problem)):
         kind = TERMS[term.quantity]
         apart: Any = () if kind.each == "shell" or kind.one_shell else (term.shells, term.demand, term.at_least_in_view)
         if term.quantity not in QUANTITIES:

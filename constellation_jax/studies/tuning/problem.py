@@ -123,7 +123,7 @@ class CompiledProblem:
             f, objectives, rows, by_design, coloured = jax.device_get(self._evaluate(design, frame))
         if not all(np.isfinite(part).all() for part in (f, objectives, rows, by_design, coloured)):
             raise InputError(self.not_finite(design, frame))
-        rows_by_design = self._expanded(coloured)
+        rows_by_design = self._expand(coloured)
         size = size_of(frame.limits)
         with np.errstate(divide="ignore", invalid="ignore"):  # of the branch that is not taken
             margins = self._signs * np.where(self._logarithmic, np.log(rows / size), (rows - frame.limits) / size)
@@ -133,7 +133,7 @@ class CompiledProblem:
         return Evaluation(float(f), gradient, margins, jacobian, objectives, rows, by_design, rows_by_design)
 
     def figures(self, design: Design, frame: Frame | None = None) -> list[Floats]:
-        """Values of each term of `asked`, as `term_values` gives them."""
+        """Values of each term of `terms_of`, as `term_values` gives them."""
         with x64():
             found = self._figures(design, self.frame if frame is None else frame)
         return [np.asarray(values) for values in found]
@@ -142,7 +142,7 @@ class CompiledProblem:
         """Message on a point where something is not finite: the first such term, and its shell or latitude."""
         names = [shell.name for shell in self.problem.shells]
         with x64():
-            for term in asked(self.problem):
+            for term in terms_of(self.problem):
 
                 def of(d: Design, term: Term = term) -> Array:
                     return term_values(term, DesignMerit(d, frame.surroundings, self.problem))
@@ -166,7 +166,7 @@ class CompiledProblem:
 
     def _natural(self, design: Design, frame: Frame) -> tuple[Array, Array]:
         merit = DesignMerit(design, frame.surroundings, self.problem)
-        objectives = [reduced(o.term, merit, self.problem.combine) for o in self.problem.objectives]
+        objectives = [reduce_term(o.term, merit, self.problem.combine) for o in self.problem.objectives]
         rows = [_each(c, merit) for c in self.problem.constraints]
         return jnp.stack(objectives), jnp.concatenate(rows) if rows else jnp.zeros(0)
 
@@ -183,7 +183,7 @@ class CompiledProblem:
         derivatives = jnp.stack(jax.lax.map(back, jnp.eye(len(found)))[0], axis=1)
         return f, objectives, rows, derivatives[0], derivatives[1:]
 
-    def _expanded(self, coloured: Floats) -> Floats:
+    def _expand(self, coloured: Floats) -> Floats:
         """Derivatives of the rows from those of their colours: a row of one shell has only that shell's."""
         found = coloured[np.argmax(self._colours, axis=0)] if len(self.rows) else np.zeros((0, *coloured.shape[1:]))
         for k, row in enumerate(self.rows):
@@ -193,7 +193,7 @@ class CompiledProblem:
 
     def _every_term(self, design: Design, frame: Frame) -> list[Array]:
         merit = DesignMerit(Design(*(jnp.asarray(row) for row in design)), frame.surroundings, self.problem)
-        return [term_values(term, merit) for term in asked(self.problem)]
+        return [term_values(term, merit) for term in terms_of(self.problem)]
 
 
 def size_of(limits: Any) -> Any:
@@ -213,12 +213,12 @@ def _colours(rows: list[ConstraintRow]) -> Floats:
     return found
 
 
-def asked(problem: TuningProblem) -> list[Term]:
+def terms_of(problem: TuningProblem) -> list[Term]:
     """Terms of a problem, each once, over whatever they are taken."""
     return list(dict.fromkeys(dataclasses.replace(term, over="") for term in problem.terms()))
 
 
-def reduced(term: Term, merit: DesignMerit, combine: str) -> Array:
+def reduce_term(term: Term, merit: DesignMerit, combine: str) -> Array:
     """A term as one number: over levels of solar activity by `combine`, over shells or latitudes by `term.over`."""
     kind = TERMS[term.quantity]
     found = term_values(term, merit)
@@ -242,7 +242,7 @@ def _each(constraint: Constraint, merit: DesignMerit) -> Array:
     if term.over in ("", "each"):
         return term_values(term, merit).ravel()
     if not TERMS[term.quantity].by_solar:
-        return reduced(term, merit, "worst")[None]
+        return reduce_term(term, merit, "worst")[None]
     found = term_values(term, merit)
     satellites = select(merit.design.satellites, term.shells)
     if term.over == "sum":

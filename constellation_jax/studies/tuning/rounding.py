@@ -1,4 +1,4 @@
-"""Whole numbers: planes, then satellites per plane, then Walker's phasing are rounded, and what is left free is tuned again.
+"""Rounding to whole numbers: of planes, then satellites per plane, then phasing; the numbers left free are tuned again.
 
 Rounding everything at once leaves the constraints that were active; so each kind of number is fixed in turn, from the point that
 the one before it led to. Few numbers are tried down and up in all combinations, many are rounded to the nearest, down and up; all
@@ -28,7 +28,7 @@ _ALL_WAYS: Final = 3
 _PENALTY: Final = 10.0
 
 
-def rounded(compiled: CompiledProblem, found: Solution, solver: Solver, frame: Frame) -> tuple[Solution, Floats]:
+def round_numbers(compiled: CompiledProblem, found: Solution, solver: Solver, frame: Frame) -> tuple[Solution, Floats]:
     """The best point with whole numbers near a relaxed one, and which coordinates stayed free, shape (free,)."""
     free = np.ones(len(found.coordinates), bool)
     one = dataclasses.replace(solver, method="slsqp", starts=1)

@@ -1,4 +1,4 @@
-"""Solvers of a problem of tuning: scipy's SLSQP and trust-constr, and optax's Adam and L-BFGS from many starts at once.
+"""Solvers of tuning problems: scipy's SLSQP and trust-constr, and optax's Adam and L-BFGS from many starts at once.
 
 scipy takes the coordinates as they are, with their bounds and the exact derivatives of objective and constraints. optax knows
 neither bounds nor constraints: its coordinates go through a sigmoid, its constraints through an augmented Lagrangian (Nocedal &
@@ -26,13 +26,13 @@ from constellation_jax.studies.tuning.design import Floats
 from constellation_jax.studies.tuning.problem import CompiledProblem, Evaluation, Frame
 
 TOLERANCE: Final = 1e-6
-"""By how much of its limit a constraint may miss it."""
+"""Violation of a constraint, as a part of its limit, that counts as none."""
 RESIDUAL: Final = 1e-3
-"""Of the Karush-Kuhn-Tucker conditions, as a part of the gradient, up to which a point counts as an optimum."""
+"""Residual of the Karush-Kuhn-Tucker conditions, as a part of the gradient, up to which a point counts as an optimum."""
 _OUTER: Final = 12
 _INNER: Final = {"adam": 120, "lbfgs": 25}
 _LOOSE: Final = 1e-3
-"""What an augmented Lagrangian leaves of a constraint, as a part of its limit."""
+"""Violation that an augmented Lagrangian leaves, as a part of the limit."""
 _STIFFEST: Final = 40.0
 """Weight of a squared violation: multipliers do the rest, and beyond 80 Adam jumps off the constraint again."""
 _EDGE: Final = 1e-3
@@ -40,21 +40,21 @@ _EDGE: Final = 1e-3
 
 
 class Step(NamedTuple):
-    """One evaluation on the way."""
+    """One evaluation of a run."""
 
     objective: float
     violation: float
 
 
 class Solution(NamedTuple):
-    """Where a solver ended."""
+    """End of a solver's run."""
 
     coordinates: Floats
     at: Evaluation
     multipliers: Floats
-    """Of the margins, shape (rows,), 0 or above."""
+    """Lagrange multipliers of the margins, shape (rows,), 0 or above."""
     residual: float
-    """Of the Karush-Kuhn-Tucker conditions, over the size of the gradient."""
+    """Residual of the Karush-Kuhn-Tucker conditions, over the size of the gradient."""
     converged: bool
     message: str
     history: list[Step]
@@ -66,17 +66,17 @@ class Solution(NamedTuple):
 
     @property
     def rank(self) -> tuple[bool, float]:
-        """Least is best: see `_rank`."""
+        """Key of which the least is best, see `_rank`."""
         return _rank(self.at)
 
 
 def violation(at: Evaluation) -> float:
-    """By how much of its limit the worst constraint is missed; 0 where all are met."""
+    """Largest violation of a constraint, as a part of its limit; 0 where all are met."""
     return float(max(0.0, -at.constraints.min())) if len(at.constraints) else 0.0
 
 
 def _rank(at: Evaluation) -> tuple[bool, float]:
-    """Of points that meet the constraints the least objective; else the least violation."""
+    """Key of which the least is best: the objective of points that meet the constraints, else the violation."""
     missed = violation(at)
     return (missed > TOLERANCE, missed if missed > TOLERANCE else at.objective)
 
@@ -84,7 +84,7 @@ def _rank(at: Evaluation) -> tuple[bool, float]:
 def solve(
     compiled: CompiledProblem, begin: Floats, solver: Solver, frame: Frame | None = None, free: Floats | None = None
 ) -> Solution:
-    """The best point that a solver finds from one start, or from several.
+    """Find the best point from one start, or from several.
 
     Args:
         begin: coordinates, shape (free,).
@@ -94,7 +94,7 @@ def solve(
     frame = compiled.frame if frame is None else frame
     mask = np.ones(len(begin), bool) if free is None else np.asarray(free, bool)
     if not mask.any():
-        return _finished(compiled, begin, frame, mask, True, "nothing is free", [], 0)
+        return _finish(compiled, begin, frame, mask, True, "nothing is free", [], 0)
     if solver.method in _INNER:
         return _by_optax(compiled, _starts(begin, solver, mask), solver, frame, mask, _OUTER, _INNER[solver.method])
     starts = [begin]
@@ -106,7 +106,7 @@ def solve(
 
 
 def restore(compiled: CompiledProblem, begin: Floats, frame: Frame, free: Floats | None = None) -> Solution:
-    """The point at which the worst constraint is missed by least: minimise t with every margin + t at least 0 (elastic mode)."""
+    """Find the point at which the largest violation is least: minimise t with every margin + t at least 0 (elastic mode)."""
     mask = np.ones(len(begin), bool) if free is None else np.asarray(free, bool)
     at = _Cache(compiled, begin, frame, mask)
     k = int(mask.sum())
@@ -125,13 +125,11 @@ def restore(compiled: CompiledProblem, begin: Floats, frame: Frame, free: Floats
         options={"maxiter": 200, "ftol": 1e-10},
     )
     at(result.x[:-1])
-    return _finished(
-        compiled, at.best(), frame, mask, bool(result.success), str(result.message), at.history, result.nit
-    )
+    return _finish(compiled, at.best(), frame, mask, bool(result.success), str(result.message), at.history, result.nit)
 
 
 def multipliers(at: Evaluation, coordinates: Floats, free: Floats, near: float = 1e-4) -> tuple[Floats, float]:
-    """Multipliers, 0 or above, with which the gradients of active constraints and bounds make up that of the objective.
+    """Compute multipliers, 0 or above, with which the gradients of active constraints and bounds make up that of the objective.
 
     Returns:
         multipliers of the rows, and what is left of the gradient, as a part of it.
@@ -152,7 +150,7 @@ def multipliers(at: Evaluation, coordinates: Floats, free: Floats, near: float =
 
 
 class _Cache:
-    """Evaluations of one solver run: value and derivatives at a point count once, however they are asked for."""
+    """Cache of the evaluations of one solver run: value and derivatives at a point count once."""
 
     def __init__(self, compiled: CompiledProblem, begin: Floats, frame: Frame, free: Floats) -> None:
         self.compiled, self.whole, self.frame, self.free = compiled, np.array(begin, float), frame, free
@@ -170,7 +168,7 @@ class _Cache:
         return self._known[key][1]
 
     def best(self) -> Floats:
-        """Of the points seen."""
+        """Best of the points seen."""
         return min(self._known.values(), key=lambda entry: _rank(entry[1]))[0]
 
 
@@ -206,12 +204,12 @@ def _by_scipy(compiled: CompiledProblem, begin: Floats, solver: Solver, frame: F
             options={"maxiter": solver.iterations, "gtol": solver.tolerance, "xtol": solver.tolerance},
         )
     at(result.x)
-    return _finished(
+    return _finish(
         compiled, at.best(), frame, free, bool(result.success), str(result.message), at.history, int(result.nit)
     )
 
 
-def _finished(
+def _finish(
     compiled: CompiledProblem,
     point: Floats,
     frame: Frame,
@@ -237,17 +235,17 @@ def _starts(begin: Floats, solver: Solver, free: Floats) -> Floats:
 
 
 class _Ends(NamedTuple):
-    """Where each start has led, shape (starts, ...)."""
+    """Ends of the runs from each start, shape (starts, ...)."""
 
     points: Floats
     objectives: Floats
     violations: Floats
     history: Floats
-    """Of objective and violation, shape (steps, starts, 2)."""
+    """Objective and violation at each step, shape (steps, starts, 2)."""
 
 
 def _best_apart(found: _Ends, wanted: int = 3) -> list[Floats]:
-    """The best few ends that are not the same place."""
+    """Choose the best few ends that are not the same place."""
     order = np.lexsort((found.objectives, np.where(found.violations > 1e-2, found.violations, 0.0)))
     chosen: list[Floats] = []
     for k in order:
@@ -273,7 +271,7 @@ def _by_optax(
 def _run_optax(
     compiled: CompiledProblem, starts: Floats, solver: Solver, frame: Frame, free: Floats, outer: int, inner: int
 ) -> _Ends:
-    """Minimises the augmented Lagrangian from all starts at once (vmap)."""
+    """Minimise the augmented Lagrangian from all starts at once (vmap)."""
     optax = import_optax(solver.method)
     mask = jnp.asarray(free)
     method = optax.adam(optax.cosine_decay_schedule(0.05, inner)) if solver.method == "adam" else optax.lbfgs()
@@ -324,7 +322,7 @@ def _run_optax(
 
 
 def import_optax(method: str) -> Any:
-    """The module optax.
+    """Import the module optax.
 
     Raises:
         InputError: it is not installed.

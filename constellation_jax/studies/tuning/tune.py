@@ -23,7 +23,7 @@ from constellation_jax.studies.tuning.design import Design, Floats, design_of
 from constellation_jax.studies.tuning.figures import latitudes_of, layouts_of
 from constellation_jax.studies.tuning.objective import surroundings_of
 from constellation_jax.studies.tuning.problem import CompiledProblem, Frame, size_of
-from constellation_jax.studies.tuning.rounding import rounded
+from constellation_jax.studies.tuning.rounding import round_numbers
 from constellation_jax.studies.tuning.solvers import TOLERANCE, Solution, import_optax, restore, solve
 
 
@@ -80,7 +80,7 @@ def tune(
     begun = time.perf_counter()
     problem = problem if isinstance(problem, TuningProblem) else load_tuning_problem(problem)
     given: dict[str, Any] = {key: value for key, value in (("method", method), ("starts", starts)) if value is not None}
-    problem = dataclasses.replace(problem, solver=_checked(dataclasses.replace(problem.solver, **given)))
+    problem = dataclasses.replace(problem, solver=_check_solver(dataclasses.replace(problem.solver, **given)))
     if problem.solver.starts > 1 or problem.solver.method in ("adam", "lbfgs"):
         import_optax(problem.solver.method)
     base = design_of(problem.shells)
@@ -88,12 +88,12 @@ def tune(
     compiled = CompiledProblem(problem, base, surroundings)
     begin = compiled.coordinates.begin(base)
     _check_that_it_depends(compiled, begin)
-    found, frame = _tuned(compiled, begin, compiled.frame)
+    found, frame = _tune(compiled, begin, compiled.frame)
     swept = _swept(compiled, found.coordinates) if problem.sweep else None
     return _result(compiled, found, frame, swept, begun)
 
 
-def _checked(solver: Solver) -> Solver:
+def _check_solver(solver: Solver) -> Solver:
     if solver.method not in METHODS:
         near = suggest(str(solver.method), METHODS)
         raise InputError(f"method {solver.method!r}: expected one of {', '.join(METHODS)}{near}")
@@ -119,25 +119,25 @@ def _check_that_it_depends(compiled: CompiledProblem, begin: Floats) -> None:
     )
 
 
-def _tuned(compiled: CompiledProblem, begin: Floats, frame: Frame) -> tuple[Solution, Frame]:
+def _tune(compiled: CompiledProblem, begin: Floats, frame: Frame) -> tuple[Solution, Frame]:
     """The relaxed optimum, then that with whole numbers.
 
     Raises:
         InputError: the constraints cannot be met together.
     """
     solver = compiled.problem.solver
-    found = _feasible(compiled, solve(compiled, begin, solver, frame), frame, np.ones(len(begin), bool))
+    found = _make_feasible(compiled, solve(compiled, begin, solver, frame), frame, np.ones(len(begin), bool))
     relaxed = found
     if any(compiled.coordinates.whole(key) for key, q in QUANTITIES.items() if q.whole):
-        found, free = rounded(compiled, found, solver, frame)
-        found = _feasible(compiled, found, frame, free)
+        found, free = round_numbers(compiled, found, solver, frame)
+        found = _make_feasible(compiled, found, frame, free)
         found = found._replace(
             history=relaxed.history + found.history, iterations=relaxed.iterations + found.iterations
         )
     return found, frame
 
 
-def _feasible(compiled: CompiledProblem, found: Solution, frame: Frame, free: Floats) -> Solution:
+def _make_feasible(compiled: CompiledProblem, found: Solution, frame: Frame, free: Floats) -> Solution:
     """A solution as it is where it meets the constraints; else one from the point that misses them least.
 
     Raises:
@@ -154,7 +154,7 @@ def _feasible(compiled: CompiledProblem, found: Solution, frame: Frame, free: Fl
         key=lambda s: s.violation,
     )
     if nearest.violation > _INFEASIBLE:
-        raise _Infeasible(_infeasible(compiled, nearest, frame))
+        raise _Infeasible(_describe_infeasible(compiled, nearest, frame))
     again = solve(
         compiled,
         nearest.coordinates,
@@ -166,7 +166,7 @@ def _feasible(compiled: CompiledProblem, found: Solution, frame: Frame, free: Fl
     return best._replace(history=found.history + nearest.history + again.history)
 
 
-def _infeasible(compiled: CompiledProblem, nearest: Solution, frame: Frame) -> str:
+def _describe_infeasible(compiled: CompiledProblem, nearest: Solution, frame: Frame) -> str:
     rows = nearest.at.rows
     k = int(np.argmin(nearest.at.constraints))
     row = compiled.rows[k]
@@ -206,7 +206,7 @@ def _swept(compiled: CompiledProblem, begin: Floats) -> _Swept:
             row[list(sweep.shells)] = value
             frame = frame._replace(base=frame.base._replace(**{sweep.quantity: row}))
         try:
-            found, frame = _tuned(compiled, begin, frame)
+            found, frame = _tune(compiled, begin, frame)
         except _Infeasible:
             solutions.append(None)
         else:

@@ -10,7 +10,7 @@ from constellation_jax.engine.decay.engine import decay_rates
 from constellation_jax.inputs.environment.atmosphere import load_atmosphere
 from constellation_jax.inputs.shells.files import Shell
 from constellation_jax.physics.drag.atmosphere import conditions, density
-from constellation_jax.physics.drag.station_keeping import delta_v_rate
+from constellation_jax.physics.merit.drag import delta_v_rate
 from constellation_jax.studies.decay.inputs import climates, objects_of
 
 # m/s a year at B = 0.01: 0.5 B rho v^2 T with global means of NRLMSISE-00 on 2024-03-20, by F10.7 / Ap; two or three digits
