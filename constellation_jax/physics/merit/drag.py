@@ -14,7 +14,7 @@ propellant it costs does not depend on how much is left, where the ballistic coe
 of JAX; shapes broadcast.
 """
 
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 import jax.numpy as jnp
 import numpy as np
@@ -32,6 +32,8 @@ from constellation_jax.physics.constants import (
 from constellation_jax.physics.drag.rates import MU
 from constellation_jax.physics.merit.shells import Shells, ballistic_coefficient, broadcast, numbers
 from constellation_jax.physics.numerics.splines import spline_through, spline_weights
+
+Number = TypeVar("Number", float, NDArray[np.float64], Array)
 
 ALTITUDES_KM: Final = (140.0, 2000.0)
 """Range of the tables; beyond it the logarithms go on with the slope of the edge."""
@@ -174,7 +176,7 @@ def ln_fall_days(fall: Any, altitude_km: ArrayLike, inclination_deg: ArrayLike) 
     return _logarithm(fall, *broadcast(altitude_km, inclination_deg))
 
 
-def delta_v_rate(altitude_km: Any, decay_rate: Any) -> Any:
+def delta_v_rate(altitude_km: Any, decay_rate: Number) -> Number:
     """Velocity increment that makes a rate of decay good, m/s per day.
 
     Args:
@@ -182,10 +184,11 @@ def delta_v_rate(altitude_km: Any, decay_rate: Any) -> Any:
         decay_rate: of the semi-major axis, km/day, below zero.
     """
     a = altitude_km + WGS84_EQUATORIAL_RADIUS_KM
-    return -decay_rate * (MU / a) ** 0.5 / (2.0 * a) * 1000.0
+    found: Number = -decay_rate * (MU / a) ** 0.5 / (2.0 * a) * 1000.0
+    return found
 
 
-def propellant_kg(delta_v_m_s: Any, mass_kg: Any, specific_impulse_s: Any) -> Any:
+def propellant_kg(delta_v_m_s: Number, mass_kg: Any, specific_impulse_s: Any) -> Number:
     """Propellant that makes drag good, kg; in the unit of time of the velocity increment.
 
     Args:
@@ -193,10 +196,11 @@ def propellant_kg(delta_v_m_s: Any, mass_kg: Any, specific_impulse_s: Any) -> An
         mass_kg: of one satellite at the beginning, for which the ballistic coefficient holds.
         specific_impulse_s: s.
     """
-    return delta_v_m_s * mass_kg / (specific_impulse_s * STANDARD_GRAVITY)
+    found: Number = delta_v_m_s * mass_kg / (specific_impulse_s * STANDARD_GRAVITY)
+    return found
 
 
-def duty_cycle(delta_v_per_year: Any, mass_kg: Any, thrust_mn: Any) -> Any:
+def duty_cycle(delta_v_per_year: Number, mass_kg: Any, thrust_mn: Any) -> Number:
     """Fraction of the time that a thruster works to hold the altitude; above 1 it cannot.
 
     Args:
@@ -204,17 +208,19 @@ def duty_cycle(delta_v_per_year: Any, mass_kg: Any, thrust_mn: Any) -> Any:
         mass_kg: of one satellite.
         thrust_mn: mN.
     """
-    return delta_v_per_year * mass_kg / (thrust_mn * (1e-3 * SECONDS_PER_DAY * YEAR_DAYS))
+    found: Number = delta_v_per_year * mass_kg / (thrust_mn * (1e-3 * SECONDS_PER_DAY * YEAR_DAYS))
+    return found
 
 
-def thruster_margin(delta_v_per_year: Any, mass_kg: Any, thrust_mn: Any) -> Any:
+def thruster_margin(delta_v_per_year: Number, mass_kg: Any, thrust_mn: Any) -> Number:
     """Thrust over drag: how many times the drag the thruster, always on, can hold. Below 1 the altitude is lost.
 
     Args:
         delta_v_per_year: at the rate of the time that matters, the worst one as a rule, m/s.
         mass_kg, thrust_mn: as `duty_cycle`.
     """
-    return 1.0 / duty_cycle(delta_v_per_year, mass_kg, thrust_mn)
+    found: Number = 1.0 / duty_cycle(delta_v_per_year, mass_kg, thrust_mn)
+    return found
 
 
 def _orbits_and_b(shells: Shells, given: ArrayLike | None, *attitudes: str) -> list[Array]:
