@@ -19,7 +19,7 @@ from constellation_jax.inputs.run_file import read_run
 from constellation_jax.inputs.run_keys import PropagationRun
 from constellation_jax.inputs.shells.files import load_shells
 from constellation_jax.inputs.shells.shell import RULES
-from constellation_jax.inputs.tuning.files import load_study
+from constellation_jax.inputs.tuning.files import load_tuning_problem
 from constellation_jax.inputs.tuning.keys import (
     BACKGROUND_RULES,
     CONSTRAINT_RULES,
@@ -88,7 +88,7 @@ def test_study_file_examples_are_accepted(tmp_path: Path) -> None:
     assert examples
     for example in examples:
         (tmp_path / "study.toml").write_text(example, encoding="utf-8")
-        load_study(tmp_path / "study.toml")
+        load_tuning_problem(tmp_path / "study.toml")
 
 
 def test_every_key_and_term_of_a_study_is_described() -> None:

@@ -1,4 +1,4 @@
-"""Planned constellations as text: what there is, and one of them with where every number comes from."""
+"""Text of the command `shells`: the list of constellations, and one of them with the source of every number."""
 
 from __future__ import annotations
 
@@ -30,10 +30,11 @@ def show_shells(name: str) -> Iterator[str]:
     yield _title(system, shells[0].variant if len({s.variant for s in shells}) == 1 else "")
     width = max(len(shell.name) for shell in shells)
     for shell in shells:
-        lattice = f"{shell.planes} planes x {shell.satellites_per_plane}"
+        orbit, pattern = shell.orbit, shell.pattern
+        lattice = f"{pattern.planes} planes x {pattern.per_plane}"
         yield (
-            f"{shell.name:<{width}} {shell.altitude_km:>9.1f} km {shell.inclination_deg:>7.2f} deg"
-            f"  {shell.walker:<5} {lattice:<18} {shell.total:>7,} satellites"
+            f"{shell.name:<{width}} {orbit.altitude_km:>9.1f} km {orbit.inclination_deg:>7.2f} deg"
+            f"  {pattern.kind:<5} {lattice:<18} {shell.total:>7,} satellites"
         )
     yield f"{'total':<{width}} {sum(shell.total for shell in shells):>7,} satellites"
     if not any(any(said) for shell in shells for said in shell.provenance.values()):
@@ -58,11 +59,13 @@ _Number = tuple[str, str, str]  # status, source, "key value"
 
 
 def _numbers(shell: Shell) -> list[_Number]:
-    numbers = []
+    numbers, values = [], shell.values()
     for key, (status, source) in shell.provenance.items():
-        value = getattr(shell, key)
+        value = values[key]
         if isinstance(value, tuple):
             value = ", ".join(f"{part:g}" for part in value)
+        elif isinstance(value, float) and value.is_integer():
+            value = int(value)
         unknown = status == "unknown"
         numbers.append((status, source, key if unknown else f"{key} {value}"))
     return numbers

@@ -1,4 +1,4 @@
-"""The command `tune`: shells tuned by gradient for a study. Only glue and text."""
+"""The command `tune`: shells of a tuning problem tuned by gradient. Only glue and text."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 def tune(
     ctx: typer.Context,
-    study: Annotated[str | None, typer.Argument(metavar="STUDY", help="Study by name, or a study file.")] = None,
+    problem: Annotated[
+        str | None, typer.Argument(metavar="PROBLEM", help="Tuning problem by name, or a file that holds one.")
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", metavar="FILE", help="NetCDF file to write; the shells go beside it, as .toml."),
@@ -29,14 +31,15 @@ def tune(
     catalog: Annotated[
         str | None,
         typer.Option(
-            metavar="WHAT", help="Background in place of the study's: 'bundled', a CelesTrak group or a file."
+            metavar="WHAT", help="Background in place of the problem's: 'bundled', a CelesTrak group or a file."
         ),
     ] = None,
     method: Annotated[
-        str | None, typer.Option(metavar="SOLVER", help="slsqp, trust-constr, adam or lbfgs, in place of the study's.")
+        str | None,
+        typer.Option(metavar="SOLVER", help="slsqp, trust-constr, adam or lbfgs, in place of the problem's."),
     ] = None,
     starts: Annotated[
-        int | None, typer.Option(metavar="N", help="From how many points, in place of the study's number.")
+        int | None, typer.Option(metavar="N", help="Number of points to begin from, in place of the problem's.")
     ] = None,
     space_weather: Annotated[
         str | None,
@@ -49,20 +52,20 @@ def tune(
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only warnings and errors.")] = False,
 ) -> None:
-    """Tune the shells of a study by gradient.
+    """Tune the shells of a tuning problem by gradient.
 
-    Prints what they were and what they are worth now, the constraints that hold them and the sweep; writes all of it to a
-    NetCDF file and the shells to a shell file, where --output is given. Without STUDY, lists the bundled studies.
+    Prints the figures of merit before and after, the constraints that hold the shells and the sweep; writes all of it to a
+    NetCDF file and the shells to a shell file, where --output is given. Without PROBLEM, lists the bundled ones.
     """
     reporter = choose_reporter(quiet=quiet, log_json=False)
     with reporter.session(debug=ctx.obj["debug"]):
-        if study is None:
+        if problem is None:
             for line in _known():
                 typer.echo(line)
             return
-        from constellation_jax.inputs.tuning.files import load_study
+        from constellation_jax.inputs.tuning.files import load_tuning_problem
 
-        loaded = load_study(study)
+        loaded = load_tuning_problem(problem)
         shells = None if output is None else output.with_suffix(".toml")
         if output is not None and shells is not None:
             from constellation_jax.errors import InputError
@@ -96,10 +99,10 @@ def tune(
 
 
 def _known() -> Iterator[str]:
-    from constellation_jax.inputs.tuning.files import known_studies, load_study
+    from constellation_jax.inputs.tuning.files import known_tuning_problems, load_tuning_problem
 
-    for name in known_studies():
-        yield f"{name:<22} {load_study(name).question}"
+    for name in known_tuning_problems():
+        yield f"{name:<22} {load_tuning_problem(name).question}"
 
 
 def _write(result: TuneResult, output: Path, shells: Path, overwrite: bool) -> None:
@@ -108,13 +111,13 @@ def _write(result: TuneResult, output: Path, shells: Path, overwrite: bool) -> N
 
     command = shlex.join(["constellation-jax", *sys.argv[1:]])
     write_dataset(result.dataset.assign_attrs(command=command), output, overwrite=overwrite)
-    write_shells(result.shells, shells, title=f"Tuned: {result.study.title}", source=command, overwrite=overwrite)
+    write_shells(result.shells, shells, title=f"Tuned: {result.problem.title}", source=command, overwrite=overwrite)
 
 
 def _lines(result: TuneResult) -> Iterator[str]:
     d = result.dataset
-    yield result.study.title
-    yield result.study.question
+    yield result.problem.title
+    yield result.problem.question
     yield ""
     yield f"{'tuned':<52}{'low':>11}{'value':>12}{'high':>11}"
     for k in range(d.sizes["variable"]):
@@ -123,10 +126,10 @@ def _lines(result: TuneResult) -> Iterator[str]:
         yield f"{_cut(v.variable, 52)}{low:>11.6g}{value:>12.6g}{high:>11.6g}"
     yield ""
     yield f"{'figure':<64}{'before':>11}{'tuned':>11}"
-    for k in range(d.sizes["figure"]):
-        f = d.isel(figure=k)
-        units = "" if f.figure_units == "1" else f" {f.figure_units.item()}"
-        yield f"{_cut(f.figure, 64)}{float(f.figure_value_before):>11.4g}{float(f.figure_value):>11.4g}{units}"
+    for name in _figures(d):
+        units = "" if d[name].units == "1" else f" {d[name].units}"
+        for label, before, value in _entries(d[name], d[f"{name}_before"], d[name]):
+            yield f"{_cut(label, 64)}{before:>11.4g}{value:>11.4g}{units}"
     if "constraint" in d.sizes:
         yield ""
         yield f"{'constraint':<52}{'value':>11}{'limit':>11}{'multiplier':>12}{'d objective / d limit':>23}"
@@ -147,14 +150,36 @@ def _lines(result: TuneResult) -> Iterator[str]:
 
 def _sweep_lines(d: xr.Dataset) -> Iterator[str]:
     meanings = d.sweep_status.attrs["flag_meanings"].split()
+    free = dict.fromkeys(str(name).split(" of ")[0] for name in d.variable.values)
     yield f"sweep: {d.sweep.attrs['long_name']}"
     for k in range(d.sizes["sweep"]):
         row = d.isel(sweep=k)
         yield f"{float(row.sweep):g}: objective {float(row.sweep_objective):.5g}, {meanings[int(row.sweep_status)]}"
-        for names, values in ((d.variable, row.sweep_variable), (d.figure, row.sweep_figure)):
-            for name, value in zip(names.values, values.values, strict=True):
-                if value == value:
-                    yield f"    {_cut(name, 64)}{float(value):>12.5g}"
+        for name in (*free, *_figures(d)):
+            swept = row[f"sweep_{name}"]
+            for label, value in _entries(d[name], swept):
+                yield f"    {_cut(label, 64)}{value:>12.5g}"
+
+
+def _figures(d: xr.Dataset) -> list[str]:
+    """Names of the figures of merit."""
+    from constellation_jax.inputs.tuning.terms import QUANTITIES
+
+    return [str(name) for name in d.data_vars if f"{name}_before" in d and name not in QUANTITIES]
+
+
+def _entries(figure: xr.DataArray, *values: xr.DataArray) -> Iterator[tuple[Any, ...]]:
+    """A label, such as "duty_cycle of 'VLEO' (high solar activity)", and the values of each entry that has one."""
+    import numpy as np
+
+    formats = {"shell": " of {!r}", "latitude": " at {:g} degrees", "solar": " ({} solar activity)"}
+    for index in np.ndindex(figure.shape):
+        found = [float(v.values[index]) for v in values]
+        if not np.isnan(found).all():
+            at = {d: figure[d].values[index[k]].item() for k, d in enumerate(figure.dims)}
+            parts = [form.format(at[d]) for d, form in formats.items() if d in at]
+            demand = f" by {figure.attrs['demand']}" if "demand" in figure.attrs else ""
+            yield f"{figure.name}{''.join(parts)}{demand}", *found
 
 
 def _cut(text: object, width: int) -> str:

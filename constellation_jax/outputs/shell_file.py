@@ -1,8 +1,7 @@
-"""Shells written as a shell file, which `load_shells` and every command read again."""
+"""Writer of shell files, which `load_shells` and every command read."""
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 from collections.abc import Sequence
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from constellation_jax.errors import OutputError
-from constellation_jax.inputs.shells.shell import RULES, Shell
+from constellation_jax.inputs.shells.shell import DEFAULTS, RULES, Shell
 from constellation_jax.outputs.netcdf.partial_file import cause_of, check_target, give_name
 
 _COMPUTED = "tuned"
@@ -50,12 +49,10 @@ def write_shells(
 
 
 def _lines(shell: Shell) -> list[str]:
-    defaults = {field.name: field.default for field in dataclasses.fields(Shell)}
     lines = []
-    for key, rule in RULES.items():
-        value = getattr(shell, key)
-        absent = value is None or key == "variant" or (key == "inclination_deg" and shell.sun_synchronous)
-        if absent or (value == defaults[key] and not rule.required):
+    for key, value in shell.values().items():
+        absent = value is None or key == "variant" or (key == "inclination_deg" and shell.orbit.sun_synchronous)
+        if absent or (value == DEFAULTS[key] and not RULES[key].required):
             continue
         said = shell.provenance.get(key)
         # the reader takes truth values as they are: a shell is sun-synchronous before its numbers are read

@@ -220,22 +220,27 @@ def predicted_against_observed(
 
 
 def pareto(dataset: xr.Dataset, x: str, y: str, *, axes: Axes | None = None) -> Axes:
-    """One figure of merit against another along the sweep of a tuned study, beside the start and the tuned shells.
+    """Plot one figure of merit against another along the sweep of a tuning problem, beside the start and the tuned shells.
 
-    What did not converge is hollow.
+    Points that did not converge are hollow.
 
     Args:
-        dataset: of `tune`, of a study with a sweep.
-        x, y: names of its `figure`.
+        dataset: of `tune`, of a problem with a sweep; one value of each figure, as in `tuned.sel(solar="high", shell="VLEO")`.
+        x, y: names of its figures of merit, such as "duty_cycle_peak".
         axes: where to draw; a new figure if not given.
     """
-    _check(dataset, "pareto", ["sweep_figure", "sweep_status", "figure_units"], "its study has no sweep")
-    known = [str(name) for name in dataset["figure"].values]
+    _check(dataset, "pareto", ["sweep_status"], "its tuning problem has no sweep")
+    known = [str(name) for name in dataset.data_vars if f"sweep_{name}" in dataset]
     for name in (x, y):
         if name not in known:
             raise InputError(f"pareto: no figure {name!r}; known are {', '.join(known)}{suggest(name, known)}")
+        many = [str(d) for d in dataset[name].dims if dataset.sizes[d] > 1]
+        if many:
+            raise InputError(
+                f"pareto: {name!r} has several values along {', '.join(many)}; choose one with dataset.sel(...)"
+            )
     axes = _axes(axes)
-    found = [dataset["sweep_figure"].isel(figure=known.index(name)).values for name in (x, y)]
+    found = [dataset[f"sweep_{name}"].values.ravel() for name in (x, y)]
     meanings = dataset["sweep_status"].attrs["flag_meanings"].split()
     settled = dataset["sweep_status"].values == meanings.index("converged")
     (line,) = axes.plot(*found, linewidth=1.0)
@@ -244,13 +249,12 @@ def pareto(dataset: xr.Dataset, x: str, y: str, *, axes: Axes | None = None) -> 
     if loose.any():
         style: dict[str, Any] = {"color": line.get_color(), "fillstyle": "none"}
         axes.plot(*(row[loose] for row in found), "o", label="not converged", **style)
-    for variable, marker, label in (("figure_value_before", "x", "start"), ("figure_value", "*", "tuned")):
-        if variable in dataset:
-            axes.plot(
-                *dataset[variable].values[[[known.index(x)], [known.index(y)]]], marker, markersize=9.0, label=label
-            )
-    units = [str(dataset["figure_units"].values[known.index(name)]) for name in (x, y)]
-    axes.set(xlabel=f"{x} ({_units(units[0])})", ylabel=f"{y} ({_units(units[1])})")
+    for ending, marker, label in (("_before", "x", "start"), ("", "*", "tuned")):
+        if x + ending in dataset and y + ending in dataset:
+            values = [dataset[name + ending].values.ravel() for name in (x, y)]
+            axes.plot(*values, marker, markersize=9.0, label=label)
+    labels = [f"{name} ({_units(dataset[name].attrs['units'])})" for name in (x, y)]
+    axes.set(xlabel=labels[0], ylabel=labels[1])
     _legend(axes)
     return axes
 

@@ -20,7 +20,7 @@ from constellation_jax.inputs.tuning.terms import TERMS
 from constellation_jax.physics.constants import WGS84_EQUATORIAL_RADIUS_KM, WGS84_FLATTENING
 from constellation_jax.studies.tuning.design import design_of
 from constellation_jax.studies.tuning.objective import surroundings_of
-from constellation_jax.studies.tuning.problem import Problem
+from constellation_jax.studies.tuning.problem import CompiledProblem
 
 pytestmark = pytest.mark.benchmark
 
@@ -55,7 +55,7 @@ altitude_km = [350, 650]
 [[variables]]
 inclination_deg = [30, 85]
 [[objectives]]
-minimise = "background_encounters_per_year"
+minimise = "background_conjunctions_per_year"
 [[objectives]]
 minimise = "round_trip_ms"
 [[constraints]]
@@ -67,10 +67,10 @@ starts = 1
 """
 
 
-def problem_of(path: Path, text: str) -> tuple[cj.Study, Problem]:
+def problem_of(path: Path, text: str) -> tuple[cj.TuningProblem, CompiledProblem]:
     path.write_text(text, encoding="utf-8")
-    study = cj.load_study(path)
-    return study, Problem(study, design_of(study.shells), surroundings_of(study))
+    study = cj.load_tuning_problem(path)
+    return study, CompiledProblem(study, design_of(study.shells), surroundings_of(study))
 
 
 @pytest.mark.parametrize("starts", [1, 8])
@@ -134,8 +134,8 @@ def test_the_largest_study(shared_data: Path) -> None:
     begun = time.perf_counter()
     result = cj.tune("qianfan-layers", background=background)
     seconds = time.perf_counter() - begun
-    study = dataclasses.replace(result.study)
-    problem = Problem(study, design_of(study.shells), surroundings_of(study, background=background))
+    study = dataclasses.replace(result.problem)
+    problem = CompiledProblem(study, design_of(study.shells), surroundings_of(study, background=background))
     point = problem.coordinates.begin(problem.frame.base)
     times = []
     for _ in range(5):
@@ -215,8 +215,7 @@ at_least = 10
 
 
 def promised_per_day(result: cj.TuneResult, quantity: str) -> float:
-    figures = zip(result.dataset.figure.values.tolist(), result.dataset.figure_value.values.tolist(), strict=True)
-    return sum(value for label, value in figures if label.startswith(quantity)) / DAYS_PER_YEAR
+    return float(result.dataset[quantity].sum()) / DAYS_PER_YEAR
 
 
 def said(what: str, promised: float, counted: float) -> None:
@@ -244,7 +243,7 @@ def test_recount_of_the_promised_mutual_encounters(tmp_path: Path) -> None:
         quantity = "clearance_km"
         at_most = -1
         [[reports]]
-        quantity = "mutual_encounters_per_year"
+        quantity = "mutual_conjunctions_per_year"
         [background]
         miss_distance_km = 2
         """,
@@ -254,16 +253,17 @@ def test_recount_of_the_promised_mutual_encounters(tmp_path: Path) -> None:
 
     def banded(shell: cj.Shell) -> cj.Shell:
         """Planes at altitudes spread normally by 1 km rms, not in their order."""
-        off = ndtri((np.arange(shell.planes) + 0.5) / shell.planes)
+        planes = shell.pattern.planes
+        off = ndtri((np.arange(planes) + 0.5) / planes)
         off = np.random.default_rng(3).permutation(off / off.std())
-        return dataclasses.replace(shell, plane_altitudes_km=tuple((shell.altitude_km + off).tolist()))
+        return shell.replace(plane_altitudes_km=(shell.orbit.altitude_km + off).tolist())
 
     cj.write_shells([banded(shell) for shell in result.shells], tmp_path / "tuned.toml")
     one, other = (
         states(cj.shells_to_catalog(shell, epoch=EPOCH), 1.0) for shell in cj.load_shells(tmp_path / "tuned.toml")
     )
     counted = float(approaches(one, other, jnp.asarray(2.0)).sum())
-    said("mutual", promised_per_day(result, "mutual_encounters_per_year"), counted)
+    said("mutual", promised_per_day(result, "mutual_conjunctions_per_year"), counted)
 
 
 def test_recount_of_the_promised_background(tmp_path: Path) -> None:
@@ -273,7 +273,7 @@ def test_recount_of_the_promised_background(tmp_path: Path) -> None:
     a miss distance of 10 km hides and one of 1 km would not.
     """
     path = tmp_path / "background.toml"
-    objective = '[[objectives]]\nminimise = "background_encounters_per_year"\n[background]\nmiss_distance_km = 10\n'
+    objective = '[[objectives]]\nminimise = "background_conjunctions_per_year"\n[background]\nmiss_distance_km = 10\n'
     path.write_text(COPRIME + objective, encoding="utf-8")
     result = cj.tune(path)
     cj.write_shells(result.shells, tmp_path / "tuned.toml")
@@ -282,7 +282,7 @@ def test_recount_of_the_promised_background(tmp_path: Path) -> None:
     counted = 0.0
     for shell in cj.load_shells(tmp_path / "tuned.toml"):
         # 10 km of miss distance, and up to 16 km between orbits of one altitude and different inclinations
-        near = population[np.abs(population.mean_altitude_km - shell.altitude_km) < radial_km + 30.0]
+        near = population[np.abs(population.mean_altitude_km - shell.orbit.altitude_km) < radial_km + 30.0]
         one, other = states(cj.shells_to_catalog(shell, epoch=EPOCH), 1.0), states(near, 1.0)
         counted += float(approaches(one, other, jnp.asarray(10.0)).sum())
-    said("background", promised_per_day(result, "background_encounters_per_year"), counted)
+    said("background", promised_per_day(result, "background_conjunctions_per_year"), counted)

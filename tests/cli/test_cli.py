@@ -585,7 +585,7 @@ def test_deploy_tells_mistakes_in_a_line(folder: Path, arguments: list[str], wor
     assert len(done.stderr.splitlines()) == 1
 
 
-STUDY = """system = "Tiny"
+PROBLEM = """system = "Tiny"
 question = "How low?"
 [[shells]]
 name = "T1"
@@ -607,14 +607,14 @@ at_least = 1.2
 
 @pytest.mark.usefixtures("programs")
 def test_tune_writes_a_dataset_and_a_shell_file(folder: Path) -> None:
-    (folder / "low.toml").write_text(STUDY)
+    (folder / "low.toml").write_text(PROBLEM)
     code, out, err = run_process(folder, "tune", "low.toml", "--output", "tuned.nc")
     assert code == 0, err
     assert "converged: " in out
     assert "tuned.nc, tuned.toml: 1 shells" in out
     (shell,) = constellation_jax.load_shells(folder / "tuned.toml")
     with xr.open_dataset(folder / "tuned.nc") as dataset:
-        assert float(dataset.altitude_km[0]) == pytest.approx(shell.altitude_km, rel=1e-12)
+        assert float(dataset.altitude_km[0]) == pytest.approx(shell.orbit.altitude_km, rel=1e-12)
         assert dataset.attrs["status"] == "converged"
         assert float(dataset.constraint_value[0]) == pytest.approx(1.2, rel=1e-5)
     again = run("tune", "low.toml", "--output", "tuned.nc")
@@ -622,11 +622,11 @@ def test_tune_writes_a_dataset_and_a_shell_file(folder: Path) -> None:
     assert "tuned.nc" in again.stderr
 
 
-def test_tune_lists_its_studies_and_tells_mistakes(folder: Path) -> None:
+def test_tune_lists_its_problems_and_tells_mistakes(folder: Path) -> None:
     listed = run("tune")
     assert listed.exit_code == 0
-    assert [line.split()[0] for line in listed.stdout.splitlines()] == constellation_jax.known_studies()
-    (folder / "low.toml").write_text(STUDY.replace("[250, 600]", "[600, 250]"))
+    assert [line.split()[0] for line in listed.stdout.splitlines()] == constellation_jax.known_tuning_problems()
+    (folder / "low.toml").write_text(PROBLEM.replace("[250, 600]", "[600, 250]"))
     wrong = run("tune", "low.toml")
     assert wrong.exit_code == 2
     assert "line 11, variable number 1, altitude_km: found bounds 600 and 250" in wrong.stderr

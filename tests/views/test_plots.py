@@ -13,6 +13,7 @@ import pytest
 import xarray as xr
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.figure import Figure
+from shell_values import shell_of
 
 import constellation_jax as cj
 from constellation_jax.outputs.datasets.decay import make_decay_dataset
@@ -36,7 +37,7 @@ def _nothing_is_left() -> Iterator[None]:
 @pytest.fixture
 def catalog() -> cj.Catalog:
     shells = [
-        cj.Shell(name=f"S{height:g}", altitude_km=height, inclination_deg=53, planes=1, satellites_per_plane=1)
+        shell_of(name=f"S{height:g}", altitude_km=height, inclination_deg=53, planes=1, satellites_per_plane=1)
         for height in (500.0, 300.0, 400.0)
     ]
     return cj.shells_to_catalog(shells, epoch="2027-01-01")
@@ -219,27 +220,32 @@ def tuned() -> xr.Dataset:
     status = {"flag_values": np.arange(3, dtype=np.int8), "flag_meanings": "converged not_converged infeasible"}
     return xr.Dataset(
         {
-            "figure_value": ("figure", [6.0, 0.5]),
-            "figure_value_before": ("figure", [9.0, 0.1]),
-            "figure_units": ("figure", ["ms", "1"]),
-            "sweep_figure": (("sweep", "figure"), [[7.0, 0.3], [6.5, 0.4], [np.nan, np.nan]]),
+            "round_trip_ms": ("shell", [6.0], {"units": "ms"}),
+            "round_trip_ms_before": ("shell", [9.0]),
+            "sweep_round_trip_ms": (("sweep", "shell"), [[7.0], [6.5], [np.nan]]),
+            "duty_cycle": (("solar", "shell"), [[0.2], [0.5]], {"units": "1"}),
+            "duty_cycle_before": (("solar", "shell"), [[0.0], [0.1]]),
+            "sweep_duty_cycle": (("sweep", "solar", "shell"), [[[0.1], [0.3]], [[0.2], [0.4]], [[np.nan], [np.nan]]]),
             "sweep_status": ("sweep", np.array([0, 1, 2], np.int8), status),
             "history_objective": ("evaluation", [1.0, 0.6, 0.7], {"units": "1"}),
             "history_violation": ("evaluation", [0.0, 0.2, 1e-9], {"units": "1"}),
         },
-        coords={"figure": ["round_trip_ms", "duty_cycle"], "sweep": [0.3, 0.4, 0.1]},
+        coords={"solar": ["low", "high"], "shell": ["A"], "sweep": [0.3, 0.4, 0.1]},
     )
 
 
 def test_pareto_front_of_a_sweep(tuned: xr.Dataset) -> None:
-    axes = cj.plots.pareto(tuned, "duty_cycle", "round_trip_ms")
+    high = tuned.sel(solar="high")
+    axes = cj.plots.pareto(high, "duty_cycle", "round_trip_ms")
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("duty_cycle (no unit)", "round_trip_ms (ms)")
     assert legend(axes) == ["sweep", "not converged", "start", "tuned"]
     points = [np.array(line.get_data()).T.tolist() for line in axes.lines[1:]]
     assert points == [[[0.3, 7.0]], [[0.4, 6.5]], [[0.1, 9.0]], [[0.5, 6.0]]]
     with pytest.raises(cj.InputError, match=r"no figure 'duty_cycles'; known are .*did you mean 'duty_cycle'"):
-        cj.plots.pareto(tuned, "duty_cycles", "round_trip_ms")
-    with pytest.raises(cj.InputError, match="its study has no sweep"):
+        cj.plots.pareto(high, "duty_cycles", "round_trip_ms")
+    with pytest.raises(cj.InputError, match="'duty_cycle' has several values along solar"):
+        cj.plots.pareto(tuned, "duty_cycle", "round_trip_ms")
+    with pytest.raises(cj.InputError, match="its tuning problem has no sweep"):
         cj.plots.pareto(tuned.drop_dims("sweep"), "duty_cycle", "round_trip_ms")
     drawn_without_warning(axes)
 

@@ -232,7 +232,7 @@ def find_conflicts(values: Mapping[str, Any], shells: tuple[Shell, ...]) -> list
     if "parking_altitude_km" in values and "injection_altitude_km" not in values:
         found.append(("parking_altitude_km", "found without injection_altitude_km, from which they rise to it"))
     park = values.get("parking_altitude_km")
-    if park is not None and any(abs(park - shell.altitude_km) < 1.0 for shell in shells):
+    if park is not None and any(abs(park - shell.orbit.altitude_km) < 1.0 for shell in shells):
         found.append(("parking_altitude_km", f"found {park}, an altitude of the shells: planes would not drift apart"))
     if "life_years" in values and "deorbit_days" not in values:
         found.append(("deorbit_days", "missing beside life_years, expected how long a descent takes"))

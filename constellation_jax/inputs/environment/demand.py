@@ -1,4 +1,4 @@
-"""Where on the Earth a service is wanted: weights by latitude, of area, of population or of a user's table -> Demand.
+"""Demand for a service by latitude: weights of area, of population or of a user's table.
 
 The population is a bundled table of bands of one degree, made by scripts/build_population_by_latitude.py. Deliberately absent:
 longitude, which satellites of a whole shell see evenly over a day, and time.
@@ -32,26 +32,26 @@ class Demand(NamedTuple):
     weight: Floats
     """Share of the demand in each band; they sum to one."""
 
+    @classmethod
+    def load(cls, kind: str | Path = "area", *, step_deg: float = 2.0) -> Demand:
+        """Load the weights of latitudes, for averages of coverage over the Earth.
 
-def demand(kind: str | Path = "area", *, step_deg: float = 2.0) -> Demand:
-    """Weights of latitudes, for averages of coverage over the Earth.
+        Args:
+            kind: "area", "population", or the path of a CSV file with the columns latitude_deg and weight: the share of the demand
+                in the band about each latitude, in any unit; bands meet halfway between two latitudes.
+            step_deg: width of the bands, a divisor of 180.
 
-    Args:
-        kind: "area", "population", or the path of a CSV file with the columns latitude_deg and weight: the share of the demand in
-            the band about each latitude, in any unit; bands meet halfway between two latitudes.
-        step_deg: width of the bands that come out, a divisor of 180.
-
-    Raises:
-        InputError: an unknown kind, a step that does not divide 180, or a file that cannot be read.
-        InputErrors: mistakes in the lines of a file, all at once.
-    """
-    bands = round(180.0 / step_deg) if 0.0 < step_deg <= 180.0 else 0
-    if not bands or abs(bands * step_deg - 180.0) > 1e-9:
-        raise InputError(f"step_deg {step_deg!r}: expected degrees that divide 180, such as 1, 2 or 5")
-    edges = np.linspace(-90.0, 90.0, bands + 1)
-    by_area = 0.5 * (1.0 + np.sin(np.deg2rad(edges)))
-    weight = np.diff(by_area if kind == "area" else np.interp(edges, *_cumulative(_table(kind))))
-    return Demand(0.5 * (edges[1:] + edges[:-1]), weight / weight.sum())
+        Raises:
+            InputError: an unknown kind, a step that does not divide 180, or a file that cannot be read.
+            InputErrors: mistakes in the lines of a file, all at once.
+        """
+        bands = round(180.0 / step_deg) if 0.0 < step_deg <= 180.0 else 0
+        if not bands or abs(bands * step_deg - 180.0) > 1e-9:
+            raise InputError(f"step_deg {step_deg!r}: expected degrees that divide 180, such as 1, 2 or 5")
+        edges = np.linspace(-90.0, 90.0, bands + 1)
+        by_area = 0.5 * (1.0 + np.sin(np.deg2rad(edges)))
+        weight = np.diff(by_area if kind == "area" else np.interp(edges, *_cumulative(_table(kind))))
+        return cls(0.5 * (edges[1:] + edges[:-1]), weight / weight.sum())
 
 
 def _table(kind: str | Path) -> Demand:
@@ -71,7 +71,7 @@ def _population() -> Demand:
 
 
 def _cumulative(table: Demand) -> tuple[Floats, Floats]:
-    """Edges of the bands of a table, and the demand below each, evenly spread in a band."""
+    """Edges of the bands of a table, and the demand below each edge, evenly spread in a band."""
     edges = np.concatenate([[-90.0], 0.5 * (table.latitude_deg[1:] + table.latitude_deg[:-1]), [90.0]])
     return edges, np.concatenate([[0.0], np.cumsum(table.weight)])
 

@@ -2,12 +2,11 @@
 
 A file holds one system, in one or several variants (as filed, as flown). Tables in the order in which a value is looked
 for: the [[shells]] table, the [variants.NAME] table of its variant, [common]. Deliberately absent: what the numbers of
-a shell mean (walker.py, lattice.py).
+a shell mean (shell.py, lattice.py).
 """
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -16,7 +15,7 @@ from constellation_jax.inputs.files.configs import check_variant, find_config, k
 from constellation_jax.inputs.files.keys import text, whole
 from constellation_jax.inputs.files.toml_tables import Provenance, TomlTables, Values
 from constellation_jax.inputs.shells.lattice import shells_to_catalog
-from constellation_jax.inputs.shells.shell import RULES, Shell, conflicts
+from constellation_jax.inputs.shells.shell import DEFAULTS, RULES, Shell, conflicts
 
 __all__ = ["Constellation", "Shell", "known_shells", "load_constellation", "load_shells", "shells_to_catalog"]
 
@@ -26,7 +25,7 @@ _VARIANT_RULES = {"title": text(), "total": whole(1)} | _COMMON_RULES
 
 
 class Constellation(NamedTuple):
-    """What a shell file holds."""
+    """Contents of a shell file."""
 
     title: str
     variants: Mapping[str, str]
@@ -51,7 +50,7 @@ def known_shells(*, variants: bool = False) -> list[str]:
 
 
 def load_shells(name_or_path: str | Path) -> list[Shell]:
-    """The shells of a constellation, in the order of its file.
+    """Load the shells of a constellation, in the order of its file.
 
     Args:
         name_or_path: a name of `known_shells()`, such as "guowang", or a TOML file of the same form. A file that holds
@@ -68,7 +67,7 @@ def load_shells(name_or_path: str | Path) -> list[Shell]:
 
 
 def load_constellation(name_or_path: str | Path) -> Constellation:
-    """Everything that a shell file holds; a variant after a colon is left aside. Raises as `load_shells`."""
+    """Load all variants of a shell file; a variant after a colon is left aside. Raises as `load_shells`."""
     return _read(find_config("shells", "constellation", name_or_path)[0])
 
 
@@ -129,23 +128,22 @@ def _read_shell(file: TomlTables, i: int, system: str, outer: Values, inherited:
         return None
     stated = own.values.get("total")
     values = {key: value for key, value in values.items() if key in RULES}
-    found = conflicts({f.name: f.default for f in dataclasses.fields(Shell)} | values)
+    found = conflicts(DEFAULTS | values)
     for bad, what in found:
         file.report((*way, bad), f"{label}, {bad}: {what}")
     if found:
         return None
-    if "plane_altitudes_km" in values:
-        values["plane_altitudes_km"] = tuple(values["plane_altitudes_km"])
-    shell = Shell(
-        **values,
+    shell = Shell.from_values(
+        values,
         system=system,
         origin=file.path.stem,
         provenance={key: said for key, said in provenance.items() if key in _COMMON_RULES},
         sources=file.sources or {},
     )
     if stated is not None and stated != shell.total:
-        how = f"planes x satellites_per_plane = {shell.planes} x {shell.satellites_per_plane} = {shell.slots}"
-        if shell.total != shell.slots:
-            how = f"{shell.filled} filled slots and {shell.spares} spares = {shell.total}"
+        pattern = shell.pattern
+        how = f"planes x satellites_per_plane = {pattern.planes} x {pattern.per_plane} = {pattern.slots}"
+        if shell.total != pattern.slots:
+            how = f"{shell.filled} filled slots and {shell.filling.spares} spares = {shell.total}"
         file.report((*way, "total"), f"{label}, total: found {stated}, expected {how}")
     return shell

@@ -1,4 +1,4 @@
-"""The element sets of every satellite of a shell: which slots are filled, and where they are at the epoch.
+"""Element sets of every satellite of a shell: the slots that are filled, and their places at the epoch.
 
 A lattice is Walker's: satellite (plane p, slot s) of P planes with S slots each has, at the epoch, in degrees,
     right ascension of the node            raan_offset + raan_spread * p / P
@@ -27,14 +27,14 @@ from constellation_jax.physics.constants import MJD_J2000
 
 
 def shells_to_catalog(
-    shells: Shell | Sequence[Shell], *, epoch: Time = "2026-01-01T00:00:00Z", attitude: str = "on_station"
+    shells: Shell | Sequence[Shell], *, epoch: Time | None = None, attitude: str = "on_station"
 ) -> Catalog:
-    """Element sets of every satellite of some shells, shell by shell, plane by plane, slot by slot, spares last.
+    """Make element sets of every satellite of some shells, shell by shell, plane by plane, slot by slot, spares last.
 
     Args:
         shells: one or several.
-        epoch: common epoch, UTC.
-        attitude: "on_station", "tumbling" or "face_on": whose ballistic coefficient the satellites get.
+        epoch: common epoch, UTC; the last midnight if not given.
+        attitude: "on_station", "tumbling" or "face_on": the attitude whose ballistic coefficient the satellites get.
 
     Returns:
         A Catalog with synthetic = True, norad_id -1, the columns shell, plane and slot filled (from 0; the spare that
@@ -48,7 +48,8 @@ def shells_to_catalog(
     shells = [shells] if isinstance(shells, Shell) else list(shells)
     if not shells:
         raise InputError("no shell given: at least one is needed")
-    day, fraction = to_day_fraction(np.asarray(parse_time(epoch)))
+    start = np.datetime64("now").astype("datetime64[D]") if epoch is None else parse_time(epoch)
+    day, fraction = to_day_fraction(np.asarray(start))
     parts = [_columns(shell, float(day - MJD_J2000 + fraction), attitude) for shell in shells]
     columns: dict[str, ArrayLike] = {key: np.concatenate([p[key] for p in parts]) for key in parts[0]}
     return Catalog.from_columns(
@@ -66,73 +67,81 @@ def uniform_numbers(seed: int | Sequence[int], n: int) -> NDArray[np.float64]:
     return np.asarray((raw >> np.uint64(11)) * 2.0**-53)
 
 
-def _drawn(shell: Shell, draws: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Filled slots chosen by draws of shape (planes + slots,), as plane * satellites_per_plane + slot, ascending."""
+def _draw_slots(shell: Shell, draws: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Filled slots chosen by draws of shape (planes + slots,), as plane * per_plane + slot, ascending."""
     # The smallest draws win: a choice without repetition that needs nothing of NumPy but the draws.
-    used = shell.occupied_planes or shell.planes
-    planes = np.sort(np.argsort(draws[: shell.planes], kind="stable")[:used])
-    places = (planes[:, None] * shell.satellites_per_plane + np.arange(shell.satellites_per_plane)).ravel()
-    order = np.argsort(draws[shell.planes :][places], kind="stable")
+    pattern, used = shell.pattern, _planes_in_use(shell)
+    planes = np.sort(np.argsort(draws[: pattern.planes], kind="stable")[:used])
+    places = (planes[:, None] * pattern.per_plane + np.arange(pattern.per_plane)).ravel()
+    order = np.argsort(draws[pattern.planes :][places], kind="stable")
     return np.sort(places[order[: shell.filled]])
 
 
-def _even(shell: Shell) -> NDArray[np.int64]:
-    """Filled slots spread evenly, as plane * satellites_per_plane + slot, ascending."""
-    used = shell.occupied_planes or shell.planes
-    nth_plane, nth_slot = np.divmod(np.arange(used * shell.satellites_per_plane), shell.satellites_per_plane)
+def _spread_slots(shell: Shell) -> NDArray[np.int64]:
+    """Filled slots spread evenly, as plane * per_plane + slot, ascending."""
+    planes, per_plane, used = shell.pattern.planes, shell.pattern.per_plane, _planes_in_use(shell)
+    nth_plane, nth_slot = np.divmod(np.arange(used * per_plane), per_plane)
     in_plane = shell.filled * (nth_plane + 1) // used - shell.filled * nth_plane // used
     kept = nth_slot < in_plane
     nth_plane, nth_slot, in_plane = nth_plane[kept], nth_slot[kept], in_plane[kept]
-    plane = nth_plane * shell.planes // used
-    return np.asarray(plane * shell.satellites_per_plane + nth_slot * shell.satellites_per_plane // in_plane)
+    plane = nth_plane * planes // used
+    return np.asarray(plane * per_plane + nth_slot * per_plane // in_plane)
+
+
+def _planes_in_use(shell: Shell) -> int:
+    used = shell.filling.occupied_planes
+    return shell.pattern.planes if used is None else used
 
 
 def _occupied(shell: Shell) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Filled slots and those that a spare goes with, as plane * satellites_per_plane + slot, ascending."""
-    if shell.filled == shell.slots and not shell.spares:
-        return np.arange(shell.slots), np.arange(0)
-    draws = uniform_numbers(shell.seed, shell.planes + 2 * shell.slots)
-    filled = _even(shell) if shell.fill == "even" else _drawn(shell, draws[: shell.planes + shell.slots])
-    order = np.argsort(draws[shell.planes + shell.slots :][filled], kind="stable")
-    return filled, np.sort(filled[order[: shell.spares]])
+    """Filled slots and those that a spare goes with, as plane * per_plane + slot, ascending."""
+    filling, planes, slots = shell.filling, shell.pattern.planes, shell.pattern.slots
+    if shell.filled == slots and not filling.spares:
+        return np.arange(slots), np.arange(0)
+    draws = uniform_numbers(filling.seed, planes + 2 * slots)
+    filled = _spread_slots(shell) if filling.fill == "even" else _draw_slots(shell, draws[: planes + slots])
+    order = np.argsort(draws[planes + slots :][filled], kind="stable")
+    return filled, np.sort(filled[order[: filling.spares]])
 
 
 def _columns(shell: Shell, days_since_j2000: float, attitude: str) -> dict[str, NDArray[Any]]:
     """Columns of a Catalog for one shell; arrays of shape (shell.total,)."""
+    orbit, pattern = shell.orbit, shell.pattern
     filled, spare_places = _occupied(shell)
     place = np.concatenate([filled, spare_places])
-    ahead = np.repeat([0.0, shell.spare_offset_slots], [len(filled), len(spare_places)])
-    plane, lattice_slot = np.divmod(place, shell.satellites_per_plane)
-    slot = lattice_slot + np.where(ahead > 0, shell.satellites_per_plane, 0)
+    ahead = np.repeat([0.0, shell.filling.spare_offset_slots], [len(filled), len(spare_places)])
+    plane, lattice_slot = np.divmod(place, pattern.per_plane)
+    slot = lattice_slot + np.where(ahead > 0, pattern.per_plane, 0)
 
-    first_node = shell.raan_offset_deg
-    if shell.ltan_h is not None:
-        first_node = float(raan_of_local_time_deg(shell.ltan_h, days_since_j2000))
-    raan = first_node + shell.node_arc_deg * plane / shell.planes
+    first_raan = pattern.raan_offset_deg
+    if pattern.ltan_h is not None:
+        first_raan = float(raan_of_local_time_deg(pattern.ltan_h, days_since_j2000))
+    raan = first_raan + pattern.raan_arc_deg * plane / pattern.planes
     latitude = (
-        shell.anomaly_offset_deg
-        + 360.0 * (lattice_slot + ahead) / shell.satellites_per_plane
-        + 360.0 * shell.phasing * plane / shell.slots
+        pattern.anomaly_offset_deg
+        + 360.0 * (lattice_slot + ahead) / pattern.per_plane
+        + 360.0 * pattern.phasing * plane / pattern.slots
     )
-    altitude = np.array(shell.plane_altitudes_km or [shell.altitude_km] * shell.planes)
-    mean_motion = kozai_mean_motion_rev_per_day(altitude, shell.eccentricity, shell.inclination_deg)
+    altitude = np.array(pattern.plane_altitudes_km or [orbit.altitude_km] * pattern.planes)
+    mean_motion = kozai_mean_motion_rev_per_day(altitude, orbit.eccentricity, orbit.inclination_deg)
 
     label = f"{shell.system} {shell.name}".strip().upper()
-    plane_labels = np.array([f"{label} P{p:02d} " for p in range(shell.planes)])
-    slot_labels = np.array([f"S{s:02d}" for s in range(2 * shell.satellites_per_plane)])
+    plane_labels = np.array([f"{label} P{p:02d} " for p in range(pattern.planes)])
+    slot_labels = np.array([f"S{s:02d}" for s in range(2 * pattern.per_plane)])
+    ballistic_coefficient = shell.spacecraft.ballistic_coefficient(attitude)
     n = len(place)
     return {
         "name": np.strings.add(plane_labels[plane], slot_labels[slot]),
         "mean_motion_rev_per_day": mean_motion[plane],
-        "eccentricity": np.full(n, float(shell.eccentricity)),
-        "inclination_deg": np.full(n, float(shell.inclination_deg)),
+        "eccentricity": np.full(n, float(orbit.eccentricity)),
+        "inclination_deg": np.full(n, float(orbit.inclination_deg)),
         "raan_deg": np.mod(raan, 360.0),
-        "arg_perigee_deg": np.full(n, shell.arg_perigee_deg % 360.0),
-        "mean_anomaly_deg": np.mod(latitude - shell.arg_perigee_deg, 360.0),
-        "bstar": np.full(n, float(shell.bstar)),
+        "arg_perigee_deg": np.full(n, orbit.arg_perigee_deg % 360.0),
+        "mean_anomaly_deg": np.mod(latitude - orbit.arg_perigee_deg, 360.0),
+        "bstar": np.full(n, float(orbit.bstar)),
         "source": np.full(n, f"shells:{shell.origin or shell.system.lower() or 'user'}"),
         "shell": np.full(n, shell.name),
         "plane": plane.astype(np.int32),
         "slot": slot.astype(np.int32),
-        "ballistic_coefficient": np.full(n, shell.ballistic_coefficient(attitude) or np.nan),
+        "ballistic_coefficient": np.full(n, np.nan if ballistic_coefficient is None else ballistic_coefficient),
     }

@@ -1,16 +1,20 @@
-"""Shell: one Walker shell of a constellation, its rules, and what of its values does not go together.
+"""Shell: one Walker shell of a constellation as a value composed of orbit, pattern, filling and spacecraft.
 
-An altitude is the mean semi-major axis in Brouwer's sense, with which SGP4 propagates, minus 6378.137 km; an element
-set carries the mean motion in Kozai's sense, which is converted where element sets are made (lattice.py). Deliberately
-absent: files (shells.py).
+All but the filling are pytrees of JAX: `jax.grad` of a figure of merit by a shell gives a shell back. Each key of a shell file
+stands once, with its rule, on the field that holds it; `RULES` and the reader (files.py) are made from there. An altitude is the
+mean semi-major axis in Brouwer's sense, with which SGP4 propagates, minus 6378.137 km; an element set carries the mean motion in
+Kozai's sense, which is converted where element sets are made (lattice.py). Deliberately absent: files.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from jax.tree_util import GetAttrKey, register_pytree_with_keys
 
 from constellation_jax.errors import InputErrors
 from constellation_jax.inputs.files.keys import (
@@ -31,163 +35,127 @@ from constellation_jax.physics.constants import WGS84_EQUATORIAL_RADIUS_KM
 LOWEST_ALTITUDE_KM = 120.0
 """Below it no satellite completes a revolution."""
 ATTITUDES = ("on_station", "tumbling", "face_on")
-"""How a satellite flies, as far as drag is concerned."""
+"""Attitudes of a satellite, as far as drag is concerned."""
 
-RULES: dict[str, Rule] = {
-    "name": text("a name", required=True),
-    "variant": text("a name"),
-    "altitude_km": number(LOWEST_ALTITUDE_KM, unit="km", required=True),
-    "inclination_deg": number(0.0, 180.0, "degrees", required=True),
-    "sun_synchronous": TRUE_OR_FALSE,
-    "planes": whole(1, required=True),
-    "satellites_per_plane": whole(1, required=True),
-    "walker": one_of("delta", "star"),
-    "phasing": whole(0),
-    "eccentricity": Rule("a number from 0 to below 1", lambda v: is_number(v) and 0 <= v < 1),
-    "arg_perigee_deg": number(unit="degrees"),
-    "raan_offset_deg": number(unit="degrees"),
-    "ltan_h": Rule("a local time from 0 to below 24 hours", lambda v: is_number(v) and 0 <= v < 24),
-    "raan_spread_deg": Rule("a number above 0, up to 360 degrees", lambda v: is_number(v) and 0 < v <= 360),
-    "anomaly_offset_deg": number(unit="degrees"),
-    "plane_altitudes_km": numbers(
-        f"a list of numbers of at least {LOWEST_ALTITUDE_KM:g} km", lambda v: v >= LOWEST_ALTITUDE_KM
-    ),
-    "satellites": whole(1),
-    "occupancy": Rule("a number above 0, up to 1", lambda v: is_number(v) and 0 < v <= 1),
-    "occupied_planes": whole(1),
-    "fill": one_of("drawn", "even"),
-    "spares": whole(0),
-    "spare_offset_slots": Rule("a number between 0 and 1 slot", lambda v: is_number(v) and 0 < v < 1),
-    "seed": whole(0),
-    "bstar": number(unit="1/Earth radii"),
-    "mass_kg": above_zero("kg"),
-    "drag_area_min_m2": above_zero("m2"),
-    "drag_area_max_m2": above_zero("m2"),
-    "drag_coefficient": above_zero(),
-    "drag_coefficient_min": above_zero(),
-    "drag_coefficient_max": above_zero(),
-    "ballistic_coefficient_m2_kg": above_zero("m2/kg"),
-    "propellant_kg": above_zero("kg"),
-    "specific_impulse_s": above_zero("s"),
-    "thrust_mn": above_zero("mN"),
-    "min_elevation_deg": number(0.0, 90.0, "degrees"),
-    "design_life_years": above_zero("years"),
-}
-"""What each key of a shell may hold, in a file and in `Shell`."""
+
+def _key(rule: Rule, default: Any = dataclasses.MISSING, name: str = "") -> Any:
+    """A field that a key of shell files fills: its rule, its default, and the key's name where it is not the field's."""
+    return dataclasses.field(default=default, metadata={"rule": rule, "key": name})
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Shell:
-    """One shell of a constellation: a Walker lattice, filled or in part, and what is known of its satellites.
+class Orbit:
+    """Mean orbit of the satellites of a shell."""
 
-    Raises:
-        InputErrors: values that do not go together or are out of range, all at once.
-    """
-
-    name: str
-    altitude_km: float
+    altitude_km: float = _key(number(LOWEST_ALTITUDE_KM, unit="km", required=True))
     """Mean semi-major axis (Brouwer) minus 6378.137 km, of at least 120."""
-    inclination_deg: float = math.nan
-    """Must be given, unless the shell is sun-synchronous: then it follows from altitude and eccentricity."""
-    sun_synchronous: bool = False
-    """True: the inclination is the one at which the planes keep their local time."""
-    planes: int
-    satellites_per_plane: int
-    """Slots of each plane."""
-    system: str = ""
-    """The constellation it belongs to."""
-    walker: str = "delta"
-    """"delta": planes spread over 360 degrees; "star": over 180, so that they run up one side of the Earth."""
-    phasing: int = 0
-    """Walker's F, 0 to planes - 1: the next plane is ahead by F times 360 / (planes * satellites_per_plane) degrees."""
-    eccentricity: float = 0.0
+    inclination_deg: float = _key(number(0.0, 180.0, "degrees", required=True), math.nan)
+    """Must be given, unless the orbit is sun-synchronous: then it follows from altitude and eccentricity."""
+    sun_synchronous: bool = _key(TRUE_OR_FALSE, False)
+    """True: the inclination is the one at which the planes keep their local time. A traced altitude leaves it as it is."""
+    eccentricity: float = _key(Rule("a number from 0 to below 1", lambda v: is_number(v) and 0 <= v < 1), 0.0)
     """SGP4 mean; 0 is the frozen orbit of J2 and J3, see `frozen_eccentricity`."""
-    arg_perigee_deg: float = 0.0
-    raan_offset_deg: float = 0.0
-    """Right ascension of the node of plane 0, TEME of the epoch."""
-    ltan_h: float | None = None
-    """Local mean time at which plane 0 crosses the equator northwards, h, in place of raan_offset_deg."""
-    raan_spread_deg: float | None = None
-    """Arc over which the planes are spread; None: 360 for delta, 180 for star."""
-    anomaly_offset_deg: float = 0.0
-    """Mean argument of latitude of slot 0 of plane 0."""
-    plane_altitudes_km: tuple[float, ...] | None = None
-    """An altitude for each plane, in place of altitude_km; the planes then drift apart as real ones do."""
-    satellites: int | None = None
-    """How many slots are filled; None: by `occupancy`."""
-    occupancy: float | None = None
-    """Fraction of the slots that are filled; None: all."""
-    occupied_planes: int | None = None
-    """How many planes are used at all; None: all."""
-    fill: str = "drawn"
-    """Which planes and slots are filled: "drawn" by `seed`, or "even", spread evenly over planes and in each plane."""
-    spares: int = 0
-    """Satellites beside the lattice, each `spare_offset_slots` ahead of a filled slot that is drawn by `seed`."""
-    spare_offset_slots: float = 0.25
-    seed: int = 0
-    bstar: float = 0.0
+    arg_perigee_deg: float = _key(number(unit="degrees"), 0.0)
+    bstar: float = _key(number(unit="1/Earth radii"), 0.0)
     """SGP4 drag term, 1/Earth radii; 0 for a shell that keeps its altitude."""
-    mass_kg: float | None = None
-    """Of one satellite, with its propellant. None, here and below, where it is not known."""
-    drag_area_min_m2: float | None = None
-    """Area across the flow in the attitude of least drag, such as edge-on."""
-    drag_area_max_m2: float | None = None
-    """Area across the flow in the attitude of most drag, panels face-on."""
-    drag_coefficient: float | None = None
-    drag_coefficient_min: float | None = None
-    drag_coefficient_max: float | None = None
-    ballistic_coefficient_m2_kg: float | None = None
-    """Cd A / m on station, in place of what mass, least area and drag coefficient make; see `ballistic_coefficient`."""
-    propellant_kg: float | None = None
-    specific_impulse_s: float | None = None
-    thrust_mn: float | None = None
-    min_elevation_deg: float | None = None
-    """Least elevation of the satellite above the horizon of a user that it serves."""
-    design_life_years: float | None = None
-    variant: str = ""
-    origin: str = dataclasses.field(default="", compare=False)
-    """The file it was read from, without its suffix."""
-    provenance: Mapping[str, Provenance] = dataclasses.field(default_factory=dict, compare=False, repr=False)
-    """Status and source of the numbers, by field name; also of those that were looked for and are unknown."""
-    sources: Mapping[str, str] = dataclasses.field(default_factory=dict, compare=False, repr=False)
-    """What the sources in `provenance` stand for: the [sources] table of the file."""
 
     def __post_init__(self) -> None:
-        mistakes = []
-        for key, rule in RULES.items():
-            value = getattr(self, key)
-            value = list(value) if isinstance(value, tuple) else value
-            absent = (value is None and not rule.required) or (key == "variant" and value == "")
-            computed = key == "inclination_deg" and self.sun_synchronous is True
-            if not absent and not computed and not rule.accepts(value):
-                mistakes.append(f"shell {self.name!r}, {key}: found {value!r}, expected {rule.expected}")
-        if not mistakes:
-            mistakes = [f"shell {self.name!r}, {key}: {what}" for key, what in conflicts(vars(self))]
-        if mistakes:
-            raise InputErrors(mistakes)
-        if self.sun_synchronous:
+        _whole_to_float(self)
+        if self.sun_synchronous is True and is_number(self.altitude_km) and is_number(self.eccentricity):
             inclination = float(sun_synchronous_inclination_deg(self.altitude_km, self.eccentricity))
             object.__setattr__(self, "inclination_deg", inclination)
 
     @property
-    def node_arc_deg(self) -> float:
-        """Arc over which the nodes are spread: `raan_spread_deg`, or that of `walker`."""
-        return self.raan_spread_deg or {"delta": 360.0, "star": 180.0}[self.walker]
+    def frozen_eccentricity(self) -> float:
+        """Eccentricity that the satellites fly, perigee at 90 degrees, where `eccentricity` (SGP4 mean) is 0."""
+        return float(frozen_eccentricity(self.altitude_km, self.inclination_deg))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Walker:
+    """Walker pattern i:T/P/F of planes and slots. In JAX planes, slots and phasing are static as `int`, traced as arrays."""
+
+    planes: int = _key(whole(1, required=True))
+    per_plane: int = _key(whole(1, required=True), name="satellites_per_plane")
+    """Slots of each plane."""
+    kind: str = _key(one_of("delta", "star"), "delta", name="walker")
+    """"delta": planes spread over 360 degrees; "star": over 180, so that they run up one side of the Earth."""
+    phasing: int = _key(whole(0), 0)
+    """Walker's F, 0 to planes - 1: the next plane is ahead by F times 360 / (planes * per_plane) degrees."""
+    raan_offset_deg: float = _key(number(unit="degrees"), 0.0)
+    """Right ascension of the node of plane 0, TEME of the epoch."""
+    ltan_h: float | None = _key(
+        Rule("a local time from 0 to below 24 hours", lambda v: is_number(v) and 0 <= v < 24), None
+    )
+    """Local mean time at which plane 0 crosses the equator northwards, h, in place of raan_offset_deg."""
+    raan_spread_deg: float | None = _key(
+        Rule("a number above 0, up to 360 degrees", lambda v: is_number(v) and 0 < v <= 360), None
+    )
+    """Arc over which the planes are spread; None: 360 for delta, 180 for star."""
+    anomaly_offset_deg: float = _key(number(unit="degrees"), 0.0)
+    """Mean argument of latitude of slot 0 of plane 0."""
+    plane_altitudes_km: tuple[float, ...] | None = _key(
+        numbers(f"a list of numbers of at least {LOWEST_ALTITUDE_KM:g} km", lambda v: v >= LOWEST_ALTITUDE_KM), None
+    )
+    """An altitude for each plane, in place of that of the orbit; the planes then drift apart as real ones do."""
+
+    def __post_init__(self) -> None:
+        _whole_to_float(self, "planes", "per_plane", "phasing")
+
+    @property
+    def raan_arc_deg(self) -> float:
+        """Arc over which the planes are spread: `raan_spread_deg`, or that of `kind`."""
+        own = self.raan_spread_deg
+        return {"delta": 360.0, "star": 180.0}[self.kind] if own is None else own
 
     @property
     def slots(self) -> int:
-        """Places of the lattice: planes times satellites_per_plane."""
-        return self.planes * self.satellites_per_plane
+        """Places of the pattern: planes times per_plane."""
+        return self.planes * self.per_plane
 
-    @property
-    def filled(self) -> int:
-        """Number of filled slots."""
-        return _filled(vars(self))
 
-    @property
-    def total(self) -> int:
-        """Number of satellites: filled slots and spares."""
-        return self.filled + self.spares
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Filling:
+    """Slots of a pattern that hold satellites, and spares beside them. Static: it chooses satellites, no number is traced."""
+
+    satellites: int | None = _key(whole(1), None)
+    """Number of filled slots; None: by `occupancy`."""
+    occupancy: float | None = _key(Rule("a number above 0, up to 1", lambda v: is_number(v) and 0 < v <= 1), None)
+    """Fraction of the slots that are filled; None: all."""
+    occupied_planes: int | None = _key(whole(1), None)
+    """Number of planes in use; None: all."""
+    fill: str = _key(one_of("drawn", "even"), "drawn")
+    """Choice of planes and slots: "drawn" by `seed`, or "even", spread evenly over planes and in each plane."""
+    spares: int = _key(whole(0), 0)
+    """Satellites beside the pattern, each `spare_offset_slots` ahead of a filled slot that is drawn by `seed`."""
+    spare_offset_slots: float = _key(Rule("a number between 0 and 1 slot", lambda v: is_number(v) and 0 < v < 1), 0.25)
+    seed: int = _key(whole(0), 0)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Spacecraft:
+    """Properties of one satellite; None where unknown, which is not 0."""
+
+    mass_kg: float | None = _key(above_zero("kg"), None)
+    """With its propellant."""
+    drag_area_min_m2: float | None = _key(above_zero("m2"), None)
+    """Area across the flow in the attitude of least drag, such as edge-on."""
+    drag_area_max_m2: float | None = _key(above_zero("m2"), None)
+    """Area across the flow in the attitude of most drag, panels face-on."""
+    drag_coefficient: float | None = _key(above_zero(), None)
+    drag_coefficient_min: float | None = _key(above_zero(), None)
+    drag_coefficient_max: float | None = _key(above_zero(), None)
+    ballistic_coefficient_m2_kg: float | None = _key(above_zero("m2/kg"), None)
+    """Cd A / m on station, in place of what mass, least area and drag coefficient make; see `ballistic_coefficient`."""
+    propellant_kg: float | None = _key(above_zero("kg"), None)
+    specific_impulse_s: float | None = _key(above_zero("s"), None)
+    thrust_mn: float | None = _key(above_zero("mN"), None)
+    min_elevation_deg: float | None = _key(number(0.0, 90.0, "degrees"), None)
+    """Least elevation of the satellite above the horizon of a user that it serves."""
+    design_life_years: float | None = _key(above_zero("years"), None)
+
+    def __post_init__(self) -> None:
+        _whole_to_float(self)
 
     def ballistic_coefficient(self, attitude: str = "on_station") -> float | None:
         """Cd A / m in an attitude of `ATTITUDES`, m2/kg; None where mass, areas or drag coefficient are not known.
@@ -201,20 +169,114 @@ class Shell:
         if self.drag_coefficient is None or self.mass_kg is None:
             return None
         area = least if attitude == "on_station" else most
-        if attitude == "tumbling" and least is not None and most is not None:
-            area = least + 0.5 * most
-        elif attitude == "tumbling":
-            area = None
+        if attitude == "tumbling":
+            area = None if least is None or most is None else least + 0.5 * most
         return None if area is None else self.drag_coefficient * area / self.mass_kg
 
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Shell:
+    """One shell of a constellation: a Walker pattern on one orbit, filled or in part, and what is known of its satellites.
+
+    Numbers that JAX traces, and arrays, are not checked. A shell that has gone through JAX has lost its name and its provenance.
+
+    Raises:
+        InputErrors: values that do not go together or are out of range, all at once.
+    """
+
+    name: str = _key(text("a name", required=True), "")
+    variant: str = _key(text("a name"), "")
+    orbit: Orbit
+    pattern: Walker
+    filling: Filling = dataclasses.field(default_factory=Filling)
+    spacecraft: Spacecraft = dataclasses.field(default_factory=Spacecraft)
+    system: str = ""
+    """The constellation it belongs to."""
+    origin: str = dataclasses.field(default="", compare=False)
+    """The file it was read from, without its suffix."""
+    provenance: Mapping[str, Provenance] = dataclasses.field(default_factory=dict, compare=False, repr=False)
+    """Status and source of the numbers, by key of the shell file; also of those that were looked for and are unknown."""
+    sources: Mapping[str, str] = dataclasses.field(default_factory=dict, compare=False, repr=False)
+    """Meaning of the sources in `provenance`: the [sources] table of the file."""
+
+    def __post_init__(self) -> None:
+        values = self.values()
+        plain = {key: v for key, v in values.items() if isinstance(v, str | int | float | tuple | np.generic)}
+        mistakes = []
+        for key, value in plain.items():
+            found = list(value) if isinstance(value, tuple) else value
+            absent = (key in ("name", "variant") and value == "") or (
+                key == "inclination_deg" and self.orbit.sun_synchronous is True
+            )
+            if not absent and not RULES[key].accepts(found):
+                mistakes.append(f"shell {self.name!r}, {key}: found {found!r}, expected {RULES[key].expected}")
+        if not mistakes and all(value is None or key in plain for key, value in values.items()):
+            mistakes = [f"shell {self.name!r}, {key}: {what}" for key, what in conflicts(values)]
+        if mistakes:
+            raise InputErrors(mistakes)
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any], **labels: Any) -> Shell:
+        """A shell from values by the keys of shell files, which fill its parts.
+
+        Args:
+            values: such as {"altitude_km": 550, "planes": 72}.
+            labels: `system`, `origin`, `provenance`, `sources`.
+        """
+        parts: dict[str, dict[str, Any]] = {part: {} for part in ("", *_PARTS)}
+        for key, value in values.items():
+            part, field, _ = _KEYS[key]
+            parts[part][field] = tuple(value) if isinstance(value, list) else value
+        return cls(**parts.pop(""), **{part: _PARTS[part](**given) for part, given in parts.items()}, **labels)
+
+    def values(self) -> dict[str, Any]:
+        """All values by the keys of shell files, None where unknown."""
+        return {key: getattr(getattr(self, part) if part else self, field) for key, (part, field, _) in _KEYS.items()}
+
+    def replace(self, **values: Any) -> Shell:
+        """A copy with some values replaced, by the keys of shell files, such as `altitude_km=350`; they may be traced."""
+        labels = {key: getattr(self, key) for key in ("system", "origin", "sources")}
+        kept = {key: said for key, said in self.provenance.items() if key not in values}
+        return self.from_values(self.values() | values, provenance=kept, **labels)
+
     @property
-    def frozen_eccentricity(self) -> float:
-        """Eccentricity that the satellites fly, perigee at 90 degrees, where `eccentricity` (SGP4 mean) is 0."""
-        return float(frozen_eccentricity(self.altitude_km, self.inclination_deg))
+    def filled(self) -> int:
+        """Number of filled slots."""
+        return _filled(self.values())
+
+    @property
+    def total(self) -> int:
+        """Number of satellites: filled slots and spares."""
+        return self.filled + self.filling.spares
+
+
+class _Key(NamedTuple):
+    """Place of a key of shell files in a `Shell`."""
+
+    part: str
+    """Field of `Shell`; "" for a field of its own."""
+    field: str
+    rule: Rule
+
+
+_PARTS: Final[dict[str, type]] = {"orbit": Orbit, "pattern": Walker, "filling": Filling, "spacecraft": Spacecraft}
+_KEYS: Final = {
+    field.metadata["key"] or field.name: _Key(part, field.name, field.metadata["rule"])
+    for part, owner in {"": Shell, **_PARTS}.items()
+    for field in dataclasses.fields(owner)
+    if "rule" in field.metadata
+}
+RULES: Final[dict[str, Rule]] = {key: place.rule for key, place in _KEYS.items()}
+"""Rule of each key of a shell, in a file and in `Shell`."""
+DEFAULTS: Final[dict[str, Any]] = {
+    key: next(f.default for f in dataclasses.fields(_PARTS.get(part, Shell)) if f.name == field)
+    for key, (part, field, _) in _KEYS.items()
+}
+"""Value of each key where it is absent; `dataclasses.MISSING` of those that are required."""
 
 
 def conflicts(values: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Values of a shell, each right in itself, that do not go together: key and what is wrong."""
+    """Values of a shell by key, each right in itself, that do not go together: key and what is wrong."""
     return [*_orbit_conflicts(values), *_lattice_conflicts(values), *_satellite_conflicts(values)]
 
 
@@ -242,7 +304,7 @@ def _lattice_conflicts(values: Mapping[str, Any]) -> list[tuple[str, str]]:
         found.append(
             ("plane_altitudes_km", f"found {len(altitudes)} altitudes, expected one for each of {planes} planes")
         )
-    used = values["occupied_planes"] or planes
+    used = planes if values["occupied_planes"] is None else values["occupied_planes"]
     if used > planes:
         found.append(("occupied_planes", f"found {used}, expected at most {planes} (planes)"))
         return found
@@ -275,6 +337,45 @@ def _filled(values: Mapping[str, Any]) -> int:
     """Number of filled slots."""
     if values["satellites"] is not None:
         return int(values["satellites"])
-    used = values["occupied_planes"] or values["planes"]
+    used = values["planes"] if values["occupied_planes"] is None else values["occupied_planes"]
     places: int = used * values["satellites_per_plane"]
-    return round(places * float(values["occupancy"] or 1.0))
+    return places if values["occupancy"] is None else round(places * float(values["occupancy"]))
+
+
+def _whole_to_float(part: Orbit | Walker | Spacecraft, *static: str) -> None:
+    """Make floats of whole numbers, which JAX would take as static, but for some fields."""
+    for field in dataclasses.fields(part):
+        if field.name not in static and type(value := getattr(part, field.name)) is int:
+            object.__setattr__(part, field.name, float(value))
+
+
+def _register(cls: type, *, static: Iterable[str] = (), dropped: Iterable[str] = ()) -> None:
+    """Make a dataclass a pytree whose floats and arrays are leaves.
+
+    Text, whole numbers and the fields `static` belong to its structure; those `dropped` come back as their defaults. Unflattening
+    calls no `__init__`: JAX puts objects of its own into leaves, which are neither checked nor converted.
+    """
+    kept = [field.name for field in dataclasses.fields(cls) if field.name not in dropped]
+
+    def flatten(value: Any) -> tuple[list[tuple[GetAttrKey, Any]], tuple[Any, ...]]:
+        fixed = [n for n in kept if n in static or isinstance(getattr(value, n), str | int | np.integer)]
+        leaves = [(GetAttrKey(n), getattr(value, n)) for n in kept if n not in fixed]
+        return leaves, (*((n, getattr(value, n)) for n in fixed),)
+
+    def unflatten(fixed: tuple[Any, ...], leaves: Iterable[Any]) -> Any:
+        value: Any = object.__new__(cls)
+        names = [n for n in kept if n not in dict(fixed)]
+        for field in dataclasses.fields(cls):
+            if field.name in dropped:
+                made = field.default_factory() if callable(field.default_factory) else field.default
+                object.__setattr__(value, field.name, made)
+        for name, part in (*fixed, *zip(names, leaves, strict=True)):
+            object.__setattr__(value, name, part)
+        return value
+
+    register_pytree_with_keys(cls, flatten, unflatten)
+
+
+for _part in (Orbit, Walker, Spacecraft):
+    _register(_part)
+_register(Shell, static=("filling",), dropped=("name", "variant", "system", "origin", "provenance", "sources"))

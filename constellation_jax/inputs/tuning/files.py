@@ -1,4 +1,4 @@
-"""Study files: which shells are tuned, within which bounds, for what, TOML -> Study.
+"""TuningProblem files: which shells are tuned, within which bounds, for what, TOML -> TuningProblem.
 
 The shells stand in the file, in the form of a shell file, or are those of a constellation. Deliberately absent: what
 a study holds (study.py), what the terms mean (study_terms.py) and how they are tuned (studies/tuning/tune.py).
@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Final
+
+import numpy as np
 
 from constellation_jax.errors import InputError, suggest
 from constellation_jax.inputs.deployment.vehicles import load_vehicles, unknown_vehicle
@@ -32,7 +34,15 @@ from constellation_jax.inputs.tuning.keys import (
     SWEEP_RULES,
     VARIABLE_RULES,
 )
-from constellation_jax.inputs.tuning.problem import Constraint, Objective, Solver, Study, Sweep, Term, Variable
+from constellation_jax.inputs.tuning.problem import (
+    Constraint,
+    Objective,
+    Solver,
+    Sweep,
+    Term,
+    TuningProblem,
+    TuningVariable,
+)
 from constellation_jax.inputs.tuning.terms import QUANTITIES, TERMS
 
 _FILE_KEYS: Final = [
@@ -41,20 +51,20 @@ _FILE_KEYS: Final = [
 ]  # fmt: skip
 
 
-def known_studies() -> list[str]:
-    """Names of the studies that come with the package, for `tune`."""
-    return known_configs("studies")
+def known_tuning_problems() -> list[str]:
+    """Names of the tuning problems that come with the package, for `tune`."""
+    return known_configs("tuning")
 
 
-def load_study(name_or_path: str | Path) -> Study:
-    """A study by its name in `known_studies()`, or a TOML file of the same form.
+def load_tuning_problem(name_or_path: str | Path) -> TuningProblem:
+    """Load a tuning problem by its name in `known_tuning_problems()`, or a TOML file of the same form.
 
     Raises:
-        InputError: no such study or file.
+        InputError: no such problem or file.
         InputErrors: mistakes in the file, all at once, each with its line.
     """
-    path, _ = find_config("studies", "study", name_or_path)
-    return _Reader(TomlTables(path)).study()
+    path, _ = find_config("tuning", "tuning problem", name_or_path)
+    return _Reader(TomlTables(path)).problem()
 
 
 class _Reader:
@@ -63,7 +73,7 @@ class _Reader:
     def __init__(self, file: TomlTables) -> None:
         self.file = file
 
-    def study(self) -> Study:
+    def problem(self) -> TuningProblem:
         file = self.file
         file.check_keys(_FILE_KEYS)
         self.shells = self._shells()
@@ -85,7 +95,7 @@ class _Reader:
             file.report(("launch", "vehicle"), f"launch, vehicle: {unknown_vehicle(vehicle, vehicles)}")
         catalog = str(background.get("catalog", "bundled"))
         beside = file.path.parent / catalog
-        study = Study(
+        problem = TuningProblem(
             name=file.path.stem,
             title=file.text("title"),
             question=file.text("question"),
@@ -98,7 +108,7 @@ class _Reader:
             solver=solver,
             scenarios=tuple(solar.get("scenarios", ("median",))),
             combine=solar.get("combine", "worst"),
-            start=str(solar.get("start", "2027-01-01")),
+            start=str(solar.get("start", np.datetime64("now").astype("datetime64[D]"))),
             years=float(solar.get("years", 5.0)),
             background=str(beside) if beside.is_file() else catalog,
             exclude=tuple(background.get("exclude", ())),
@@ -108,7 +118,7 @@ class _Reader:
             injection_altitude_km=float(launch.get("injection_altitude_km", 300.0)),
         )
         file.finish()
-        return study
+        return problem
 
     def _shells(self) -> tuple[Shell, ...]:
         """The shells of the file or of its constellation, with what [common] adds to those that do not say it."""
@@ -136,7 +146,7 @@ class _Reader:
         values, provenance = file.read(common, ("common",), "common", COMMON_RULES)
         if file.mistakes:
             return ()
-        return tuple(_completed(named[name], values, provenance) for name in layers)
+        return tuple(_complete(named[name], values, provenance) for name in layers)
 
     def _tables(self, key: str, least: int = 1) -> Iterable[tuple[int, dict[str, Any]]]:
         if not least and key not in self.file.data:
@@ -153,11 +163,11 @@ class _Reader:
     def _read(self, table: dict[str, Any], way: KeyPath, label: str, rules: dict[str, Rule]) -> dict[str, Any]:
         return self.file.read(table, way, label, rules)[0]
 
-    def _variable(self, i: int, table: dict[str, Any]) -> Variable | None:
+    def _variable(self, i: int, table: dict[str, Any]) -> TuningVariable | None:
         way, label = ("variables", i), f"variable number {i + 1}"
         before = len(self.file.mistakes)
         values = self._read(table, way, label, VARIABLE_RULES)
-        shells = self._picked(way, label, values)
+        shells = self._select_shells(way, label, values)
         found = [key for key in QUANTITIES if key in values]
         if len(self.file.mistakes) > before:
             return None
@@ -175,9 +185,9 @@ class _Reader:
             self.file.report((*way, key), f"{label}, {key}: {said}")
             return None
         self._check_known(way, f"{label}, {key}", shells, (key,) if key == "min_elevation_deg" else ())
-        return Variable(key, shells, float(low), float(high), values.get("together", False))
+        return TuningVariable(key, shells, float(low), float(high), values.get("together", False))
 
-    def _check_overlap(self, variables: tuple[Variable, ...]) -> None:
+    def _check_overlap(self, variables: tuple[TuningVariable, ...]) -> None:
         seen: set[tuple[str, int]] = set()
         for i, variable in enumerate(variables):
             here = {(variable.quantity, k) for k in variable.shells}
@@ -219,7 +229,7 @@ class _Reader:
             other = {"minimise": "maximise", "maximise": "minimise"}[key]
             rules = {k: rule for k, rule in rules.items() if k != other}
         values = self._read(table, way, label, rules)
-        shells = self._picked(way, label, values)
+        shells = self._select_shells(way, label, values)
         name = values.get(key)
         if name is None or len(self.file.mistakes) > before:
             return None
@@ -257,7 +267,7 @@ class _Reader:
     def _check_one_pattern(
         self, way: tuple[str, int], label: str, key: str, values: dict[str, Any], shells: tuple[int, ...]
     ) -> None:
-        """What a term says that follows single satellites of a pattern."""
+        """Check a term that follows single satellites of a pattern."""
         name, kind = values[key], TERMS[values[key]]
         sweep = self.file.data.get("sweep")
         varied = [*(t for _, t in self._tables("variables")), sweep if isinstance(sweep, dict) else {}]
@@ -274,12 +284,12 @@ class _Reader:
             said = f"{name} jumps and can only be reported, expected coverage_margin_deg here"
             self.file.report((*way, key), f"{label}, {key}: {said}")
 
-    def _sweep(self, constraints: tuple[Constraint, ...], variables: tuple[Variable, ...]) -> Sweep | None:
+    def _sweep(self, constraints: tuple[Constraint, ...], variables: tuple[TuningVariable, ...]) -> Sweep | None:
         if "sweep" not in self.file.data:
             return None
         before = len(self.file.mistakes)
         values = self._table("sweep", SWEEP_RULES)
-        shells = self._picked(("sweep",), "sweep", values)
+        shells = self._select_shells(("sweep",), "sweep", values)
         if len(self.file.mistakes) > before:
             return None
         found = [key for key in (*QUANTITIES, "constraint") if key in values]
@@ -302,7 +312,7 @@ class _Reader:
             self.file.report(("sweep", key), f"sweep, {key}: is a variable already, expected one of the two")
         return Sweep(tuple(map(float, values[key])), quantity=key, shells=shells)
 
-    def _picked(self, way: KeyPath, label: str, values: dict[str, Any]) -> tuple[int, ...]:
+    def _select_shells(self, way: KeyPath, label: str, values: dict[str, Any]) -> tuple[int, ...]:
         """Positions of the shells that a table names; all where it names none."""
         if "shells" not in values:
             return tuple(range(len(self.names)))
@@ -312,23 +322,24 @@ class _Reader:
             if not here and self.names:
                 near = suggest(pattern, self.names) or f"; they are {', '.join(self.names)}"
                 self.file.report(
-                    (*way, "shells"), f"{label}, shells: found {pattern!r}, expected a shell of the study{near}"
+                    (*way, "shells"), f"{label}, shells: found {pattern!r}, expected a shell of the problem{near}"
                 )
             picked += [k for k in here if k not in picked]
         return tuple(picked)
 
     def _check_known(self, way: KeyPath, label: str, shells: tuple[int, ...], needs: tuple[str, ...]) -> None:
         for key in needs:
-            lacking = [self.names[k] for k in shells if getattr(self.shells[k], key) is None]
+            lacking = [self.names[k] for k in shells if self.shells[k].values()[key] is None]
             if lacking:
                 said = f"{key} of shell {lacking[0]!r} is not known; give it in the shell or in [common]"
                 self.file.report(way, f"{label}: {said}")
 
 
-def _completed(shell: Shell, values: dict[str, Any], provenance: dict[str, Any]) -> Shell:
-    absent = {key: value for key, value in values.items() if getattr(shell, key) is None}
+def _complete(shell: Shell, values: dict[str, Any], provenance: dict[str, Any]) -> Shell:
+    known = shell.values()
+    absent = {key: value for key, value in values.items() if known[key] is None}
     said = {key: provenance[key] for key in absent}
-    return dataclasses.replace(shell, **absent, provenance={**shell.provenance, **said})
+    return dataclasses.replace(shell.replace(**absent), provenance={**shell.provenance, **said})
 
 
 def _near_term(name: str) -> str:

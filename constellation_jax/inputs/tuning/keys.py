@@ -1,4 +1,4 @@
-"""What each key of a study file may hold."""
+"""Rules of the keys of tuning problem files."""
 
 from __future__ import annotations
 
@@ -90,4 +90,4 @@ COMMON_RULES: Final[dict[str, Rule]] = {
         "specific_impulse_s", "thrust_mn", "min_elevation_deg", "design_life_years",
     )
 }  # fmt: skip
-"""What a study may add to the shells of a constellation that do not say it."""
+"""Keys that a problem may add to the shells of a constellation that do not say them."""

@@ -1,4 +1,4 @@
-"""What a study holds: shells, what of them is free, what is minimised, and within which limits. Read from files in studies.py."""
+"""Tuning problem: shells, their free numbers, objectives and constraints. Files are read in files.py."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from constellation_jax.inputs.shells.shell import Shell
 
 
 @dataclasses.dataclass(frozen=True)
-class Variable:
-    """A quantity of some shells that is free between two bounds."""
+class TuningVariable:
+    """Quantity of some shells that is free between two bounds."""
 
     quantity: str
-    """Of `QUANTITIES`."""
+    """Key of `QUANTITIES`."""
     shells: tuple[int, ...]
-    """Positions in `Study.shells`."""
+    """Positions in `TuningProblem.shells`."""
     low: float
     high: float
     together: bool = False
@@ -23,10 +23,10 @@ class Variable:
 
 @dataclasses.dataclass(frozen=True)
 class Term:
-    """A figure of merit of some shells, as the study asks for it."""
+    """Figure of merit of some shells, as the problem asks for it."""
 
     quantity: str
-    """Of `TERMS`."""
+    """Key of `TERMS`."""
     shells: tuple[int, ...]
     over: str = ""
     """"sum", "mean" (over satellites), "worst", or "each"; how the values of shells or latitudes become one."""
@@ -44,7 +44,7 @@ class Objective:
     weight: float = 1.0
     """Below 0 for what is maximised."""
     scale: float | None = None
-    """What of the term counts as much as 1 of another; None: its value at the start."""
+    """Amount of the term that counts as 1; None: its value at the start."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,12 +55,12 @@ class Constraint:
     term: Term
     limit: float
     at_least: bool
-    """Whether the limit is the lowest value allowed, not the highest."""
+    """True where the limit is the lowest value allowed, False where it is the highest."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Sweep:
-    """The study over again for each of some values, of a constraint's limit or of a quantity of shells."""
+    """The problem over again for each of some values, of a constraint's limit or of a quantity of shells."""
 
     values: tuple[float, ...]
     constraint: str = ""
@@ -70,7 +70,7 @@ class Sweep:
 
 @dataclasses.dataclass(frozen=True)
 class Solver:
-    """How it is tuned."""
+    """Solver and its options."""
 
     method: str = "slsqp"
     starts: int = 1
@@ -80,14 +80,14 @@ class Solver:
 
 
 @dataclasses.dataclass(frozen=True)
-class Study:
-    """Everything that a study file says."""
+class TuningProblem:
+    """Shells with what is free, minimised and bounded; contents of a tuning problem file."""
 
     name: str
     title: str
     question: str
     shells: tuple[Shell, ...]
-    variables: tuple[Variable, ...]
+    variables: tuple[TuningVariable, ...]
     objectives: tuple[Objective, ...]
     constraints: tuple[Constraint, ...]
     reports: tuple[Term, ...]
@@ -95,7 +95,7 @@ class Study:
     solver: Solver
     scenarios: tuple[str, ...]
     combine: str
-    """"worst" or "mean": what the scenarios of the Sun make of an objective and of a report."""
+    """"worst" or "mean" of the levels of solar activity, for objectives."""
     start: str
     years: float
     background: str

@@ -1,6 +1,6 @@
-"""What a study can ask of shells: the quantities that vary, and the terms that are minimised, bounded or reported.
+"""Quantities of shells that a tuning problem may vary, and terms that it minimises, bounds or reports.
 
-Names carry their units. Deliberately absent: how a term is computed (studies/tuning/objective.py).
+Names carry their units. Deliberately absent: the computation of a term (studies/tuning/objective.py).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 
 class Quantity(NamedTuple):
-    """A number of each shell that a study may vary."""
+    """A number of each shell that a tuning problem may vary."""
 
     units: str
     low: float
@@ -36,19 +36,19 @@ class TermKind(NamedTuple):
     long_name: str
     units: str
     each: str = "shell"
-    """What it has a value for: "shell"; "latitude", of all shells together; "system", all shells together."""
+    """Places that it has a value for: "shell"; "latitude", of all shells together; "system", all shells together."""
     needs: tuple[str, ...] = ()
     """Fields of `Shell` that have to be known."""
-    by_sun: bool = False
-    """Whether it has a value for each solar scenario."""
+    by_solar: bool = False
+    """True where it has a value for each level of solar activity."""
     counts_at_least: bool = False
-    """Whether `at_least_in_view` belongs to it."""
+    """True where `at_least_in_view` belongs to it."""
     fixed_numbers: bool = False
-    """Whether it needs planes and satellites per plane that do not vary."""
+    """True where planes and satellites per plane must not vary."""
     one_shell: bool = False
-    """Whether it is about a single shell, at latitudes that are named."""
+    """True where it is about a single shell, at latitudes that are named."""
     only_reported: bool = False
-    """Whether it jumps, so that no solver can follow it."""
+    """True where it jumps, so that no solver can follow it."""
 
 
 _THRUSTER = ("mass_kg", "thrust_mn")
@@ -63,14 +63,14 @@ TERMS: Final[dict[str, TermKind]] = {
         fixed_numbers=True,
     ),
     "coverage_margin_deg": TermKind(
-        "how far inside the view the best satellite is at the worst time, at the Earth's centre; above 0.4 always one in view",
+        "margin by which the best satellite is in view at the worst time, at the Earth's centre; above 0.4 always one in view",
         "degree",
         "latitude",
         ("min_elevation_deg",),
         fixed_numbers=True,
         one_shell=True,
     ),
-    "worst_gap_minutes": TermKind(
+    "max_revisit_minutes": TermKind(
         "longest time in a day without a satellite in view",
         "min",
         "latitude",
@@ -86,24 +86,27 @@ TERMS: Final[dict[str, TermKind]] = {
     "path_loss_db": TermKind(
         "free-space loss at 12 GHz, mean of the satellites in view", "dB", needs=("min_elevation_deg",)
     ),
-    "delta_v_m_s_per_year": TermKind("velocity increment that holds the altitude", "m s-1 year-1", by_sun=True),
+    "delta_v_m_s_per_year": TermKind("velocity increment that holds the altitude", "m s-1 year-1", by_solar=True),
     "propellant_kg_per_year": TermKind(
         "propellant that holds the altitude, of one satellite",
         "kg year-1",
         needs=("mass_kg", "specific_impulse_s"),
-        by_sun=True,
+        by_solar=True,
     ),
-    "duty_cycle": TermKind("fraction of the time that the thruster works", "1", needs=_THRUSTER, by_sun=True),
-    "duty_cycle_peak": TermKind("the same in the worst ten days", "1", needs=_THRUSTER, by_sun=True),
-    "lifetime_years": TermKind("time to re-entry of a satellite that fails", "year", by_sun=True),
-    "background_encounters_per_year": TermKind(
-        "passages of catalogued objects within the miss distance, of all satellites of a shell", "year-1"
+    "duty_cycle": TermKind("fraction of the time that the thruster works", "1", needs=_THRUSTER, by_solar=True),
+    "duty_cycle_peak": TermKind(
+        "fraction of the worst ten days that the thruster works", "1", needs=_THRUSTER, by_solar=True
     ),
-    "mutual_encounters_per_year": TermKind(
-        "passages within the miss distance between satellites of two shells, half of them counted for each", "year-1"
+    "lifetime_years": TermKind("time to re-entry of a satellite that fails", "year", by_solar=True),
+    "background_conjunctions_per_year": TermKind(
+        "conjunctions with catalogued objects within the miss distance, of all satellites of a shell", "year-1"
+    ),
+    "mutual_conjunctions_per_year": TermKind(
+        "conjunctions within the miss distance between satellites of two shells, half of them counted for each",
+        "year-1",
     ),
     "clearance_km": TermKind(
-        "least distance of two shells in frozen altitude beyond what their eccentricities and dead bands take",
+        "least distance of two shells in frozen altitude beyond their eccentricities and dead bands",
         "km",
         "system",
     ),
@@ -117,8 +120,8 @@ TERMS: Final[dict[str, TermKind]] = {
 
 SUMMED: Final = frozenset(
     {
-        "background_encounters_per_year",
-        "mutual_encounters_per_year",
+        "background_conjunctions_per_year",
+        "mutual_conjunctions_per_year",
         "satellites",
         "mass_to_orbit_kg",
         "launches",

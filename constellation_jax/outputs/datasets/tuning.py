@@ -1,8 +1,8 @@
-"""The Dataset of a tuned study: shells, figures, constraints with their multipliers, sensitivities, history and sweep."""
+"""Dataset of a tuned problem: shells, figures of merit, constraints with their multipliers, sensitivities, history and sweep."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -25,19 +25,32 @@ _LONG_NAMES: Final = {
 _STATUS: Final = ("converged", "not_converged", "infeasible")
 
 
+class Figure(NamedTuple):
+    """A figure of merit as a variable."""
+
+    name: str
+    dimensions: tuple[str, ...]
+    """Of "solar", "shell" and "latitude"."""
+    attributes: Mapping[str, Any]
+    value: Floats
+    before: Floats
+    swept: Floats | None
+    """Values along the sweep, first axis; NaN where its constraints cannot be met."""
+
+
 class SweepColumns(NamedTuple):
-    """One study for each value; None where its constraints cannot be met."""
+    """Results of the problem for each value of a sweep; NaN where its constraints cannot be met."""
 
     of: str
     values: Floats
     objective: Floats
     status: list[str]
-    variables: Sequence[Floats | None]
-    figures: Sequence[Floats | None]
+    design: Mapping[str, Floats]
+    """By quantity, shape (sweep, shells)."""
 
 
-class Columns(NamedTuple):
-    """What `make_tuning_dataset` is made from."""
+class TuningColumns(NamedTuple):
+    """Arguments of `make_tuning_dataset`."""
 
     shells: list[str]
     design: Mapping[str, Floats]
@@ -54,18 +67,17 @@ class Columns(NamedTuple):
     constraint_multipliers: Floats
     objective_by_limit: Floats
     constraint_sensitivities: Mapping[str, Floats]
-    figures: list[str]
-    figure_units: list[str]
-    figure_values: Floats
-    figure_values_before: Floats
+    solar: list[str]
+    latitudes: list[float]
+    figures: list[Figure]
     history: Floats
     """Objective and violation of each evaluation."""
     sweep: SweepColumns | None
     attributes: Mapping[str, Any]
 
 
-def make_tuning_dataset(c: Columns) -> xr.Dataset:
-    """Dataset with dims shell, figure, variable, constraint, evaluation and, of a sweep, sweep."""
+def make_tuning_dataset(c: TuningColumns) -> xr.Dataset:
+    """Make a Dataset with dims shell, solar, latitude, variable, constraint, evaluation and, of a sweep, sweep."""
     variables: dict[str, Any] = {}
     for key, quantity in QUANTITIES.items():
         said, units = _LONG_NAMES[key], quantity.units
@@ -87,13 +99,6 @@ def make_tuning_dataset(c: Columns) -> xr.Dataset:
             attributes = {"long_name": said, "comment": f"in constraint_units per {units}"}
             variables[f"constraint_by_{key}"] = (("constraint", "shell"), c.constraint_sensitivities[key], attributes)
     variables |= {
-        "figure_value": ("figure", c.figure_values, {"long_name": "value", "comment": "in figure_units"}),
-        "figure_value_before": (
-            "figure",
-            c.figure_values_before,
-            {"long_name": "value at the start", "comment": "in figure_units"},
-        ),
-        "figure_units": ("figure", _text(c.figure_units), {"long_name": "units"}),
         "variable_value": (
             "variable",
             c.variable_values,
@@ -114,9 +119,21 @@ def make_tuning_dataset(c: Columns) -> xr.Dataset:
     }
     coordinates: dict[str, Any] = {
         "shell": ("shell", _text(c.shells), {"long_name": "shell"}),
-        "figure": ("figure", _text(c.figures), {"long_name": "figure of merit"}),
         "variable": ("variable", _text(c.variables), {"long_name": "free number"}),
     }
+    for f in c.figures:
+        name = f.attributes["long_name"]
+        variables[f.name] = (f.dimensions, f.value, dict(f.attributes))
+        variables[f"{f.name}_before"] = (f.dimensions, f.before, {**f.attributes, "long_name": f"{name}, at the start"})
+        if f.swept is not None:
+            attributes = {**f.attributes, "long_name": f"{name}, along the sweep"}
+            variables[f"sweep_{f.name}"] = (("sweep", *f.dimensions), f.swept, attributes)
+    used = {dimension for f in c.figures for dimension in f.dimensions}
+    if "solar" in used:
+        coordinates["solar"] = ("solar", _text(c.solar), {"long_name": "solar activity"})
+    if "latitude" in used:
+        words = {"standard_name": "latitude", "long_name": "geodetic latitude", "units": "degrees_north"}
+        coordinates["latitude"] = ("latitude", c.latitudes, words)
     if c.constraints:
         coordinates["constraint"] = ("constraint", _text(c.constraints), {"long_name": "constraint"})
         variables |= {
@@ -148,7 +165,7 @@ def make_tuning_dataset(c: Columns) -> xr.Dataset:
             ),
         }
     if c.sweep is not None:
-        variables |= _sweep(c, c.sweep)
+        variables |= _sweep(c.sweep)
         coordinates["sweep"] = ("sweep", c.sweep.values, {"long_name": f"value of {c.sweep.of}"})
     now = np.datetime64("now")
     header = {
@@ -161,26 +178,17 @@ def make_tuning_dataset(c: Columns) -> xr.Dataset:
     return xr.Dataset(variables, coords=coordinates, attrs={**header, **c.attributes})
 
 
-def _sweep(c: Columns, sweep: SweepColumns) -> dict[str, Any]:
-    def rows(found: Sequence[Floats | None], width: int) -> Floats:
-        return np.array([np.full(width, np.nan) if row is None else row for row in found]).reshape(len(found), width)
-
+def _sweep(sweep: SweepColumns) -> dict[str, Any]:
     flags = {"flag_values": np.arange(3, dtype=np.int8), "flag_meanings": " ".join(_STATUS)}
     status = np.array([_STATUS.index(s) for s in sweep.status], np.int8)
-    return {
+    found: dict[str, Any] = {
         "sweep_objective": ("sweep", sweep.objective, {"long_name": "best objective", "units": "1"}),
-        "sweep_status": ("sweep", status, {"long_name": "how the tuning ended", **flags}),
-        "sweep_variable": (
-            ("sweep", "variable"),
-            rows(sweep.variables, len(c.variables)),
-            {"long_name": "tuned value"},
-        ),
-        "sweep_figure": (
-            ("sweep", "figure"),
-            rows(sweep.figures, len(c.figures)),
-            {"long_name": "value", "comment": "in figure_units"},
-        ),
+        "sweep_status": ("sweep", status, {"long_name": "end of the tuning", **flags}),
     }
+    for key, values in sweep.design.items():
+        attributes = {"long_name": f"{_LONG_NAMES[key]}, along the sweep", "units": QUANTITIES[key].units}
+        found[f"sweep_{key}"] = (("sweep", "shell"), values, attributes)
+    return found
 
 
 def _text(values: list[str]) -> NDArray[np.str_]:

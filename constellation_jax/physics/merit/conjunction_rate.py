@@ -1,6 +1,6 @@
-"""Who comes near: close approaches expected in a year, of shells with a background of other objects and with each other.
+"""Conjunction rates: close approaches expected in a year, of shells with a background of other objects and with each other.
 
-Objects are taken as evenly spread over their orbits and nodes, independently of each other (kinetic theory). Two near-circular
+Objects are taken as evenly spread over their orbits and raans, independently of each other (kinetic theory). Two near-circular
 orbits cross at equal latitudes, where the frozen eccentricity and what latitude adds to the radius are the same for both: so
 radii are compared on `frozen_altitude_km`. A shell's own satellites are coordinated and left out. Everything is smooth and
 differentiable.
@@ -14,8 +14,9 @@ collision probability between orbiting objects", Icarus 48, 39 (1981), equations
 """
 
 import math
+from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -24,19 +25,38 @@ from jax import Array
 from jax.typing import ArrayLike
 from numpy.typing import NDArray
 
+from constellation_jax.errors import InputError
 from constellation_jax.physics.constants import DEGREE, MU, SECONDS_PER_DAY, TWO_PI, YEAR_DAYS
-from constellation_jax.physics.merit.geometry import HALF_PI, R, frozen_surface_km
+from constellation_jax.physics.merit.geometry import HALF_PI, R, frozen_surface_km, oblate_rise_km
+from constellation_jax.physics.merit.shells import ShellLike, Shells, broadcast, numbers
 from constellation_jax.physics.numerics.arrays import floats
 from constellation_jax.physics.numerics.splines import cubic_b_spline
 
 YEAR_SECONDS: Final = YEAR_DAYS * SECONDS_PER_DAY
 INCLINATION_STEP_DEG: Final = 0.5
-"""Of the tables: what is deposited there is spread by a spline of 0.3 degrees rms."""
+"""Step of the tables; objects deposited there are spread by a spline of 0.3 degrees rms."""
+LOWEST_KM, HIGHEST_KM = 100.0, 2500.0
+"""Range of a background in altitude."""
 _MEETING_NODES: Final = 16
+_ORBITS: Final = ("orbit.altitude_km", "orbit.inclination_deg")
+_ANOMALIES: Final = 64
+"""Points along each orbit of a background, in eccentric anomaly."""
 
 
-class Background(NamedTuple):
-    """What flies already, for targets on near-circular orbits. Build one with `crowding_background`."""
+class MeanElements(Protocol):
+    """Mean elements of some objects, shape (objects,); `constellation_jax.Catalog` has them."""
+
+    def __len__(self) -> int: ...
+    @property
+    def mean_altitude_km(self) -> Any: ...
+    @property
+    def eccentricity(self) -> Any: ...
+    @property
+    def inclination_deg(self) -> Any: ...
+
+
+class ConjunctionBackground(NamedTuple):
+    """Table of the objects that shells on near-circular orbits fly among."""
 
     coefficients: Any
     """Cubic spline in frozen altitude and in inclination of the target, 1/km: objects per km of altitude, each weighted by how
@@ -44,6 +64,29 @@ class Background(NamedTuple):
     first_km: Any
     """Frozen altitude of the first row."""
     step_km: Any
+
+    @classmethod
+    def from_catalog(cls, catalog: MeanElements, *, resolution_km: float = 4.0) -> "ConjunctionBackground":
+        """Count all objects of a catalogue between 100 and 2,500 km, for `with_background`. Host side.
+
+        Each object is spread over the radii of its orbit by the time spent there, then by a smooth kernel (cubic B-spline after
+        a linear deposit) with a standard deviation of 0.7 times the resolution. Off the frozen orbit is the eccentricity as SGP4
+        has it.
+
+        Args:
+            catalog: leave out the objects that a target is coordinated with, such as its own constellation.
+            resolution_km: from 0.5 to 50; of the order of the uncertainty of future altitudes.
+
+        Raises:
+            InputError: no object, or a resolution out of range.
+        """
+        if not len(catalog):
+            raise InputError("background catalogue: no objects; there is nothing to come near")
+        if not 0.5 <= resolution_km <= 50.0:
+            raise InputError(f"resolution_km: found {resolution_km}, expected a number from 0.5 to 50 km")
+        rows = int(np.ceil((HIGHEST_KM - LOWEST_KM) / resolution_km)) + 1
+        objects = _deposit(catalog, rows, resolution_km)
+        return cls(objects @ meeting_weights() / resolution_km, np.float64(LOWEST_KM), np.float64(resolution_km))
 
 
 def frozen_altitude_km(altitude_km: ArrayLike, inclination_deg: ArrayLike) -> Array:
@@ -58,25 +101,16 @@ def frozen_altitude_km(altitude_km: ArrayLike, inclination_deg: ArrayLike) -> Ar
     return frozen_surface_km(h, i * DEGREE)
 
 
-def encounters_with(
-    background: Background,
-    altitude_km: ArrayLike,
-    inclination_deg: ArrayLike,
-    satellites: ArrayLike,
-    miss_distance_km: ArrayLike = 1.0,
-) -> Array:
-    """Expected approaches of each shell to the background within a distance, per year, all its satellites together. Shape
-    (shells,).
+def with_background(shells: Shells, background: ConjunctionBackground, miss_distance_km: ArrayLike = 1.0) -> Array:
+    """Expected approaches of each shell to the background within a distance, per year, all its satellites together.
 
     Args:
-        background: from `crowding_background`; outside its altitudes there is nothing.
-        altitude_km: as the others, shape (shells,) or scalars.
-        inclination_deg: 0 to 180.
-        satellites: need not be whole.
-        miss_distance_km: least distance in three dimensions.
+        shells: the result has their shape.
+        background: outside its altitudes there is nothing.
+        miss_distance_km: least distance in three dimensions, a scalar or of the shape of the shells.
     """
-    h, i, n, d = floats(altitude_km, inclination_deg, satellites, miss_distance_km)
-    h, i, n, d = jnp.broadcast_arrays(*[jnp.atleast_1d(v) for v in (h, i, n, d)])
+    each = broadcast(*numbers(shells, *_ORBITS, "total"), miss_distance_km)
+    h, i, n, d = (v.ravel() for v in each)
     level = frozen_surface_km(h, i * DEGREE)
     # relative velocities are horizontal: at a difference of radius x the width of the target is 2 sqrt(d^2 - x^2),
     # whose mean is a Gauss-Chebyshev sum of the second kind
@@ -85,27 +119,23 @@ def encounters_with(
     row = (level[:, None] + d[:, None] * across[None] - background.first_km) / background.step_km
     column = jnp.broadcast_to((i / INCLINATION_STEP_DEG)[:, None], row.shape)
     density = _spline(jnp.asarray(background.coefficients, h.dtype), row, column)
-    return n * _rate(h + R, d) * jnp.sum(share[None] * density, axis=1)
+    return (n * _rate(h + R, d) * jnp.sum(share[None] * density, axis=1)).reshape(each[0].shape)
 
 
-def encounters_between(
-    altitude_km: ArrayLike,
-    inclination_deg: ArrayLike,
-    satellites: ArrayLike,
-    miss_distance_km: ArrayLike = 1.0,
-    radial_spread_km: ArrayLike = 1.0,
+def between_shells(
+    shells: Sequence[ShellLike] | ShellLike, miss_distance_km: ArrayLike = 1.0, radial_spread_km: ArrayLike = 1.0
 ) -> Array:
     """Expected approaches between all satellites of two shells within a distance, per year, shape (shells, shells).
 
     Symmetric; zero on the diagonal. The sum over all pairs is half the sum of the matrix.
 
     Args:
-        altitude_km: as inclination_deg and satellites, shape (shells,).
+        shells: a list, or a stack of shape (shells,).
         miss_distance_km: scalar.
         radial_spread_km: standard deviation of a satellite's radius about its frozen orbit, shape (shells,) or scalar, above
             0: dead band, and eccentricity that is not frozen (a e / sqrt 2).
     """
-    h, i, n, d, spread = floats(altitude_km, inclination_deg, satellites, miss_distance_km, radial_spread_km)
+    h, i, n, spread, d = floats(*numbers(shells, *_ORBITS, "total"), radial_spread_km, miss_distance_km)
     h, i, n, spread = jnp.broadcast_arrays(*[jnp.atleast_1d(v) for v in (h, i, n, spread)])
     level = frozen_surface_km(h, i * DEGREE)
     apart = level[:, None] - level[None]
@@ -119,55 +149,43 @@ def encounters_between(
     return jnp.where(jnp.eye(h.size, dtype=bool), 0.0, between)
 
 
-def separation_needed_km(
-    altitude_km: ArrayLike, eccentricity: ArrayLike = 0.0, dead_band_km: ArrayLike = 1.0, margin_km: ArrayLike = 0.0
-) -> Array:
-    """How far the frozen altitudes of two stacked shells must be apart so that no satellites of them can touch, km, shape
-    (shells, shells).
+def separation_needed_km(shells: Shells, dead_band_km: ArrayLike = 1.0, margin_km: ArrayLike = 0.0) -> Array:
+    """Difference in frozen altitude at which no satellites of two stacked shells can touch, km, shape (shells, shells).
 
     Args:
-        altitude_km: shape (shells,); the others too, or scalars.
-        eccentricity: SGP4 mean, by which the orbit is off the frozen one, which is 0.
-        dead_band_km: half of the band in which the mean altitude is kept.
+        shells: a list, or a stack of shape (shells,). Their eccentricity (SGP4 mean) is that by which the orbit is off the frozen
+            one, which is 0.
+        dead_band_km: half of the band in which the mean altitude is kept, shape (shells,) or scalar.
         margin_km: beyond that, half of it counted for each of the two shells.
     """
-    h, e, band, margin = floats(altitude_km, eccentricity, dead_band_km, margin_km)
+    h, e, band, margin = floats(*numbers(shells, "orbit.altitude_km", "orbit.eccentricity"), dead_band_km, margin_km)
     h, e, band, margin = jnp.broadcast_arrays(*[jnp.atleast_1d(v) for v in (h, e, band, margin)])
     reach = (h + R) * e + band + 0.5 * margin
     return reach[:, None] + reach[None]
 
 
-def smooth_least_clearance_km(
-    altitude_km: ArrayLike,
-    inclination_deg: ArrayLike,
-    eccentricity: ArrayLike = 0.0,
-    dead_band_km: ArrayLike = 1.0,
-    sharpness_km: float = 0.2,
-) -> Array:
-    """Smallest distance in frozen altitude between two shells beyond `separation_needed_km`, km; a smooth lower bound of it,
-    scalar.
+def smooth_least_clearance_km(shells: Shells, dead_band_km: ArrayLike = 1.0, sharpness_km: float = 0.2) -> Array:
+    """Smallest distance in frozen altitude between two shells beyond `separation_needed_km`, km; a smooth lower bound, scalar.
 
     Below the true one by at most sharpness_km * ln(pairs), some more where two shells are within sharpness_km of each other.
 
     Args:
-        altitude_km: as inclination_deg, shape (shells,), two or more.
-        others: as for `separation_needed_km`.
+        shells: two or more, as for `separation_needed_km`, as is dead_band_km.
         sharpness_km: static.
     """
-    h, i = floats(altitude_km, inclination_deg)
-    h, i = jnp.broadcast_arrays(jnp.atleast_1d(h), jnp.atleast_1d(i))
+    h, i = (jnp.atleast_1d(v) for v in broadcast(*numbers(shells, *_ORBITS)))
     level = frozen_surface_km(h, i * DEGREE)
     first, second = np.triu_indices(h.size, 1)
     apart = level[first] - level[second]
     # |apart| with a round bottom, so that shells that start at one altitude have a slope
     distance = jnp.sqrt(apart**2 + sharpness_km**2) - sharpness_km
-    clear = distance - separation_needed_km(h, eccentricity, dead_band_km)[first, second]
+    clear = distance - separation_needed_km(shells, dead_band_km)[first, second]
     return -sharpness_km * jax.nn.logsumexp(-clear / sharpness_km)
 
 
 @lru_cache(maxsize=1)
 def meeting_weights() -> NDArray[Any]:
-    """How often two circular orbits meet, by their inclinations every half degree from 0 to 180, shape (361, 361), symmetric.
+    """Weights of the rate at which two circular orbits meet, by inclination every half degree, shape (361, 361), symmetric.
 
     With it the rate is pi d^2 (v / r^2) w g for one pair, g the density of their difference of radius (1/km): w is the mean over
     the arguments of latitude of the lower-inclined one of (v_rel / v) / (2 pi^2 sqrt(sin^2 i - sin^2 delta)), i of the other.
@@ -197,8 +215,8 @@ def _meeting_weight(one: NDArray[Any], other: NDArray[Any]) -> NDArray[Any]:
     x, w = np.polynomial.legendre.leggauss(_MEETING_NODES)
     last = np.arcsinh(HALF_PI / c)
     result = np.zeros_like(c)
-    for node, weight in zip(0.5 * (x + 1.0), 0.5 * w, strict=True):
-        y = last * node
+    for place, weight in zip(0.5 * (x + 1.0), 0.5 * w, strict=True):
+        y = last * place
         colatitude = c * np.sinh(y)  # of u, from its highest point
         sine = sin_low * np.cos(colatitude)
         cosine2 = 1.0 - sine**2
@@ -210,6 +228,29 @@ def _meeting_weight(one: NDArray[Any], other: NDArray[Any]) -> NDArray[Any]:
         opposite = np.sqrt(np.maximum(0.5 * (1.0 - across + along), 0.0))
         result += weight * (same + opposite) / (2.0 * math.pi**2 * root) * c * np.cosh(y) * last
     return result / HALF_PI
+
+
+def _deposit(catalog: MeanElements, rows: int, step: float) -> NDArray[np.float64]:
+    """Objects by frozen altitude and inclination, shape (rows, inclinations)."""
+    columns = round(180.0 / INCLINATION_STEP_DEG) + 1
+    a = catalog.mean_altitude_km + R
+    e, i = catalog.eccentricity, catalog.inclination_deg
+    near = (a * (1.0 - e) - R < HIGHEST_KM) & (e < 1.0)
+    a, e, i = a[near], e[near], i[near]
+    oblate = oblate_rise_km(a, np.sin(i * DEGREE))
+    anomaly = (np.arange(_ANOMALIES) + 0.5) * (0.5 * TWO_PI / _ANOMALIES)
+    near_one = 1.0 - e[:, None] * np.cos(anomaly)  # r / a, and the time spent there
+    row = (a[:, None] * near_one + oblate[:, None] - R - LOWEST_KM) / step
+    column = np.broadcast_to((i / INCLINATION_STEP_DEG)[:, None], row.shape)
+    r, c = np.floor(row), np.minimum(np.floor(column), columns - 2)
+    result = np.zeros(rows * columns)
+    for up in (0, 1):
+        for right in (0, 1):
+            share = np.abs(1 - up - (row - r)) * np.abs(1 - right - (column - c)) * near_one / _ANOMALIES
+            inside = (r + up >= 0) & (r + up < rows)
+            flat = ((r + up) * columns + c + right)[inside].astype(np.int64)
+            result += np.bincount(flat, share[inside], rows * columns)
+    return result.reshape(rows, columns)
 
 
 def _rate(radius: Array, d: Array) -> Array:

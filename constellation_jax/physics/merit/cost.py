@@ -1,8 +1,7 @@
-"""What a shell takes to be put up and kept up: satellites, mass at launch, launches and replacements.
+"""Costs of filling a shell and of keeping it full: satellites, mass at launch, launches and replacements.
 
-Only operators and functions of JAX, element by element: every argument is a number or an array, shapes broadcast, and counts may
-be fractions, so that an optimiser can move them. Money is deliberately absent: no price of a satellite or a launch is public
-enough to be shipped.
+Only operators and functions of JAX, element by element: shapes broadcast, and counts may be fractions, so that an optimiser can
+move them. Money is deliberately absent: no price of a satellite or a launch is public enough to be shipped.
 """
 
 import math
@@ -13,9 +12,10 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from constellation_jax.physics.constants import MU, STANDARD_GRAVITY, WGS84_EQUATORIAL_RADIUS_KM
+from constellation_jax.physics.merit.shells import Shells, broadcast, numbers
 
 _LEAST_DELTA_V: Final = 1.0
-"""m/s within which the corner of |velocity increment| at equal altitudes is rounded."""
+"""Velocity, m/s, within which the corner of |velocity increment| at equal altitudes is rounded."""
 
 
 def raising_delta_v(from_km: ArrayLike, to_km: ArrayLike) -> Array:
@@ -32,34 +32,32 @@ def raising_delta_v(from_km: ArrayLike, to_km: ArrayLike) -> Array:
     return jnp.sqrt(difference * difference + _LEAST_DELTA_V**2) - _LEAST_DELTA_V
 
 
-def launch_mass_kg(
-    mass_kg: ArrayLike, altitude_km: ArrayLike, injection_altitude_km: ArrayLike, specific_impulse_s: ArrayLike
-) -> Array:
-    """Mass of one satellite at launch: what arrives in the shell and the propellant that takes it there, kg.
+def launch_mass_kg(shells: Shells, injection_altitude_km: ArrayLike = 300.0) -> Array:
+    """Mass of one satellite at launch: its mass in the shell and the propellant that takes it there, kg.
 
     Args:
-        mass_kg: on arrival, with the propellant for the mission.
-        altitude_km, injection_altitude_km: of the shell, and where the vehicle leaves it.
-        specific_impulse_s: of the thruster that raises it, s.
+        shells: with mass and specific impulse of their satellites, the mass with the propellant for the mission.
+        injection_altitude_km: altitude at which the vehicle leaves it.
 
     Reference: Tsiolkovsky's rocket equation.
     """
-    delta_v = raising_delta_v(injection_altitude_km, altitude_km)
-    return jnp.asarray(mass_kg) * jnp.exp(delta_v / (jnp.asarray(specific_impulse_s) * STANDARD_GRAVITY))
+    wanted = ("spacecraft.mass_kg", "orbit.altitude_km", "spacecraft.specific_impulse_s")
+    mass, altitude, impulse, injection = broadcast(*numbers(shells, *wanted), injection_altitude_km)
+    return mass * jnp.exp(raising_delta_v(injection, altitude) / (impulse * STANDARD_GRAVITY))
 
 
 def launches_needed(
     satellites: ArrayLike, mass_kg: ArrayLike, payload_kg: ArrayLike, most_satellites: ArrayLike = math.inf
 ) -> Array:
-    """Launches that carry some satellites, a fraction that the last one is not filled up to.
+    """Launches that carry some satellites; a fraction, where the last one is not full.
 
     The one of mass and room decides that asks for more: where they are equal the derivative jumps.
 
     Args:
         satellites: how many.
         mass_kg: of one at launch, kg (`launch_mass_kg`).
-        payload_kg: what a vehicle carries to the altitude of injection, kg.
-        most_satellites: what there is room for on one launch.
+        payload_kg: payload of a vehicle to the altitude of injection, kg.
+        most_satellites: places on one launch.
     """
     by_mass = jnp.asarray(mass_kg) / payload_kg
     by_room = 1.0 / jnp.asarray(most_satellites, by_mass.dtype)
@@ -94,64 +92,46 @@ def replacements_per_year(
     return jnp.asarray(satellites) / (served_years * (1.0 - jnp.asarray(lost_before_service)))
 
 
-class Launcher(NamedTuple):
-    """What one launch carries. `constellation_jax.launcher` takes it from the list of vehicles."""
-
-    payload_kg: ArrayLike
-    """To the altitude of injection."""
-    most_satellites: ArrayLike = math.inf
-    """What there is room for; inf where mass alone decides."""
-
-
 class ShellCost(NamedTuple):
-    """What shells take, shape (shells,) or a number; the sum over shells is that of a constellation."""
+    """Costs of shells, of their shape; the sum over shells is that of a constellation."""
 
     satellites: Array
     mass_kg: Array
-    """Of all satellites on arrival."""
+    """Mass of all satellites on arrival."""
     launch_mass_kg: Array
-    """Of one satellite at launch."""
+    """Mass of one satellite at launch."""
     launches: Array
-    """For the first filling, a fraction (round up for a plan)."""
+    """Launches of the first filling, a fraction (round up for a plan)."""
     replacements_per_year: Array
     """Satellites to be launched each year in the long run."""
     launches_per_year: Array
-    """For those."""
+    """Launches of the replacements."""
 
 
 def shell_cost(
-    launcher: Launcher,
-    altitude_km: ArrayLike,
-    planes: ArrayLike,
-    satellites_per_plane: ArrayLike,
+    shells: Shells,
+    launcher: tuple[ArrayLike, ArrayLike],
     *,
-    mass_kg: ArrayLike,
-    specific_impulse_s: ArrayLike,
     injection_altitude_km: ArrayLike = 300.0,
-    design_life_years: ArrayLike = 5.0,
     failures_per_year: ArrayLike = 0.0,
     lost_before_service: ArrayLike = 0.0,
 ) -> ShellCost:
     """Satellites, mass, launches and replacements of shells.
 
     Args:
-        launcher: what carries the satellites to the altitude of injection; from there they rise with their own thrusters.
-        altitude_km, planes, satellites_per_plane: of the shells, numbers or shape (shells,); counts may be fractions.
-        mass_kg: of one satellite on arrival, with its propellant for the mission.
-        specific_impulse_s: of the thruster that raises it.
-        injection_altitude_km: where the vehicle leaves it.
-        design_life_years, failures_per_year, lost_before_service: as `replacements_per_year`; what is lost is also launched at
-            the first filling.
+        shells: with mass, specific impulse and design life of their satellites; counts may be fractions.
+        launcher: payload to the altitude of injection, kg, and places on one launch, such as `Launcher.of_vehicle` gives; from
+            there satellites rise with their own thrusters.
+        injection_altitude_km: altitude at which the vehicle leaves them.
+        failures_per_year, lost_before_service: as `replacements_per_year`; the lost are also launched at the first filling.
     """
-    satellites = jnp.asarray(planes) * jnp.asarray(satellites_per_plane)
-    at_launch = launch_mass_kg(mass_kg, altitude_km, injection_altitude_km, specific_impulse_s)
-    yearly = replacements_per_year(
-        satellites, design_life_years, failures_per_year, lost_before_service=lost_before_service
-    )
+    satellites, mass, life = broadcast(*numbers(shells, "total", "spacecraft.mass_kg", "spacecraft.design_life_years"))
+    at_launch = launch_mass_kg(shells, injection_altitude_km)
+    yearly = replacements_per_year(satellites, life, failures_per_year, lost_before_service=lost_before_service)
     filling = satellites / (1.0 - jnp.asarray(lost_before_service))
     return ShellCost(
         satellites,
-        satellites * jnp.asarray(mass_kg),
+        satellites * mass,
         at_launch,
         launches_needed(filling, at_launch, *launcher),
         yearly,

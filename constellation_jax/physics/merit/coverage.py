@@ -1,15 +1,16 @@
-"""Who is in view: the mean number of satellites above an elevation mask at a latitude, and the chance of at least k.
+"""Satellites in view: mean number above the least elevation of a shell at a latitude, and chance of at least k.
 
-Latitudes are geodetic, on the WGS-84 ellipsoid, and the mask counts from its horizon; a shell's altitude is its mean semi-major
-axis minus 6378.137 km, on a frozen orbit. All functions are differentiable by
-every float that goes in, with finite derivatives everywhere. The mean number has kinks in earnest, where the edge of the view
-touches the highest latitude of the satellites.
+Latitudes are geodetic, on the WGS-84 ellipsoid, and the least elevation (`spacecraft.min_elevation_deg`) counts from its horizon; a
+shell's altitude is its mean semi-major axis minus 6378.137 km, on a frozen orbit. All functions are differentiable by every float
+that goes in, with finite derivatives everywhere. The mean number has corners in earnest, where the edge of the view touches the
+highest latitude of the satellites.
 
-Deliberately absent: refraction, terrain, antennas that are not masks, and shells that are filled in part.
+Deliberately absent: refraction, terrain, antennas that are not masks, and chances of shells that are filled in part.
 """
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from operator import index
 from typing import Any, Final
 
 import jax
@@ -29,18 +30,19 @@ from constellation_jax.physics.merit.geometry import (
     plane_from,
     radius_at,
 )
+from constellation_jax.physics.merit.shells import ShellLike, Shells, numbers
 from constellation_jax.physics.numerics.arrays import floats
 
 _ARC_NODES: Final = 32
 """Points over the latitudes in view: 64 change a mean number by less than 1e-6 of it."""
-_NODE_STEP_DEG: Final = 0.25
-"""Largest step of the node relative to the observer in `count_probabilities`."""
+_RAAN_STEP_DEG: Final = 0.25
+"""Largest step of the raan relative to the observer in `count_probabilities`."""
 _GRAZING: Final = 0.01
-"""How softly a plane comes into view, as a fraction of the squared sine of the cap: without it slopes there are infinite."""
+"""Width over which a plane comes into view, as a fraction of the squared sine of the cap: without it slopes there are infinite."""
 
 
 def cap_half_angle_deg(altitude_km: ArrayLike, min_elevation_deg: ArrayLike) -> Array:
-    """Angle at the Earth's centre from a satellite to the edge of what it serves, deg, on a sphere of 6378.137 km.
+    """Angle at the Earth's centre from a satellite to the edge of its footprint, deg, on a sphere of 6378.137 km.
 
     Args:
         altitude_km: any shape.
@@ -52,25 +54,14 @@ def cap_half_angle_deg(altitude_km: ArrayLike, min_elevation_deg: ArrayLike) -> 
     return cap_half_angle(altitude + R, jnp.full_like(altitude, R), elevation * DEGREE) / DEGREE
 
 
-def mean_in_view(
-    latitude_deg: ArrayLike,
-    altitude_km: ArrayLike,
-    inclination_deg: ArrayLike,
-    satellites: ArrayLike,
-    min_elevation_deg: ArrayLike,
-    *,
-    oblate: bool = True,
-) -> Array:
-    """Mean number of satellites of each shell above the mask, over time and longitude, shape (shells, latitudes).
+def mean_in_view(shells: Shells, latitude_deg: ArrayLike, *, oblate: bool = True) -> Array:
+    """Mean number of satellites of each shell in view, over time and longitude, shape (..., latitudes), ... of the shells.
 
     Sum over the shells for a constellation. It depends on a shell's number of satellites alone, not on its pattern.
 
     Args:
+        shells: with their least elevation.
         latitude_deg: geodetic, shape (latitudes,).
-        altitude_km: and the others below, shape (shells,) or scalars.
-        inclination_deg: 0 to 180.
-        satellites: need not be whole.
-        min_elevation_deg: mask, 0 to 90.
         oblate: static; False: a sphere of 6378.137 km and circles about it, as in textbooks.
 
     Reference:
@@ -78,96 +69,69 @@ def mean_in_view(
         satellites", J. Br. Interplanet. Soc. 25, 333 (1972); the arc of longitudes in view is Wertz (2001), equation 9-18. The
         integral is over the argument of latitude between the points where that arc is zero or a full circle.
     """
-    phi, h, i, n, mask = floats(latitude_deg, altitude_km, inclination_deg, satellites, min_elevation_deg)
-    h, i, n, mask = jnp.broadcast_arrays(*[jnp.atleast_1d(v) for v in (h, i, n, mask)])
+    wanted = ("orbit.altitude_km", "orbit.inclination_deg", "total", "spacecraft.min_elevation_deg")
+    phi, *of_shells = floats(latitude_deg, *numbers(shells, *wanted))
+    of_shells = jnp.broadcast_arrays(*of_shells)
+    h, i, n, mask = (v.ravel() for v in of_shells)
     places = observer(jnp.atleast_1d(phi), oblate=oblate)
     cap = mask * DEGREE
-    return n[:, None] * _over_shells_and_places(partial(_fraction_in_view, oblate), places, h, i * DEGREE, cap)
+    found = n[:, None] * _over_shells_and_places(partial(_fraction_in_view, oblate), places, h, i * DEGREE, cap)
+    return found.reshape(*of_shells[0].shape, -1)
 
 
-def count_probabilities(
-    below: int,
-    latitude_deg: ArrayLike,
-    altitude_km: ArrayLike,
-    inclination_deg: ArrayLike,
-    planes: int,
-    satellites_per_plane: int,
-    phasing: ArrayLike,
-    min_elevation_deg: ArrayLike,
-    *,
-    star: bool = False,
-    oblate: bool = True,
-) -> Array:
+def count_probabilities(shell: ShellLike, latitude_deg: ArrayLike, below: int, *, oblate: bool = True) -> Array:
     """Chance that exactly 0, 1 ... below - 1 satellites of a full Walker shell are in view, shape (latitudes, below).
 
-    Over time and longitude. Seen from the turning Earth the pattern has two angles: node and phase. Over the phase the chances
-    are exact (the ends of the arcs in view, sorted); over the node they are a sum over steps of at most a quarter of a degree.
+    Over time and longitude. Seen from the turning Earth the pattern has two angles: raan and phase. Over the phase the chances
+    are exact (the ends of the arcs in view, sorted); over the raan they are a sum over steps of at most a quarter of a degree.
 
     Args:
-        below: static, at least 1.
+        shell: one, every slot of which is taken as filled; its planes and slots are static, its phasing need not be whole.
         latitude_deg: geodetic, shape (latitudes,).
-        altitude_km: and the other numbers, scalars.
-        planes: static, as satellites_per_plane.
-        phasing: Walker's F; need not be whole.
-        star: static; True: planes over 180 degrees of node.
+        below: static, at least 1.
         oblate: as for `mean_in_view`.
     """
-    phi, h, i, f, mask = floats(latitude_deg, altitude_km, inclination_deg, phasing, min_elevation_deg)
+    orbit, pattern = shell.orbit, shell.pattern
+    planes, per_plane, star = index(pattern.planes), index(pattern.per_plane), pattern.kind == "star"
+    (mask,) = numbers(shell, "spacecraft.min_elevation_deg")
+    phi, h, i, f, mask = floats(latitude_deg, orbit.altitude_km, orbit.inclination_deg, pattern.phasing, mask)
     seen_from = observer(jnp.atleast_1d(phi), oblate=oblate)
     arc = 0.5 * TWO_PI if star else TWO_PI
     cell = TWO_PI if star else TWO_PI / planes  # a delta comes back to itself when its planes have moved up by one
-    steps = max(8, round(cell / (_NODE_STEP_DEG * DEGREE)))
+    steps = max(8, round(cell / (_RAAN_STEP_DEG * DEGREE)))
     offsets = (jnp.arange(steps, dtype=phi.dtype) + 0.5) * (cell / steps)
     plane = jnp.arange(planes, dtype=phi.dtype)
     ahead = f * plane / planes  # slots
 
     def at(place: Observer, offset: Array) -> Array:
         middle, half = _arc_in_view(place, h, i * DEGREE, mask * DEGREE, offset + plane * (arc / planes), oblate)
-        per_turn = satellites_per_plane / TWO_PI
+        per_turn = per_plane / TWO_PI
         return _counts_over_phase((middle - half) * per_turn - ahead, 2.0 * half * per_turn, below)
 
-    over_nodes = jax.vmap(at, in_axes=(None, 0))
-    return jax.lax.map(lambda place: jnp.mean(over_nodes(place, offsets), axis=0), seen_from)
+    over_offsets = jax.vmap(at, in_axes=(None, 0))
+    return jax.lax.map(lambda place: jnp.mean(over_offsets(place, offsets), axis=0), seen_from)
 
 
 def probability_in_view(
-    at_least: int,
-    latitude_deg: ArrayLike,
-    altitude_km: ArrayLike,
-    inclination_deg: ArrayLike,
-    planes: int | Sequence[int],
-    satellites_per_plane: int | Sequence[int],
-    phasing: ArrayLike,
-    min_elevation_deg: ArrayLike,
-    *,
-    star: bool | Sequence[bool] = False,
-    oblate: bool = True,
+    shells: ShellLike | Sequence[ShellLike], latitude_deg: ArrayLike, at_least: int = 1, *, oblate: bool = True
 ) -> Array:
     """Chance that at least so many satellites of all shells together are in view, shape (latitudes,).
 
     Shells are taken to drift past each other, so that their numbers in view are independent.
 
     Args:
+        shells: one or a list, as for `count_probabilities`.
+        latitude_deg: geodetic, shape (latitudes,).
         at_least: static.
-        altitude_km: as inclination_deg, phasing and min_elevation_deg of shape (shells,) or scalars.
-        planes: static, a number or one for each shell, as satellites_per_plane and star.
-        others: as for `count_probabilities`.
+        oblate: as for `mean_in_view`.
     """
-    h, i, f, mask = floats(altitude_km, inclination_deg, phasing, min_elevation_deg)
-    shells = max(
-        [jnp.size(v) for v in (h, i, f, mask)]
-        + [len(v) for v in (planes, satellites_per_plane) if not isinstance(v, int)]
-    )
-    h, i, f, mask = (jnp.broadcast_to(jnp.atleast_1d(v), (shells,)) for v in (h, i, f, mask))
-    many = [[v] * shells if isinstance(v, int) else list(v) for v in (planes, satellites_per_plane, star)]
-    latitudes = jnp.atleast_1d(jnp.asarray(latitude_deg))
-    fewer = (
-        jnp.zeros((latitudes.size, at_least), h.dtype).at[:, 0].set(1.0) if at_least else jnp.zeros((latitudes.size, 1))
-    )
-    for k, (p, s, kind) in enumerate(zip(*many, strict=True)):
-        one = count_probabilities(
-            at_least, latitudes, h[k], i[k], int(p), int(s), f[k], mask[k], star=bool(kind), oblate=oblate
-        )
+    each = shells if isinstance(shells, Sequence) else [shells]
+    (latitude,) = floats(latitude_deg)
+    latitudes = jnp.atleast_1d(latitude)
+    chances = [count_probabilities(shell, latitudes, at_least, oblate=oblate) for shell in each] if at_least else []
+    fewer = jnp.zeros((latitudes.size, max(at_least, 1)), jnp.result_type(latitudes, *chances))
+    fewer = fewer.at[:, 0].set(1.0) if at_least else fewer
+    for one in chances:
         fewer = jax.vmap(lambda a, b: jnp.convolve(a, b)[:at_least])(fewer, one)
     return 1.0 - jnp.sum(fewer, axis=1)
 
@@ -241,10 +205,10 @@ def _half_arc(centre: Array, delta: Array, cap: Array) -> Array:
     return 2.0 * jnp.arctan2(root_inner, jnp.where(some | part, root_outer, 1.0))
 
 
-def _arc_in_view(place: Observer, h: Array, i: Array, mask: Array, node: Array, oblate: bool) -> tuple[Array, Array]:
-    """Middle and half-length of the arc in view in each plane, rad; node relative to the observer, any shape."""
+def _arc_in_view(place: Observer, h: Array, i: Array, mask: Array, raan: Array, oblate: bool) -> tuple[Array, Array]:
+    """Middle and half-length of the arc in view in each plane, rad; raan relative to the observer, any shape."""
     centre = cap_centre(place, radius_at(h, i, jnp.zeros_like(h), oblate=oblate), mask)
-    middle, x, y, z = plane_from(centre, i, node)
+    middle, x, y, z = plane_from(centre, i, raan)
     in_plane = jnp.sqrt(jnp.maximum(x * x + y * y, 1e-12))
     cap = cap_half_angle(radius_at(h, i, jnp.sin(i) * y / in_plane, oblate=oblate), place.radius, mask)
     sine2 = jnp.sin(cap) ** 2
@@ -275,8 +239,8 @@ def _counts_over_phase(start: Array, length: Array, below: int) -> Array:
     change = jnp.concatenate([jnp.ones_like(start), -jnp.ones_like(start)])
     # the count before each change, from a comparison of all with all (equal ones in the order of their index): a sort
     # takes XLA many times as long to compile, and its derivative even longer
-    index = jnp.arange(at.size)
-    earlier = (at[None] < at[:, None]) | ((at[None] == at[:, None]) & (index[None] < index[:, None]))
+    order = jnp.arange(at.size)
+    earlier = (at[None] < at[:, None]) | ((at[None] == at[:, None]) & (order[None] < order[:, None]))
     first = jnp.sum(whole)
     before = first + jnp.sum(jnp.where(earlier, change[None], 0.0), axis=1)
     number = jnp.arange(below, dtype=at.dtype)

@@ -1,4 +1,4 @@
-"""Where satellites of a shell are at a latitude, and what an observer on the ellipsoid sees of them: what merits of shells share.
+"""Geometry shared by the figures of merit: radius of a shell at a latitude, and the view of an observer on the ellipsoid.
 
 A shell's altitude is its mean semi-major axis (Brouwer) minus 6378.137 km, as in a shell file; an eccentricity of 0 (SGP4 mean) is
 the frozen orbit, so that the radius is a function of latitude. Deliberately absent: other eccentricities, and time.
@@ -19,17 +19,17 @@ _E2: Final = WGS84_FLATTENING * (2.0 - WGS84_FLATTENING)
 
 
 class Observer(NamedTuple):
-    """Places on the ground, rad and km; arrays of one shape."""
+    """Observers on the ground, rad and km; arrays of one shape."""
 
     latitude: Array
-    """Geocentric."""
+    """Geocentric latitude."""
     tilt: Array
     """Geodetic minus geocentric latitude."""
     radius: Array
 
 
 def observer(latitude_deg: Array, *, oblate: bool = True) -> Observer:
-    """From the geodetic latitude, deg; on a sphere of 6378.137 km unless `oblate` (static)."""
+    """Make an observer from the geodetic latitude, deg; on a sphere of 6378.137 km unless `oblate` (static)."""
     geodetic = latitude_deg * DEGREE
     if not oblate:
         return Observer(geodetic, jnp.zeros_like(geodetic), jnp.full_like(geodetic, R))
@@ -55,7 +55,7 @@ def radius_at(altitude_km: Array, inclination: Array, sin_latitude: Array, *, ob
 
 
 def frozen_surface_km(altitude_km: Array, inclination: Array) -> Array:
-    """Altitude with what J2 adds to the radius by inclination: frozen orbits with the same one meet at every crossing.
+    """Altitude and the radius that J2 adds by inclination: frozen orbits with the same one meet at every crossing.
 
     It is `radius_at` without the terms that latitude alone gives (but for 0.2 % in them over 10 km of altitude).
     """
@@ -63,7 +63,7 @@ def frozen_surface_km(altitude_km: Array, inclination: Array) -> Array:
 
 
 def oblate_rise_km(semi_major_axis_km: Any, sin_inclination: Any) -> Any:
-    """What J2 adds to the radius of an orbit by its inclination, km. Operators alone, of JAX or of NumPy on the host."""
+    """Radius that J2 adds to an orbit by its inclination, km. Operators alone, of JAX or of NumPy on the host."""
     return 2.5 * J2_RADIUS2 / semi_major_axis_km * sin_inclination**2
 
 
@@ -87,26 +87,26 @@ def cap_centre(seen_from: Observer, radius: Array, elevation: Array) -> Array:
     return seen_from.latitude + seen_from.tilt * (1.0 - ratio * jnp.sin(elevation) / root)
 
 
-def plane_from(latitude: Array, inclination: Array, node: Array) -> tuple[Array, Array, Array, Array]:
+def plane_from(latitude: Array, inclination: Array, raan: Array) -> tuple[Array, Array, Array, Array]:
     """A direction from the Earth's centre as seen from an orbital plane: argument of latitude nearest to it, and unit vector.
 
     Args:
         latitude: of the direction, rad.
         inclination: of the plane.
-        node: of the plane, counted from the direction's longitude; any shape.
+        raan: of the plane, counted from the direction's longitude; any shape.
 
     Returns:
-        Argument of latitude, and components to the node, 90 degrees on along the orbit, and along the normal.
+        Argument of latitude, and components to the ascending node, 90 degrees on along the orbit, and along the normal.
     """
     sin_i, cos_i = jnp.sin(inclination), jnp.cos(inclination)
-    east, north = -jnp.sin(node) * jnp.cos(latitude), jnp.sin(latitude)
-    x, y, z = jnp.cos(node) * jnp.cos(latitude), east * cos_i + north * sin_i, north * cos_i - east * sin_i
+    east, north = -jnp.sin(raan) * jnp.cos(latitude), jnp.sin(latitude)
+    x, y, z = jnp.cos(raan) * jnp.cos(latitude), east * cos_i + north * sin_i, north * cos_i - east * sin_i
     off_pole = x * x + y * y > 1e-12  # at the pole of the orbit all arguments are equally near, and none has a slope
     return jnp.arctan2(jnp.where(off_pole, y, 0.0), jnp.where(off_pole, x, 1.0)), x, y, z
 
 
 def gauss_legendre(n: int, low: float, high: float, dtype: Any) -> tuple[Array, Array]:
-    """Nodes and weights on an interval."""
+    """Nodes and weights of the Gauss-Legendre quadrature on an interval."""
     x, w = np.polynomial.legendre.leggauss(n)
     half = 0.5 * (high - low)
     return jnp.asarray(low + half * (x + 1.0), dtype), jnp.asarray(half * w, dtype)

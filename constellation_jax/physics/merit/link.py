@@ -1,4 +1,4 @@
-"""How far, how late and how faint: paths between the ground and a satellite, by elevation and averaged over who is in view.
+"""Links: slant range, light time and path loss, by elevation and averaged over the satellites in view.
 
 On a sphere of 6378.137 km. Deliberately absent: refraction, rain, antenna gains, processing on board and links between satellites.
 """
@@ -15,6 +15,7 @@ from jax.typing import ArrayLike
 from constellation_jax.physics.constants import DEGREE, SPEED_OF_LIGHT
 from constellation_jax.physics.merit.coverage import cap_half_angle_deg, mean_in_cap
 from constellation_jax.physics.merit.geometry import R, gauss_legendre
+from constellation_jax.physics.merit.shells import Shells, broadcast, numbers
 from constellation_jax.physics.numerics.arrays import floats
 
 _CAP_NODES: Final = 16
@@ -60,27 +61,24 @@ def round_trip_ms(altitude_km: ArrayLike, elevation_deg: ArrayLike, gateway_elev
     return light_time_ms(2.0 * there)
 
 
-def mean_over_cap(
-    of_range: Callable[[Array], Array],
-    latitude_deg: ArrayLike,
-    altitude_km: ArrayLike,
-    inclination_deg: ArrayLike,
-    min_elevation_deg: ArrayLike,
-) -> Array:
-    """Mean of a function of the slant range over all satellites in view, time and longitude, shape (shells, latitudes).
+def mean_over_cap(shells: Shells, latitude_deg: ArrayLike, of_range: Callable[[Array], Array]) -> Array:
+    """Mean of a function of the slant range over all satellites in view, time and longitude, shape (..., latitudes).
 
-    Each satellite in view counts once, wherever it is in the cap. Where none is ever in view it is the value at the mask.
+    Each satellite in view counts once, wherever it is in the cap. Where none is ever in view the mean is the value at the
+    least elevation.
 
     Args:
-        of_range: of the slant range in km (any shape), such as `light_time_ms`.
+        shells: with their least elevation.
         latitude_deg: geocentric, shape (latitudes,).
-        altitude_km: and the others, shape (shells,) or scalars.
+        of_range: of the slant range in km (any shape), such as `light_time_ms`.
 
     The number within an angle psi of the observer is M(psi), so the mean is f(edge) - integral of M(psi) / M(edge) df: smooth
     wherever M is.
     """
-    phi, h, i, mask = floats(latitude_deg, altitude_km, inclination_deg, min_elevation_deg)
-    h, i, mask = jnp.broadcast_arrays(*[jnp.atleast_1d(v) for v in (h, i, mask)])
+    wanted = ("orbit.altitude_km", "orbit.inclination_deg", "spacecraft.min_elevation_deg")
+    phi, *of_shells = floats(latitude_deg, *numbers(shells, *wanted))
+    of_shells = jnp.broadcast_arrays(*of_shells)
+    h, i, mask = (v.ravel() for v in of_shells)
     phi = jnp.atleast_1d(phi)
     edge = jnp.arccos(jnp.clip(R / (h + R) * jnp.cos(mask * DEGREE), 0.0, 1.0 - 1e-12)) - mask * DEGREE
     x, weight = gauss_legendre(_CAP_NODES, 0.0, 1.0, h.dtype)
@@ -98,26 +96,24 @@ def mean_over_cap(
     some = total > 1e-9
     share = jnp.where(some[None], within / jnp.where(some, total, 1.0)[None], 0.0)
     last = of_range(_range_at_angle(h, edge))
-    return last[:, None] - jnp.sum(weight[:, None, None] * share * slopes[:, :, None], axis=0)
+    mean = last[:, None] - jnp.sum(weight[:, None, None] * share * slopes[:, :, None], axis=0)
+    return mean.reshape(*of_shells[0].shape, -1)
 
 
-def mean_over_footprint(
-    of_range: Callable[[Array], Array], altitude_km: ArrayLike, min_elevation_deg: ArrayLike
-) -> Array:
-    """Mean of a function of the slant range over the area that a satellite serves, shape (shells,).
+def mean_over_footprint(shells: Shells, of_range: Callable[[Array], Array]) -> Array:
+    """Mean of a function of the slant range over the area that a satellite serves, of the shape of the shells.
 
     That is also its mean over all satellites in view of users who are spread evenly over the Earth.
 
     Args:
+        shells: with their least elevation.
         of_range: of the slant range in km (any shape), such as `light_time_ms`.
-        altitude_km: shape (shells,) or a scalar, as min_elevation_deg.
     """
-    h, mask = floats(altitude_km, min_elevation_deg)
-    h, mask = jnp.broadcast_arrays(jnp.atleast_1d(h), jnp.atleast_1d(mask))
-    edge = cap_half_angle_deg(h, mask) * DEGREE
+    h, mask = broadcast(*numbers(shells, "orbit.altitude_km", "spacecraft.min_elevation_deg"))
+    shape, h, edge = h.shape, h.reshape(-1, 1), cap_half_angle_deg(h, mask).reshape(-1, 1) * DEGREE
     x, weight = gauss_legendre(_FOOTPRINT_NODES, 0.0, 1.0, h.dtype)
-    below = (1.0 - jnp.cos(edge))[:, None] * x[None]  # 1 - cos(angle) in equal steps: equal areas of the cap
-    return of_range(jnp.sqrt(h[:, None] ** 2 + 2.0 * R * (R + h[:, None]) * below)) @ weight
+    below = (1.0 - jnp.cos(edge)) * x[None]  # 1 - cos(angle) in equal steps: equal areas of the cap
+    return (of_range(jnp.sqrt(h**2 + 2.0 * R * (R + h) * below)) @ weight).reshape(shape)
 
 
 def _range_at_angle(h: Array, psi: Array) -> Array:

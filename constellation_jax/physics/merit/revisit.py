@@ -1,9 +1,11 @@
-"""The longest time without a satellite in view at a latitude, and a smooth measure of how far a shell is from having none.
+"""Revisit gaps: longest time without a satellite in view at a latitude, and a smooth margin of continuous coverage.
 
-One full Walker shell; latitudes, mask and altitude as in coverage.py. Deliberately absent: gaps of several shells together.
+One full Walker shell; latitudes, least elevation and altitude as in coverage.py. Deliberately absent: gaps of several
+shells together.
 """
 
-from typing import Any, Final, NamedTuple
+from operator import index
+from typing import Final, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -20,6 +22,7 @@ from constellation_jax.physics.merit.geometry import (
     plane_from,
     radius_at,
 )
+from constellation_jax.physics.merit.shells import ShellLike, numbers
 from constellation_jax.physics.numerics.arrays import floats
 from constellation_jax.physics.secular import secular_rates
 
@@ -30,66 +33,53 @@ _BISECTIONS: Final = 26
 
 
 class _Pattern(NamedTuple):
-    """A shell as a place sees it: numbers, rad and rad/s."""
+    """Walker pattern of one shell in rad, and its altitude in km."""
 
     h: Array
     i: Array
     mask: Array
-    nodes: Array
-    """Of the planes from the first, shape (planes,)."""
+    raans: Array
+    """Right ascensions of the planes counted from the first, shape (planes,)."""
     phases: Array
     """Argument of latitude of each plane's first satellite, shape (planes,)."""
-    slot: Any
+    slot: float
     """Angle between satellites of a plane."""
+    cell: float
+    """Turn of the raan after which the pattern comes back to itself."""
 
 
-def worst_gap_minutes(
-    latitude_deg: ArrayLike,
-    altitude_km: ArrayLike,
-    inclination_deg: ArrayLike,
-    planes: int,
-    satellites_per_plane: int,
-    phasing: ArrayLike,
-    min_elevation_deg: ArrayLike,
-    *,
-    star: bool = False,
-    horizon_minutes: float = 1440.0,
-) -> Array:
+def max_revisit_minutes(shell: ShellLike, latitude_deg: ArrayLike, *, horizon_minutes: float = 1440.0) -> Array:
     """Longest time without any satellite of a Walker shell in view at a latitude, min, shape (latitudes,).
 
     Followed over the horizon from eight longitudes within the angle between two planes (all around for a star) in steps of
     20 s, between which gaps are not seen; the ends of the longest one are then exact, and so is its derivative (by the
     implicit function). Zero, with zero derivative, where coverage is continuous; the horizon where nothing is ever in view. As the
-    longest of many it has kinks: to close gaps, use `smooth_least_margin_deg`.
+    longest of many it has corners: to close gaps, use `smooth_least_margin_deg`.
 
     Args:
+        shell: one, every slot of which is taken as filled; its planes and slots are static, its phasing need not be whole.
         latitude_deg: geodetic, shape (latitudes,).
-        altitude_km: and the others, scalars.
-        planes: static, as satellites_per_plane.
-        phasing: Walker's F; need not be whole.
-        star: static; True: planes over 180 degrees of node.
         horizon_minutes: static.
     """
-    phi, h, i, f, mask = floats(latitude_deg, altitude_km, inclination_deg, phasing, min_elevation_deg)
-    pattern = _pattern(h, i * DEGREE, mask * DEGREE, planes, satellites_per_plane, f, star)
-    cell = TWO_PI if star else TWO_PI / planes
+    phi, pattern = _pattern(shell, latitude_deg)
+    h, cell = pattern.h, pattern.cell
     steps = round(60.0 * horizon_minutes / _STEP_S)
     times = jnp.arange(steps, dtype=h.dtype) * _STEP_S
     starts = (jnp.arange(_STARTS, dtype=h.dtype) + 0.5) * (cell / _STARTS)
-    phase_rate, node_rate = _rates(h, i * DEGREE)
+    phase_rate, raan_rate = _rates(h, pattern.i)
 
     def visible(place: Observer, start: Array, t: Array, pattern: _Pattern, rates: tuple[Array, Array]) -> Array:
         """Above zero where a satellite is in view."""
         return jnp.max(_margins(place, pattern, start + rates[1] * t, rates[0] * t))
 
     def at(place: Observer) -> Array:
-        fixed = jax.lax.stop_gradient((place, pattern, (phase_rate, node_rate)))
+        fixed = jax.lax.stop_gradient((place, pattern, (phase_rate, raan_rate)))
 
         def unseen(start: Array) -> tuple[Array, Array]:
             """Index of the last step of the longest gap, and the number of its steps."""
             seen = jax.lax.map(lambda t: visible(fixed[0], start, t, *fixed[1:]) > 0.0, times, batch_size=1024)
-            index = jnp.arange(steps)
-            since = index - jax.lax.cummax(jnp.where(seen, index, -1))
+            step = jnp.arange(steps)
+            since = step - jax.lax.cummax(jnp.where(seen, step, -1))
             last = jnp.argmax(since)
             return last, since[last]
 
@@ -110,7 +100,7 @@ def worst_gap_minutes(
             ends = (inside.astype(h.dtype) * _STEP_S, outside.astype(h.dtype) * _STEP_S)
             t = jax.lax.stop_gradient(jax.lax.fori_loop(0, _BISECTIONS, halve, ends)[1])
             slope = jax.jvp(lambda t: visible(fixed[0], start, t, *fixed[1:]), (t,), (jnp.ones_like(t),))[1]
-            value = visible(place, start, t, pattern, (phase_rate, node_rate))
+            value = visible(place, start, t, pattern, (phase_rate, raan_rate))
             steep = jnp.abs(slope) > 1e-9  # a satellite that only grazes the mask has no time of rising
             # one step of Newton's with a constant slope: the last digits, and the derivative of the implicit function
             return t - jnp.where(steep, value / jnp.where(steep, slope, 1.0), 0.0)
@@ -123,54 +113,49 @@ def worst_gap_minutes(
     return jax.lax.map(at, observer(jnp.atleast_1d(phi)))
 
 
-def smooth_least_margin_deg(
-    latitude_deg: ArrayLike,
-    altitude_km: ArrayLike,
-    inclination_deg: ArrayLike,
-    planes: int,
-    satellites_per_plane: int,
-    phasing: ArrayLike,
-    min_elevation_deg: ArrayLike,
-    *,
-    star: bool = False,
-    sharpness_deg: float = 0.2,
-) -> Array:
-    """How far inside the view the best satellite is at the worst time, deg at the Earth's centre, shape (latitudes,).
+def smooth_least_margin_deg(shell: ShellLike, latitude_deg: ArrayLike, *, sharpness_deg: float = 0.2) -> Array:
+    """Margin by which the best satellite is in view at the worst time, deg at the Earth's centre, shape (latitudes,).
 
-    Above twice the sharpness coverage is continuous; below zero, it is by so much that caps are too small. Smooth: a soft largest
+    Above twice the sharpness coverage is continuous; below zero, caps are too small by so much. Smooth: a soft largest
     of the planes and a soft least (mean of the lowest values, weighted exponentially, so some 0.7 to 1.5 of the sharpness above
-    the least one) over the angles that the pattern takes, 32 phases and nodes at most half a degree apart.
+    the least one) over the angles that the pattern takes, 32 phases and raans at most half a degree apart.
 
     Args:
+        shell, latitude_deg: as for `max_revisit_minutes`.
         sharpness_deg: static; the scale of the soft largest and least.
-        others: as for `worst_gap_minutes`.
     """
-    phi, h, i, f, mask = floats(latitude_deg, altitude_km, inclination_deg, phasing, min_elevation_deg)
-    pattern = _pattern(h, i * DEGREE, mask * DEGREE, planes, satellites_per_plane, f, star)
-    cell = TWO_PI if star else TWO_PI / planes
+    phi, pattern = _pattern(shell, latitude_deg)
+    h, cell = pattern.h, pattern.cell
     steps = max(16, round(cell / (0.5 * DEGREE)))
-    nodes = (jnp.arange(steps, dtype=h.dtype) + 0.5) * (cell / steps)
+    raans = (jnp.arange(steps, dtype=h.dtype) + 0.5) * (cell / steps)
     phases = jnp.arange(32, dtype=h.dtype) * (pattern.slot / 32)
     soft = sharpness_deg * DEGREE
 
-    def best(place: Observer, node: Array, phase: Array) -> Array:
-        margins = _margins(place, pattern, node, phase, angle=True)
+    def best(place: Observer, raan: Array, phase: Array) -> Array:
+        margins = _margins(place, pattern, raan, phase, angle=True)
         weights = jax.nn.softmax(margins / soft)
         return jnp.sum(weights * margins)
 
     def at(place: Observer) -> Array:
-        values = jax.vmap(jax.vmap(best, in_axes=(None, None, 0)), in_axes=(None, 0, None))(place, nodes, phases)
+        values = jax.vmap(jax.vmap(best, in_axes=(None, None, 0)), in_axes=(None, 0, None))(place, raans, phases)
         weights = jax.nn.softmax(-values.ravel() / soft)
         return jnp.sum(weights * values.ravel()) / DEGREE
 
     return jax.lax.map(at, observer(jnp.atleast_1d(phi)))
 
 
-def _pattern(h: Array, i: Array, mask: Array, planes: int, per_plane: int, phasing: Array, star: bool) -> _Pattern:
+def _pattern(shell: ShellLike, latitude_deg: ArrayLike) -> tuple[Array, _Pattern]:
+    """Latitudes, deg, and the pattern of a shell, in one dtype."""
+    orbit, walker = shell.orbit, shell.pattern
+    planes, star = index(walker.planes), walker.kind == "star"
+    (mask,) = numbers(shell, "spacecraft.min_elevation_deg")
+    phi, h, i, f, mask = floats(latitude_deg, orbit.altitude_km, orbit.inclination_deg, walker.phasing, mask)
     plane = jnp.arange(planes, dtype=h.dtype)
     arc = 0.5 * TWO_PI if star else TWO_PI
-    slot = TWO_PI / per_plane
-    return _Pattern(h, i, mask, plane * (arc / planes), phasing * plane * (slot / planes), slot)
+    slot = TWO_PI / index(walker.per_plane)
+    phases = f * plane * (slot / planes)
+    cell = TWO_PI if star else TWO_PI / planes
+    return phi, _Pattern(h, i * DEGREE, mask * DEGREE, plane * (arc / planes), phases, slot, cell)
 
 
 def _rates(h: Array, i: Array) -> tuple[Array, Array]:
@@ -179,17 +164,17 @@ def _rates(h: Array, i: Array) -> tuple[Array, Array]:
     return perigee_rate + anomaly_rate, raan_rate - EARTH_ROTATION_RATE
 
 
-def _margins(place: Observer, pattern: _Pattern, node: Array, phase: Array, *, angle: bool = False) -> Array:
-    """How far inside the view the nearest satellite of each plane is, shape (planes,); above zero in view.
+def _margins(place: Observer, pattern: _Pattern, raan: Array, phase: Array, *, angle: bool = False) -> Array:
+    """Distance of the nearest satellite of each plane from the edge of the view, shape (planes,); above zero in view.
 
     Args:
-        node: of the first plane, from the observer, rad.
+        raan: of the first plane, counted from the observer, rad.
         phase: argument of latitude of its first satellite.
         angle: static; in rad at the Earth's centre, instead of as a difference of cosines.
     """
-    h, i, mask, nodes, phases, slot = pattern
+    h, i, mask, raans, phases, slot, _ = pattern
     centre = cap_centre(place, radius_at(h, i, jnp.zeros_like(h)), mask)
-    middle, x, y, _ = plane_from(centre, i, node + nodes)
+    middle, x, y, _ = plane_from(centre, i, raan + raans)
     turns = (phase + phases - middle) / slot
     off = (turns - jnp.round(jax.lax.stop_gradient(turns))) * slot
     u = middle + off
@@ -198,5 +183,5 @@ def _margins(place: Observer, pattern: _Pattern, node: Array, phase: Array, *, a
     cosine = in_plane * jnp.cos(off)
     if not angle:
         return cosine - jnp.cos(cap)
-    # overhead the angle has a kink, half a thousandth of a degree wide here
+    # overhead the angle has a corner, half a thousandth of a degree wide here
     return cap - jnp.arccos(jnp.clip(cosine, -1.0 + 1e-10, 1.0 - 1e-10))

@@ -1,10 +1,9 @@
-"""Tables of drag and lifetime for a user's own optimisation, filled once by the engine of decay.
+"""Tables of drag and lifetimes, filled once by the engine of decay, for figures of merit in a user's own optimisation.
 
-    drag_climate    orbits over altitude and inclination through the atmosphere of a mission, ten days at a time
-    lifetime_table  satellites over altitude, inclination and ballistic coefficient, decayed to re-entry
+    fill_drag_table      orbits over altitude and inclination through the atmosphere of a mission, ten days at a time
+    fill_lifetime_table  satellites over altitude, inclination and ballistic coefficient, decayed to re-entry
 
-The functions of these tables (`delta_v_per_year`, `lifetime_years`) are in physics/drag/tables.py, those of a velocity increment
-(propellant, duty cycle, margin) in physics/drag/station_keeping.py.
+Both take seconds. The functions that read them (`delta_v_per_year`, `lifetime_years`) are in physics/merit/drag.py.
 """
 
 from __future__ import annotations
@@ -22,9 +21,9 @@ from constellation_jax.inputs.environment.space_weather_series import CYCLE_DAYS
 from constellation_jax.inputs.times import Time, mjd_of, today
 from constellation_jax.physics.constants import DEGREE, TWO_PI, WGS84_EQUATORIAL_RADIUS_KM, YEAR_DAYS
 from constellation_jax.physics.drag.rates import MeanOrbit
-from constellation_jax.physics.drag.tables import (
+from constellation_jax.physics.merit.drag import (
     ALTITUDES_KM,
-    DragClimate,
+    DragTable,
     LifetimeTable,
     altitudes_km,
     correction_table,
@@ -49,16 +48,14 @@ _BALLISTICS: Final = 5
 _HORIZON_YEARS: Final = 60.0
 
 
-def drag_climate(
+def fill_drag_table(
     *,
     years: float = 5.0,
     start: Time | None = None,
     solar: str | Sequence[str] = SCENARIOS,
     space_weather: SpaceWeatherSource | None = None,
-) -> DragClimate:
-    """Fill the table of drag over a mission by altitude (140 to 2,000 km) and inclination, for `delta_v_per_year`.
-
-    Takes a few seconds.
+) -> DragTable:
+    """Fill a table of drag over a mission by altitude (140 to 2,000 km) and inclination, for `delta_v_per_year`, in a few seconds.
 
     Args:
         years: span of the mission, from `start` on.
@@ -80,10 +77,10 @@ def drag_climate(
         rates = _rates_over_tables(series, step_middles(series, years * YEAR_DAYS, STEP_DAYS))
         mean.append(np.log(rates.mean(axis=0)))
         worst.append(np.log(rates.max(axis=0)))
-    return DragClimate(rate_table(np.array(mean)), rate_table(np.array(worst)))
+    return DragTable(rate_table(np.array(mean)), rate_table(np.array(worst)))
 
 
-def lifetime_table(
+def fill_lifetime_table(
     *,
     start: Time | None = None,
     ballistic_coefficient: float | tuple[float, float] = (0.005, 0.05),
@@ -92,12 +89,12 @@ def lifetime_table(
 ) -> LifetimeTable:
     """Fill the table of lifetimes of satellites that fail at a date, by altitude, inclination and B, for `lifetime_years`.
 
-    Takes a minute or two; with one ballistic coefficient a fifth of it.
+    By altitude, inclination and ballistic coefficient. Takes a minute or two; with one ballistic coefficient a fifth of it.
 
     Args:
         start: date of the failure (UTC); today if not given.
         ballistic_coefficient: B = Cd A / m in m2/kg, one or the range in which the table is right; outside, lifetimes go as 1 / B.
-        solar, space_weather: as `drag_climate`.
+        solar, space_weather: as `fill_drag_table`.
 
     Raises:
         InputError: an unknown scenario, or a ballistic coefficient or range that is not positive and ascending.

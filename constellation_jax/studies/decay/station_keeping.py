@@ -21,7 +21,7 @@ from constellation_jax.inputs.times import Time, from_mjd, mjd_of, today
 from constellation_jax.outputs.datasets.station_keeping import make_station_keeping_dataset
 from constellation_jax.physics.constants import SECONDS_PER_DAY, WGS84_EQUATORIAL_RADIUS_KM, YEAR_DAYS
 from constellation_jax.physics.drag.rates import MeanOrbit
-from constellation_jax.physics.drag.station_keeping import delta_v_rate, duty_cycle, propellant_kg
+from constellation_jax.physics.merit.drag import delta_v_rate, duty_cycle, propellant_kg
 from constellation_jax.studies.decay.decay import LIFETIME_YEARS, lifetimes
 from constellation_jax.studies.decay.fill_tables import STEP_DAYS, as_scenarios, rates_on_station, step_middles
 from constellation_jax.studies.decay.inputs import (
@@ -100,13 +100,14 @@ def station_keeping(
         if value is not None and not value > 0.0:
             raise InputError(f"{key} {value!r}: expected a number above 0")
     own = {
-        key: np.array([v if v is not None else getattr(s, key) or np.nan for s in shells], float)
+        key: np.array([getattr(s.spacecraft, key) if v is None else v for s in shells], float)  # NaN where None
         for key, v in given.items()
     }
     thruster = Thruster(**own)
     if (thruster.propellant_kg >= thruster.mass_kg).any():
         raise InputError(f"propellant_kg {np.nanmax(thruster.propellant_kg):g}: expected less than mass_kg")
-    b = np.array([ballistic_coefficient or s.ballistic_coefficient() or ASSUMED_BALLISTIC_COEFFICIENT for s in shells])
+    own_b = [s.spacecraft.ballistic_coefficient() for s in shells]
+    b = np.array([ballistic_coefficient or v or ASSUMED_BALLISTIC_COEFFICIENT for v in own_b])
     start = today() if start is None else start
     first = mjd_of(start)
     columns: dict[str, list[Floats]] = {}
@@ -125,7 +126,7 @@ def station_keeping(
         [s.name for s in shells],
         scenarios,
         columns,
-        mean_altitude=np.array([s.altitude_km for s in shells]),
+        mean_altitude=np.array([s.orbit.altitude_km for s in shells]),
         ballistic_coefficient=b,
         attributes={
             "space_weather": describe_space_weather(weather, first + years * YEAR_DAYS),
@@ -140,7 +141,7 @@ def _figures(
     shells: list[Shell], b: Floats, thruster: Thruster, series: AtmosphereSeries, years: float, dead_band_km: float
 ) -> dict[str, Floats]:
     middle = step_middles(series, years * YEAR_DAYS, STEP_DAYS)
-    altitude = np.array([s.altitude_km for s in shells])
+    altitude = np.array([s.orbit.altitude_km for s in shells])
     rate = rates_on_station(series, _orbits(shells, altitude), b, middle)
     worst = np.argmin(rate, axis=0)
     mean, peak = rate.mean(axis=0), rate.min(axis=0)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from constellation_jax.inputs.deployment.campaigns import DISPOSAL_ALTITUDE_KM, Campaign
-from constellation_jax.inputs.shells.mean_orbits import latitude_rate_deg_per_day, node_rate_deg_per_day
+from constellation_jax.inputs.shells.mean_orbits import latitude_rate_deg_per_day, raan_rate_deg_per_day
 from constellation_jax.inputs.shells.shell import Shell
 
 LONGEST_DRIFT_DAYS = 120.0
@@ -48,7 +48,7 @@ def count_planes_served(campaign: Campaign, shell: Shell) -> int:
     """Count the neighbouring planes of a shell that one launch fills."""
     if campaign.planes_per_launch == 1 or _wait_days(campaign, shell) > LONGEST_DRIFT_DAYS:
         return 1
-    return min(campaign.planes_per_launch, shell.planes)
+    return min(campaign.planes_per_launch, shell.pattern.planes)
 
 
 def climb(campaign: Campaign, shell: Shell, planes_waited: int = 0) -> AltitudeProfile:
@@ -59,21 +59,21 @@ def climb(campaign: Campaign, shell: Shell, planes_waited: int = 0) -> AltitudeP
         shell: shell to which the satellite climbs.
         planes_waited: planes of the shell that it drifts past before it rises; 0 for the first plane of a launch.
     """
-    start = shell.altitude_km if campaign.injection_altitude_km is None else campaign.injection_altitude_km
+    start = shell.orbit.altitude_km if campaign.injection_altitude_km is None else campaign.injection_altitude_km
     rate = campaign.raising_km_per_day
     corners = [(0.0, start), (campaign.checkout_days, start)]
     if planes_waited and campaign.parking_altitude_km is not None:
         wait = planes_waited * _wait_days(campaign, shell)
-        for altitude, pause in ((campaign.parking_altitude_km, wait), (shell.altitude_km, 0.0)):
+        for altitude, pause in ((campaign.parking_altitude_km, wait), (shell.orbit.altitude_km, 0.0)):
             _add_climb(corners, altitude, rate, pause)
     else:
-        _add_climb(corners, shell.altitude_km, rate, 0.0)
+        _add_climb(corners, shell.orbit.altitude_km, rate, 0.0)
     return _make_profile(corners, shell)
 
 
 def descend(campaign: Campaign, shell: Shell) -> AltitudeProfile:
     """Compute the descent from the retirement to re-entry."""
-    return _make_profile([(0.0, shell.altitude_km), (campaign.deorbit_days or 0.0, DISPOSAL_ALTITUDE_KM)], shell)
+    return _make_profile([(0.0, shell.orbit.altitude_km), (campaign.deorbit_days or 0.0, DISPOSAL_ALTITUDE_KM)], shell)
 
 
 def find_drift_direction(campaign: Campaign, shell: Shell) -> int:
@@ -89,29 +89,29 @@ def _add_climb(corners: list[tuple[float, float]], altitude: float, rate: float 
 
 def _plane_drift_deg_per_day(campaign: Campaign, shell: Shell) -> float:
     """Return the rate of right ascension at the parking altitude minus that of the shell, deg/day."""
-    altitudes = np.array([campaign.parking_altitude_km or shell.altitude_km, shell.altitude_km])
-    parked, arrived = node_rate_deg_per_day(altitudes, 0.0, shell.inclination_deg)
+    altitudes = np.array([campaign.parking_altitude_km or shell.orbit.altitude_km, shell.orbit.altitude_km])
+    parked, arrived = raan_rate_deg_per_day(altitudes, 0.0, shell.orbit.inclination_deg)
     return float(parked - arrived)
 
 
 def _wait_days(campaign: Campaign, shell: Shell) -> float:
     """Return the time to drift from one plane of the shell to the next, days."""
     drift = abs(_plane_drift_deg_per_day(campaign, shell))
-    return shell.node_arc_deg / shell.planes / drift if drift else np.inf
+    return shell.pattern.raan_arc_deg / shell.pattern.planes / drift if drift else np.inf
 
 
 def _make_profile(corners: list[tuple[float, float]], shell: Shell) -> AltitudeProfile:
     days, altitudes = np.array(corners).T
     grid = np.unique(np.concatenate([days, np.linspace(days[0], days[-1], _POINTS)]))
     altitude = np.interp(grid, days, altitudes)
-    raan = node_rate_deg_per_day(altitude, 0.0, shell.inclination_deg)
-    latitude = latitude_rate_deg_per_day(altitude, 0.0, shell.inclination_deg)
-    base = np.array([shell.altitude_km])
+    raan = raan_rate_deg_per_day(altitude, 0.0, shell.orbit.inclination_deg)
+    latitude = latitude_rate_deg_per_day(altitude, 0.0, shell.orbit.inclination_deg)
+    base = np.array([shell.orbit.altitude_km])
     return AltitudeProfile(
         grid,
         altitude,
-        _integrate(grid, raan - node_rate_deg_per_day(base, 0.0, shell.inclination_deg)),
-        _integrate(grid, latitude - latitude_rate_deg_per_day(base, 0.0, shell.inclination_deg)),
+        _integrate(grid, raan - raan_rate_deg_per_day(base, 0.0, shell.orbit.inclination_deg)),
+        _integrate(grid, latitude - latitude_rate_deg_per_day(base, 0.0, shell.orbit.inclination_deg)),
     )
 
 

@@ -20,7 +20,7 @@ from constellation_jax.inputs.shells.lattice import shells_to_catalog
 from constellation_jax.inputs.shells.mean_orbits import (
     kozai_mean_motion_rev_per_day,
     latitude_rate_deg_per_day,
-    node_rate_deg_per_day,
+    raan_rate_deg_per_day,
     wrapped_deg,
 )
 from constellation_jax.inputs.times import Time, parse_time, to_day_fraction
@@ -87,19 +87,19 @@ def _make_columns(
         mine = np.flatnonzero(history.shell[here] == s)
         row = history.row[here[mine]]
         elapsed = now - reference
-        raan_rate = float(node_rate_deg_per_day(shell.altitude_km, 0.0, shell.inclination_deg))
+        raan_rate = float(raan_rate_deg_per_day(shell.orbit.altitude_km, 0.0, shell.orbit.inclination_deg))
         raan[mine] = lattice.raan_deg[row] + raan_rate * elapsed
         extra = history.extra[here[mine]]
         latitude[mine] = (
             (lattice.mean_anomaly_deg + lattice.arg_perigee_deg)[row]
-            + float(latitude_rate_deg_per_day(shell.altitude_km, 0.0, shell.inclination_deg)) * elapsed
-            + shell.spare_offset_slots * extra * 360.0 / shell.satellites_per_plane
+            + float(latitude_rate_deg_per_day(shell.orbit.altitude_km, 0.0, shell.orbit.inclination_deg)) * elapsed
+            + shell.filling.spare_offset_slots * extra * 360.0 / shell.pattern.per_plane
         )
         altitude[mine] = lattice.mean_altitude_km[row]
-        inclination[mine] = shell.inclination_deg
+        inclination[mine] = shell.orbit.inclination_deg
         keeps = mine[phase[mine] == _ON_STATION]
-        eccentricity[keeps], arg_perigee[keeps] = shell.eccentricity, shell.arg_perigee_deg
-        bstar[mine] = shell.bstar
+        eccentricity[keeps], arg_perigee[keeps] = shell.orbit.eccentricity, shell.orbit.arg_perigee_deg
+        bstar[mine] = shell.orbit.bstar
         placed = (phase[mine] <= _ON_STATION) & (extra == 0) & np.isfinite(history.ready_day[here[mine]])
         plane[mine[placed]], slot[mine[placed]] = lattice.plane[row[placed]], lattice.slot[row[placed]]
         for c in np.unique(history.campaign[here[mine]]):
@@ -153,9 +153,9 @@ def _move_off_station(
     moved = np.minimum(since, stopped)
     altitude[climbing], raan_gain, latitude_gain = way.at(moved)
     idle = since - moved  # after a failure: at rest at the altitude where it stopped
-    base = np.full_like(idle, shell.altitude_km)
-    there, tilt = altitude[climbing], shell.inclination_deg
-    raan_gain += idle * (node_rate_deg_per_day(there, 0.0, tilt) - node_rate_deg_per_day(base, 0.0, tilt))
+    base = np.full_like(idle, shell.orbit.altitude_km)
+    there, tilt = altitude[climbing], shell.orbit.inclination_deg
+    raan_gain += idle * (raan_rate_deg_per_day(there, 0.0, tilt) - raan_rate_deg_per_day(base, 0.0, tilt))
     latitude_gain += idle * (latitude_rate_deg_per_day(there, 0.0, tilt) - latitude_rate_deg_per_day(base, 0.0, tilt))
     raan[climbing] += raan_gain - way.raan_gain_deg[-1]
     # The train of the launch spreads evenly from its first slot, whose angle all share on the first day

@@ -76,7 +76,7 @@ class _Slots:
         self.shell, self.plane, self.slot = shell, catalog.plane.astype(np.int64), catalog.slot.astype(np.int64)
         self.open = np.ones(len(catalog), bool)
         self.shared = np.zeros(len(catalog), np.int64)
-        self.rows = [np.flatnonzero(self.plane == plane) for plane in range(shell.planes)]
+        self.rows = [np.flatnonzero(self.plane == plane) for plane in range(shell.pattern.planes)]
 
     @property
     def open_fraction(self) -> float:
@@ -86,16 +86,16 @@ class _Slots:
         """Take up to n open slots for one launch, as (row, planes drifted past); the first plane gets its full share first."""
         served = count_planes_served(campaign, self.shell)
         share = -(-campaign.satellites_per_launch // served)
-        stride = max(1, self.shell.satellites_per_plane // share)
-        order = _rank_planes(-(-self.shell.planes // served), campaign.plane_order)
+        stride = max(1, self.shell.pattern.per_plane // share)
+        order = _rank_planes(-(-self.shell.pattern.planes // served), campaign.plane_order)
         # Satellites that wait drift towards higher or lower planes: the launch aims at the other end of its planes
         step = find_drift_direction(campaign, self.shell) if served > 1 else 1
         taken: list[tuple[int, int]] = []
-        in_plane = np.bincount(self.plane[self.open], minlength=self.shell.planes)
+        in_plane = np.bincount(self.plane[self.open], minlength=self.shell.pattern.planes)
         while len(taken) < n and in_plane.any():
-            groups = np.add.reduceat(in_plane, np.arange(0, self.shell.planes, served))
+            groups = np.add.reduceat(in_plane, np.arange(0, self.shell.pattern.planes, served))
             group = max(range(len(groups)), key=lambda g: (groups[g], -order[g]))
-            planes = list(range(group * served, min((group + 1) * served, self.shell.planes)))[::step]
+            planes = list(range(group * served, min((group + 1) * served, self.shell.pattern.planes)))[::step]
             for waited, plane in enumerate(planes):
                 rows = self.rows[plane][self.open[self.rows[plane]]]
                 rows = rows[np.lexsort((self.slot[rows], self.slot[rows] % stride))][: min(share, n - len(taken))]

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from constellation_jax.inputs.catalog.catalog import Catalog
-from constellation_jax.inputs.shells.mean_orbits import latitude_rate_deg_per_day, node_rate_deg_per_day, wrapped_deg
+from constellation_jax.inputs.shells.mean_orbits import latitude_rate_deg_per_day, raan_rate_deg_per_day, wrapped_deg
 from constellation_jax.inputs.shells.shell import Shell
 from constellation_jax.physics.constants import DEGREE, TWO_PI
 
@@ -72,7 +72,7 @@ def advance_to_epoch(catalog: Catalog, epoch_day: float) -> tuple[_Angles, _Angl
     """
     orbit = catalog.mean_altitude_km, catalog.eccentricity, catalog.inclination_deg
     days = epoch_day - (catalog.epoch_day + catalog.epoch_fraction)
-    raan = catalog.raan_deg + node_rate_deg_per_day(*orbit) * days
+    raan = catalog.raan_deg + raan_rate_deg_per_day(*orbit) * days
     latitude = catalog.arg_perigee_deg + catalog.mean_anomaly_deg + latitude_rate_deg_per_day(*orbit) * days
     return np.mod(raan, 360.0), np.mod(latitude, 360.0)
 
@@ -115,9 +115,9 @@ def fit_lattice(raan: _Angles, latitude: _Angles, shell: Shell | None) -> Lattic
 
 def _fit_planes(raan: _Angles, shell: Shell | None) -> tuple[int, float, float, float]:
     """Fit the planes: their number (0 for none), step and offset of their right ascensions (deg), coherence."""
-    stated = shell.planes if shell else 0
-    if shell and shell.node_arc_deg < 360.0:
-        return _fit_star(raan, stated, shell.node_arc_deg / stated, shell.raan_offset_deg)
+    stated = shell.pattern.planes if shell else 0
+    if shell and shell.pattern.raan_arc_deg < 360.0:
+        return _fit_star(raan, stated, shell.pattern.raan_arc_deg / stated, shell.pattern.raan_offset_deg)
     best = _coherence(raan, 360.0 / stated) if stated else 0.0
     planes = stated
     if best < (ONE_PLANE if stated == 1 else COHERENT):
@@ -127,7 +127,7 @@ def _fit_planes(raan: _Angles, shell: Shell | None) -> tuple[int, float, float, 
     if not planes:
         return 0, np.nan, np.nan, best
     step = 360.0 / planes
-    near = shell.raan_offset_deg if shell else 0.0
+    near = shell.pattern.raan_offset_deg if shell else 0.0
     return planes, step, near + float(wrapped_deg(_mean_angle(raan, step) - near, step)), best
 
 
@@ -153,10 +153,10 @@ def _fit_star(raan: _Angles, planes: int, step: float, near: float) -> tuple[int
 
 def _fit_slots(latitude: _Angles, plane: _Indices, planes: int, shell: Shell | None) -> tuple[int, int, float, _Angles]:
     """Fit the slots: their number (0 for none), phasing, coherence, and the argument of latitude of slot 0 of each plane."""
-    apart = shell is not None and shell.plane_altitudes_km is not None
+    apart = shell is not None and shell.pattern.plane_altitudes_km is not None
     occupied = len(np.unique(plane))
     satellites = len(latitude) / (occupied if apart else 1)  # that share a phase
-    slots = shell.satellites_per_plane if shell and shell.planes == planes else 0
+    slots = shell.pattern.per_plane if shell and shell.pattern.planes == planes else 0
     best = _fit_phasing(_sum_phases(latitude, plane, planes, slots), apart)[1] if slots else 0.0
     if best < max(COHERENT, min(0.99, _chance_coherence(planes, satellites))):
         numbers = np.arange(1, MOST_SLOTS + 1)
@@ -165,11 +165,13 @@ def _fit_slots(latitude: _Angles, plane: _Indices, planes: int, shell: Shell | N
     if not slots:
         return 0, -1, best, np.full(planes, np.nan)
     sums, period = _sum_phases(latitude, plane, planes, slots), 360.0 / slots
-    near = shell.anomaly_offset_deg if shell else 0.0
+    near = shell.pattern.anomaly_offset_deg if shell else 0.0
     if apart:
         phase = np.degrees(np.angle(sums)) / slots
         return slots, -1, best, near + wrapped_deg(phase - near, period)
-    stated = shell.phasing if shell and (shell.planes, shell.satellites_per_plane) == (planes, slots) else 0
+    stated = (
+        shell.pattern.phasing if shell and (shell.pattern.planes, shell.pattern.per_plane) == (planes, slots) else 0
+    )
     phasing, _ = _fit_phasing(sums, apart, stated)
     ahead = 360.0 * phasing * np.arange(planes) / (planes * slots)
     first = _mean_angle(latitude - ahead[plane], period)

@@ -315,7 +315,9 @@ def _fit_plane_and_slot(match: ShellMatch, motion: _Motion, at: NDArray[np.intp]
 def _find_layers(motion: _Motion, shells: list[Shell], at: NDArray[np.intp]) -> list[_ShellLayer]:
     """Find the layers of a system: its listed shells, and other altitudes that hold many objects, from low to high."""
     layers = [
-        _ShellLayer(s.name, s.altitude_km, s.inclination_deg, s, np.array(s.plane_altitudes_km or [s.altitude_km]))
+        _ShellLayer(
+            s.name, h := s.orbit.altitude_km, s.orbit.inclination_deg, s, np.array(s.pattern.plane_altitudes_km or [h])
+        )
         for s in shells
     ]
     left = at

@@ -1,7 +1,7 @@
-"""A design: the numbers of each shell that a study may vary, and its free coordinates, each between 0 and 1.
+"""Design: the numbers of each shell that a problem may vary, and its free coordinates, each between 0 and 1.
 
 Altitudes of hundreds of kilometres and counts of tens become coordinates of the same size, which every solver needs. Deliberately
-absent: what a design is worth (objective.py).
+absent: figures of merit of a design (objective.py).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from constellation_jax.inputs.shells.shell import Shell
-from constellation_jax.inputs.tuning.problem import Study
+from constellation_jax.inputs.tuning.problem import TuningProblem
 from constellation_jax.inputs.tuning.terms import QUANTITIES
 
 Floats = NDArray[np.float64]
@@ -38,12 +38,13 @@ class Design(NamedTuple):
 
 
 def design_of(shells: Sequence[Shell]) -> Design:
-    """The numbers of some shells; where no least elevation is known it is 0, which no term then uses."""
-    rows = [[getattr(shell, key) for shell in shells] for key in QUANTITIES]
+    """Numbers of some shells; where no least elevation is known it is 0, which no term then uses."""
+    values = [shell.values() for shell in shells]
+    rows = [[v[key] for v in values] for key in QUANTITIES]
     return Design(*(np.array([0.0 if v is None else v for v in row], float) for row in rows))
 
 
-class Coordinate(NamedTuple):
+class FreeNumber(NamedTuple):
     """One free number, shared by the shells that have it together."""
 
     quantity: str
@@ -52,22 +53,22 @@ class Coordinate(NamedTuple):
     high: float
 
     def name(self, shells: Sequence[Shell]) -> str:
-        """As "altitude_km of 'L-1', 'L-2'"."""
+        """Name such as "altitude_km of 'L-1', 'L-2'"."""
         return f"{self.quantity} of {', '.join(repr(shells[k].name) for k in self.shells)}"
 
 
 @dataclasses.dataclass(frozen=True)
-class Coordinates:
-    """The free numbers of a study."""
+class FreeNumbers:
+    """The free numbers of a problem."""
 
-    free: tuple[Coordinate, ...]
+    free: tuple[FreeNumber, ...]
 
     @classmethod
-    def of(cls, study: Study) -> Coordinates:
+    def of(cls, problem: TuningProblem) -> FreeNumbers:
         free = []
-        for v in study.variables:
+        for v in problem.variables:
             for group in [v.shells] if v.together else [(k,) for k in v.shells]:
-                free.append(Coordinate(v.quantity, group, v.low, v.high))
+                free.append(FreeNumber(v.quantity, group, v.low, v.high))
         return cls(tuple(free))
 
     def __len__(self) -> int:
@@ -102,7 +103,7 @@ class Coordinates:
         return np.array([c.low + u * (c.high - c.low) for c, u in zip(self.free, coordinates, strict=True)])
 
     def coordinate(self, k: int, value: float) -> float:
-        """Where a value of the k-th free number lies between its bounds."""
+        """Place of a value of the k-th free number between its bounds, 0 to 1."""
         c = self.free[k]
         return (value - c.low) / (c.high - c.low)
 

@@ -1,302 +1,239 @@
-"""What a design is worth: the terms of a study, each from a figure of merit of physics/, in shapes that the study asks for.
+"""Terms of a tuning problem at a design, each from a figure of merit of physics/, in the shapes that the problem asks for.
 
-What does not vary is made once for a study (`surroundings_of`): drag over altitude and inclination, lifetimes, the background
-catalogue, weights of latitudes, satellites and launch vehicle. The rest is pure JAX of the design.
+Everything that does not vary is made once for a problem (`surroundings_of`): drag over altitude and inclination, lifetimes, the
+background catalogue, weights of latitudes, satellites and launch vehicle. The rest is pure JAX of the design.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Callable
 from fnmatch import translate
 from typing import Any, Final, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.catalog.catalog import Catalog
-from constellation_jax.inputs.environment.demand import demand
+from constellation_jax.inputs.deployment.launcher import Launcher
+from constellation_jax.inputs.environment.demand import Demand
 from constellation_jax.inputs.environment.space_weather_series import SpaceWeatherSource
-from constellation_jax.inputs.shells.shell import Shell
+from constellation_jax.inputs.shells.shell import Orbit, Shell, Spacecraft, Walker
 from constellation_jax.inputs.sources import find_source, read_source
-from constellation_jax.inputs.tuning.problem import Study, Term
+from constellation_jax.inputs.tuning.problem import Term, TuningProblem
 from constellation_jax.inputs.tuning.terms import TERMS
-from constellation_jax.physics.drag.station_keeping import duty_cycle, propellant_kg
-from constellation_jax.physics.drag.tables import delta_v_per_year, lifetime_years
-from constellation_jax.physics.merit.conjunction_rate import (
-    encounters_between,
-    encounters_with,
-    smooth_least_clearance_km,
-)
-from constellation_jax.physics.merit.cost import launch_mass_kg, launches_needed, replacements_per_year
-from constellation_jax.physics.merit.coverage import mean_in_view, probability_in_view
-from constellation_jax.physics.merit.link import free_space_loss_db, light_time_ms, mean_over_footprint
-from constellation_jax.physics.merit.revisit import smooth_least_margin_deg, worst_gap_minutes
+from constellation_jax.physics.merit import conjunction_rate, cost, coverage, drag, link, revisit
 from constellation_jax.studies.decay.inputs import ASSUMED_BALLISTIC_COEFFICIENT
 from constellation_jax.studies.tuning.design import Design, Floats
 
 FREQUENCY_GHZ: Final = 12.0
-"""Of the free-space loss: the down-links of broadband constellations."""
+"""Frequency of the free-space loss: the down-links of broadband constellations."""
 _DRAG: Final = frozenset({"delta_v_m_s_per_year", "propellant_kg_per_year", "duty_cycle", "duty_cycle_peak"})
-
-
-class Satellites(NamedTuple):
-    """What the satellites of each shell are like, shape (shells,); NaN where not known and not asked for."""
-
-    ballistic_coefficient: Floats
-    dead_ballistic_coefficient: Floats
-    """Tumbling, where its areas are known."""
-    mass_kg: Floats
-    specific_impulse_s: Floats
-    thrust_mn: Floats
-    design_life_years: Floats
-
-
-class Pattern(NamedTuple):
-    """Static: numbers that choose code. One for each shell."""
-
-    planes: tuple[int, ...]
-    satellites_per_plane: tuple[int, ...]
-    star: tuple[bool, ...]
 
 
 class Surroundings(NamedTuple):
     """Everything but the design; a pytree of arrays, None where no term needs it."""
 
-    satellites: Satellites
-    climate: Any
+    spacecraft: Spacecraft
+    """Stack of the satellites of each shell; NaN where not known and not asked for."""
+    eccentricity: Floats
+    ballistic_coefficient: Floats
+    """On station, m2/kg, shape (shells,)."""
+    dead_ballistic_coefficient: Floats
+    """Tumbling, where the areas are known."""
+    drag: Any
     lifetimes: Any
     background: Any
     weights: Any
-    """By name of the demand: (latitudes, weights)."""
+    """(latitudes, weights) by name of the demand."""
     launcher: Any
-    """Payload and room of the launch vehicle."""
     injection_altitude_km: float
 
 
 def surroundings_of(
-    study: Study, *, background: Catalog | None = None, space_weather: SpaceWeatherSource | None = None
+    problem: TuningProblem, *, background: Catalog | None = None, space_weather: SpaceWeatherSource | None = None
 ) -> Surroundings:
-    """What the terms of a study need; takes some seconds where drag, lifetimes or a background are among them."""
-    asked = {term.quantity for term in study.terms()}
-    satellites = _satellites(study.shells)
-    climate = lifetimes = crowd = None
+    """Make what the terms of a problem need; takes some seconds where drag, lifetimes or a background are among them."""
+    asked = {term.quantity for term in problem.terms()}
+    spacecraft = [shell.spacecraft for shell in problem.shells]
+    stated = [s.ballistic_coefficient() for s in spacecraft]
+    on_station = np.array([ASSUMED_BALLISTIC_COEFFICIENT if b is None else b for b in stated], float)
+    tumbling = [s.ballistic_coefficient("tumbling") for s in spacecraft]
+    dead = np.array([b if t is None else t for b, t in zip(on_station, tumbling, strict=True)], float)
+    given: dict[str, Any] = {"start": problem.start, "solar": problem.scenarios, "space_weather": space_weather}
+    drag_table = lifetimes = objects = launcher = None
     if asked & _DRAG:
-        from constellation_jax.studies.decay.fill_tables import drag_climate
+        from constellation_jax.studies.decay.fill_tables import fill_drag_table
 
-        climate = drag_climate(years=study.years, start=study.start, solar=study.scenarios, space_weather=space_weather)
+        drag_table = fill_drag_table(years=problem.years, **given)
     if "lifetime_years" in asked:
-        from constellation_jax.studies.decay.fill_tables import lifetime_table
+        from constellation_jax.studies.decay.fill_tables import fill_lifetime_table
 
-        dead = satellites.dead_ballistic_coefficient
         span: Any = float(dead.min()) if np.ptp(dead) == 0.0 else (float(dead.min()), float(dead.max()))
-        lifetimes = lifetime_table(
-            start=study.start, ballistic_coefficient=span, solar=study.scenarios, space_weather=space_weather
-        )
-    if "background_encounters_per_year" in asked:
-        from constellation_jax.inputs.environment.crowding_background import crowding_background
-
-        crowd = crowding_background(_without(_catalog(study) if background is None else background, study.exclude))
-    weights = {term.demand: _weights(term.demand) for term in study.terms() if term.demand}
-    carrier = None
+        lifetimes = fill_lifetime_table(ballistic_coefficient=span, **given)
+    if "background_conjunctions_per_year" in asked:
+        around = _without(_catalog(problem) if background is None else background, problem.exclude)
+        objects = conjunction_rate.ConjunctionBackground.from_catalog(around)
     if "launches" in asked:
-        from constellation_jax.studies.deployment.launcher import launcher
-
         try:
-            carrier = launcher(study.vehicle, cargo=study.cargo or None)
+            launcher = Launcher.of_vehicle(problem.vehicle, cargo=problem.cargo or None)
         except InputError as error:
-            raise InputError(f"study {study.name!r}, launch: {error}") from None
-    return Surroundings(satellites, climate, lifetimes, crowd, weights, carrier, study.injection_altitude_km)
+            raise InputError(f"tuning problem {problem.name!r}, launch: {error}") from None
+    rows = {f.name: [getattr(s, f.name) for s in spacecraft] for f in dataclasses.fields(Spacecraft)}
+    stack: Any = {key: np.array(row, float) for key, row in rows.items()}  # NaN where None
+    return Surroundings(
+        Spacecraft(**stack),
+        np.array([shell.orbit.eccentricity for shell in problem.shells], float),
+        on_station,
+        dead,
+        drag_table,
+        lifetimes,
+        objects,
+        {term.demand: _weights(term.demand) for term in problem.terms() if term.demand},
+        launcher,
+        problem.injection_altitude_km,
+    )
 
 
-class Values:
+class DesignMerit:
     """Figures of merit of one design, each computed once however many terms ask for it. Lives within one trace."""
 
-    def __init__(self, design: Design, surroundings: Surroundings, pattern: Pattern, miss_distance_km: float) -> None:
-        self.design, self.surroundings = design, surroundings
-        self.pattern, self.miss_distance_km = pattern, miss_distance_km
-        self._known: dict[Any, Array] = {}
+    def __init__(self, design: Design, surroundings: Surroundings, problem: TuningProblem) -> None:
+        self.design, self.surroundings, self.problem = design, surroundings, problem
+        orbit: Any = dict(zip(("altitude_km", "inclination_deg"), design[:2], strict=True))
+        self.shells = Shell(
+            orbit=Orbit(**orbit, eccentricity=surroundings.eccentricity),  # type: ignore[arg-type]  # a stack
+            pattern=Walker(planes=design.planes, per_plane=design.satellites_per_plane, phasing=design.phasing),
+            spacecraft=dataclasses.replace(surroundings.spacecraft, min_elevation_deg=design.min_elevation_deg),
+        )
+        """All shells of the problem as one stack."""
+        self._known: dict[str, Array] = {}
 
-    def once(self, key: Any, make: Callable[[], Array]) -> Array:
+    def once(self, key: str, make: Callable[[DesignMerit], Array]) -> Array:
         if key not in self._known:
-            self._known[key] = make()
+            self._known[key] = make(self)
         return self._known[key]
 
+    def full_shell(self, k: int) -> Shell:
+        """The k-th shell, whose planes and slots are static: those of the problem."""
+        one: Shell = jax.tree.map(lambda part: jnp.asarray(part)[..., k] if jnp.ndim(part) else part, self.shells)
+        pattern = dataclasses.replace(self.problem.shells[k].pattern, phasing=self.design.phasing[k])
+        return dataclasses.replace(one, pattern=pattern)
 
-def term_values(term: Term, values: Values) -> Array:
-    """A term for the shells or latitudes that it is about: shape (places,), or (scenarios, shells) where the Sun matters."""
+
+def term_values(term: Term, merit: DesignMerit) -> Array:
+    """A term for the shells or latitudes that it is about: shape (places,), or (solar, shells) where solar activity matters."""
     kind = TERMS[term.quantity]
     if kind.one_shell:
-        return _of_one_shell(term, values)
+        is_margin = term.quantity == "coverage_margin_deg"
+        of_shell = revisit.smooth_least_margin_deg if is_margin else revisit.max_revisit_minutes
+        return of_shell(merit.full_shell(term.shells[0]), jnp.array(term.latitude_deg))
     if kind.each == "latitude":
-        return _by_latitude(term, values)
+        return _by_latitude(term, merit)
     if kind.each == "system":
-        d = values.design
-        return smooth_least_clearance_km(picked(d.altitude_km, term.shells), picked(d.inclination_deg, term.shells))[
-            None
-        ]
-    return picked(values.once(term.quantity, lambda: _BY_SHELL[term.quantity](values)), term.shells)
+        some = jax.tree.map(lambda part: select(part, term.shells) if jnp.ndim(part) else part, merit.shells)
+        return conjunction_rate.smooth_least_clearance_km(some)[None]
+    return select(merit.once(term.quantity, _BY_SHELL[term.quantity]), term.shells)
 
 
-def picked(found: Array, shells: tuple[int, ...]) -> Array:
+def select(found: Array, shells: tuple[int, ...]) -> Array:
     """Values of some shells, from those of all along the last axis."""
     # no gather: under xla_cpu_use_multi_output_fusion it makes XLA's CPU compiler (jaxlib 0.10.2) abort
     return jnp.stack([found[..., k] for k in shells], axis=-1)
 
 
-def pattern_of(shells: tuple[Shell, ...]) -> Pattern:
-    """Planes and slots of some shells."""
-    return Pattern(
-        tuple(s.planes for s in shells),
-        tuple(s.satellites_per_plane for s in shells),
-        tuple(s.walker == "star" for s in shells),
-    )
-
-
-def _satellites(shells: tuple[Shell, ...]) -> Satellites:
-    def known(key: str) -> Floats:
-        return np.array([getattr(s, key) or np.nan for s in shells], float)
-
-    on_station = [s.ballistic_coefficient() or ASSUMED_BALLISTIC_COEFFICIENT for s in shells]
-    dead = [s.ballistic_coefficient("tumbling") or b for s, b in zip(shells, on_station, strict=True)]
-    return Satellites(np.array(on_station), np.array(dead), *(known(key) for key in Satellites._fields[2:]))
-
-
-def _by_latitude(term: Term, values: Values) -> Array:
-    d = values.design
+def _by_latitude(term: Term, merit: DesignMerit) -> Array:
     if term.demand:
-        latitude, weight = (jnp.asarray(v) for v in values.surroundings.weights[term.demand])
+        latitude, weight = (jnp.asarray(v) for v in merit.surroundings.weights[term.demand])
     else:
         latitude, weight = jnp.array(term.latitude_deg), None
     if term.quantity == "mean_in_view":
-        counted = np.zeros(len(d.altitude_km))
-        counted[list(term.shells)] = 1.0
-        found = jnp.sum(
-            mean_in_view(latitude, d.altitude_km, d.inclination_deg, d.satellites * counted, d.min_elevation_deg),
-            axis=0,
-        )
+        counts = np.zeros((len(merit.problem.shells), 1))
+        counts[list(term.shells)] = 1.0
+        found = jnp.sum(coverage.mean_in_view(merit.shells, latitude) * counts, axis=0)
     else:
-        p = values.pattern
-        found = probability_in_view(
-            term.at_least_in_view,
-            latitude,
-            picked(d.altitude_km, term.shells),
-            picked(d.inclination_deg, term.shells),
-            [p.planes[k] for k in term.shells],
-            [p.satellites_per_plane[k] for k in term.shells],
-            picked(d.phasing, term.shells),
-            picked(d.min_elevation_deg, term.shells),
-            star=[p.star[k] for k in term.shells],
-        )
+        shells = [merit.full_shell(k) for k in term.shells]
+        found = coverage.probability_in_view(shells, latitude, term.at_least_in_view)
     return found if weight is None else jnp.sum(weight * found)[None]
 
 
-def _of_one_shell(term: Term, values: Values) -> Array:
-    """Continuity of coverage by one full shell at each latitude."""
-    d, p, k = values.design, values.pattern, term.shells[0]
-    found = smooth_least_margin_deg if term.quantity == "coverage_margin_deg" else worst_gap_minutes
-    return found(
-        jnp.array(term.latitude_deg),
-        d.altitude_km[k],
-        d.inclination_deg[k],
-        p.planes[k],
-        p.satellites_per_plane[k],
-        d.phasing[k],
-        d.min_elevation_deg[k],
-        star=p.star[k],
-    )
-
-
-def _slant_range(v: Values) -> Array:
+def _slant_range(m: DesignMerit) -> Array:
     """Mean over all satellites in view of users spread evenly over the Earth."""
-    return v.once("slant_range_km", lambda: _over_footprint(v, lambda d: d))
+    return m.once("slant_range_km", lambda m: link.mean_over_footprint(m.shells, lambda d: d))
 
 
-def _over_footprint(v: Values, of_range: Callable[[Array], Array]) -> Array:
-    return mean_over_footprint(of_range, v.design.altitude_km, v.design.min_elevation_deg)
+def _path_loss(m: DesignMerit) -> Array:
+    return link.mean_over_footprint(m.shells, lambda d: link.free_space_loss_db(d, FREQUENCY_GHZ))
 
 
-def _delta_v(v: Values, *, worst: bool = False) -> Array:
-    b = v.surroundings.satellites.ballistic_coefficient
-    d = v.design
-    return v.once(
-        ("delta_v", worst),
-        lambda: delta_v_per_year(v.surroundings.climate, d.altitude_km, d.inclination_deg, jnp.asarray(b), worst=worst),
-    )
+def _delta_v(m: DesignMerit, *, worst: bool = False) -> Array:
+    s = m.surroundings
+    b = jnp.asarray(s.ballistic_coefficient)
+    of_shells = drag.delta_v_per_year
+    return m.once(f"delta_v {worst}", lambda m: of_shells(m.shells, s.drag, worst=worst, ballistic_coefficient_m2_kg=b))
 
 
-def _duty_cycle(v: Values, *, worst: bool) -> Array:
-    s = v.surroundings.satellites
-    return jnp.asarray(
-        duty_cycle(_delta_v(v, worst=worst), jnp.asarray(s.mass_kg)[None], jnp.asarray(s.thrust_mn)[None])
-    )
+def _duty_cycle(m: DesignMerit, *, worst: bool) -> Array:
+    mass, thrust = (jnp.asarray(v)[None] for v in (m.shells.spacecraft.mass_kg, m.shells.spacecraft.thrust_mn))
+    return jnp.asarray(drag.duty_cycle(_delta_v(m, worst=worst), mass, thrust))
 
 
-def _propellant(v: Values) -> Array:
-    s = v.surroundings.satellites
-    return jnp.asarray(
-        propellant_kg(_delta_v(v), jnp.asarray(s.mass_kg)[None], jnp.asarray(s.specific_impulse_s)[None])
-    )
+def _propellant(m: DesignMerit) -> Array:
+    craft = m.shells.spacecraft
+    mass, impulse = (jnp.asarray(v)[None] for v in (craft.mass_kg, craft.specific_impulse_s))
+    return jnp.asarray(drag.propellant_kg(_delta_v(m), mass, impulse))
 
 
-def _lifetime(v: Values) -> Array:
-    b = jnp.asarray(v.surroundings.satellites.dead_ballistic_coefficient)
-    return lifetime_years(v.surroundings.lifetimes, v.design.altitude_km, v.design.inclination_deg, b)
+def _lifetime(m: DesignMerit) -> Array:
+    b = jnp.asarray(m.surroundings.dead_ballistic_coefficient)
+    return drag.lifetime_years(m.shells, m.surroundings.lifetimes, ballistic_coefficient_m2_kg=b)
 
 
-def _launches(v: Values) -> Array:
-    s, d = v.surroundings.satellites, v.design
-    at_launch = launch_mass_kg(
-        jnp.asarray(s.mass_kg), d.altitude_km, v.surroundings.injection_altitude_km, jnp.asarray(s.specific_impulse_s)
-    )
-    return launches_needed(d.satellites, at_launch, *v.surroundings.launcher)
+def _launches(m: DesignMerit) -> Array:
+    at_launch = cost.launch_mass_kg(m.shells, m.surroundings.injection_altitude_km)
+    return cost.launches_needed(m.design.satellites, at_launch, *m.surroundings.launcher)
 
 
-def _background_encounters(v: Values) -> Array:
-    d = v.design
-    return encounters_with(
-        v.surroundings.background, d.altitude_km, d.inclination_deg, d.satellites, v.miss_distance_km
-    )
+def _mutual_conjunctions(m: DesignMerit) -> Array:
+    return 0.5 * jnp.sum(conjunction_rate.between_shells(m.shells, m.problem.miss_distance_km), axis=1)
 
 
-def _mutual_encounters(v: Values) -> Array:
-    d = v.design
-    pairs = encounters_between(d.altitude_km, d.inclination_deg, d.satellites, v.miss_distance_km)
-    return 0.5 * jnp.sum(pairs, axis=1)
-
-
-_BY_SHELL: Final[dict[str, Callable[[Values], Array]]] = {
+_BY_SHELL: Final[dict[str, Callable[[DesignMerit], Array]]] = {
     "slant_range_km": _slant_range,
-    "round_trip_ms": lambda v: light_time_ms(4.0 * _slant_range(v)),
-    "path_loss_db": lambda v: _over_footprint(v, lambda d: free_space_loss_db(d, FREQUENCY_GHZ)),
+    "round_trip_ms": lambda m: link.light_time_ms(4.0 * _slant_range(m)),
+    "path_loss_db": _path_loss,
     "delta_v_m_s_per_year": _delta_v,
     "propellant_kg_per_year": _propellant,
-    "duty_cycle": lambda v: _duty_cycle(v, worst=False),
-    "duty_cycle_peak": lambda v: _duty_cycle(v, worst=True),
+    "duty_cycle": lambda m: _duty_cycle(m, worst=False),
+    "duty_cycle_peak": lambda m: _duty_cycle(m, worst=True),
     "lifetime_years": _lifetime,
-    "satellites": lambda v: v.design.satellites,
-    "mass_to_orbit_kg": lambda v: v.design.satellites * jnp.asarray(v.surroundings.satellites.mass_kg),
+    "satellites": lambda m: m.design.satellites,
+    "mass_to_orbit_kg": lambda m: m.design.satellites * jnp.asarray(m.shells.spacecraft.mass_kg),
     "launches": _launches,
-    "replacements_per_year": lambda v: replacements_per_year(
-        v.design.satellites, jnp.asarray(v.surroundings.satellites.design_life_years)
+    "replacements_per_year": lambda m: cost.replacements_per_year(
+        m.design.satellites, jnp.asarray(m.shells.spacecraft.design_life_years)
     ),
-    "background_encounters_per_year": _background_encounters,
-    "mutual_encounters_per_year": _mutual_encounters,
-    "altitude_km": lambda v: v.design.altitude_km,
+    "background_conjunctions_per_year": lambda m: conjunction_rate.with_background(
+        m.shells, m.surroundings.background, m.problem.miss_distance_km
+    ),
+    "mutual_conjunctions_per_year": _mutual_conjunctions,
+    "altitude_km": lambda m: m.design.altitude_km,
 }
 
 
-def _catalog(study: Study) -> Catalog:
-    if study.background == "none":
+def _catalog(problem: TuningProblem) -> Catalog:
+    if problem.background == "none":
         raise InputError(
-            f"study {study.name!r}: background_encounters_per_year needs a background catalogue, found 'none'"
+            f"tuning problem {problem.name!r}: background_conjunctions_per_year needs a background catalogue, found 'none'"
         )
     try:
-        return read_source(find_source(study.background))
+        return read_source(find_source(problem.background))
     except InputError as error:
-        raise InputError(f"study {study.name!r}, background: {error}") from None
+        raise InputError(f"tuning problem {problem.name!r}, background: {error}") from None
 
 
 def _without(catalog: Catalog, patterns: tuple[str, ...]) -> Catalog:
@@ -309,6 +246,6 @@ def _without(catalog: Catalog, patterns: tuple[str, ...]) -> Catalog:
 
 def _weights(name: str) -> tuple[Floats, Floats]:
     """Latitudes and weights of a demand, without those that have none."""
-    found = demand(name)
+    found = Demand.load(name)
     some = found.weight > 0.0
     return found.latitude_deg[some], found.weight[some]

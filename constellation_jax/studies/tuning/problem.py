@@ -1,10 +1,10 @@
-"""A study as a problem of optimisation: one scalar, constraints that are met at 0 and above, and their exact gradients.
+"""Compiled tuning problem: one scalar to minimise, constraints that are met at 0 and above, and their exact gradients.
 
     objective f: the sum of weight / scale * term, so that at the start each term counts as its weight
     constraint g: (value - limit) / |limit|, or ln(value / limit) of terms that grow like an exponential of altitude, with the
         sign that makes 0 and above good
 
-Everything is compiled once for a study: the numbers that a sweep or a rounding changes are arguments. Nothing that is not finite
+Everything is compiled once for a problem: the numbers that a sweep or a rounding changes are arguments. Nothing that is not finite
 leaves here: it is an error that names the term and the shell.
 """
 
@@ -20,40 +20,40 @@ from jax import Array
 
 from constellation_jax.engine.precision import x64
 from constellation_jax.errors import InputError
-from constellation_jax.inputs.tuning.problem import Constraint, Study, Term
+from constellation_jax.inputs.tuning.problem import Constraint, Term, TuningProblem
 from constellation_jax.inputs.tuning.terms import QUANTITIES, SUMMED, TERMS
-from constellation_jax.studies.tuning.design import Coordinates, Design, Floats
-from constellation_jax.studies.tuning.objective import Surroundings, Values, pattern_of, picked, term_values
+from constellation_jax.studies.tuning.design import Design, Floats, FreeNumbers
+from constellation_jax.studies.tuning.objective import DesignMerit, Surroundings, select, term_values
 
 _LOGARITHMIC: Final = frozenset(
     {"lifetime_years", "delta_v_m_s_per_year", "propellant_kg_per_year", "duty_cycle", "duty_cycle_peak"}
 )
 
 _NOTHING: Final = 1e-6
-"""What an objective is at the start that no scale can come from."""
+"""Value of an objective at the start below which it gives no scale."""
 
 
 class Frame(NamedTuple):
-    """What a solver keeps fixed."""
+    """Numbers that a solver keeps fixed."""
 
     base: Design
     limits: Floats
-    """Of the rows of constraints, shape (constraints,)."""
+    """Limit of each row of constraints, shape (rows,)."""
     scales: Floats
-    """Of the objectives, shape (objectives,)."""
+    """Scale of each objective, shape (objectives,)."""
     surroundings: Surroundings
 
 
-class Row(NamedTuple):
-    """One constraint on one number, such as a lifetime of one shell under one sun."""
+class ConstraintRow(NamedTuple):
+    """One constraint on one number, such as the lifetime of one shell for one level of solar activity."""
 
     constraint: int
-    """Position in the study."""
+    """Position in the problem."""
     label: str
     units: str
     sign: float
     logarithmic: bool
-    sun: str
+    solar: str
     shell: int
     """Position of the one shell that it depends on; -1 where it depends on several."""
 
@@ -63,49 +63,44 @@ class Evaluation(NamedTuple):
 
     objective: float
     gradient: Floats
-    """By the coordinates, shape (free,)."""
+    """Derivative of the objective by the coordinates, shape (free,)."""
     constraints: Floats
     """Margins, above or at 0 where met, shape (rows,)."""
     jacobian: Floats
-    """Of the margins by the coordinates, shape (rows, free)."""
+    """Derivatives of the margins by the coordinates, shape (rows, free)."""
     objectives: Floats
-    """In natural units, shape (objectives,)."""
+    """Values in natural units, shape (objectives,)."""
     rows: Floats
-    """In natural units, shape (rows,)."""
+    """Values of the constraints in natural units, shape (rows,)."""
     by_design: Floats
-    """Of the objective, shape (quantities, shells)."""
+    """Derivatives of the objective by the design, shape (quantities, shells)."""
     rows_by_design: Floats
-    """In natural units, shape (rows, quantities, shells)."""
+    """Derivatives of `rows` by the design, shape (rows, quantities, shells)."""
 
 
-class Problem:
-    """The functions of a study, and how often they were evaluated."""
+class CompiledProblem:
+    """The functions of a problem, and how often they were evaluated."""
 
-    def __init__(self, study: Study, base: Design, surroundings: Surroundings) -> None:
-        self.study = study
-        self.coordinates = Coordinates.of(study)
+    def __init__(self, problem: TuningProblem, base: Design, surroundings: Surroundings) -> None:
+        self.problem = problem
+        self.coordinates = FreeNumbers.of(problem)
         self.evaluations = 0
-        self.rows = _rows(study)
-        self._pattern = pattern_of(study.shells)
-        self._span = self.coordinates.span(len(study.shells))
+        self.rows = _rows(problem)
+        self._span = self.coordinates.span(len(problem.shells))
         self._signs = np.array([row.sign for row in self.rows])
         self._logarithmic = np.array([row.logarithmic for row in self.rows], bool)
         self._colours = _colours(self.rows)
-        limits = np.array([study.constraints[row.constraint].limit for row in self.rows], float)
-        self.frame = Frame(base, limits, np.ones(len(study.objectives)), surroundings)
+        limits = np.array([problem.constraints[row.constraint].limit for row in self.rows], float)
+        self.frame = Frame(base, limits, np.ones(len(problem.objectives)), surroundings)
         self._evaluate = jax.jit(self._with_derivatives)
         self._figures = jax.jit(self._every_term)
         at_start = np.abs(self.evaluate(self.coordinates.begin(base)).objectives)
-        given = zip(study.objectives, at_start, strict=True)
+        given = zip(problem.objectives, at_start, strict=True)
         scales = [o.scale if o.scale is not None else (v if v > _NOTHING else 1.0) for o, v in given]
         self.frame = self.frame._replace(scales=np.array(scales, float))
 
-    def values(self, design: Design, frame: Frame) -> Values:
-        """Figures of merit of a design. Traced."""
-        return Values(design, frame.surroundings, self._pattern, self.study.miss_distance_km)
-
     def merit(self, coordinates: Array, frame: Frame) -> tuple[Array, Array]:
-        """Objective and margins. Traced."""
+        """Compute objective and margins. Traced."""
         objectives, rows = self._natural(self.coordinates.design(coordinates, frame.base), frame)
         limits = jnp.asarray(frame.limits)
         linear = (rows - limits) / size_of(limits)
@@ -116,7 +111,7 @@ class Problem:
         )
 
     def evaluate(self, coordinates: Floats, frame: Frame | None = None) -> Evaluation:
-        """A point with its derivatives.
+        """Evaluate a point with its derivatives.
 
         Raises:
             InputError: something is not finite there.
@@ -128,7 +123,7 @@ class Problem:
             f, objectives, rows, by_design, coloured = jax.device_get(self._evaluate(design, frame))
         if not all(np.isfinite(part).all() for part in (f, objectives, rows, by_design, coloured)):
             raise InputError(self.not_finite(design, frame))
-        rows_by_design = self._expanded(coloured)
+        rows_by_design = self._expand(coloured)
         size = size_of(frame.limits)
         with np.errstate(divide="ignore", invalid="ignore"):  # of the branch that is not taken
             margins = self._signs * np.where(self._logarithmic, np.log(rows / size), (rows - frame.limits) / size)
@@ -137,19 +132,20 @@ class Problem:
         gradient = by_design.ravel() @ self._span
         return Evaluation(float(f), gradient, margins, jacobian, objectives, rows, by_design, rows_by_design)
 
-    def figures(self, design: Design, frame: Frame | None = None) -> Floats:
-        """Every value of every term of `asked`, one after the other."""
+    def figures(self, design: Design, frame: Frame | None = None) -> list[Floats]:
+        """Values of each term of `terms_of`, as `term_values` gives them."""
         with x64():
-            return np.asarray(self._figures(design, self.frame if frame is None else frame))
+            found = self._figures(design, self.frame if frame is None else frame)
+        return [np.asarray(values) for values in found]
 
     def not_finite(self, design: Design, frame: Frame) -> str:
-        """What to say about a point where something is not finite: the first such term, and its shell or latitude."""
-        names = [shell.name for shell in self.study.shells]
+        """Message on a point where something is not finite: the first such term, and its shell or latitude."""
+        names = [shell.name for shell in self.problem.shells]
         with x64():
-            for term in asked(self.study):
+            for term in terms_of(self.problem):
 
                 def of(d: Design, term: Term = term) -> Array:
-                    return term_values(term, self.values(d, frame))
+                    return term_values(term, DesignMerit(d, frame.surroundings, self.problem))
 
                 whole = Design(*(jnp.asarray(row, float) for row in design))
                 bad = ~np.isfinite(np.asarray(of(whole)))
@@ -161,17 +157,17 @@ class Problem:
                 shell = term.shells[at] if TERMS[term.quantity].each == "shell" else term.shells[0]
                 numbers = ", ".join(f"{key} {row[shell]:g}" for key, row in zip(QUANTITIES, design, strict=True))
                 what = f"{term.quantity} {_place(term, names, at)}".rstrip()
-                return f"study {self.study.name!r}: {what}, or its derivative, is not finite at {numbers}"
-        return f"study {self.study.name!r}: the objective is not finite; look at the weights and scales"
+                return f"tuning problem {self.problem.name!r}: {what}, or its derivative, is not finite at {numbers}"
+        return f"tuning problem {self.problem.name!r}: the objective is not finite; look at the weights and scales"
 
     def _sum(self, objectives: Array, frame: Frame) -> Array:
-        weights = np.array([o.weight for o in self.study.objectives])
+        weights = np.array([o.weight for o in self.problem.objectives])
         return jnp.sum(weights / frame.scales * objectives)
 
     def _natural(self, design: Design, frame: Frame) -> tuple[Array, Array]:
-        values = self.values(design, frame)
-        objectives = [reduced(o.term, values, self.study.combine) for o in self.study.objectives]
-        rows = [_each(c, values) for c in self.study.constraints]
+        merit = DesignMerit(design, frame.surroundings, self.problem)
+        objectives = [reduce_term(o.term, merit, self.problem.combine) for o in self.problem.objectives]
+        rows = [_each(c, merit) for c in self.problem.constraints]
         return jnp.stack(objectives), jnp.concatenate(rows) if rows else jnp.zeros(0)
 
     def _with_derivatives(self, design: Design, frame: Frame) -> Any:
@@ -187,7 +183,7 @@ class Problem:
         derivatives = jnp.stack(jax.lax.map(back, jnp.eye(len(found)))[0], axis=1)
         return f, objectives, rows, derivatives[0], derivatives[1:]
 
-    def _expanded(self, coloured: Floats) -> Floats:
+    def _expand(self, coloured: Floats) -> Floats:
         """Derivatives of the rows from those of their colours: a row of one shell has only that shell's."""
         found = coloured[np.argmax(self._colours, axis=0)] if len(self.rows) else np.zeros((0, *coloured.shape[1:]))
         for k, row in enumerate(self.rows):
@@ -195,38 +191,38 @@ class Problem:
                 found[k, :, np.arange(found.shape[2]) != row.shell] = 0.0
         return found
 
-    def _every_term(self, design: Design, frame: Frame) -> Array:
-        values = self.values(Design(*(jnp.asarray(row) for row in design)), frame)
-        return jnp.concatenate([term_values(term, values).ravel() for term in asked(self.study)])
+    def _every_term(self, design: Design, frame: Frame) -> list[Array]:
+        merit = DesignMerit(Design(*(jnp.asarray(row) for row in design)), frame.surroundings, self.problem)
+        return [term_values(term, merit) for term in terms_of(self.problem)]
 
 
 def size_of(limits: Any) -> Any:
-    """What margins are a part of: the limit, or 1 in its unit where it is 0."""
+    """Size of a limit, of which margins are a part: the limit, or 1 in its unit where it is 0."""
     module = jnp if isinstance(limits, jax.Array) else np
     return module.where(limits == 0.0, 1.0, abs(limits))
 
 
-def _colours(rows: list[Row]) -> Floats:
-    """Rows that share no shell can share one pass of derivatives: which rows each pass adds up, shape (passes, rows)."""
+def _colours(rows: list[ConstraintRow]) -> Floats:
+    """Rows that each pass of derivatives adds up, shape (passes, rows): those that share no shell can share a pass."""
     passes: dict[Any, list[int]] = {}
     for k, row in enumerate(rows):
-        passes.setdefault((row.constraint, row.sun) if row.shell >= 0 else k, []).append(k)
+        passes.setdefault((row.constraint, row.solar) if row.shell >= 0 else k, []).append(k)
     found = np.zeros((len(passes), len(rows)))
     for colour, members in enumerate(passes.values()):
         found[colour, members] = 1.0
     return found
 
 
-def asked(study: Study) -> list[Term]:
-    """The terms of a study, each once, over whatever they are taken."""
-    return list(dict.fromkeys(dataclasses.replace(term, over="") for term in study.terms()))
+def terms_of(problem: TuningProblem) -> list[Term]:
+    """Terms of a problem, each once, over whatever they are taken."""
+    return list(dict.fromkeys(dataclasses.replace(term, over="") for term in problem.terms()))
 
 
-def reduced(term: Term, values: Values, combine: str) -> Array:
-    """A term as one number: over scenarios of the Sun by `combine`, over shells or latitudes by `term.over`."""
+def reduce_term(term: Term, merit: DesignMerit, combine: str) -> Array:
+    """A term as one number: over levels of solar activity by `combine`, over shells or latitudes by `term.over`."""
     kind = TERMS[term.quantity]
-    found = term_values(term, values)
-    if kind.by_sun:
+    found = term_values(term, merit)
+    if kind.by_solar:
         found = jnp.max(found, axis=0) if combine == "worst" else jnp.mean(found, axis=0)
     over = term.over or ("sum" if term.quantity in SUMMED else "mean")
     if over == "worst":
@@ -235,20 +231,20 @@ def reduced(term: Term, values: Values, combine: str) -> Array:
     if over == "sum":
         return jnp.sum(found)
     if kind.each == "shell":
-        satellites = picked(values.design.satellites, term.shells)
+        satellites = select(merit.design.satellites, term.shells)
         return jnp.sum(found * satellites) / jnp.sum(satellites)
     return jnp.mean(found)
 
 
-def _each(constraint: Constraint, values: Values) -> Array:
-    """Rows of a constraint: every scenario and every shell apart, unless it says over what it is taken."""
+def _each(constraint: Constraint, merit: DesignMerit) -> Array:
+    """Rows of a constraint: every level of solar activity and every shell apart, unless it says over what it is taken."""
     term = constraint.term
     if term.over in ("", "each"):
-        return term_values(term, values).ravel()
-    if not TERMS[term.quantity].by_sun:
-        return reduced(term, values, "worst")[None]
-    found = term_values(term, values)
-    satellites = picked(values.design.satellites, term.shells)
+        return term_values(term, merit).ravel()
+    if not TERMS[term.quantity].by_solar:
+        return reduce_term(term, merit, "worst")[None]
+    found = term_values(term, merit)
+    satellites = select(merit.design.satellites, term.shells)
     if term.over == "sum":
         return jnp.sum(found, axis=1)
     if term.over == "mean":
@@ -256,34 +252,24 @@ def _each(constraint: Constraint, values: Values) -> Array:
     return jnp.min(found, axis=1) if constraint.at_least else jnp.max(found, axis=1)
 
 
-def labels(study: Study, term: Term) -> list[str]:
-    """Names of the values of a term, in the order of `term_values(...).ravel()`."""
-    names = [shell.name for shell in study.shells]
-    suns = study.scenarios if TERMS[term.quantity].by_sun else ("",)
-    counted = f"{term.quantity} of {term.at_least_in_view}" if TERMS[term.quantity].counts_at_least else term.quantity
-    return [
-        " ".join(part for part in (counted, _place(term, names, k), f"({sun} sun)" if sun else "") if part)
-        for sun in suns
-        for k in range(_size(term))
-    ]
-
-
-def _rows(study: Study) -> list[Row]:
+def _rows(problem: TuningProblem) -> list[ConstraintRow]:
     rows = []
-    names = [shell.name for shell in study.shells]
-    for k, constraint in enumerate(study.constraints):
+    names = [shell.name for shell in problem.shells]
+    for k, constraint in enumerate(problem.constraints):
         term, kind = constraint.term, TERMS[constraint.term.quantity]
-        swept = study.sweep.values if study.sweep and study.sweep.constraint == constraint.name else ()
+        swept = problem.sweep.values if problem.sweep and problem.sweep.constraint == constraint.name else ()
         lowest = min((constraint.limit, *swept))
         each = term.over in ("", "each")
-        own = each and kind.each == "shell" and term.quantity != "mutual_encounters_per_year"
-        for sun in study.scenarios if kind.by_sun else ("",):
+        own = each and kind.each == "shell" and term.quantity != "mutual_conjunctions_per_year"
+        for solar in problem.scenarios if kind.by_solar else ("",):
             for i in range(_size(term) if each else 1):
                 place = _place(term, names, i) if each else f"({term.over})"
-                label = " ".join(part for part in (constraint.name, place, f"({sun} sun)" if sun else "") if part)
+                label = " ".join(
+                    part for part in (constraint.name, place, f"({solar} solar activity)" if solar else "") if part
+                )
                 logarithmic = term.quantity in _LOGARITHMIC and lowest > 0.0
                 sign, shell = 1.0 if constraint.at_least else -1.0, term.shells[i] if own else -1
-                rows.append(Row(k, label, kind.units, sign, logarithmic, sun, shell))
+                rows.append(ConstraintRow(k, label, kind.units, sign, logarithmic, solar, shell))
     return rows
 
 

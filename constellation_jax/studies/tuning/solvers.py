@@ -1,4 +1,4 @@
-"""Solvers of a problem of tuning: scipy's SLSQP and trust-constr, and optax's Adam and L-BFGS from many starts at once.
+"""Solvers of tuning problems: scipy's SLSQP and trust-constr, and optax's Adam and L-BFGS from many starts at once.
 
 scipy takes the coordinates as they are, with their bounds and the exact derivatives of objective and constraints. optax knows
 neither bounds nor constraints: its coordinates go through a sigmoid, its constraints through an augmented Lagrangian (Nocedal &
@@ -23,16 +23,16 @@ from constellation_jax.engine.precision import x64
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.tuning.problem import Solver
 from constellation_jax.studies.tuning.design import Floats
-from constellation_jax.studies.tuning.problem import Evaluation, Frame, Problem
+from constellation_jax.studies.tuning.problem import CompiledProblem, Evaluation, Frame
 
 TOLERANCE: Final = 1e-6
-"""By how much of its limit a constraint may miss it."""
+"""Violation of a constraint, as a part of its limit, that counts as none."""
 RESIDUAL: Final = 1e-3
-"""Of the Karush-Kuhn-Tucker conditions, as a part of the gradient, up to which a point counts as an optimum."""
+"""Residual of the Karush-Kuhn-Tucker conditions, as a part of the gradient, up to which a point counts as an optimum."""
 _OUTER: Final = 12
 _INNER: Final = {"adam": 120, "lbfgs": 25}
 _LOOSE: Final = 1e-3
-"""What an augmented Lagrangian leaves of a constraint, as a part of its limit."""
+"""Violation that an augmented Lagrangian leaves, as a part of the limit."""
 _STIFFEST: Final = 40.0
 """Weight of a squared violation: multipliers do the rest, and beyond 80 Adam jumps off the constraint again."""
 _EDGE: Final = 1e-3
@@ -40,21 +40,21 @@ _EDGE: Final = 1e-3
 
 
 class Step(NamedTuple):
-    """One evaluation on the way."""
+    """One evaluation of a run."""
 
     objective: float
     violation: float
 
 
 class Solution(NamedTuple):
-    """Where a solver ended."""
+    """End of a solver's run."""
 
     coordinates: Floats
     at: Evaluation
     multipliers: Floats
-    """Of the margins, shape (rows,), 0 or above."""
+    """Lagrange multipliers of the margins, shape (rows,), 0 or above."""
     residual: float
-    """Of the Karush-Kuhn-Tucker conditions, over the size of the gradient."""
+    """Residual of the Karush-Kuhn-Tucker conditions, over the size of the gradient."""
     converged: bool
     message: str
     history: list[Step]
@@ -66,49 +66,49 @@ class Solution(NamedTuple):
 
     @property
     def rank(self) -> tuple[bool, float]:
-        """Least is best: see `_rank`."""
+        """Key of which the least is best, see `_rank`."""
         return _rank(self.at)
 
 
 def violation(at: Evaluation) -> float:
-    """By how much of its limit the worst constraint is missed; 0 where all are met."""
+    """Largest violation of a constraint, as a part of its limit; 0 where all are met."""
     return float(max(0.0, -at.constraints.min())) if len(at.constraints) else 0.0
 
 
 def _rank(at: Evaluation) -> tuple[bool, float]:
-    """Of points that meet the constraints the least objective; else the least violation."""
+    """Key of which the least is best: the objective of points that meet the constraints, else the violation."""
     missed = violation(at)
     return (missed > TOLERANCE, missed if missed > TOLERANCE else at.objective)
 
 
 def solve(
-    problem: Problem, begin: Floats, solver: Solver, frame: Frame | None = None, free: Floats | None = None
+    compiled: CompiledProblem, begin: Floats, solver: Solver, frame: Frame | None = None, free: Floats | None = None
 ) -> Solution:
-    """The best point that a solver finds from one start, or from several.
+    """Find the best point from one start, or from several.
 
     Args:
         begin: coordinates, shape (free,).
-        frame: what stays fixed; that of the problem if not given.
+        frame: numbers that stay fixed; those of the problem if not given.
         free: which coordinates may move, True or False; all if not given.
     """
-    frame = problem.frame if frame is None else frame
+    frame = compiled.frame if frame is None else frame
     mask = np.ones(len(begin), bool) if free is None else np.asarray(free, bool)
     if not mask.any():
-        return _finished(problem, begin, frame, mask, True, "nothing is free", [], 0)
+        return _finish(compiled, begin, frame, mask, True, "nothing is free", [], 0)
     if solver.method in _INNER:
-        return _by_optax(problem, _starts(begin, solver, mask), solver, frame, mask, _OUTER, _INNER[solver.method])
+        return _by_optax(compiled, _starts(begin, solver, mask), solver, frame, mask, _OUTER, _INNER[solver.method])
     starts = [begin]
     if solver.starts > 1:
         rough = dataclasses.replace(solver, method="adam")
-        starts += _best_apart(_run_optax(problem, _starts(begin, solver, mask), rough, frame, mask, 3, 40))
-    found = [_by_scipy(problem, start, solver, frame, mask) for start in starts]
+        starts += _best_apart(_run_optax(compiled, _starts(begin, solver, mask), rough, frame, mask, 3, 40))
+    found = [_by_scipy(compiled, start, solver, frame, mask) for start in starts]
     return min(found, key=lambda s: s.rank)
 
 
-def restore(problem: Problem, begin: Floats, frame: Frame, free: Floats | None = None) -> Solution:
-    """The point at which the worst constraint is missed by least: minimise t with every margin + t at least 0 (elastic mode)."""
+def restore(compiled: CompiledProblem, begin: Floats, frame: Frame, free: Floats | None = None) -> Solution:
+    """Find the point at which the largest violation is least: minimise t with every margin + t at least 0 (elastic mode)."""
     mask = np.ones(len(begin), bool) if free is None else np.asarray(free, bool)
-    at = _Cache(problem, begin, frame, mask)
+    at = _Cache(compiled, begin, frame, mask)
     k = int(mask.sum())
     start = np.append(begin[mask], violation(at(begin[mask])))
     result = optimize.minimize(
@@ -119,17 +119,17 @@ def restore(problem: Problem, begin: Floats, frame: Frame, free: Floats | None =
         constraints={
             "type": "ineq",
             "fun": lambda x: at(x[:-1]).constraints + x[-1],
-            "jac": lambda x: np.column_stack([at(x[:-1]).jacobian[:, mask], np.ones(len(problem.rows))]),
+            "jac": lambda x: np.column_stack([at(x[:-1]).jacobian[:, mask], np.ones(len(compiled.rows))]),
         },
         method="SLSQP",
         options={"maxiter": 200, "ftol": 1e-10},
     )
     at(result.x[:-1])
-    return _finished(problem, at.best(), frame, mask, bool(result.success), str(result.message), at.history, result.nit)
+    return _finish(compiled, at.best(), frame, mask, bool(result.success), str(result.message), at.history, result.nit)
 
 
 def multipliers(at: Evaluation, coordinates: Floats, free: Floats, near: float = 1e-4) -> tuple[Floats, float]:
-    """Multipliers, 0 or above, with which the gradients of active constraints and bounds make up that of the objective.
+    """Compute multipliers, 0 or above, with which the gradients of active constraints and bounds make up that of the objective.
 
     Returns:
         multipliers of the rows, and what is left of the gradient, as a part of it.
@@ -150,10 +150,10 @@ def multipliers(at: Evaluation, coordinates: Floats, free: Floats, near: float =
 
 
 class _Cache:
-    """Evaluations of one solver run: value and derivatives at a point count once, however they are asked for."""
+    """Cache of the evaluations of one solver run: value and derivatives at a point count once."""
 
-    def __init__(self, problem: Problem, begin: Floats, frame: Frame, free: Floats) -> None:
-        self.problem, self.whole, self.frame, self.free = problem, np.array(begin, float), frame, free
+    def __init__(self, compiled: CompiledProblem, begin: Floats, frame: Frame, free: Floats) -> None:
+        self.compiled, self.whole, self.frame, self.free = compiled, np.array(begin, float), frame, free
         self.history: list[Step] = []
         self._known: dict[bytes, tuple[Floats, Evaluation]] = {}
 
@@ -162,19 +162,19 @@ class _Cache:
         point[self.free] = np.clip(x, 0.0, 1.0)
         key = point.tobytes()
         if key not in self._known:
-            at = self.problem.evaluate(point, self.frame)
+            at = self.compiled.evaluate(point, self.frame)
             self._known[key] = (point, at)
             self.history.append(Step(at.objective, violation(at)))
         return self._known[key][1]
 
     def best(self) -> Floats:
-        """Of the points seen."""
+        """Best of the points seen."""
         return min(self._known.values(), key=lambda entry: _rank(entry[1]))[0]
 
 
-def _by_scipy(problem: Problem, begin: Floats, solver: Solver, frame: Frame, free: Floats) -> Solution:
-    at = _Cache(problem, begin, frame, free)
-    rows = len(problem.rows)
+def _by_scipy(compiled: CompiledProblem, begin: Floats, solver: Solver, frame: Frame, free: Floats) -> Solution:
+    at = _Cache(compiled, begin, frame, free)
+    rows = len(compiled.rows)
     common: dict[str, Any] = {
         "fun": lambda x: at(x).objective,
         "x0": begin[free],
@@ -204,13 +204,13 @@ def _by_scipy(problem: Problem, begin: Floats, solver: Solver, frame: Frame, fre
             options={"maxiter": solver.iterations, "gtol": solver.tolerance, "xtol": solver.tolerance},
         )
     at(result.x)
-    return _finished(
-        problem, at.best(), frame, free, bool(result.success), str(result.message), at.history, int(result.nit)
+    return _finish(
+        compiled, at.best(), frame, free, bool(result.success), str(result.message), at.history, int(result.nit)
     )
 
 
-def _finished(
-    problem: Problem,
+def _finish(
+    compiled: CompiledProblem,
     point: Floats,
     frame: Frame,
     free: Floats,
@@ -219,14 +219,14 @@ def _finished(
     history: list[Step],
     iterations: int,
 ) -> Solution:
-    at = problem.evaluate(point, frame)
+    at = compiled.evaluate(point, frame)
     found, residual = multipliers(at, point, free)
     converged = violation(at) <= TOLERANCE and (success or residual <= RESIDUAL)
     return Solution(point, at, found, residual, converged, message, history, iterations)
 
 
 def _starts(begin: Floats, solver: Solver, free: Floats) -> Floats:
-    """The study's own start, then points of a Sobol sequence between the bounds. Shape (starts, free)."""
+    """The problem's own start, then points of a Sobol sequence between the bounds. Shape (starts, free)."""
     points = np.tile(begin, (solver.starts, 1))
     if solver.starts > 1:
         sequence = qmc.Sobol(int(free.sum()), seed=solver.seed)
@@ -235,17 +235,17 @@ def _starts(begin: Floats, solver: Solver, free: Floats) -> Floats:
 
 
 class _Ends(NamedTuple):
-    """Where each start has led, shape (starts, ...)."""
+    """Ends of the runs from each start, shape (starts, ...)."""
 
     points: Floats
     objectives: Floats
     violations: Floats
     history: Floats
-    """Of objective and violation, shape (steps, starts, 2)."""
+    """Objective and violation at each step, shape (steps, starts, 2)."""
 
 
 def _best_apart(found: _Ends, wanted: int = 3) -> list[Floats]:
-    """The best few ends that are not the same place."""
+    """Choose the best few ends that are not the same place."""
     order = np.lexsort((found.objectives, np.where(found.violations > 1e-2, found.violations, 0.0)))
     chosen: list[Floats] = []
     for k in order:
@@ -255,13 +255,13 @@ def _best_apart(found: _Ends, wanted: int = 3) -> list[Floats]:
 
 
 def _by_optax(
-    problem: Problem, starts: Floats, solver: Solver, frame: Frame, free: Floats, outer: int, inner: int
+    compiled: CompiledProblem, starts: Floats, solver: Solver, frame: Frame, free: Floats, outer: int, inner: int
 ) -> Solution:
-    found = _run_optax(problem, starts, solver, frame, free, outer, inner)
+    found = _run_optax(compiled, starts, solver, frame, free, outer, inner)
     # what an augmented Lagrangian leaves of a violation shrinks with its rounds, so that of equals the lesser objective wins
     k = int(np.lexsort((found.objectives, np.where(found.violations > _LOOSE, found.violations, 0.0)))[0])
     history = [Step(float(f), float(v)) for f, v in found.history[:, k]]
-    at = problem.evaluate(found.points[k], frame)
+    at = compiled.evaluate(found.points[k], frame)
     by, residual = multipliers(at, found.points[k], free, _LOOSE)
     settled = violation(at) <= _LOOSE and residual <= 50.0 * RESIDUAL
     message = f"{solver.method}: {outer} rounds of {inner} steps from {len(starts)} starts"
@@ -269,16 +269,16 @@ def _by_optax(
 
 
 def _run_optax(
-    problem: Problem, starts: Floats, solver: Solver, frame: Frame, free: Floats, outer: int, inner: int
+    compiled: CompiledProblem, starts: Floats, solver: Solver, frame: Frame, free: Floats, outer: int, inner: int
 ) -> _Ends:
-    """Minimises the augmented Lagrangian from all starts at once (vmap)."""
+    """Minimise the augmented Lagrangian from all starts at once (vmap)."""
     optax = import_optax(solver.method)
     mask = jnp.asarray(free)
     method = optax.adam(optax.cosine_decay_schedule(0.05, inner)) if solver.method == "adam" else optax.lbfgs()
 
     def lagrangian(z: Array, fixed: Array, mu: Array, rho: Array) -> tuple[Array, tuple[Array, Array]]:
         point = jnp.where(mask, jax.nn.sigmoid(z), fixed)
-        f, g = problem.merit(point, frame)
+        f, g = compiled.merit(point, frame)
         slack = jnp.maximum(0.0, mu - rho * g)
         return f + jnp.sum(slack**2 - mu**2) / (2.0 * rho), (f, g)
 
@@ -304,7 +304,7 @@ def _run_optax(
             g = lagrangian(z, begin, mu, rho)[1][1]
             return (z, jnp.maximum(0.0, mu - rho * g), jnp.minimum(rho * 2.0, _STIFFEST)), way
 
-        carry = (z, jnp.zeros(len(problem.rows)), jnp.asarray(10.0))
+        carry = (z, jnp.zeros(len(compiled.rows)), jnp.asarray(10.0))
         (z, mu, rho), way = jax.lax.scan(round_, carry, None, length=outer)
         _, (f, g) = lagrangian(z, begin, mu, rho)
         return jnp.where(mask, jax.nn.sigmoid(z), begin), f, jnp.max(-g, initial=0.0), way.reshape(-1, 2)
@@ -312,17 +312,17 @@ def _run_optax(
     # optax mixes integers of 32 and 64 bits, which a process may have forbidden
     with x64(), jax.numpy_dtype_promotion("standard"):
         points, f, missed, way = (np.asarray(v) for v in jax.jit(jax.vmap(one))(jnp.asarray(starts)))
-    problem.evaluations += len(starts) * outer * inner  # L-BFGS: its line searches come on top
+    compiled.evaluations += len(starts) * outer * inner  # L-BFGS: its line searches come on top
     for k in np.flatnonzero(~np.isfinite(f)):
-        problem.evaluate(np.nan_to_num(starts[k]), frame)  # says which term it is, where it is one at the start
+        compiled.evaluate(np.nan_to_num(starts[k]), frame)  # says which term it is, where it is one at the start
         raise InputError(
-            f"study {problem.study.name!r}: {solver.method} left the numbers from start {k + 1}; try slsqp"
+            f"tuning problem {compiled.problem.name!r}: {solver.method} left the numbers from start {k + 1}; try slsqp"
         )
     return _Ends(points, f, missed, way.swapaxes(0, 1))
 
 
 def import_optax(method: str) -> Any:
-    """The module optax.
+    """Import the module optax.
 
     Raises:
         InputError: it is not installed.

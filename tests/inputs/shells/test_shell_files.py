@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
+from shell_values import shell_of
 
 from constellation_jax.errors import InputError, InputErrors
 from constellation_jax.inputs.shells.files import load_shells
 from constellation_jax.inputs.shells.lattice import shells_to_catalog
-from constellation_jax.inputs.shells.shell import Shell
 
 GOOD = """
 system = "Mine"
@@ -35,7 +35,7 @@ def test_a_file_of_the_user(tmp_path: Path) -> None:
     path.write_text(GOOD + 'phasing = { status = "unknown" }\n', encoding="utf-8")
     for given in (path, str(path)):
         (shell,) = load_shells(given)
-        assert (shell.system, shell.total, shell.phasing) == ("Mine", 24, 0)
+        assert (shell.system, shell.total, shell.pattern.phasing) == ("Mine", 24, 0)
         assert shell.provenance["phasing"].status == "unknown"
     assert shells_to_catalog([shell]).source[0] == "shells:mine"
 
@@ -197,12 +197,12 @@ def test_a_shell_takes_what_it_does_not_say_from_its_variant_and_from_common(tmp
     path = tmp_path / "mine.toml"
     path.write_text(IN_VARIANTS, encoding="utf-8")
     (one,) = load_shells(path)
-    assert (one.planes, one.satellites_per_plane, one.mass_kg) == (6, 4, None)
+    assert (one.pattern.planes, one.pattern.per_plane, one.spacecraft.mass_kg) == (6, 4, None)
     assert [one.provenance[key].status for key in ("planes", "altitude_km", "mass_kg")] == ["filed", "filed", "unknown"]
     two, three = load_shells(f"{path}:two")
-    assert (two.planes, two.satellites_per_plane, two.mass_kg) == (5, 3, 100)
+    assert (two.pattern.planes, two.pattern.per_plane, two.spacecraft.mass_kg) == (5, 3, 100)
     assert two.provenance["planes"].status == two.provenance["altitude_km"].status == "deployed"
-    assert (two.provenance["mass_kg"].status, three.mass_kg) == ("filed", None)
+    assert (two.provenance["mass_kg"].status, three.spacecraft.mass_kg) == ("filed", None)
 
 
 @pytest.mark.parametrize(
@@ -287,12 +287,12 @@ def test_unknown_names_and_variants() -> None:
 
 def test_a_shell_made_by_hand_is_checked_too() -> None:
     with pytest.raises(InputErrors) as caught:
-        Shell(name="a", altitude_km=10, inclination_deg=200, planes=6, satellites_per_plane=4)
+        shell_of(name="a", altitude_km=10, inclination_deg=200, planes=6, satellites_per_plane=4)
     assert caught.value.messages == [
-        "shell 'a', altitude_km: found 10, expected a number of at least 120 km",
-        "shell 'a', inclination_deg: found 200, expected a number from 0 to 180 degrees",
+        "shell 'a', altitude_km: found 10.0, expected a number of at least 120 km",
+        "shell 'a', inclination_deg: found 200.0, expected a number from 0 to 180 degrees",
     ]
     with pytest.raises(InputErrors, match=r"^shell 'a', phasing: found 6, expected 0 to 5 \(planes - 1\)$"):
-        Shell(name="a", altitude_km=550, inclination_deg=53, planes=6, satellites_per_plane=4, phasing=6)
+        shell_of(name="a", altitude_km=550, inclination_deg=53, planes=6, satellites_per_plane=4, phasing=6)
     with pytest.raises(InputError, match="no shell given"):
         shells_to_catalog([])

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import xarray as xr
+from shell_values import shell_of
 
 import constellation_jax as cj
 from constellation_jax.inputs.catalog.catalog import Catalog
@@ -60,12 +61,14 @@ def some_of_each(shells: list[Shell], per_shell: int = 4) -> list[tuple[Shell, C
 def test_the_altitude_of_the_file_is_flown(name: str) -> None:
     """The osculating semi-major axis, averaged over a revolution, is that of the file, at the epoch and a day later."""
     for shell, catalog in some_of_each(load_shells(name)):
-        stated = np.array(shell.plane_altitudes_km or [shell.altitude_km] * shell.planes)[catalog.plane]
+        stated = np.array(shell.pattern.plane_altitudes_km or [shell.orbit.altitude_km] * shell.pattern.planes)[
+            catalog.plane
+        ]
         for day in (0.0, 1.0):
             flown = osculating(revolution(catalog, day))["semi_major_axis"].mean(axis=0) - 6378.137
             # J2 squared leaves 10 m; where planes have periods of their own, one revolution of the first is not quite
             # one of the others, which adds 40 m for OneWeb. Asked: 1 km.
-            assert np.abs(flown - stated).max() < (20 if shell.plane_altitudes_km is None else 100) * METRE
+            assert np.abs(flown - stated).max() < (20 if shell.pattern.plane_altitudes_km is None else 100) * METRE
 
 
 @pytest.mark.parametrize("name", ["guowang", "starlink", "chutian", "iridium:flown"])
@@ -85,11 +88,11 @@ def test_phases_stay_over_a_day(name: str) -> None:
 @pytest.mark.parametrize("inclination_deg", [53.0, 97.6])
 def test_perigee_of_a_frozen_orbit_stays(inclination_deg: float) -> None:
     """Eight weeks: with e = 0 the orbit flies with the frozen eccentricity, perigee at 90 degrees."""
-    shell = Shell(name="F", altitude_km=550, inclination_deg=inclination_deg, planes=1, satellites_per_plane=4)
+    shell = shell_of(name="F", altitude_km=550, inclination_deg=inclination_deg, planes=1, satellites_per_plane=4)
     catalog = shells_to_catalog(shell, epoch=str(EPOCH))
     for day in np.arange(0.0, 57.0, 8.0):
         found = osculating(revolution(catalog, day))
-        off = np.hypot(found["e_node"].mean(axis=0), found["e_pole"].mean(axis=0) - shell.frozen_eccentricity)
+        off = np.hypot(found["e_node"].mean(axis=0), found["e_pole"].mean(axis=0) - shell.orbit.frozen_eccentricity)
         # J2 J3, and sampling of the short-period terms, leave 3e-6: 20 m of perigee height, a quarter of a degree.
         assert off.max() < 5e-6, day
 
@@ -97,7 +100,7 @@ def test_perigee_of_a_frozen_orbit_stays(inclination_deg: float) -> None:
 def test_the_frozen_eccentricity_does_not_belong_into_an_element_set() -> None:
     """The trap that `frozen_eccentricity` warns of: SGP4 adds its J3 term, and the sum turns."""
     e = float(frozen_eccentricity(550.0, 53.0))
-    shell = Shell(
+    shell = shell_of(
         name="N",
         altitude_km=550,
         inclination_deg=53,
@@ -116,8 +119,8 @@ def test_the_frozen_eccentricity_does_not_belong_into_an_element_set() -> None:
 
 
 def test_a_sun_synchronous_shell_keeps_its_local_time() -> None:
-    shell = Shell(name="S", altitude_km=560, sun_synchronous=True, ltan_h=10.5, planes=1, satellites_per_plane=4)
-    assert abs(shell.inclination_deg - 97.64) < 0.05  # Starlink's polar shell at 560 km was measured at 97.66
+    shell = shell_of(name="S", altitude_km=560, sun_synchronous=True, ltan_h=10.5, planes=1, satellites_per_plane=4)
+    assert abs(shell.orbit.inclination_deg - 97.64) < 0.05  # Starlink's polar shell at 560 km was measured at 97.66
     catalog = shells_to_catalog(shell, epoch=str(EPOCH))
     midnight = float(catalog.epoch_day[0]) - MJD_J2000
     local = []
@@ -131,7 +134,7 @@ def test_a_sun_synchronous_shell_keeps_its_local_time() -> None:
 
 def test_planes_of_their_own_altitude_pass_each_other() -> None:
     (shell,) = load_shells("oneweb:flown")
-    assert len(shell.plane_altitudes_km) == shell.planes == 12
+    assert len(shell.pattern.plane_altitudes_km) == shell.pattern.planes == 12
     catalog = shells_to_catalog(shell)
     in_plane = np.bincount(catalog.plane)
     assert (in_plane.min() >= 49, in_plane.max() <= 61) == (True, True)

@@ -6,15 +6,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from shell_values import shell_of
 
 import constellation_jax as cj
 from constellation_jax.physics.constants import WGS84_EQUATORIAL_RADIUS_KM, WGS84_FLATTENING
 from constellation_jax.physics.merit import coverage
-from constellation_jax.physics.merit.revisit import worst_gap_minutes
+from constellation_jax.physics.merit.revisit import max_revisit_minutes
 
 LATITUDES = np.array([-50.0, 0.0, 20.0, 40.0, 50.0, 60.0])
 MASK = 25.0
-LOW = cj.Shell(name="low", altitude_km=300.0, inclination_deg=53.0, planes=20, satellites_per_plane=15, phasing=1)
+LOW = shell_of(name="low", altitude_km=300.0, inclination_deg=53.0, planes=20, satellites_per_plane=15, phasing=1)
 SYSTEMS = {
     # shells, seconds between instants, longitudes: some 2e8 looks from a place to a satellite
     "starlink": (lambda: cj.load_shells("starlink"), 240, 24),
@@ -34,7 +35,7 @@ CASES = [
     pytest.param("low", (1, 2, 3), marks=pytest.mark.slow),
 ]
 mean_in_view = jax.jit(coverage.mean_in_view)
-in_view = jax.jit(coverage.probability_in_view, static_argnums=(0, 4, 5), static_argnames=("star",))
+in_view = jax.jit(coverage.probability_in_view, static_argnames="at_least")
 
 
 def sites(longitudes: int) -> tuple[np.ndarray, np.ndarray]:
@@ -69,21 +70,15 @@ def counts(system: str, step_s: float, longitudes: int) -> np.ndarray:
 
 @pytest.mark.parametrize(("system", "numbers"), CASES)
 def test_mean_and_chance_in_view(system: str, numbers: tuple[int, ...]) -> None:
-    shells = SYSTEMS[system][0]()
+    shells = [shell.replace(min_elevation_deg=MASK) for shell in SYSTEMS[system][0]()]
     counted = counts(system, *SYSTEMS[system][1:])
-    altitude, inclination, slots, phasing = (
-        np.array([getattr(s, key) for s in shells], float)
-        for key in ("altitude_km", "inclination_deg", "slots", "phasing")
-    )
-    found = np.asarray(mean_in_view(LATITUDES, altitude, inclination, slots, MASK)).sum(axis=0)
+    found = np.asarray(mean_in_view(shells, LATITUDES)).sum(axis=0)
     mean = counted.mean(axis=(0, 2))
     print(system, "mean: counted", np.round(mean, 3), "off by", np.round(found - mean, 4))
     # a percent of the number; where satellites are seldom in view, a hundredth of one satellite
     np.testing.assert_allclose(found, mean, rtol=0.01, atol=0.01)
-    pattern = tuple(s.planes for s in shells), tuple(s.satellites_per_plane for s in shells)
-    stars = tuple(s.walker == "star" for s in shells)
     for k in numbers:
-        chance = in_view(k, LATITUDES, altitude, inclination, *pattern, phasing, MASK, star=stars)
+        chance = in_view(shells, LATITUDES, at_least=k)
         off = np.asarray(chance) - (counted >= k).mean(axis=(0, 2))
         print(system, "at least", k, "off by", np.round(off, 4))
         np.testing.assert_allclose(off, 0.0, atol=0.01)  # the aim; counting itself is good to some 0.003
@@ -98,7 +93,7 @@ def test_longest_gap() -> None:
     for now in seen:
         since = np.where(now, 0.0, since + step_s / 60.0)
         longest = np.maximum(longest, since.max(axis=1))
-    found = np.asarray(worst_gap_minutes(LATITUDES, 300.0, 53.0, 20, 15, 1.0, MASK))
+    found = np.asarray(max_revisit_minutes(LOW.replace(min_elevation_deg=MASK), LATITUDES))
     print("longest gap, min: counted", np.round(longest, 2), "found", np.round(found, 2))
     # counting is late by up to a step at either end; both look from some longitudes only: a tenth
     np.testing.assert_allclose(found[:5], longest[:5], rtol=0.1, atol=0.7)

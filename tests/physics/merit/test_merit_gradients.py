@@ -1,4 +1,4 @@
-"""Derivatives of coverage, links and crowding: against central differences, and finite where geometry is singular."""
+"""Derivatives of coverage, links and conjunction rates: against central differences, and finite where geometry is singular."""
 
 from collections.abc import Callable
 from functools import partial
@@ -7,45 +7,54 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from shell_values import shell_of
 
-from constellation_jax.physics.merit import conjunction_rate as crowding
-from constellation_jax.physics.merit import link
-from constellation_jax.physics.merit.conjunction_rate import Background
+import constellation_jax as cj
+from constellation_jax.physics.merit import conjunction_rate, link
 from constellation_jax.physics.merit.coverage import cap_half_angle_deg, count_probabilities, mean_in_view
-from constellation_jax.physics.merit.revisit import smooth_least_margin_deg, worst_gap_minutes
+from constellation_jax.physics.merit.revisit import max_revisit_minutes, smooth_least_margin_deg
 
 LATITUDES = np.array([-90.0, -41.0, 0.0, 23.0, 51.0, 90.0])
 SCALES = np.array([1.0, 0.1, 1.0])
 """Of altitude (km), inclination and mask (deg): lengths over which the merits change alike."""
 
 
-def background() -> Background:
+def background() -> cj.ConjunctionBackground:
     rng = np.random.default_rng(3)
     objects = rng.uniform(0.0, 3.0, (80, 361)) * (np.abs(np.arange(361) - 106) < 30)
-    return Background(jnp.asarray(objects @ crowding.meeting_weights()), jnp.asarray(200.0), jnp.asarray(10.0))
+    return cj.ConjunctionBackground(
+        jnp.asarray(objects @ conjunction_rate.meeting_weights()), jnp.asarray(200.0), jnp.asarray(10.0)
+    )
 
 
 def pairs(h: jax.Array, i: jax.Array, mask: jax.Array) -> jax.Array:
     """Of the shell and two like it a few kilometres off."""
     off = jnp.array([0.0, 3.0, -5.0])
-    return crowding.encounters_between(h + off, i + 4.0 * off, 300.0 + mask, 2.0, 2.0)
+    stack = shell_of(altitude_km=h + off, inclination_deg=i + 4.0 * off, planes=300.0 + mask)
+    return conjunction_rate.between_shells(stack, 2.0, 2.0)
+
+
+def walker(h: jax.Array, i: jax.Array, mask: jax.Array) -> cj.Shell:
+    return shell_of(
+        altitude_km=h, inclination_deg=i, planes=8, satellites_per_plane=10, phasing=1, min_elevation_deg=mask
+    )
 
 
 MERITS: dict[str, Callable[..., jax.Array]] = {
     # of altitude, inclination and mask, all scalars
     "cap": lambda h, i, mask: cap_half_angle_deg(h, mask),
-    "mean": lambda h, i, mask: mean_in_view(LATITUDES, h, i, 300.0, mask),
-    "counts": lambda h, i, mask: count_probabilities(3, LATITUDES, h, i, 8, 10, 1.0, mask),
-    "margin": lambda h, i, mask: smooth_least_margin_deg(LATITUDES, h, i, 8, 10, 1.0, mask),
+    "mean": lambda h, i, mask: mean_in_view(walker(h, i, mask), LATITUDES),
+    "counts": lambda h, i, mask: count_probabilities(walker(h, i, mask), LATITUDES, 3),
+    "margin": lambda h, i, mask: smooth_least_margin_deg(walker(h, i, mask), LATITUDES),
     "range": lambda h, i, mask: link.slant_range_km(h, mask),
     "loss": lambda h, i, mask: link.free_space_loss_db(link.slant_range_km(h, mask), 12.0),
     "round trip": lambda h, i, mask: link.round_trip_ms(h, mask, 40.0),
-    "mean light time": lambda h, i, mask: link.mean_over_cap(link.light_time_ms, LATITUDES, h, i, mask),
-    "frozen altitude": lambda h, i, mask: crowding.frozen_altitude_km(h, i),
-    "with": lambda h, i, mask: crowding.encounters_with(background(), h, i, 300.0, 0.5 + 0.1 * mask),
+    "mean light time": lambda h, i, mask: link.mean_over_cap(walker(h, i, mask), LATITUDES, link.light_time_ms),
+    "frozen altitude": lambda h, i, mask: conjunction_rate.frozen_altitude_km(h, i),
+    "with": lambda h, i, mask: conjunction_rate.with_background(walker(h, i, mask), background(), 0.5 + 0.1 * mask),
     "between": pairs,
-    "clearance": lambda h, i, mask: crowding.smooth_least_clearance_km(
-        jnp.stack([h, h + 3.0]), jnp.stack([i, mask]), 1e-4
+    "clearance": lambda h, i, mask: conjunction_rate.smooth_least_clearance_km(
+        shell_of(altitude_km=jnp.stack([h, h + 3.0]), inclination_deg=jnp.stack([i, mask]), eccentricity=1e-4)
     ),
 }
 
@@ -103,7 +112,8 @@ def test_finite_where_geometry_is_singular(
 
 def test_equal_shells_have_slopes() -> None:
     def total(h: jax.Array, i: jax.Array) -> jax.Array:
-        return crowding.encounters_between(h, i, 100.0, 1.0).sum() + crowding.smooth_least_clearance_km(h, i)
+        stack = shell_of(altitude_km=h, inclination_deg=i, planes=100)
+        return conjunction_rate.between_shells(stack).sum() + conjunction_rate.smooth_least_clearance_km(stack)
 
     h, i = jnp.full(3, 550.0), jnp.full(3, 53.0)
     for found in jax.jit(jax.grad(total, argnums=(0, 1)))(h, i):
@@ -111,11 +121,49 @@ def test_equal_shells_have_slopes() -> None:
 
 
 def test_longest_gap_by_altitude() -> None:
-    gap = jax.jit(
-        partial(worst_gap_minutes, [0.0, 20.0, 40.0, 60.0], planes=6, satellites_per_plane=8, horizon_minutes=300.0)
-    )
-    of_altitude = jax.jit(lambda h: gap(altitude_km=h, inclination_deg=53.0, phasing=1.0, min_elevation_deg=25.0))
+    shell = walker(700.0, 53.0, 25.0).replace(planes=6, satellites_per_plane=8)
+    gap = partial(max_revisit_minutes, latitude_deg=[0.0, 20.0, 40.0, 60.0], horizon_minutes=300.0)
+    of_altitude = jax.jit(lambda h: gap(shell.replace(altitude_km=h)))
     slope = jax.jit(jax.jacfwd(of_altitude))(jnp.asarray(700.0))
     difference = (of_altitude(700.001) - of_altitude(699.999)) / 0.002
     np.testing.assert_allclose(slope, difference, rtol=1e-5, atol=1e-9)
     assert slope[3] == 0.0 or of_altitude(700.0)[3] < 300.0
+
+
+def test_a_merit_is_differentiable_in_a_shell() -> None:
+    """A Shell back, whose numbers are the derivatives."""
+    shell = shell_of(
+        altitude_km=550.0,
+        inclination_deg=53.0,
+        planes=8,
+        satellites_per_plane=10,
+        min_elevation_deg=25.0,
+        thrust_mn=20.0,
+    )
+
+    @jax.jit
+    def chance(shell: cj.Shell) -> jax.Array:
+        return cj.merit.coverage.probability_in_view(shell, LATITUDES[2:5], at_least=1).sum()
+
+    slope = jax.grad(chance)(shell)
+    assert isinstance(slope, cj.Shell)
+    assert slope.pattern.planes == 8
+    assert slope.spacecraft.thrust_mn == 0.0  # nothing depends on it
+    for key, step in (("altitude_km", 1e-2), ("inclination_deg", 1e-3), ("min_elevation_deg", 1e-3)):
+        value = shell.values()[key]
+        high, low = (chance(shell.replace(**{key: value + s})) for s in (step, -step))
+        np.testing.assert_allclose(slope.values()[key], (high - low) / (2.0 * step), rtol=1e-4)
+
+
+def test_a_list_and_a_stack_of_shells_agree() -> None:
+    shells = [walker(jnp.asarray(h), jnp.asarray(53.0), jnp.asarray(25.0)) for h in (500.0, 600.0)]
+    stack = jax.tree.map(lambda *parts: jnp.stack(parts), *shells)
+    found = mean_in_view(stack, LATITUDES)
+    assert found.shape == (2, len(LATITUDES))
+    np.testing.assert_array_equal(found, mean_in_view(shells, LATITUDES))
+    np.testing.assert_array_equal(found[0], mean_in_view(shells[0], LATITUDES))
+
+
+def test_a_number_that_is_not_known_is_named() -> None:
+    with pytest.raises(cj.InputError, match="shell 'S': min_elevation_deg is not known"):
+        mean_in_view(shell_of(altitude_km=500.0, inclination_deg=53.0), LATITUDES)

@@ -4,11 +4,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from shell_values import shell_of
 
 import constellation_jax as cj
 from constellation_jax.engine.decay.engine import Objects, run
 from constellation_jax.physics.constants import WGS84_EQUATORIAL_RADIUS_KM
 from constellation_jax.physics.drag.rates import MeanOrbit
+from constellation_jax.physics.merit import drag
 from constellation_jax.studies.decay.inputs import make_series, resolve_space_weather
 
 KINDS = [
@@ -25,14 +27,14 @@ YEAR = 365.25
 
 
 @pytest.fixture(scope="module")
-def climate() -> cj.DragClimate:
-    return cj.drag_climate(years=2.0, start="2027-01-01", solar=["median", "high"])
+def climate() -> cj.DragTable:
+    return cj.fill_drag_table(years=2.0, start="2027-01-01", solar=["median", "high"])
 
 
-def test_drag_is_that_of_station_keeping(climate: cj.DragClimate) -> None:
+def test_drag_is_that_of_station_keeping(climate: cj.DragTable) -> None:
     """The table is made of the same rates; between its knots it is good to 3e-4, and the worst ten days to 1e-3."""
     shells = [
-        cj.Shell(name=f"{h:g}", altitude_km=h, inclination_deg=i, planes=1, satellites_per_plane=1) for h, i in KINDS
+        shell_of(name=f"{h:g}", altitude_km=h, inclination_deg=i, planes=1, satellites_per_plane=1) for h, i in KINDS
     ]
     kept = cj.station_keeping(
         shells,
@@ -45,39 +47,43 @@ def test_drag_is_that_of_station_keeping(climate: cj.DragClimate) -> None:
         specific_impulse_s=1600.0,
         thrust_mn=25.0,
     )
-    h, i = np.array(KINDS).T
-    mean, worst = (np.asarray(cj.delta_v_per_year(climate, h, i, 0.01, worst=w)) for w in (False, True))
+    mean, worst = (
+        np.asarray(drag.delta_v_per_year(shells, climate, worst=w, ballistic_coefficient_m2_kg=0.01))
+        for w in (False, True)
+    )
     print("delta-v against station_keeping:", np.abs(mean / kept.delta_v.values - 1.0).max())
     print("of the worst ten days:", np.abs(worst / kept.delta_v_peak.values - 1.0).max())
     np.testing.assert_allclose(mean, kept.delta_v, rtol=3e-4)
     np.testing.assert_allclose(worst, kept.delta_v_peak, rtol=1e-3)
-    np.testing.assert_allclose(cj.propellant_kg(mean, 400.0, 1600.0), kept.propellant, rtol=3e-4)
-    np.testing.assert_allclose(cj.duty_cycle(mean, 400.0, 25.0), kept.duty_cycle, rtol=3e-4)
-    np.testing.assert_allclose(cj.thruster_margin(worst, 400.0, 25.0), 1.0 / kept.duty_cycle_peak, rtol=1e-3)
+    np.testing.assert_allclose(drag.propellant_kg(mean, 400.0, 1600.0), kept.propellant, rtol=3e-4)
+    np.testing.assert_allclose(drag.duty_cycle(mean, 400.0, 25.0), kept.duty_cycle, rtol=3e-4)
+    np.testing.assert_allclose(drag.thruster_margin(worst, 400.0, 25.0), 1.0 / kept.duty_cycle_peak, rtol=1e-3)
 
 
-def test_margin_is_one_where_station_keeping_sees_the_lowest_altitude(climate: cj.DragClimate) -> None:
+def test_margin_is_one_where_station_keeping_sees_the_lowest_altitude(climate: cj.DragTable) -> None:
     """Found by bisection of the margin; station_keeping interpolates between altitudes 4 % of a height apart."""
-    shell = cj.Shell(name="s", altitude_km=350.0, inclination_deg=53.0, planes=1, satellites_per_plane=1)
+    shell = shell_of(name="s", altitude_km=350.0, inclination_deg=53.0, planes=1, satellites_per_plane=1)
     kept = cj.station_keeping(
         shell, years=2.0, start="2027-01-01", solar="high", ballistic_coefficient=0.01, mass_kg=400.0, thrust_mn=25.0
     )
     low, high = 150.0, 900.0
     for _ in range(40):
         middle = 0.5 * (low + high)
-        dv = cj.delta_v_per_year(climate, middle, 53.0, 0.01, worst=True)[1]
-        low, high = (middle, high) if cj.thruster_margin(dv, 400.0, 25.0) < 1.0 else (low, middle)
+        there = shell.replace(altitude_km=middle, ballistic_coefficient_m2_kg=0.01)
+        dv = drag.delta_v_per_year(there, climate, worst=True)[1]
+        low, high = (middle, high) if drag.thruster_margin(dv, 400.0, 25.0) < 1.0 else (low, middle)
     # the ten days that are worst at 350 km need not be so there
     assert abs(low - float(kept.lowest_mean_altitude[0, 0])) < 3.0
 
 
-def test_twenty_shells_have_derivatives(climate: cj.DragClimate) -> None:
+def test_twenty_shells_have_derivatives(climate: cj.DragTable) -> None:
     h, i = jnp.linspace(150.0, 2000.0, 20), jnp.linspace(0.0, 180.0, 20)
 
     @jax.jit
     @jax.value_and_grad
     def total(h):
-        return jnp.sum(jnp.log(cj.delta_v_per_year(climate, h, i, 0.013)))
+        shells = shell_of(altitude_km=h, inclination_deg=i, ballistic_coefficient_m2_kg=0.013)
+        return jnp.sum(jnp.log(drag.delta_v_per_year(shells, climate)))
 
     _, slope = total(h)
     step = 1e-3
@@ -90,14 +96,20 @@ def test_twenty_shells_have_derivatives(climate: cj.DragClimate) -> None:
 
 def test_mistakes_are_one_line() -> None:
     with pytest.raises(cj.InputError, match="years -1"):
-        cj.drag_climate(years=-1.0)
+        cj.fill_drag_table(years=-1.0)
     with pytest.raises(cj.InputError, match="solar 'hi'"):
-        cj.drag_climate(solar="hi")
+        cj.fill_drag_table(solar="hi")
     with pytest.raises(cj.InputError, match="no solar scenario"):
-        cj.lifetime_table(solar=[])
+        cj.fill_lifetime_table(solar=[])
     for wrong in (0.0, (0.05, 0.005), (-1.0, 1.0)):
         with pytest.raises(cj.InputError, match="ballistic_coefficient"):
-            cj.lifetime_table(ballistic_coefficient=wrong)
+            cj.fill_lifetime_table(ballistic_coefficient=wrong)
+
+
+def years_of(table: cj.LifetimeTable, h: np.ndarray, i: np.ndarray | float, b: np.ndarray | float) -> jax.Array:
+    """Lifetimes of a stack of shells."""
+    shells = shell_of(altitude_km=h, inclination_deg=i, ballistic_coefficient_m2_kg=b)
+    return drag.lifetime_years(shells, table)
 
 
 def of_engine(solar: str, h: np.ndarray, i: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -113,12 +125,12 @@ def of_engine(solar: str, h: np.ndarray, i: np.ndarray, b: np.ndarray) -> np.nda
 
 @pytest.mark.slow
 def test_lifetimes_are_those_of_the_engine() -> None:
-    """A thousand satellites and two Suns. The error grows where a rising Sun brings many altitudes down at once."""
-    table = cj.lifetime_table(start="2027-01-01", solar=["low", "high"])
+    """A thousand satellites, low and high activity. The error grows where rising activity brings many altitudes down at once."""
+    table = cj.fill_lifetime_table(start="2027-01-01", solar=["low", "high"])
     rng = np.random.default_rng(8)
     h, i = rng.uniform(160.0, 650.0, 1000), np.rad2deg(np.arccos(rng.uniform(-1.0, 1.0, 1000)))
     b = np.exp(rng.uniform(*np.log([0.005, 0.05]), 1000))
-    found = np.asarray(cj.lifetime_years(table, h, i, b))
+    found = np.asarray(years_of(table, h, i, b))
     for k, solar in enumerate(("low", "high")):
         expected = of_engine(solar, h, i, b)
         some = (expected > 1.0 / YEAR) & (expected < 25.0)
@@ -130,18 +142,18 @@ def test_lifetimes_are_those_of_the_engine() -> None:
     h = np.linspace(140.0, 2000.0, 2000)
     for inclination in (0.0, 53.0, 97.5):
         for ballistic in (0.005, 0.013, 0.05):
-            assert (np.diff(cj.lifetime_years(table, h, inclination, ballistic), axis=1) > 0.0).all()
+            assert (np.diff(years_of(table, h, inclination, ballistic), axis=1) > 0.0).all()
 
 
 @pytest.mark.slow
 def test_derivatives_of_lifetimes_are_those_of_the_engine() -> None:
     """By altitude, against differences of the engine over a kilometre, in which seasons show that the table smooths."""
-    table = cj.lifetime_table(start="2027-01-01", solar="median", ballistic_coefficient=0.013)
+    table = cj.fill_lifetime_table(start="2027-01-01", solar="median", ballistic_coefficient=0.013)
     h = np.linspace(200.0, 560.0, 37)
     i, b = np.full(37, 53.0), np.full(37, 0.013)
 
     def logarithm(h):
-        return jnp.log(cj.lifetime_years(table, h, i, b))[0]
+        return jnp.log(years_of(table, h, i, b))[0]
 
     slope = jax.jvp(logarithm, (jnp.asarray(h),), (jnp.ones(37),))[1]
     expected = (np.log(of_engine("median", h + 0.5, i, b)) - np.log(of_engine("median", h - 0.5, i, b))) / 1.0

@@ -3,13 +3,14 @@
 import jax
 import numpy as np
 import pytest
+from shell_values import shell_of
 
 import constellation_jax as cj
 from constellation_jax.engine.decay.engine import decay_rates
 from constellation_jax.inputs.environment.atmosphere import load_atmosphere
 from constellation_jax.inputs.shells.files import Shell
 from constellation_jax.physics.drag.atmosphere import conditions, density
-from constellation_jax.physics.drag.station_keeping import delta_v_rate
+from constellation_jax.physics.merit.drag import delta_v_rate
 from constellation_jax.studies.decay.inputs import make_objects, make_series
 
 # m/s a year at B = 0.01: 0.5 B rho v^2 T with global means of NRLMSISE-00 on 2024-03-20, by F10.7 / Ap; two or three digits
@@ -22,7 +23,7 @@ ROW = {
 
 
 def shell(**values) -> Shell:
-    return Shell(
+    return shell_of(
         name="s",
         altitude_km=values.pop("altitude_km", 400.0),
         inclination_deg=53.0,

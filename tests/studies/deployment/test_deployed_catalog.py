@@ -5,7 +5,7 @@ import pytest
 
 import constellation_jax as cj
 from constellation_jax.errors import InputError
-from constellation_jax.inputs.shells.mean_orbits import latitude_rate_deg_per_day, node_rate_deg_per_day, wrapped_deg
+from constellation_jax.inputs.shells.mean_orbits import latitude_rate_deg_per_day, raan_rate_deg_per_day, wrapped_deg
 from constellation_jax.physics.constants import DEGREE
 
 
@@ -96,7 +96,7 @@ def test_a_snapshot_propagates_and_its_planes_turn_as_the_model_has_it(name: str
     assert np.abs(states.mean_altitude[0] - catalog.mean_altitude_km).max() < 1e-6
     node = _node_deg(states)
     turned = wrapped_deg(node[1] - node[0])
-    rate = node_rate_deg_per_day(catalog.mean_altitude_km, catalog.eccentricity, catalog.inclination_deg)
+    rate = raan_rate_deg_per_day(catalog.mean_altitude_km, catalog.eccentricity, catalog.inclination_deg)
     # Short-period terms of J2 move the node by some 0.03 degrees within a revolution
     assert turned == pytest.approx(wrapped_deg(10 * rate), abs=0.06)
 

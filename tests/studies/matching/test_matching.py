@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from sgp4.api import WGS72, Satrec
+from shell_values import shell_of
 
 import constellation_jax as cj
 from constellation_jax.inputs.shells.mean_orbits import kozai_mean_motion_rev_per_day
@@ -46,9 +47,9 @@ def disturbed(shell: cj.Shell, *, seed: int = 0) -> cj.Catalog:
     random = np.random.default_rng(seed)
     catalog = catalog[np.sort(random.permutation(len(catalog))[: len(catalog) * 9 // 10])]
     n = len(catalog)
-    plane_step = shell.node_arc_deg / shell.planes
+    plane_step = shell.pattern.raan_arc_deg / shell.pattern.planes
     raan = catalog.raan_deg + plane_step * (0.2 + np.clip(random.normal(0, SCATTER, n), -0.25, 0.25))
-    slot_step = 360.0 / shell.satellites_per_plane
+    slot_step = 360.0 / shell.pattern.per_plane
     anomaly = catalog.mean_anomaly_deg + slot_step * (0.1 + np.clip(random.normal(0, SCATTER, n), -0.3, 0.3))
     days = random.uniform(-0.5, 0.5, n)
     days -= np.median(days)  # the fit holds at the median epoch: there the labels are those of the file
@@ -95,9 +96,9 @@ def test_planes_and_slots_of_a_lattice_are_found(name: str, shell: str | None) -
     np.testing.assert_array_equal(match.slot, catalog.slot)
     fit = match.shells[0].fit
     assert (fit.planes, fit.slots_per_plane, fit.phasing) == (
-        stated.planes,
-        stated.satellites_per_plane,
-        stated.phasing,
+        stated.pattern.planes,
+        stated.pattern.per_plane,
+        stated.pattern.phasing,
     )
     # What is left is the scatter that was put in.
     assert np.std(match.raan_residual_deg) == pytest.approx(SCATTER * fit.raan_step_deg, rel=0.2)
@@ -112,12 +113,12 @@ def test_planes_at_altitudes_of_their_own_have_slots_of_their_own() -> None:
     catalog = catalog.replace(mean_anomaly_deg=np.mod(catalog.mean_anomaly_deg + drift, 360.0))
     match = cj.match_shells(catalog, [stated])
     np.testing.assert_array_equal(match.plane, catalog.plane)
-    assert match.shells[0].fit.slots_per_plane == stated.satellites_per_plane
+    assert match.shells[0].fit.slots_per_plane == stated.pattern.per_plane
     assert match.shells[0].fit.phasing == -1
     assert np.abs(match.altitude_offset_km).max() < 1e-6
-    for plane in range(stated.planes):
-        lattice = (catalog.plane == plane) & (catalog.slot < stated.satellites_per_plane)
-        assert len(np.unique((match.slot - catalog.slot)[lattice] % stated.satellites_per_plane)) == 1
+    for plane in range(stated.pattern.planes):
+        lattice = (catalog.plane == plane) & (catalog.slot < stated.pattern.per_plane)
+        assert len(np.unique((match.slot - catalog.slot)[lattice] % stated.pattern.per_plane)) == 1
 
 
 def test_a_lattice_that_no_one_stated_is_found() -> None:
@@ -140,7 +141,7 @@ def test_satellites_without_a_lattice_get_none() -> None:
 def test_the_first_planes_of_a_star_may_be_empty_and_one_node_astray() -> None:
     stated = named("qianfan:flown", "D-89")
     catalog = cj.shells_to_catalog(stated, epoch=EPOCH)
-    catalog = catalog[(catalog.plane > 1) & (catalog.slot < stated.satellites_per_plane)]
+    catalog = catalog[(catalog.plane > 1) & (catalog.slot < stated.pattern.per_plane)]
     catalog = catalog.replace(raan_deg=np.where(np.arange(len(catalog)) == 5, 300.0, catalog.raan_deg))
     match = cj.match_shells(catalog, [stated])
     expected = np.where(np.arange(len(catalog)) == 5, -1, catalog.plane)
@@ -219,7 +220,7 @@ def test_nothing_to_match_is_an_error(take: int, shells: list | None) -> None:
 
 
 def test_a_shell_needs_a_system() -> None:
-    shell = cj.Shell(name="low", altitude_km=550, inclination_deg=53, planes=3, satellites_per_plane=4)
+    shell = shell_of(name="low", altitude_km=550, inclination_deg=53, planes=3, satellites_per_plane=4)
     with pytest.raises(cj.InputError, match="shell 'low': no system, expected one"):
         cj.match_shells(cj.shells_to_catalog(shell), shell)
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 import constellation_jax as cj
-from constellation_jax.inputs.tuning.files import load_study
+from constellation_jax.inputs.tuning.files import load_tuning_problem
 from constellation_jax.studies.tuning.design import design_of
 from constellation_jax.studies.tuning.objective import surroundings_of
-from constellation_jax.studies.tuning.problem import Problem
+from constellation_jax.studies.tuning.problem import CompiledProblem
 
 PART = 5e-3
 """Of an optimum: how near to that of a fine grid it has to be."""
@@ -37,14 +37,14 @@ at_least = 1.2
 """
 
 
-def study_of(folder: Path, text: str, name: str = "study") -> cj.Study:
+def study_of(folder: Path, text: str, name: str = "study") -> cj.TuningProblem:
     path = folder / f"{name}.toml"
     path.write_text(f'system = "S"\n{text}', encoding="utf-8")
-    return load_study(path)
+    return load_tuning_problem(path)
 
 
-def problem_of(study: cj.Study) -> Problem:
-    return Problem(study, design_of(study.shells), surroundings_of(study))
+def problem_of(study: cj.TuningProblem) -> CompiledProblem:
+    return CompiledProblem(study, design_of(study.shells), surroundings_of(study))
 
 
 def numbers(result: cj.TuneResult) -> dict[str, float]:
@@ -74,7 +74,7 @@ def test_optimum_of_two_variables_is_that_of_a_fine_grid(tmp_path: Path, lower: 
     assert result.dataset.constraint_multiplier.values.max() > 0.0
 
 
-def values_at(problem: Problem, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def values_at(problem: CompiledProblem, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     import jax
 
     found = jax.jit(jax.vmap(lambda x: problem.merit(x, problem.frame)))(points)
@@ -138,10 +138,10 @@ def test_whole_numbers_are_the_fewest_that_serve(tmp_path: Path) -> None:
     study = study_of(tmp_path, SHELL + FEWER)
     result = cj.tune(study)
     shell = result.shells[0]
-    assert isinstance(shell.satellites_per_plane, int)
+    assert isinstance(shell.pattern.per_plane, int)
     assert result.dataset.constraint_margin.min() >= -1e-6
     problem = problem_of(study)
-    one_less = problem.coordinates.coordinate(0, shell.satellites_per_plane - 1)
+    one_less = problem.coordinates.coordinate(0, shell.pattern.per_plane - 1)
     points = np.column_stack([np.full(181, one_less), np.linspace(0.0, 1.0, 181)])
     assert not (values_at(problem, points)[1] >= 0.0).all(axis=1).any()
 
@@ -153,7 +153,8 @@ def test_sweep_is_the_study_over_again(tmp_path: Path) -> None:
     assert float(d.sweep_objective[0]) == pytest.approx(alone.objective, rel=1e-4)
     assert float(d.sweep_objective[1]) == pytest.approx(d.attrs["objective"], rel=1e-4)
     assert d.sweep_status.values.tolist() == [0, 0, 2]
-    assert np.isnan(d.sweep_figure[2]).all()
+    assert np.isnan(d.sweep_round_trip_ms[2]).all()
+    assert d.sweep_mean_in_view.dims == ("sweep", "latitude")
 
 
 def test_constraints_that_cannot_be_met_together(tmp_path: Path) -> None:
@@ -207,7 +208,7 @@ quantity = "coverage_margin_deg"
 latitude_deg = [20, 40]
 at_least = 0.4
 [[reports]]
-quantity = "worst_gap_minutes"
+quantity = "max_revisit_minutes"
 latitude_deg = [20, 40]
 """
 
@@ -218,14 +219,12 @@ def test_continuous_coverage(tmp_path: Path) -> None:
     study = study_of(tmp_path, SHELL + CLOSED)
     result = cj.tune(study)
     d, shell = result.dataset, result.shells[0]
-    figures = dict(zip(d.figure.values.tolist(), d.figure_value.values.tolist(), strict=True))
-    print(shell.altitude_km, shell.inclination_deg, figures)
-    gaps = [figures[f"worst_gap_minutes of 'A' at {latitude} degrees"] for latitude in (20, 40)]
-    assert gaps == [0.0, 0.0]
-    assert d.figure_value_before.values[-2:].max() > 0.1
+    print(shell.orbit, d.max_revisit_minutes)
+    assert d.max_revisit_minutes.sel(shell="A", latitude=[20, 40]).values.tolist() == [0.0, 0.0]
+    assert d.max_revisit_minutes_before.max() > 0.1
     problem = problem_of(study)
     points = np.column_stack(
-        [np.full(51, problem.coordinates.coordinate(0, shell.altitude_km - 10.0)), np.linspace(0.0, 1.0, 51)]
+        [np.full(51, problem.coordinates.coordinate(0, shell.orbit.altitude_km - 10.0)), np.linspace(0.0, 1.0, 51)]
     )
     assert not (values_at(problem, points)[1] >= 0.0).all(axis=1).any()
 
@@ -235,11 +234,55 @@ def test_tuned_shells_are_a_shell_file(tmp_path: Path, lower: cj.TuneResult) -> 
     cj.write_shells(result.shells, tmp_path / "tuned.toml", title="t")
     again = cj.load_shells(tmp_path / "tuned.toml")
     assert again == list(result.shells)
-    assert again[0].altitude_km == pytest.approx(numbers(result)["altitude_km of 'A'"], rel=1e-12)
+    assert again[0].orbit.altitude_km == pytest.approx(numbers(result)["altitude_km of 'A'"], rel=1e-12)
     with pytest.raises(cj.InputError, match="exists"):
         cj.write_shells(result.shells, tmp_path / "tuned.toml")
     for name in ("guowang:flown", "starlink:gen2-flown", "chutian"):
         shells = cj.load_shells(name)
         cj.write_shells(shells, tmp_path / "all.toml", overwrite=True)
         back = cj.load_shells(tmp_path / "all.toml")
-        assert [(s.name, s.total, s.altitude_km) for s in back] == [(s.name, s.total, s.altitude_km) for s in shells]
+        assert [(s.name, s.total, s.orbit) for s in back] == [(s.name, s.total, s.orbit) for s in shells]
+
+
+REPORTED = """
+[common]
+mass_kg = 300
+thrust_mn = 20
+[[reports]]
+quantity = "duty_cycle_peak"
+shells = ["B"]
+[[reports]]
+quantity = "probability_in_view"
+latitude_deg = [30, 20]
+[[reports]]
+quantity = "probability_in_view"
+latitude_deg = [20]
+at_least_in_view = 6
+[[reports]]
+quantity = "mean_in_view"
+demand = "area"
+[solar]
+scenarios = ["low", "high"]
+start = "2027-01-01"
+years = 1
+"""
+
+
+def test_figures_are_variables_with_units_and_dimensions(tmp_path: Path) -> None:
+    second = SHELL.replace('"A"', '"B"').replace("500", "450")
+    d = cj.tune(study_of(tmp_path, SHELL + second + LOWER + REPORTED)).dataset
+    peak = d.duty_cycle_peak
+    assert (peak.dims, peak.shape, peak.units) == (("solar", "shell"), (2, 2), "1")
+    low, high = (float(peak.sel(solar=solar, shell="B")) for solar in ("low", "high"))
+    assert 0.0 < low < high
+    assert np.isnan(peak.sel(shell="A")).all()  # not asked for
+    assert d.round_trip_ms.dims == d.round_trip_ms_before.dims == ("shell",)
+    assert d.latitude.values.tolist() == [20.0, 30.0, 40.0]
+    chance, of_six = d.probability_in_view, d.probability_in_view_2
+    assert (chance.attrs["at_least_in_view"], of_six.attrs["at_least_in_view"]) == (1, 6)
+    assert np.isfinite(chance.sel(latitude=[20, 30])).all()
+    assert float(of_six.sel(latitude=20)) < float(chance.sel(latitude=20))
+    assert np.isnan(chance.sel(latitude=40))
+    assert d.mean_in_view.dims == ("latitude",)
+    assert (d.mean_in_view_2.dims, d.mean_in_view_2.attrs["demand"]) == ((), "area")
+    assert d.solar.values.tolist() == ["low", "high"]

@@ -6,19 +6,29 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from shell_values import shell_of
 
-from constellation_jax.physics.drag import tables
+from constellation_jax.physics.merit import drag as tables
 from constellation_jax.physics.numerics.splines import spline_through, spline_weights
 
 # Compiled as a whole: outside of jit each of some hundred operations is compiled by itself, for each shape
-decay_rate = jax.jit(tables.decay_rate, static_argnames="worst")
-delta_v_per_year = jax.jit(tables.delta_v_per_year, static_argnames="worst")
-lifetime_years = jax.jit(tables.lifetime_years)
+by_shells = {
+    name: jax.jit(getattr(tables, name), static_argnames="worst" if name != "lifetime_years" else ())
+    for name in ("decay_rate", "delta_v_per_year", "lifetime_years")
+}
 ln_fall_days = jax.jit(tables.ln_fall_days)
 
 ALTITUDE_KM = np.array([150.0, 233.0, 300.0, 425.0, 550.0, 801.0, 1200.0, 2000.0])
 INCLINATION_DEG = np.array([0.0, 30.0, 53.0, 90.0, 97.5, 180.0, 53.0, 88.0])
 BALLISTIC = np.array([0.01, 0.02, 0.005, 0.05, 0.013, 0.03, 0.013, 0.013])
+
+
+def of_numbers(name, table, h, i, b, **options):
+    """A figure of a stack of shells with these numbers."""
+    return by_shells[name](shell_of(altitude_km=h, inclination_deg=i, ballistic_coefficient_m2_kg=b), table, **options)
+
+
+decay_rate, delta_v_per_year, lifetime_years = (partial(of_numbers, name) for name in by_shells)
 
 
 def rate(altitude, inclination_deg):
@@ -32,14 +42,14 @@ def by_table(function, count):
 
 
 @pytest.fixture(scope="module")
-def climate() -> tables.DragClimate:
+def climate() -> tables.DragTable:
     mean = tables.rate_table(np.array([by_table(rate, 9), by_table(lambda h, i: 2.0 * rate(h, i), 9)]))
-    return tables.DragClimate(mean, mean + 0.5 * np.eye(1, 9)[0][None, :, None])
+    return tables.DragTable(mean, mean + 0.5 * np.eye(1, 9)[0][None, :, None])
 
 
 @pytest.fixture(scope="module")
 def lifetimes() -> tables.LifetimeTable:
-    """Of two Suns: time to fall, and a correction that waves with it and leans with B and inclination."""
+    """For two levels of solar activity: time to fall, and a correction that waves with it and leans with B and inclination."""
     days = by_table(lambda h, i: (h - 60.0) / rate(h, i) / 8.0, 9)
     fall = tables.rate_table(np.array([days, days - np.log(0.5)]))
     days = tables.fall_days()
@@ -61,7 +71,7 @@ def test_spline_goes_through_its_values_and_on_straight() -> None:
     np.testing.assert_allclose(flat[np.array([0, 1, 4, 5])], [1.0, 1.0, values[20], values[20]], atol=1e-12)
 
 
-def test_rate_of_a_known_atmosphere(climate: tables.DragClimate) -> None:
+def test_rate_of_a_known_atmosphere(climate: tables.DragTable) -> None:
     """To 1e-6 between knots: the logarithm of a power is straight, exp(cos) has few cosines."""
     found = decay_rate(climate, ALTITUDE_KM, INCLINATION_DEG, BALLISTIC)
     expected = -BALLISTIC * rate(ALTITUDE_KM, INCLINATION_DEG)
@@ -70,7 +80,7 @@ def test_rate_of_a_known_atmosphere(climate: tables.DragClimate) -> None:
     np.testing.assert_allclose(worst / found, np.exp(0.5), rtol=1e-12)
 
 
-def test_delta_v_is_that_of_the_rate(climate: tables.DragClimate) -> None:
+def test_delta_v_is_that_of_the_rate(climate: tables.DragTable) -> None:
     """dv = v / (2 a) da, with v = sqrt(mu / a)."""
     found = delta_v_per_year(climate, 550.0, 53.0, 0.013)
     a = 6928.137
@@ -78,7 +88,7 @@ def test_delta_v_is_that_of_the_rate(climate: tables.DragClimate) -> None:
     np.testing.assert_allclose(found, [expected, 2.0 * expected], rtol=1e-6)
 
 
-def test_shapes_follow_the_altitude(climate: tables.DragClimate, lifetimes: tables.LifetimeTable) -> None:
+def test_shapes_follow_the_altitude(climate: tables.DragTable, lifetimes: tables.LifetimeTable) -> None:
     for shape in ((), (1,), (3, 2)):
         h = jnp.full(shape, 500.0)
         assert delta_v_per_year(climate, h, 53.0, 0.01).shape == (2, *shape)
@@ -88,7 +98,7 @@ def test_shapes_follow_the_altitude(climate: tables.DragClimate, lifetimes: tabl
     np.testing.assert_allclose(by_vmap.T, lifetime_years(lifetimes, h, 53.0, 0.01), rtol=1e-13)
 
 
-def test_single_precision_is_kept(climate: tables.DragClimate, lifetimes: tables.LifetimeTable) -> None:
+def test_single_precision_is_kept(climate: tables.DragTable, lifetimes: tables.LifetimeTable) -> None:
     h, i, b = (jnp.asarray(v, jnp.float32) for v in (ALTITUDE_KM, INCLINATION_DEG, BALLISTIC))
     for function, table in ((delta_v_per_year, climate), (lifetime_years, lifetimes)):
         found = function(table, h, i, b)
@@ -97,9 +107,7 @@ def test_single_precision_is_kept(climate: tables.DragClimate, lifetimes: tables
 
 
 @pytest.mark.parametrize("name", ["delta_v", "worst", "lifetime"])
-def test_derivatives_against_differences(
-    name: str, climate: tables.DragClimate, lifetimes: tables.LifetimeTable
-) -> None:
+def test_derivatives_against_differences(name: str, climate: tables.DragTable, lifetimes: tables.LifetimeTable) -> None:
     """By altitude, inclination and ln B, to 1e-6, at random points and at the edges of the tables."""
     rng = np.random.default_rng(5)
     h = np.concatenate([rng.uniform(150.0, 1500.0, 60), ALTITUDE_KM, [120.0, 100.0, 2500.0]])
@@ -132,7 +140,7 @@ def test_derivatives_against_differences(
         np.testing.assert_allclose(found[:, inner], expected[:, inner], rtol=1e-6, atol=1e-6 * np.abs(expected).max())
 
 
-def test_everything_is_finite_everywhere(climate: tables.DragClimate, lifetimes: tables.LifetimeTable) -> None:
+def test_everything_is_finite_everywhere(climate: tables.DragTable, lifetimes: tables.LifetimeTable) -> None:
     @partial(jax.jit, static_argnums=0)
     def total(function, *arguments):
         return jax.value_and_grad(lambda t, *p: jnp.sum(jnp.log(function(t, *p))), argnums=(1, 2, 3))(*arguments)

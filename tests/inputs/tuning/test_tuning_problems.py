@@ -1,4 +1,4 @@
-"""Study files: the shipped ones are read, and what is wrong in one is said with its line."""
+"""Tuning problem files: the shipped ones are read, and what is wrong in one is said with its line."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import pytest
 
 import constellation_jax as cj
 from constellation_jax.errors import InputErrors
-from constellation_jax.inputs.tuning.files import known_studies, load_study
+from constellation_jax.inputs.tuning.files import known_tuning_problems, load_tuning_problem
 
 GOOD = """\
 title = "t"
@@ -34,15 +34,15 @@ at_least = 0.5
 """
 
 
-def read(folder: Path, text: str) -> cj.Study:
+def read(folder: Path, text: str) -> cj.TuningProblem:
     path = folder / "study.toml"
     path.write_text(text, encoding="utf-8")
-    return load_study(path)
+    return load_tuning_problem(path)
 
 
-@pytest.mark.parametrize("name", known_studies())
+@pytest.mark.parametrize("name", known_tuning_problems())
 def test_the_shipped_studies_are_read(name: str) -> None:
-    study = load_study(name)
+    study = load_tuning_problem(name)
     assert study.title
     assert study.question.endswith("?")
     assert study.variables
@@ -50,7 +50,13 @@ def test_the_shipped_studies_are_read(name: str) -> None:
 
 
 def test_there_are_the_five_studies() -> None:
-    assert known_studies() == ["casic-vleo", "guowang-spacing", "qianfan-layers", "starlink-480", "vleo-satellites"]
+    assert known_tuning_problems() == [
+        "casic-vleo",
+        "guowang-spacing",
+        "qianfan-layers",
+        "starlink-480",
+        "vleo-satellites",
+    ]
 
 
 def test_what_a_file_says(tmp_path: Path) -> None:
@@ -81,7 +87,7 @@ def test_what_a_file_says(tmp_path: Path) -> None:
         ("at_least = 0.5", "at_least = 0.5\nat_most = 2", 19, "found at_least and at_most"),
         ("at_least = 0.5", "", 19, "found no limit"),
         ("min_elevation_deg = 25", "", 16, "min_elevation_deg of shell 'A' is not known"),
-        ('[[objectives]]', '[[objectives]]\nshells = ["B"]', 17, "expected a shell of the study; they are A"),
+        ('[[objectives]]', '[[objectives]]\nshells = ["B"]', 17, "expected a shell of the problem; they are A"),
         ("[[objectives]]", "[[variables]]\naltitude_km = [200, 300]\n[[objectives]]", 16, "free already"),
         ("[[objectives]]", '[solver]\nmethod = "newton"\n[[objectives]]', 17, "expected 'slsqp', 'trust-constr'"),
         ("[[objectives]]", '[launch]\nvehicle = "falcon-8"\n[[objectives]]', 17, "did you mean 'falcon-9'?"),
@@ -119,7 +125,7 @@ def test_continuous_coverage_is_of_one_fixed_shell(tmp_path: Path) -> None:
         ("[[objectives]]", "[sweep]\nplanes = [3, 6]\n[[objectives]]", "needs fixed numbers of planes and satellites"),
         ("[[variables]]", f"{second}min_elevation_deg = 25\n[[variables]]", "found 2 shells, expected one"),
         ("latitude_deg = [0, 40]", 'demand = "area"', "expected latitude_deg"),
-        ("coverage_margin_deg", "worst_gap_minutes", "can only be reported, expected coverage_margin_deg"),
+        ("coverage_margin_deg", "max_revisit_minutes", "can only be reported, expected coverage_margin_deg"),
     ):
         with pytest.raises(cj.InputError, match=said):
             read(tmp_path, margin.replace(old, new, 1))
@@ -135,10 +141,10 @@ def test_common_completes_the_shells_of_a_constellation(tmp_path: Path) -> None:
     """
     shells = read(tmp_path, text).shells
     assert [s.name for s in shells] == ["GW-2-1", "GW-2-2"]
-    assert [s.min_elevation_deg for s in shells] == [10, 10]
-    assert [s.mass_kg for s in shells] == [800, 800]  # known to the constellation
+    assert [s.spacecraft.min_elevation_deg for s in shells] == [10, 10]
+    assert [s.spacecraft.mass_kg for s in shells] == [800, 800]  # known to the constellation
 
 
 def test_unknown_study() -> None:
     with pytest.raises(cj.InputError, match="did you mean 'casic-vleo'"):
-        load_study("casic-leo")
+        load_tuning_problem("casic-leo")
