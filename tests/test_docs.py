@@ -83,15 +83,15 @@ def test_deployment_file_examples_are_accepted(tmp_path: Path) -> None:
         load_deployment(tmp_path / "deployment.toml")
 
 
-def test_study_file_examples_are_accepted(tmp_path: Path) -> None:
+def test_tuning_problem_examples_are_accepted(tmp_path: Path) -> None:
     examples = blocks(path("tuning.md"), "toml")
     assert examples
     for example in examples:
-        (tmp_path / "study.toml").write_text(example, encoding="utf-8")
-        load_tuning_problem(tmp_path / "study.toml")
+        (tmp_path / "problem.toml").write_text(example, encoding="utf-8")
+        load_tuning_problem(tmp_path / "problem.toml")
 
 
-def test_every_key_and_term_of_a_study_is_described() -> None:
+def test_every_key_and_term_of_a_tuning_problem_is_described() -> None:
     rules = [VARIABLE_RULES, OBJECTIVE_RULES, CONSTRAINT_RULES, SWEEP_RULES, SOLVER_RULES, SOLAR_RULES]
     for key in {key for rule in [*rules, BACKGROUND_RULES, LAUNCH_RULES] for key in rule} | set(TERMS):
         assert f"`{key}`" in text("tuning.md"), key
@@ -150,6 +150,19 @@ def test_the_guide_for_contributors_names_files_that_exist() -> None:
     assert len(names) > 20
     for name in names:
         assert (ROOT / name).exists() or (ROOT / "constellation_jax" / name).exists(), name
+
+
+_FILE = re.compile(
+    r"\b((?:tests|scripts|configs|physics|engine|inputs|outputs|studies)/[\w./-]+\.(?:py|toml|csv))(?:::(\w+))?"
+)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_named_files_and_tests_exist(page: Path) -> None:
+    for name, test in _FILE.findall(page.read_text(encoding="utf-8")):
+        found = [file for file in (ROOT / name, ROOT / "constellation_jax" / name) if file.exists()]
+        assert found, name
+        assert not test or f"def {test}(" in found[0].read_text(encoding="utf-8"), f"{name}::{test}"
 
 
 def test_every_status_code_is_in_the_conventions() -> None:
