@@ -41,7 +41,7 @@ nb_execution_mode = (
     "off"  # the examples of the pages are run by tests/test_docs.py, the notebooks by tests/test_notebooks.py
 )
 
-# Sphinx renders only what lies below docs/, so the stories are copied there; git ignores the copies
+# Sphinx renders only what lies below docs/, so the notebooks are copied there; git ignores the copies
 HERE = Path(__file__).parent
 shutil.copytree(HERE.parent / "notebooks", HERE / "start" / "notebooks", dirs_exist_ok=True)
 
@@ -60,13 +60,13 @@ def _table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
 def _variables_table() -> str:
     rows = []
     for variable in (*(VARIABLES[name] for name in PROPAGATED), LIFETIME):
-        said = [variable.long_name]
+        meaning = [variable.long_name]
         if variable.is_in_frame:
-            said.append("in the frame of the run")
+            meaning.append("in the frame of the run")
         if variable.comment:
-            said.append(variable.comment)
+            meaning.append(variable.comment)
         group = "always there" if variable.name == STATUS_VARIABLE else f"`{variable.group}`"
-        rows.append((f"`{variable.name}`", group, f"`{variable.units or 'none'}`", "; ".join(said)))
+        rows.append((f"`{variable.name}`", group, f"`{variable.units or 'none'}`", "; ".join(meaning)))
     return _table(("variable", "group", "units", "meaning"), rows)
 
 
