@@ -184,7 +184,7 @@ def _time_outputs(
 class _Transfer:
     """The copies of a run without its computation: finished tiles on the device, brought into given arrays.
 
-    On an accelerator every tile is an array of its own, since JAX keeps what it has once brought to the host; on a CPU one tile in
+    On an accelerator every tile is an array of its own, because JAX caches the host copy of an array; on a CPU one tile in
     cache stands for all, as the engine works on one at a time.
     """
 

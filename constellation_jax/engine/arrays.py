@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 Columns = NDArray[np.intp] | slice
 STATUS = "status"
 PRODUCT_ROWS = {"float32": 16}
-"""Rows of a product that are made at a time: OpenBLAS then neither copies its arguments nor clears the result before. Measured: a
-quarter quicker in float32 than all at once, which in float64 is quickest."""
+"""Rows of a matrix product computed by one call of BLAS, by type; all of them where not given. With so few, OpenBLAS neither copies
+its arguments nor clears the result first: measured a quarter quicker in float32, while float64 is quickest in one call."""
 
 
 class OutputArrays(Mapping[str, NDArray[Any]]):
@@ -35,7 +35,7 @@ class OutputArrays(Mapping[str, NDArray[Any]]):
 
     @classmethod
     def allocate(cls, instants: int, satellites: int, variables: Sequence[str], dtype: str) -> OutputArrays:
-        """Make arrays for a run, not initialised."""
+        """Allocate uninitialised arrays for a run."""
         values = np.empty((len(variables), instants, satellites), dtype)
         return cls(variables, values, np.empty((instants, satellites), np.int8))
 
@@ -49,7 +49,7 @@ class OutputArrays(Mapping[str, NDArray[Any]]):
         return len(self.variables) + 1
 
     def rows(self, rows: slice | NDArray[np.intp]) -> OutputArrays:
-        """Some of the instants; a slice gives views."""
+        """Select some of the instants; a slice gives views."""
         return OutputArrays(self.variables, self.values_block[:, rows], self.status[rows])
 
     def write(self, values: NDArray[Any], status: NDArray[np.int8] | int, rows: slice, columns: Columns) -> None:
@@ -58,7 +58,7 @@ class OutputArrays(Mapping[str, NDArray[Any]]):
         self.status[rows, columns] = status
 
     def write_product(self, matrix: NDArray[Any], values: NDArray[Any], rows: slice, columns: Columns) -> None:
-        """Write matrix @ values with status 0, as `write`, where it can without a copy between."""
+        """Write matrix @ values with status 0, as `write` does, straight into the block where types and columns allow it."""
         if isinstance(columns, slice) and self.values_block.dtype == values.dtype:
             out = self.values_block[:, rows, columns]
             size = PRODUCT_ROWS.get(out.dtype.name, len(matrix))

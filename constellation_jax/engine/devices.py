@@ -1,6 +1,6 @@
 """Devices of one platform, and functions compiled for all of them: satellites are sharded, everything else is replicated.
 
-On one device the same functions run without the mesh: placing an argument on a mesh of one costs Python more than a tile does.
+On one device the same functions run without the mesh: to place an argument on a mesh of one takes longer than to compute a tile.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Specs(NamedTuple):
     """Placement of the arguments and results of a compiled function."""
 
     inputs: tuple[Any, ...]
-    """Sharding of each argument: `REPLICATED` or `satellites_last`, for the whole argument or in a pytree like it."""
+    """Sharding of each argument, `REPLICATED` or `satellites_last`: one for all its arrays, or a pytree of them."""
     outputs: Any
     """Sharding of the result, in the same way."""
     donate: tuple[int, ...] = ()
@@ -51,26 +51,27 @@ class Devices:
         found = tuple(devices or jax.local_devices(backend=platform))
         self.platform: str = found[0].platform
         self.mesh = Mesh(np.array(found), ("satellites",))
-        # elsewhere two: one copies out while the other's tile is computed
+        # on a GPU or TPU two: one copies its results to the host while the other's tile is computed
         self.threads: int = max(1, (os.cpu_count() or 1) // len(found)) if self.platform == "cpu" else 2
         """Number of Python threads that feed the devices."""
 
     def tile_width(self, tile: Mapping[str, int]) -> int:
-        """Satellites in a tile over all devices, from those of one device by platform."""
+        """Number of satellites in a tile over all devices; `tile` gives that of one device by platform."""
         return tile.get(self.platform, tile["gpu"]) * self.mesh.size
 
     def put(self, arrays: Any, *, replicated: bool = False) -> Any:
-        """Place an array, or a pytree of arrays, on the devices, its last axis (satellites) sharded."""
-        if self.mesh.size == 1:
-            if replicated and self.platform == "cpu":
-                return arrays  # a call takes NumPy's own memory in less time than this would take
-            return jax.device_put(arrays, self.mesh.devices.flat[0])
+        """Place an array, or a pytree of arrays, on the devices in its own type, its last axis (satellites) sharded."""
+        if self.mesh.size == 1 and replicated and self.platform == "cpu":
+            return arrays  # a compiled function reads NumPy's memory in place, which is quicker than to place the array
 
         def place(array: Any) -> Any:
             spec = REPLICATED if replicated else satellites_last(np.ndim(array))
             return jax.device_put(array, NamedSharding(self.mesh, spec))
 
-        return jax.tree.map(place, arrays)
+        with x64():
+            if self.mesh.size == 1:
+                return jax.device_put(arrays, self.mesh.devices.flat[0])
+            return jax.tree.map(place, arrays)
 
     def zeros(self, shape: tuple[int, ...], dtype: str) -> Any:
         """Make an array on the devices, its last axis (satellites) sharded."""
@@ -84,7 +85,7 @@ class Devices:
         return np.asarray(array)
 
     def compile(self, function: Any, specs: Specs, **static: Any) -> Any:
-        """Compile a function for the devices; the same request gives the same compiled function.
+        """Compile a function for the devices; the same arguments give the same compiled function.
 
         Args:
             function: takes arrays, and static arguments by keyword.

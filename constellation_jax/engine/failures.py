@@ -19,8 +19,8 @@ FARTHEST_MINUTES = 100 * YEAR_DAYS * MINUTES_PER_DAY
 class Failures:
     """First failure of each satellite at or after its epoch, kept from block to block.
 
-    Long after a decay SGP4 gives senseless numbers again, so that such a failure lasts. One before the epoch stands for its instant
-    alone.
+    Long after a decay SGP4 gives numbers without meaning with status 0, so a failure at or after the epoch holds at all later
+    instants. A failure before the epoch holds at its own instant only.
 
     Args:
         satellites: number of them.

@@ -1,10 +1,12 @@
 """64-bit arithmetic for a stretch of code, whatever the user's `jax_enable_x64`, which stays as it is."""
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from importlib import import_module
 from typing import Any
 
 import jax
+import numpy as np
 
 
 def x64() -> AbstractContextManager[Any]:
@@ -14,3 +16,9 @@ def x64() -> AbstractContextManager[Any]:
         return jax.enable_x64(True)
     experimental: Any = import_module("jax.experimental")
     return experimental.enable_x64()
+
+
+def evaluate(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call a function of JAX in 64 bits and return its result, an array or a pytree of arrays, as NumPy arrays."""
+    with x64():
+        return jax.tree.map(np.asarray, function(*arguments))

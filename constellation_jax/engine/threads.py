@@ -66,7 +66,7 @@ class ThreadCache(threading.local):
         self._buffers[key] = buffers
 
     def get(self, key: Hashable, make: Callable[[], Any]) -> Any:
-        """Return a constant, made at its first use. A few are kept: those of a chunk serve all its tiles."""
+        """Return a constant, made at its first use. Only a few are kept: all tiles of a chunk use the same ones."""
         if key not in self._constants:
             if len(self._constants) >= _MOST_CACHED:
                 self._constants.clear()
@@ -77,12 +77,12 @@ class ThreadCache(threading.local):
 def one_blas_thread() -> Any:
     """Context in which BLAS starts no threads of its own, in the whole process.
 
-    The products here are slim, and a thread for each core asks for them: threads that BLAS adds to those mostly wait for each
-    other, which costs half of the rate and several times the processor time.
+    A worker on each core multiplies slim matrices already: threads that BLAS added would mostly wait for each other. Measured, that
+    costs half of the rate and several times the processor time.
     """
     return _blas().limit(limits=1, user_api="blas")
 
 
 @cache
 def _blas() -> ThreadpoolController:
-    return ThreadpoolController()  # looks through the loaded libraries: some milliseconds
+    return ThreadpoolController()  # searches the loaded libraries, which takes some milliseconds

@@ -9,13 +9,13 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from constellation_jax.engine.precision import x64
+from constellation_jax.engine.precision import evaluate
 from constellation_jax.physics import frames
 from constellation_jax.physics.constants import MINUTES_PER_DAY
 
 LONGEST_MINUTES = {"float64": 31 * 1440.0, "float32": 120.0}
-"""Longest chunk, by precision. float64: the steps of the resonances in it are kept in a table. float32: with its anchor in the
-middle, phases stay exact to a metre."""
+"""Longest span of a chunk, by precision. float64: bounds the table of the resonances' steps. float32: within an hour of the anchor,
+which is in the middle, phases stay exact to a metre."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,8 +40,7 @@ class Grid:
         day: NDArray[np.int64], fraction: NDArray[np.float64], ut1_utc_days: Any, polar_x: Any, polar_y: Any
     ) -> Grid:
         """Make a grid with the sidereal time from UT1; UT1 - UTC in days, the pole in rad, arrays of shape (steps,)."""
-        with x64():
-            gmst = np.asarray(_gmst82(day.astype(np.float64), fraction + ut1_utc_days))
+        gmst = evaluate(_gmst82, day.astype(np.float64), fraction + ut1_utc_days)
         return Grid(day, fraction, gmst, polar_x, polar_y)
 
     def __len__(self) -> int:
@@ -70,7 +69,7 @@ class Chunk:
     """One beyond the last instant."""
     day: float
     fraction: float
-    """Middle of the chunk: Modified Julian Date and fraction, not brought under one."""
+    """Middle of the chunk: Modified Julian Date, and fraction of a day, which may be 1 or more."""
     minutes: NDArray[np.float64]
     """Minutes from the middle to each instant."""
 
@@ -94,7 +93,9 @@ def split(grid: Grid, start: int, stop: int, longest: float, most: int) -> list[
     while first < stop:
         last = min(first + most, stop)
         minutes = grid.minutes_since(grid.day[first], grid.fraction[first], slice(first, last))
-        last = first + int(np.searchsorted(minutes, longest * (1.0 + 1e-9), side="right"))  # whatever the last digit
+        last = first + int(
+            np.searchsorted(minutes, longest * (1.0 + 1e-9), side="right")
+        )  # instants are spaced to rounding
         middle = 0.5 * minutes[last - first - 1]
         fraction = float(grid.fraction[first] + middle / MINUTES_PER_DAY)
         chunks.append(Chunk(first, last, float(grid.day[first]), fraction, minutes[: last - first] - middle))

@@ -1,15 +1,13 @@
 """Decay of a whole catalogue: tiles of satellites through parts of the calendar, one thread for each core.
 
-A tile ends as soon as all of its satellites have left the march, so that what is gone costs nothing. Elements and times are
-in float64, whatever the user's `jax_enable_x64`; densities are computed in float32, whose rounding is a thousandth of the
-error of the atmosphere's table.
+The march of a tile ends when all of its satellites have left it, so that satellites near re-entry cost little. Elements and times
+are in float64, whatever the user's `jax_enable_x64`; densities are computed in float32, whose rounding is a thousandth of the error
+of the atmosphere's table.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, Final, NamedTuple
 
@@ -20,25 +18,36 @@ from numpy.typing import NDArray
 
 from constellation_jax.engine.decay import integrator
 from constellation_jax.engine.decay.integrator import AtmosphereSeries, Course, Fall, KeptStates
+from constellation_jax.engine.devices import REPLICATED, Devices, Specs, satellites_last
 from constellation_jax.engine.precision import x64
+from constellation_jax.engine.threads import Workers
 from constellation_jax.engine.tiles import pad
 from constellation_jax.physics.constants import WGS84_EQUATORIAL_RADIUS_KM
 from constellation_jax.physics.drag.atmosphere import AtmosphereTable
-from constellation_jax.physics.drag.rates import NEAR_CIRCULAR_ECCENTRICITY, MeanOrbit, advance_secular
+from constellation_jax.physics.drag.rates import NEAR_CIRCULAR_ECCENTRICITY, MeanOrbit, Rates, advance_secular
 
 TILE: Final = {False: 1024, True: 128}
-"""Satellites in a tile of near-circular (False) and of elliptic orbits (True)."""
+"""Satellites of one device in a tile of near-circular (False) and of elliptic orbits (True)."""
 STEPS_TOGETHER: Final = 360
 """Steps whose atmosphere is computed in one call."""
 SERIES_STEPS: Final = 1440
-"""Length to which a series is padded; a longer one to 4, 16 ... times as many steps. Few lengths, for each takes the compiler some
-seconds."""
+"""Length to which a series is padded; a longer one to 4, 16 ... times as many steps. Few lengths, because to compile for each
+one takes some seconds."""
 PART_STEPS: Final = 60
-"""Calendar steps of a part, about."""
+"""Approximate number of calendar steps in a part of the series."""
 SINKING_DATES: Final = 24
 """Dates over which `stays_up` averages the rate of sinking."""
 FALL_PART: Final = 20
-"""Steps of a fall after which it ends if all satellites are down."""
+"""Number of steps after which a fall ends if all satellites have re-entered."""
+
+TRACKS: Final = KeptStates._fields[:4]
+"""Names of the values that are kept over time."""
+_ONE, _MANY = satellites_last(1), satellites_last(2)
+RATES_SPECS: Final = Specs((REPLICATED, *[_ONE] * 4), _ONE)
+ADVANCE_SPECS: Final = Specs((_ONE, _ONE), _ONE)
+MARCH_SPECS: Final = Specs((REPLICATED, *[_ONE] * 3, REPLICATED), (_ONE, _MANY))
+FALL_SPECS: Final = Specs((REPLICATED, *[_ONE] * 3), Fall(*[_ONE] * 2, *[_MANY] * 5, *[_ONE]))
+"""Placement of the arguments and results of `rates_at`, `advance_secular`, `march` and `fall`."""
 
 Floats = NDArray[np.float64]
 DecayProgress = Callable[[int, int], None]
@@ -99,8 +108,7 @@ def make_atmosphere_series(
             some = (np.asarray(v[first : first + STEPS_TOGETHER], dtype) for v in indices)
             part = integrator.tabulate_atmosphere(table, *(jnp.asarray(pad(v, STEPS_TOGETHER)) for v in some), *numbers)
             parts.append(np.asarray(part.coefficients))
-        stack = np.concatenate(parts)[:count]
-        stack = np.concatenate([stack, np.broadcast_to(stack[-1:], (steps - count, *stack.shape[1:]))])
+        stack = pad(np.concatenate(parts)[:count], steps, axis=0)
         return AtmosphereSeries(jnp.asarray(stack), *numbers)
 
 
@@ -119,214 +127,198 @@ def run(
         keep: the state is kept every so many calendar steps; 0 keeps none.
         progress: called from this thread as work is done.
     """
-    n = objects.satellites
-    part = max(PART_STEPS // keep, 1) * keep if keep else PART_STEPS
-    first_mjd = float(series.first_mjd)
-    step_days = float(series.step_days)
-    rows = round(float(series.days) / step_days) // keep + 1 if keep else 0
-    tracks = {name: np.full((rows, n), np.nan, np.float32) for name in KeptStates._fields[:4]} if keep else {}
-    lifetime = np.full(n, np.inf)
-    steps = -(-round(float(series.days) / step_days) // part) * part
-    with x64():
-        stack = np.asarray(series.coefficients)
-        stack = np.concatenate([stack, np.repeat(stack[-1:], max(steps - len(stack), 0), axis=0)])
-        parts = [series._replace(coefficients=jnp.asarray(stack[k : k + part])) for k in range(0, steps, part)]
-
-    def work(task: tuple[bool, NDArray[np.intp]]) -> int:
-        elliptic, members = task
-        with x64():
-            _DecayTile(objects.take(members), members, elliptic, first_mjd, tracks, lifetime).run(
-                series, parts, part, keep, step_days
-            )
-        return len(members)
-
+    whole = _Run(objects, series, keep)
     sinking = np.maximum(-decay_rates(objects, series)[0], 1e-12)
     # those that end together go together, the last of them first, so that no core waits for another at the end
     order = np.argsort((WGS84_EQUATORIAL_RADIUS_KM - objects.orbit.semi_major_axis) / sinking, kind="stable")
     done = 0
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        for count in pool.map(work, _make_tiles(objects, order)):
-            done += count
-            if progress is not None:
-                progress(done, n)
-    return Decay(lifetime, tracks)
+
+    def count(satellites: int) -> None:
+        nonlocal done
+        done += satellites
+        if progress is not None:
+            progress(done, objects.satellites)
+
+    with Workers(whole.devices.threads) as workers:
+        workers.run(whole.decay_tile, _make_tiles(objects, order, whole.devices), count)
+    return Decay(whole.lifetime, dict(zip(TRACKS, whole.tracks, strict=True)) if keep else {})
 
 
 def decay_rates(objects: Objects, series: AtmosphereSeries) -> tuple[Floats, Floats]:
     """Rate of the semi-major axis by drag (km/day) and mean density (kg/m3) of each object at its own time."""
-    n = objects.satellites
-    rate, density = np.empty(n), np.empty(n)
-    day = objects.mjd - float(series.first_mjd)
+    rate, density = np.empty((2, objects.satellites))
+    devices = Devices()
     with x64():
-        for elliptic, members in _make_tiles(objects, np.arange(n)):
-            o = _pad_objects(objects.take(members), TILE[elliptic])
-            days = jnp.asarray(pad(day[members], TILE[elliptic]))
-            found = _rates(series, o.orbit, days, *o[2:], elliptic=elliptic)
-            rate[members] = np.asarray(found.orbit.semi_major_axis)[: len(members)]
-            density[members] = np.asarray(found.density)[: len(members)]
+        for elliptic, members in _make_tiles(objects, np.arange(objects.satellites), devices):
+            tile = _DecayTile(objects.take(members), elliptic, series, devices)
+            found = tile.rates(tile.orbit, tile.day)
+            rate[members], density[members] = tile.fetch(found.orbit.semi_major_axis), tile.fetch(found.density)
     return rate, density
 
 
 def stays_up(objects: Objects, series: AtmosphereSeries) -> NDArray[np.bool_]:
-    """True for near-circular objects that cannot come down within a series, which spares their march. Shape (satellites,).
+    """True for near-circular objects that cannot re-enter within a series, so that they need no march. Shape (satellites,).
 
     With a scale height of (h - 60 km) / 8 drag grows on the way down as (h - 60 km)^-8, so that the fall takes as long as sinking
-    by (h - 60 km) / 9 at the rate of the height h. (The true one is mostly larger, and smaller by 8 % at most, under a quiet Sun.)
-    The rate is a mean over dates of the series, with raan advanced by J2 to each; it is taken half as large again, for what lies
-    between the dates.
+    by (h - 60 km) / 9 at the rate of the height h. (The true scale height is mostly larger, and under a quiet Sun smaller by 8 %
+    at most.) The rate is a mean over dates of the series, with raan advanced by J2 to each, times 1.5 for the time between dates.
     """
-    result, width = np.zeros(objects.satellites, np.bool_), TILE[False]
-    days = float(series.days)
+    devices, days = Devices(), float(series.days)
     dates = days * (np.arange(SINKING_DATES) + 0.5) / SINKING_DATES
 
     def stay(members: NDArray[np.intp]) -> NDArray[np.bool_]:
-        with x64():
-            o = _pad_objects(objects.take(members), width)
-            first, sunk = pad(objects.mjd[members] - float(series.first_mjd), width), np.zeros(width)
-            for day in dates:
-                orbit = _advance(o.orbit, day - first)
-                found = _rates(series, orbit, np.full(width, day), *o[2:], elliptic=False)
-                sunk -= np.asarray(found.orbit.semi_major_axis)
+        tile = _DecayTile(objects.take(members), False, series, devices)
+        first, sunk = np.asarray(tile.day), np.zeros(tile.day.shape)
+        advance = devices.compile(advance_secular, ADVANCE_SPECS)
+        for day in dates:
+            orbit = advance(tile.orbit, day - first)
+            sunk -= np.asarray(tile.rates(orbit, np.full(tile.day.shape, day)).orbit.semi_major_axis)
         sunk *= 1.5 * days / SINKING_DATES
-        altitude = np.asarray(o.orbit.semi_major_axis) - WGS84_EQUATORIAL_RADIUS_KM
-        return np.asarray(sunk < np.maximum(altitude - 60.0, 0.0) / 9.0)[: len(members)]
+        altitude = np.asarray(tile.orbit.semi_major_axis) - WGS84_EQUATORIAL_RADIUS_KM
+        return tile.fetch(sunk < np.maximum(altitude - 60.0, 0.0) / 9.0)
 
-    tiles = [members for elliptic, members in _make_tiles(objects, np.arange(objects.satellites)) if not elliptic]
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        for members, stays in zip(tiles, pool.map(stay, tiles), strict=True):
+    result = np.zeros(objects.satellites, np.bool_)
+    every = np.arange(objects.satellites)
+    tiles = [members for elliptic, members in _make_tiles(objects, every, devices) if not elliptic]
+    with Workers(devices.threads) as workers:
+        for members, stays in zip(tiles, workers.map(stay, tiles), strict=True):
             result[members] = stays
     return result
 
 
 class _DecayTile:
-    """Satellites of one tile; results go to their columns of the whole arrays."""
+    """Satellites of one tile on the devices, the last one repeated up to the width of a tile.
 
-    def __init__(
-        self,
-        objects: Objects,
-        columns: NDArray[np.intp],
-        elliptic: bool,
-        first_mjd: float,
-        tracks: dict[str, NDArray[np.float32]],
-        lifetime: Floats,
-    ) -> None:
-        self.objects, self.columns, self.elliptic = objects, columns, elliptic
-        self.day = objects.mjd - first_mjd
-        self.tracks, self.lifetime = tracks, lifetime
+    Args:
+        objects: the satellites, no more than fit.
+        elliptic: whether their orbits are elliptic, or near-circular.
+        series: the atmosphere over time.
+        devices: that compute.
+    """
 
-    def run(
-        self, series: AtmosphereSeries, parts: list[AtmosphereSeries], part: int, keep: int, step_days: float
-    ) -> None:
-        width = TILE[self.elliptic]
-        o = _pad_objects(self.objects, width)
-        day = pad(self.day, width)
-        begin = _rates(series, o.orbit, day, o.ballistic_coefficient, o.radiation_coefficient, elliptic=self.elliptic)
-        course: Course = Course(o.orbit, jnp.asarray(day), begin.orbit, jnp.zeros(width, bool))
-        count = len(self.columns)
-        if keep:
-            here = self.day <= 0.0
-            values = (
-                o.orbit.semi_major_axis,
-                np.hypot(o.orbit.eccentricity_x, o.orbit.eccentricity_y),
-                begin.orbit.semi_major_axis,
-                begin.density,
-            )
-            for whole, value in zip(self.tracks.values(), values, strict=True):
-                whole[0, self.columns[here]] = np.asarray(value)[:count][here]
-        for k, densities in enumerate(parts):
-            course, kept = _march(
-                densities,
-                course,
-                o.ballistic_coefficient,
-                o.radiation_coefficient,
-                first=np.int32(k * part),
-                keep=keep or part,
-                elliptic=self.elliptic,
-            )
-            if keep:
-                self._keep(kept, k * part // keep + 1, keep * step_days)
-            if np.asarray(course.falling)[:count].all():
+    def __init__(self, objects: Objects, elliptic: bool, series: AtmosphereSeries, devices: Devices) -> None:
+        self.elliptic = elliptic
+        self._count = objects.satellites
+        self._series = series
+        self.compile = partial(devices.compile, elliptic=elliptic)
+        """Function that compiles one of the integrator's for the orbits of the tile."""
+        width = TILE[elliptic] * devices.mesh.size
+        since_first = objects._replace(mjd=objects.mjd - float(series.first_mjd))
+        self.orbit, self.day, *self.coefficients = devices.put(jax.tree.map(lambda v: pad(v, width), since_first))
+        """Mean orbits at the epochs; the epochs, days since the first day of the series; coefficients of drag and of radiation."""
+
+    def rates(self, orbit: MeanOrbit, day: Any) -> Rates:
+        """Rates of orbits of the tile at days since the first of the series."""
+        found: Rates = self.compile(integrator.rates_at, RATES_SPECS)(self._series, orbit, day, *self.coefficients)
+        return found
+
+    def fetch(self, values: Any) -> NDArray[Any]:
+        """Bring values to the host, without the padding."""
+        return np.asarray(values)[..., : self._count]
+
+
+class _Run:
+    """Arrays of a run, which tiles of satellites fill in their own columns.
+
+    Args:
+        objects, series, keep: as for `run`.
+    """
+
+    def __init__(self, objects: Objects, series: AtmosphereSeries, keep: int) -> None:
+        self.devices = Devices()
+        self._objects, self._series, self._keep = objects, series, keep
+        step_days = float(series.step_days)
+        steps = round(float(series.days) / step_days)
+        self._row_days = keep * step_days
+        """Days between two rows of the tracks."""
+        part = max(PART_STEPS // keep, 1) * keep if keep else PART_STEPS
+        firsts = range(0, steps, part)
+        densities = pad(series.coefficients, max(len(firsts) * part, series.steps), axis=0)
+        self._parts = [
+            (np.int32(k), series._replace(coefficients=self.devices.put(densities[k : k + part], replicated=True)))
+            for k in firsts
+        ]
+        """First step and atmosphere of each part."""
+        rows = steps // keep + 1 if keep else 0
+        self.tracks = np.full((len(TRACKS), rows, objects.satellites), np.nan, np.float32)
+        self.lifetime = np.full(objects.satellites, np.inf)
+
+    def decay_tile(self, task: tuple[bool, NDArray[np.intp]]) -> int:
+        """Decay the satellites of a tile, (elliptic, columns), and return their number."""
+        elliptic, columns = task
+        objects = self._objects.take(columns)
+        tile = _DecayTile(objects, elliptic, self._series, self.devices)
+        day = tile.fetch(tile.day)
+        begin = tile.rates(tile.orbit, tile.day)
+        course: Course = Course(tile.orbit, tile.day, begin.orbit, jnp.zeros(tile.day.shape, bool))
+        if self._keep:
+            here = day <= 0.0
+            a, ex, ey = objects.orbit[:3]
+            values = (a, np.hypot(ex, ey), tile.fetch(begin.orbit.semi_major_axis), tile.fetch(begin.density))
+            self.tracks[:, 0, columns[here]] = np.stack(values)[:, here]
+        march = tile.compile(integrator.march, MARCH_SPECS, keep=self._keep or PART_STEPS)
+        for first, series in self._parts:
+            course, kept = march(series, course, *tile.coefficients, first)
+            if self._keep:
+                self._write_march(jax.tree.map(tile.fetch, kept), day, columns, int(first) // self._keep + 1)
+            fallen = tile.fetch(course.falling)
+            if fallen.all():
                 break
-        fallen = np.asarray(course.falling)[:count]
         if fallen.any():
-            self._finish(self._fall(series, course, o, fallen), fallen, keep * step_days)
+            end, states = self._fall(tile, course, fallen)
+            self.lifetime[columns] = np.where(tile.fetch(end.reentered) & fallen, tile.fetch(end.day) - day, np.inf)
+            if self._keep:
+                self._write_fall(states, columns, fallen)
+        return len(columns)
 
-    def _fall(self, series: AtmosphereSeries, course: Course, o: Objects, fallen: NDArray[np.bool_]) -> Fall:
-        """Integrate the satellites that have left the march, a few steps at a time, until all of them are down."""
-        most = integrator.ELLIPTIC_FALL_STEPS if self.elliptic else integrator.NEAR_CIRCULAR_FALL_STEPS
-        ends: list[Fall] = []
+    def _fall(self, tile: _DecayTile, course: Course, fallen: NDArray[np.bool_]) -> tuple[Fall, NDArray[np.float64]]:
+        """Integrate the satellites that have left the march, a few steps at a time, until all of them are down.
+
+        Returns:
+            The last fall; and `days` and `TRACKS` of all of them, shape (5, states, satellites).
+        """
+        most = integrator.ELLIPTIC_FALL_STEPS if tile.elliptic else integrator.NEAR_CIRCULAR_FALL_STEPS
+        fall = tile.compile(integrator.fall, FALL_SPECS, steps=FALL_PART)
+        states = []
         for _ in range(0, most, FALL_PART):
-            end = _fall(
-                series,
-                course,
-                o.ballistic_coefficient,
-                o.radiation_coefficient,
-                elliptic=self.elliptic,
-                steps=FALL_PART,
-            )
-            ends.append(end)
-            over = np.asarray(end.reentered) | (np.asarray(end.days[-1]) >= float(series.days))
-            if over[: len(fallen)][fallen].all():
+            end: Fall = fall(self._series, course, *tile.coefficients)
+            states.append(np.stack([tile.fetch(v) for v in (end.days, *(getattr(end, name) for name in TRACKS))]))
+            over = tile.fetch(end.reentered) | (states[-1][0, -1] >= float(self._series.days))
+            if over[fallen].all():
                 break
             course = course._replace(orbit=end.orbit, day=end.days[-1])
-        way: dict[str, Any] = {
-            name: np.concatenate([np.asarray(getattr(e, name)) for e in ends]) for name in Fall._fields[2:-1]
-        }
-        return ends[-1]._replace(**way)
+        return end, np.concatenate(states, axis=1)
 
-    def _keep(self, kept: KeptStates, row: int, step: float) -> None:
-        """Copy the states of a part of the march to the rows from `row` on, which lie `step` days apart."""
-        count = len(self.columns)
-        rows = min(len(kept.density), len(self.tracks["density"]) - row)
-        if rows <= 0:
-            return
-        times = (row + np.arange(rows)) * step
-        gone = np.asarray(kept.falling)[:rows, :count] | (times[:, None] < self.day)
-        for name, whole in self.tracks.items():
-            values = np.asarray(getattr(kept, name), np.float32)[:rows, :count]
-            whole[row : row + rows, self.columns] = np.where(gone, np.nan, values)
+    def _write_march(self, kept: KeptStates, day: Floats, columns: NDArray[np.intp], row: int) -> None:
+        """Copy the states of a part of the march to the rows from `row` on."""
+        rows = min(len(kept.density), self.tracks.shape[1] - row)
+        if rows > 0:
+            times = (row + np.arange(rows)) * self._row_days
+            gone = kept.falling[:rows] | (times[:, None] < day)
+            states = np.stack([getattr(kept, name)[:rows] for name in TRACKS])
+            self.tracks[:, row : row + rows, columns] = np.where(gone, np.nan, states)
 
-    def _finish(self, end: Fall, fallen: NDArray[np.bool_], step: float) -> None:
-        """Set lifetimes, and interpolate the rows that lie in a fall linearly between its steps."""
-        count = len(self.columns)
-        day, reentered, days = (np.asarray(v)[..., :count] for v in (end.day, end.reentered, end.days))
-        self.lifetime[self.columns] = np.where(reentered & fallen, day - self.day, np.inf)
-        if not self.tracks:
-            return
-        rows = len(self.tracks["density"])
+    def _write_fall(self, states: NDArray[np.float64], columns: NDArray[np.intp], fallen: NDArray[np.bool_]) -> None:
+        """Interpolate the rows that lie in a fall linearly between its states."""
+        days, values, step = states[0], states[1:], self._row_days
         begin = np.ceil(days[0] / step - 1e-9).astype(int)
-        stop = np.minimum(np.floor(days[-1] / step).astype(int), rows - 1)
+        stop = np.minimum(np.floor(days[-1] / step).astype(int), self.tracks.shape[1] - 1)
         for k in range(int((stop - begin)[fallen].max(initial=-1)) + 1):
             row = begin + k
             those = np.flatnonzero(fallen & (row <= stop) & (row >= 0))
-            if not len(those):
-                continue
             time = row[those] * step
             j = np.clip((days[:, those] <= time).sum(axis=0) - 1, 0, len(days) - 2)
             t0, t1 = days[j, those], days[j + 1, those]
             w = np.clip((time - t0) / np.maximum(t1 - t0, 1e-12), 0.0, 1.0)
-            for name, whole in self.tracks.items():
-                values = np.asarray(getattr(end, name))[:, :count]
-                between = (1.0 - w) * values[j, those] + w * values[j + 1, those]
-                whole[row[those], self.columns[those]] = between
+            between = (1.0 - w) * values[:, j, those] + w * values[:, j + 1, those]
+            self.tracks[:, row[those], columns[those]] = between
 
 
-def _make_tiles(objects: Objects, order: NDArray[np.intp]) -> list[tuple[bool, NDArray[np.intp]]]:
+def _make_tiles(objects: Objects, order: NDArray[np.intp], devices: Devices) -> list[tuple[bool, NDArray[np.intp]]]:
     """Tiles as (elliptic, positions): elliptic orbits first, then near-circular ones, each in the order given."""
     e = np.hypot(objects.orbit.eccentricity_x, objects.orbit.eccentricity_y)[order]
     tiles = []
     for elliptic in (True, False):
-        group = order[(e > NEAR_CIRCULAR_ECCENTRICITY) == elliptic]
-        tiles += [(elliptic, group[k : k + TILE[elliptic]]) for k in range(0, len(group), TILE[elliptic])]
+        group, width = order[(e > NEAR_CIRCULAR_ECCENTRICITY) == elliptic], TILE[elliptic] * devices.mesh.size
+        tiles += [(elliptic, group[k : k + width]) for k in range(0, len(group), width)]
     return tiles
-
-
-def _pad_objects(objects: Objects, width: int) -> Objects:
-    """Objects of a full tile on the device, the last one repeated."""
-    return jax.tree.map(lambda v: jnp.asarray(pad(v, width)), objects)
-
-
-_march: Any = partial(jax.jit, static_argnames=("elliptic", "keep"))(integrator.march)
-_fall: Any = partial(jax.jit, static_argnames=("elliptic", "steps"))(integrator.fall)
-_advance: Any = jax.jit(advance_secular)
-_rates: Any = partial(jax.jit, static_argnames="elliptic")(integrator.rates_at)

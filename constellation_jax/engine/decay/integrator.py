@@ -5,8 +5,8 @@
         lower it by a fifth of a scale height, some five steps before its end.
     fall: Runge-Kutta (4th order), a fixed number of steps that shrink with the scale height, to 120 km.
 
-Lengths are fixed, so that both are differentiable in either direction; a satellite that is done stays where it is, at a height
-where the atmosphere is harmless. The crossing is a root of the last step's cubic, so that the derivative of the lifetime is
+Lengths are fixed, so that both are differentiable in either direction; a satellite that has re-entered stays where it is, at a
+height where the atmosphere is harmless. The crossing is a root of the last step's cubic, so that the derivative of the lifetime is
 that of the implicit function, -(dh/dp) / (dh/dt).
 """
 
@@ -25,9 +25,9 @@ from constellation_jax.physics.drag.rates import MeanOrbit
 REENTRY_ALTITUDE_KM: Final = 120.0
 """Altitude of re-entry, below which an orbit lasts hours: stopping at 115 or 150 km moves a lifetime by less than half a day."""
 NEAR_CIRCULAR_FALL_STEPS: Final = 40
-"""Steps in which every near-circular orbit that has left the march is down."""
+"""Number of steps in which every near-circular orbit that has left the march re-enters."""
 ELLIPTIC_FALL_STEPS: Final = 160
-"""Steps in which every elliptic orbit that has left the march is down."""
+"""Number of steps in which every elliptic orbit that has left the march re-enters."""
 _MARCH_LIMIT: Final = 0.2
 """Scale heights by which a step of the march may lower an orbit."""
 _FALL_STEP: Final = {False: 0.7, True: 0.35}
@@ -146,8 +146,8 @@ def march(
     course: Course,
     ballistic: Array,
     radiation: Array,
-    *,
     first: Array,
+    *,
     keep: int,
     elliptic: bool,
 ) -> tuple[Course, KeptStates]:
@@ -290,7 +290,7 @@ def lifetime(
         orbit, day, ballistic, radiation: arrays of shape (satellites,), as in `Course` and `march`.
     """
     course = begin_course(series, orbit, day, ballistic, radiation, elliptic=elliptic)
-    course, _ = march(series, course, ballistic, radiation, first=jnp.zeros((), jnp.int32), keep=1, elliptic=elliptic)
+    course, _ = march(series, course, ballistic, radiation, jnp.zeros((), jnp.int32), keep=1, elliptic=elliptic)
     end = fall(series, course, ballistic, radiation, elliptic=elliptic)
     return end.day - day, end.reentered
 
@@ -301,7 +301,7 @@ def _step_of(series: AtmosphereSeries, day: Array) -> Array:
 
 
 def _at(series: AtmosphereSeries, day: Array) -> ConditionsOfStep:
-    """Atmosphere of the step in which a day lies; outside the series of its nearest step."""
+    """Atmosphere of the step in which a day lies; outside the series, of its nearest step."""
     k = jnp.clip(_step_of(series, day), 0, series.steps - 1).astype(jnp.int32)
     return ConditionsOfStep(series.coefficients, k)
 

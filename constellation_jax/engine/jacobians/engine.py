@@ -22,11 +22,10 @@ from constellation_jax.engine.devices import Devices
 from constellation_jax.engine.failures import GridFailures
 from constellation_jax.engine.jacobians import kernels
 from constellation_jax.engine.jacobians.kernels import CHUNK
-from constellation_jax.engine.precision import x64
-from constellation_jax.engine.regimes.assign import Group, assign_regimes, in_pieces
+from constellation_jax.engine.regimes.assign import assign_regimes, in_pieces
 from constellation_jax.engine.regimes.regime import Regime
 from constellation_jax.engine.threads import ThreadCache, Workers
-from constellation_jax.engine.tiles import Tile, make_outputs, pad, split_columns
+from constellation_jax.engine.tiles import Tile, make_outputs, make_tiles, pad
 from constellation_jax.engine.time_grid import LONGEST_MINUTES, Chunk, Grid, split
 from constellation_jax.physics.constants import MINUTES_PER_DAY, WGS72, GravityModel
 from constellation_jax.physics.sgp4.elements import Elements
@@ -37,7 +36,7 @@ class JacobianEngine:
 
     Args:
         elements: float64 NumPy arrays of shape (satellites,).
-        grid: all instants, ascending; the Earth's attitude is not looked at.
+        grid: all instants, ascending; the Earth's attitude is not used.
         precision: "float64", or "float32" about float64 anchors, with the exceptions of `propagate`; also the type of the result.
         devices: None: all local devices of JAX's default platform.
     """
@@ -58,14 +57,15 @@ class JacobianEngine:
         self._grid = grid
         self._precision = precision
         self._cache = ThreadCache()
+        self._loops: dict[tuple[Regime, int], tuple[Any, Any]] = {}
         self._is_compiled = False
 
         def make(regime: Regime, some: Elements) -> Any:
             return in_pieces(partial(kernels.coefficients_and_changes, regime=regime), some, self._width)
 
-        with x64():
-            groups, decayed_after = assign_regimes(elements, grid.ends_since(*self._epoch), gravity, make)
-            tiles = [self._split(group) for group in groups]
+        groups, decayed_after = assign_regimes(elements, grid.ends_since(*self._epoch), gravity, make)
+        # the coefficients of a tile are a pair: those of the regime, and their derivatives
+        tiles = [make_tiles(self._devices, *group, self._width, in_place=not group.regime.is_rare) for group in groups]
         chunks = split(grid, 0, len(grid), LONGEST_MINUTES[precision], CHUNK)
         self._passes = [[(tile, chunk) for chunk in chunks for tile in group] for group in tiles]
         self._failures = GridFailures(grid, *self._epoch, decayed_after)
@@ -92,44 +92,39 @@ class JacobianEngine:
                 # one task of each regime goes ahead: threads that meet a kernel at the same time would all compile it
                 workers.run(work, [group[0] for group in self._passes])
                 self._is_compiled = True
-            for group in self._passes:  # the later ones write over columns of the first
+            for group in self._passes:  # later regimes overwrite columns of the first
                 workers.run(work, group, progress)
         self._failures.apply_failures(0, len(self._grid), out, np.asarray(out.status.any(axis=0)))
-
-    def _split(self, group: Group) -> list[Tile]:
-        """The tiles of a group; their coefficients are those of the regime and the derivatives of these."""
-        return [
-            Tile(
-                regime=group.regime,
-                coefficients=self._devices.put(
-                    jax.tree.map(lambda v, where=where: v[..., where["padded_columns"]], group.coefficients)
-                ),
-                **where,
-            )
-            for where in split_columns(group.is_own, self._width, in_place=not group.regime.is_rare)
-        ]
 
     def _fill(self, tile: Tile, chunk: Chunk, out: OutputArrays) -> None:
         dtype = tile.regime.precision or self._precision
         day, fraction = (v[tile.padded_columns] for v in self._epoch)
         offset = (chunk.day - day) * MINUTES_PER_DAY + (chunk.fraction - fraction) * MINUTES_PER_DAY
-        coefficients = tile.coefficients
-        compiled = partial(self._devices.compile, regime=tile.regime)
+        put, get = self._devices.put, self._cache.get
+        coefficients, minutes_since_anchor = tile.coefficients, put(offset)
+        anchor, fill = self._compile(tile.regime, tile.regime.table_length(2.0 * chunk.half_span))
         if dtype == "float32":
-            coefficients = compiled(kernels.anchor, kernels.ANCHOR_SPECS)(*coefficients, self._devices.put(offset))
-            offset = np.zeros_like(offset)
-        length = tile.regime.table_length(2.0 * chunk.half_span)
-        fill = compiled(kernels.fill, kernels.FILL_SPECS, table_length=length)
+            coefficients = anchor(*coefficients, minutes_since_anchor)
+            minutes_since_anchor = get("zeros", lambda: put(np.zeros(self._width, dtype)))
         filled = fill(
             *coefficients,
-            self._devices.put(offset.astype(dtype)),
-            self._devices.put(pad(chunk.minutes, CHUNK).astype(dtype), replicated=True),
+            minutes_since_anchor,
+            get((chunk.first, dtype), lambda: put(pad(chunk.minutes, CHUNK).astype(dtype), replicated=True)),
             np.int32(len(chunk)),
             self._cache.borrow(
                 dtype, lambda: make_outputs(self._devices, len(kernels.VARIABLES), CHUNK, self._width, dtype)
             ),
         )
-        # the buffers are JAX's: they are copied out, then given back to the next call of this thread
+        # the buffers belong to JAX: their contents are copied before the next call of this thread takes them
         values, status = (self._devices.fetch(v)[..., : len(chunk), : tile.count] for v in filled)
         out.write(values, status, slice(chunk.first, chunk.last), tile.columns)
         self._cache.release(dtype, filled)
+
+    def _compile(self, regime: Regime, table_length: int) -> tuple[Any, Any]:
+        """`kernels.anchor` and `kernels.fill` for a regime, looked up once: each request costs Python as much as a call."""
+        if (regime, table_length) not in self._loops:
+            compiled = partial(self._devices.compile, regime=regime)
+            anchor = compiled(kernels.anchor, kernels.ANCHOR_SPECS)
+            fill = compiled(kernels.fill, kernels.FILL_SPECS, table_length=table_length)
+            self._loops[regime, table_length] = anchor, fill
+        return self._loops[regime, table_length]

@@ -1,11 +1,12 @@
 """Compiled loops of the Jacobians: one tile of satellites over one chunk of instants, seven tangents together.
 
-As in propagation/kernels.py, shapes are fixed and buffers are given back and used again.
+As in propagation/kernels.py, shapes are fixed, and buffers are donated and reused.
 """
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -17,18 +18,17 @@ from constellation_jax.engine.devices import REPLICATED, Specs, satellites_last
 from constellation_jax.engine.propagation.kernels import POSITION, VELOCITY, without_subnormals
 from constellation_jax.engine.regimes.regime import Regime
 from constellation_jax.engine.tiles import OUTPUT_SPECS, Outputs
-from constellation_jax.physics.sgp4.common import Orbit
+from constellation_jax.physics.sgp4.common import OrbitState
 from constellation_jax.physics.sgp4.elements import Elements
 
 STATE = (*POSITION, *VELOCITY)
 ELEMENTS = tuple(field.name for field in dataclasses.fields(Elements))[:7]
 """Elements that the derivative is taken with respect to."""
 CHUNK = 64
-"""Number of instants in a chunk: shorter than that of states, for seven times as much is written."""
+"""Number of instants in a chunk: fewer than for states alone, because eight times as much is written."""
 TILE = {"cpu": 256, "gpu": 8192, "tpu": 8192}
 """Satellites of one device in a tile, by platform. CPU: measured; the seven tangents of each intermediate share the cache with
 it."""
-
 
 VARIABLES = (*STATE, *(f"d{state}/d{element}" for state in STATE for element in ELEMENTS))
 """Results: the six components of the state (km, km/s, TEME), then their derivatives per unit of each of the seven elements."""
@@ -53,11 +53,7 @@ def coefficients_and_changes(elements: Elements, *, regime: Regime) -> tuple[Any
 
 def anchor(coefficients: Any, changes: Any, minutes: Array, *, regime: Regime) -> Any:
     """Coefficients and their derivatives about an anchor some minutes later, in float32. To be run in float64."""
-
-    def along(change: Any) -> Any:
-        return jax.jvp(lambda c: regime.shift(c, minutes), (coefficients,), (change,))
-
-    moved = jax.vmap(along, out_axes=(None, 0))(changes)
+    moved = _with_derivatives(lambda c: regime.shift(c, minutes), (coefficients,), (changes,))
     return jax.tree.map(without_subnormals, moved)
 
 
@@ -79,34 +75,33 @@ def fill(
         changes: their derivatives, shape (7, TILE).
         offset: minutes from each anchor to the chunk's reference, shape (TILE,).
         minutes: from there to the instants, ascending, shape (CHUNK,).
-        rows: number of instants that are asked for.
-        out: buffers for `VARIABLES` that are written over.
+        rows: number of instants to compute.
+        out: buffers for `VARIABLES`, donated.
         regime: static.
         table_length: static; `Regime.table_length` of the chunk.
     """
     start = offset + minutes[0]
 
     def integrate(t: Array) -> tuple[Any, Any]:
-        def along(change: Any) -> Any:
-            return jax.jvp(lambda c: regime.integrate(c, t, forward_only=True), (coefficients,), (change,))
-
-        return jax.vmap(along, out_axes=(None, 0))(changes)
+        return _with_derivatives(lambda c: regime.integrate(c, t, forward_only=True), (coefficients,), (changes,))
 
     table = regime.tabulate(integrate, start, table_length)
 
     def fill_instant(k: Array, out: Outputs) -> Outputs:
         t = offset + minutes[k]
         state, state_changes = regime.look_up(table, t, start, table_length)
-
-        def along(change: Any, state_change: Any) -> tuple[Orbit, Orbit]:
-            return jax.jvp(lambda c, s: regime.at(c, t, s), (coefficients, state), (change, state_change))
-
-        return _write(out, k, *jax.vmap(along, out_axes=(None, 0))(changes, state_changes))
+        orbit = _with_derivatives(lambda c, s: regime.at(c, t, s), (coefficients, state), (changes, state_changes))
+        return _write(out, k, *orbit)
 
     return jax.lax.fori_loop(0, rows, fill_instant, out)
 
 
-def _write(out: Outputs, k: Array, orbit: Orbit, changes: Orbit) -> Outputs:
+def _with_derivatives(function: Callable[..., Any], at: tuple[Any, ...], changes: tuple[Any, ...]) -> tuple[Any, Any]:
+    """Value of a function at its arguments, and its derivatives along changes of these, which lie along a leading axis."""
+    return jax.vmap(lambda *change: jax.jvp(function, at, change), out_axes=(None, 0))(*changes)
+
+
+def _write(out: Outputs, k: Array, orbit: OrbitState, changes: OrbitState) -> Outputs:
     update, zero = jax.lax.dynamic_update_slice, jnp.zeros_like(k)
     filled = out.values
     for i, name in enumerate(STATE):

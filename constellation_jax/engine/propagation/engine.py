@@ -7,8 +7,8 @@ Input order is kept: whatever is grouped inside, column j is satellite j. Everyt
 anchors, whatever the user's `jax_enable_x64`, which is left alone.
 
 Where the steps are short, states are evaluated at Chebyshev nodes of each chunk and interpolated. The number of nodes that a
-satellite needs is measured; those that need too many, may fail inside a chunk, or turn out to be rougher than measured, are
-evaluated at each instant.
+satellite needs is measured. Satellites that need too many, that may fail inside a chunk, or whose coefficients in a chunk are
+larger than measured, are evaluated at each instant.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ from numpy.typing import NDArray
 from constellation_jax.engine.arrays import OutputArrays
 from constellation_jax.engine.devices import Devices
 from constellation_jax.engine.failures import GridFailures
-from constellation_jax.engine.precision import x64
 from constellation_jax.engine.propagation import kernels
 from constellation_jax.engine.propagation.interpolation import Interpolation
 from constellation_jax.engine.propagation.kernels import CHUNK, FEW
@@ -32,7 +31,7 @@ from constellation_jax.engine.propagation.runner import TileRunner
 from constellation_jax.engine.regimes.assign import Group, assign_regimes
 from constellation_jax.engine.regimes.regime import Regime
 from constellation_jax.engine.threads import Workers, one_blas_thread
-from constellation_jax.engine.tiles import Tile, split_columns
+from constellation_jax.engine.tiles import Tile, make_tiles
 from constellation_jax.engine.time_grid import LONGEST_MINUTES, Chunk, Grid, split
 from constellation_jax.physics.sgp4.elements import Elements
 
@@ -59,15 +58,14 @@ class Engine:
         self._runner = TileRunner(grid, options, self._devices, self._interpolation)
         epoch = (elements.epoch_day, elements.epoch_fraction)
         ends = grid.ends_since(*epoch)
-        with x64():
-            groups, decayed_after = assign_regimes(elements, ends, options.gravity)
-            self._packed = {group.regime: kernels.pack(group.coefficients, *epoch) for group in groups}
-            self._interpolation.choose_nodes(groups, elements, ends, self._measure)
+        groups, decayed_after = assign_regimes(elements, ends, options.gravity)
+        self._packed = {group.regime: kernels.pack(group.coefficients, *epoch) for group in groups}
+        self._interpolation.choose_nodes(groups, elements, ends, self._measure)
         self._tiles = self._make_tiles(groups)
         self._failures = GridFailures(grid, *epoch, decayed_after)
 
     def run(self, start: int, stop: int, out: OutputArrays, progress: Callable[[int], None] | None = None) -> None:
-        """Compute the states at instants start:stop of the grid, blocks being asked for in ascending order.
+        """Compute the states at instants start:stop of the grid. Blocks must come in ascending order.
 
         Args:
             out: the variables of the options at stop - start instants, filled in place. They are NaN where the status is not 0,
@@ -88,7 +86,7 @@ class Engine:
             return int(tile.is_own.sum()) * len(chunk)
 
         with Workers(self._devices.threads) as workers, one_blas_thread():
-            # those that run in place are done before others write over some of their columns
+            # tiles that are computed in place come first: the others overwrite some of their columns
             in_place = [tile for tile in self._tiles if not tile.is_own.all()]
             others = [tile for tile in self._tiles if tile.is_own.all()]
             for tiles in (in_place, others):
@@ -107,7 +105,7 @@ class Engine:
         for tile in self._tiles:
             task = next(self._tasks([tile], 0, len(self._grid)))
             tasks[tile.regime, tile.is_sparse, tile.node_count] = task
-            if tile.node_count:  # and what is evaluated at each instant after all
+            if tile.node_count:  # and the loop for satellites that are evaluated at each instant after all
                 one = np.arange(self.satellites)[tile.columns][:1]
                 sparse = self._split_again(tile.regime, one)
                 tasks[tile.regime, True, 0] = next(self._tasks(sparse, 0, task[1].last))
@@ -128,7 +126,7 @@ class Engine:
         for regime, is_own in members.items():
             single = is_own & (node_count == 0)
             if regime.general != regime and regime.general in members and single.sum() <= FEW:
-                # a few more in a tile that there is anyway, instead of another one
+                # a few satellites join the tiles of the general regime instead of having one of their own
                 is_own &= ~single
                 members[regime.general] |= single
         return [
@@ -143,17 +141,11 @@ class Engine:
     ) -> list[Tile]:
         """Split some satellites of a regime into tiles."""
         is_sparse = regime.is_rare or int(is_own.sum()) <= FEW
-        with x64():
-            return [
-                Tile(
-                    regime=regime,
-                    coefficients=self._devices.put(self._packed[regime][:, where["padded_columns"]]),
-                    is_sparse=is_sparse,
-                    node_count=node_count,
-                    **where,
-                )
-                for where in split_columns(is_own, self._devices.tile_width(kernels.TILE), in_place=in_place)
-            ]
+        width = self._devices.tile_width(kernels.TILE)
+        return make_tiles(
+            self._devices, regime, is_own, self._packed[regime], width,
+            in_place=in_place, is_sparse=is_sparse, node_count=node_count,
+        )  # fmt: skip
 
     def _split_again(self, regime: Regime, columns: NDArray[np.intp]) -> list[Tile]:
         """Split some interpolated satellites into tiles that are evaluated at each instant."""

@@ -26,9 +26,10 @@ from constellation_jax.physics.sgp4.brouwer import semi_major_axis_km
 from constellation_jax.physics.sgp4.elements import Elements
 
 LONGEST_DENSE_MINUTES = 128.0
-"""Span of nodes. Longer ones save evaluations, but each instant is a sum over all nodes: 60 to 128 minutes are equally quick."""
+"""Longest chunk that is interpolated. Longer ones save evaluations, but each instant is a sum over all nodes: 60 to 128 minutes are
+equally quick."""
 DENSE_CHUNK = {"cpu": 512}
-"""Largest number of instants between nodes, by platform; elsewhere `kernels.CHUNK`."""
+"""Largest number of instants in a chunk that is interpolated, by platform; elsewhere `kernels.CHUNK`."""
 FLOAT32_NOISE_KM = 2e-3
 """Rounding in the last coefficients of float32 states; their size was measured in float64 before."""
 
@@ -87,12 +88,12 @@ class Interpolation:
         for regime, is_own, coefficients in groups:
             found = regime.discontinuities(coefficients[0], elements, ends)
             self._first[is_own], self._last[is_own] = found.first[is_own], found.last[is_own]
-            # a kick is missed by up to a quarter of it times the distance of the nodes, which are ten or more
+            # a polynomial misses a kick by up to a quarter of it times the spacing of the nodes, of which there are ten or more
             missed = 0.25 * found.kick * 2.0 * self.half_span / 10.0
             self._since_epoch[is_own] = np.where(missed > 0.25 * tolerance, ends[0], np.nan)[is_own]
-            # who may have a discontinuity most of the time is not worth a try
-            rough = np.minimum(found.last, length) - np.maximum(found.first, 0.0) > 0.5 * length
-            some = is_own & found.may_interpolate & ~rough & self._may_suffice(regime, elements)
+            # satellites that may have a discontinuity during most of the run are not worth measuring
+            often = np.minimum(found.last, length) - np.maximum(found.first, 0.0) > 0.5 * length
+            some = is_own & found.may_interpolate & ~often & self._may_suffice(regime, elements)
             if some.any():
                 sizes = measure(regime, some, self._samples, most_nodes(self._most_instants))
                 chosen = choose_node_count(sizes, self._most_instants, tolerance)

@@ -1,4 +1,4 @@
-"""Compiled loops: one tile of satellites over one chunk of instants, written into buffers that are given back and used again.
+"""Compiled loops: one tile of satellites over one chunk of instants, written into buffers that are donated and reused.
 
 On a CPU a tile is worked through in blocks of some hundred satellites, so that every intermediate result stays in the first-level
 cache: XLA:CPU splits a large elementwise function into dozens of loops with a full-size array between each two. Shapes are fixed,
@@ -28,8 +28,8 @@ TILE = {"cpu": 2048, "gpu": 32768, "tpu": 32768}
 BLOCK_BYTES = {"cpu": 1024}
 """Bytes of one row of a block, by platform; elsewhere a block is the tile. CPU: measured; 512 to 2048 are within 10 %."""
 FEW_BYTES = {"cpu": 512}
-"""The same for tiles that may be next to empty: of rare regimes, and of groups of up to `FEW` satellites. Smaller blocks take no
-less time."""
+"""As `BLOCK_BYTES`, for tiles that may hold few satellites: of rare regimes, and of groups of up to `FEW`. Still smaller blocks
+save no time."""
 FEW = 128
 CHUNK = 128
 """Largest number of instants in a chunk. Measured on a CPU: with 64 float64 is a quarter and float32 a third slower."""
@@ -41,10 +41,10 @@ TURNING = {"latitude", "longitude"}
 
 
 class Instants(NamedTuple):
-    """Instants of a chunk, in arrays of CHUNK rows of which the first ones are asked for."""
+    """Instants of a chunk, in arrays of CHUNK rows of which the first `rows` are computed."""
 
     rows: Array
-    """Number of rows that are asked for."""
+    """Number of rows to compute."""
     middle: Array
     """Middle of the chunk: Modified Julian Date and fraction, shape (2,), in the type of the coefficients; zeros where those are
     anchored there."""

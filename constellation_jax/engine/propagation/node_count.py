@@ -1,4 +1,4 @@
-"""Number of Chebyshev nodes that a satellite needs in a chunk, and the signs that they do not suffice. NumPy on the host."""
+"""Number of Chebyshev nodes that a satellite needs in a chunk, from the sizes of its coefficients. NumPy on the host."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ NODE_COST, CHECK_COST = 0.005, 0.03
 """Cost of one node in the interpolation of one state, and of the check of a state's polynomial, in evaluations. Measured on two
 threads of a CPU with AVX-512."""
 LAST = 4
-"""Number of coefficients that are looked at in every chunk: in near-circular motion those of one parity can be small by chance."""
+"""Number of last coefficients checked in every chunk: in near-circular motion those of one parity can be small by chance."""
 LOW_ORBIT_KM = 7000.0
 MOST_NODES = 48
-"""The coefficients are measured up to here, which takes its time; over two hours low orbits need 20 to 40."""
+"""Largest number of nodes: to measure the coefficients takes time, and over two hours low orbits need 20 to 40."""
 
 
 def node_spread(half_span: float, tolerance: float, rate: float) -> float:
@@ -85,7 +85,7 @@ def choose_node_count(
     cost = share * (counts / instants + NODE_COST * counts + CHECK_COST) + (1.0 - share)
     count = int(counts[np.argmin(cost)])
     chosen = (need <= count) & (cost.min() < 1.0)
-    # in a chunk where the last coefficients are larger than here, so is what is left out, in proportion
+    # where the last coefficients of a chunk are larger than here, what is left out grows in proportion
     growth = np.minimum(0.5 * tolerance / np.maximum(left_out[count], 1e-12), 10.0)
     last = np.where(chosen, size[count - LAST : count].sum(axis=0), 0.0)
     return np.where(chosen, count, 0), last * growth

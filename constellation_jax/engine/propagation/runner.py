@@ -46,14 +46,14 @@ class TileRunner:
         self._anchors_inside = devices.platform == "cpu"
         self._cache = ThreadCache()
         self._loops: dict[Any, Any] = {}
-        # by position the error of an interpolation is known, and that no decay hides between two nodes
+        # the position bounds the error of an interpolation, and shows that no decay lies between two nodes
         self._at_nodes = tuple(dict.fromkeys((*options.variables, *kernels.POSITION)))
 
     def fill(self, tile: Tile, chunk: Chunk, out: OutputArrays, start: int) -> tuple[Flags, Flags]:
         """Write a tile into arrays that begin at an instant of the grid.
 
         Returns:
-            Whether each of its columns has failed, and whether it needs evaluation at each instant.
+            True for columns that have failed, and for columns that must be evaluated at each instant.
         """
         rows, dtype = slice(chunk.first - start, chunk.last - start), tile.regime.precision or self._options.precision
         if dtype == "float32" and not self._anchors_inside:
@@ -63,7 +63,7 @@ class TileRunner:
         none = np.zeros(tile.count, np.bool_)
         if 0 < tile.node_count < len(chunk):
             return none, self._interpolate(tile, chunk, dtype, out, rows)
-        # in deep space as at nodes: one program for both, which takes seconds to compile
+        # in deep space the type is that at nodes: one program, which takes seconds to compile, serves both
         stored = dtype if tile.regime.precision else self._options.dtype
         filled = self._evaluate(tile, chunk, self._options.variables, dtype, stored)
         values, status = (self._devices.fetch(v)[..., : len(chunk), : tile.count] for v in filled)
@@ -82,7 +82,7 @@ class TileRunner:
         return np.where(unsafe, np.inf, sizes)
 
     def _interpolate(self, tile: Tile, chunk: Chunk, dtype: str, out: OutputArrays, rows: slice) -> Flags:
-        """Write a tile by way of nodes. Returns whether each of its columns is too rough for that, or too low."""
+        """Interpolate a tile between nodes. Returns True for columns whose coefficients are too large or radii too low for that."""
         count, wanted = tile.node_count, len(self._options.variables)
         filled = self._evaluate(tile, chunk, self._at_nodes, dtype, dtype, count)
         matrix, tail = self._matrices(tile.regime, chunk, count, dtype)
@@ -99,7 +99,7 @@ class TileRunner:
         return self._interpolation.is_rejected(tile, chunk, sizes, dtype) | unsafe
 
     def _check(self, matrix: NDArray[Any], filled: Outputs, tile: Tile) -> tuple[NDArray[Any], Flags | np.bool_]:
-        """Sizes of the coefficients of a tile's columns, and whether each is too low or has failed at a node."""
+        """Sizes of the coefficients of a tile's columns, and True for columns that are too low or have failed at a node."""
         count = matrix.shape[1]
         nodes = self._devices.fetch(filled.values)[:, :count, : tile.count]
         with np.errstate(over="ignore", invalid="ignore"):  # what has failed may have any value
@@ -168,7 +168,7 @@ class TileRunner:
         def make() -> tuple[Any, NDArray[Any]]:
             matrix, tail = (m.astype(dtype) for m in self._interpolation.matrices(regime, chunk, node_count))
             on_host = self._devices.platform == "cpu"
-            return matrix if on_host else self._replicate(pad(matrix.T, CHUNK).T), tail
+            return matrix if on_host else self._replicate(pad(matrix, CHUNK, axis=0)), tail
 
         return self._cache.get(("matrices", chunk.first, chunk.last, node_count, regime.node_rate, dtype), make)
 
@@ -182,7 +182,7 @@ class TileRunner:
 def _attitude_at(grid: Grid, chunk: Chunk, minutes: NDArray[np.float64]) -> tuple[NDArray[Any], NDArray[Any]]:
     """`Instants.turn` and `.spin` at minutes since the middle of a chunk and within it."""
     angles = (np.unwrap(v[chunk.first : chunk.last]) for v in (grid.gmst, grid.polar_x, grid.polar_y))
-    # all three are as good as linear between the instants of a chunk, and at these exact
+    # between the instants of a chunk all three are linear to rounding, and at the instants this is exact
     turn, spin = _attitude(*(pad(np.interp(minutes, chunk.minutes, v), CHUNK) for v in angles))
     return np.asarray(turn), np.asarray(spin)
 

@@ -10,6 +10,7 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
+from constellation_jax.engine.precision import evaluate
 from constellation_jax.engine.regimes.deep_space import DeepSpaceRegime
 from constellation_jax.engine.regimes.near_earth import NearEarthRegime, stays_small
 from constellation_jax.engine.regimes.regime import Ends, Floats, Regime
@@ -19,7 +20,7 @@ from constellation_jax.physics.sgp4.elements import Elements
 from constellation_jax.physics.sgp4.sgp4 import is_deep_space
 
 WIDTH = 1024
-"""Satellites that coefficients are made for at a time."""
+"""Number of satellites whose coefficients are made by one call."""
 
 Make = Callable[[Regime, Elements], tuple[Any, ...]]
 """From a regime and elements to coefficients, and to what else is made with them, as NumPy arrays of shape (..., satellites)."""
@@ -32,7 +33,7 @@ class Group(NamedTuple):
     is_own: NDArray[np.bool_]
     """True for the satellites of the group, shape (satellites,)."""
     coefficients: tuple[Any, ...]
-    """As they are made, NumPy arrays of shape (..., satellites). Satellites of another theory have those of one in the group."""
+    """Results of `make`, NumPy arrays of shape (..., satellites). Columns of other theories' satellites hold those of one in it."""
 
 
 def assign_regimes(
@@ -82,7 +83,7 @@ def initialise(regime: Regime, elements: Elements) -> Any:
 
 
 def in_pieces(make: Callable[[Elements], Any], elements: Elements, width: int) -> Any:
-    """Call a compiled function on elements, `width` satellites at a time: its shape does not depend on the catalogue.
+    """Call a compiled function on elements in 64 bits, `width` satellites at a time: its shape does not depend on the catalogue.
 
     Returns:
         What it makes of all satellites, as NumPy arrays with the satellites last.
@@ -91,7 +92,7 @@ def in_pieces(make: Callable[[Elements], Any], elements: Elements, width: int) -
     parts = []
     for first in range(0, count, width):
         part = jax.tree.map(lambda v, i=first: pad(v[i : i + width], width), elements)
-        parts.append(jax.tree.map(np.asarray, make(part)))
+        parts.append(evaluate(make, part))
     return jax.tree.map(lambda *v: np.concatenate(v, axis=-1)[..., :count], *parts)
 
 

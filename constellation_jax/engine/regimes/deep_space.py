@@ -19,7 +19,7 @@ from constellation_jax.engine.regimes.regime import Discontinuities, Ends, Float
 from constellation_jax.physics.constants import MINUTES_PER_DAY, TWO_PI, GravityModel
 from constellation_jax.physics.sgp4 import deep_space
 from constellation_jax.physics.sgp4.brouwer import semi_major_axis_km
-from constellation_jax.physics.sgp4.common import Orbit
+from constellation_jax.physics.sgp4.common import OrbitState
 from constellation_jax.physics.sgp4.deep_space import MULTIPLES, STEP_MINUTES, DeepSpace, Resonance
 from constellation_jax.physics.sgp4.elements import Elements
 
@@ -55,7 +55,7 @@ class DeepSpaceRegime(Regime):
     def integrate(self, coefficients: DeepSpace, minutes: Array, *, forward_only: bool = False) -> Resonance:
         return deep_space.resonance_at(coefficients, minutes, forward_only=forward_only)
 
-    def at(self, coefficients: DeepSpace, minutes: Array, state: Resonance) -> Orbit:
+    def at(self, coefficients: DeepSpace, minutes: Array, state: Resonance) -> OrbitState:
         return deep_space.evaluate(coefficients, minutes, state, minutes - state.atime, self.gravity)
 
     def discontinuities(self, coefficients: DeepSpace, elements: Elements, ends: Ends) -> Discontinuities:

@@ -1,7 +1,8 @@
 """Near-Earth regime: SGP4, for periods under 225 minutes.
 
 Its discontinuities are where the mean eccentricity goes through the least one that SGP4 allows. Drag carries it there, or makes it
-swing about that value once a revolution. The orbit is continuous, its derivative is not, and a polynomial across misses by metres.
+swing about that value once a revolution. The orbit is continuous but its derivative is not, and a polynomial across such a point
+misses by metres.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ from constellation_jax.engine.regimes.regime import SAFE_RADIUS_KM, Discontinuit
 from constellation_jax.physics.constants import MINUTES_PER_DAY, TWO_PI, GravityModel
 from constellation_jax.physics.numerics.fastmath import horner
 from constellation_jax.physics.sgp4 import kepler, near_earth
-from constellation_jax.physics.sgp4.common import ECCENTRICITY_FLOOR, Orbit
+from constellation_jax.physics.sgp4.common import ECCENTRICITY_FLOOR, OrbitState
 from constellation_jax.physics.sgp4.elements import Elements
 from constellation_jax.physics.sgp4.near_earth import NearEarth, eccentricity_and_turn
 
 _GRID: Final = 121
-"""Points of an interval between which a change of sign is looked for: a minute apart in two hours."""
+"""Points in an interval between which a crossing is searched: a minute apart in two hours."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,14 +56,14 @@ class NearEarthRegime(Regime):
     def shift(self, coefficients: NearEarth, minutes: Array) -> NearEarth:
         return near_earth.shift(coefficients, minutes)
 
-    def at(self, coefficients: NearEarth, minutes: Array, state: Any) -> Orbit:
+    def at(self, coefficients: NearEarth, minutes: Array, state: Any) -> OrbitState:
         return near_earth.evaluate(coefficients, minutes, self.gravity, self.small_eccentricity)
 
     def decay_times(self, coefficients: NearEarth, span: Floats) -> Floats:
         """As `Regime.decay_times`.
 
-        The drag of SGP4 is a polynomial in time: once it has brought the semi-major axis under one Earth radius it turns round, and
-        a grid that begins later would see nothing of the decay.
+        The drag of SGP4 is a polynomial in time: after the semi-major axis has come under one Earth radius it grows again, and a
+        grid that begins later would show nothing of the decay.
         """
         root_a: Any = coefficients.root_a
         span = np.maximum(span, 0.0)
@@ -81,8 +82,8 @@ class NearEarthRegime(Regime):
 
     def discontinuities(self, coefficients: NearEarth, elements: Elements, ends: Ends) -> Discontinuities:
         first, last = discontinuity_windows(coefficients, ends[0])
-        high = stays_high(coefficients, ends, self.gravity)
-        return Discontinuities(high & self.small_eccentricity, first, last, np.zeros(len(first)))
+        is_safe = stays_above_safe_radius(coefficients, ends, self.gravity)
+        return Discontinuities(is_safe & self.small_eccentricity, first, last, np.zeros(len(first)))
 
     def find_discontinuities(
         self, make_coefficients: Callable[[], NearEarth], since_epoch: Floats, edges: NDArray[np.int64]
@@ -118,10 +119,10 @@ def stays_small(c: Any, elements: Elements, ends: Ends) -> NDArray[np.bool_]:
     return np.asarray(np.maximum(bound, np.abs(elements.eccentricity)) < kepler.SMALL_ECCENTRICITY)
 
 
-def stays_high(c: Any, ends: Ends, gravity: GravityModel) -> NDArray[np.bool_]:
+def stays_above_safe_radius(c: Any, ends: Ends, gravity: GravityModel) -> NDArray[np.bool_]:
     """True where a satellite certainly stays above `SAFE_RADIUS_KM` over a run, without any failure, shape (satellites,).
 
-    The bound on its semi-major axis takes each power of time for itself, so it is far too low where drag is strong.
+    The bound on its semi-major axis adds the least value of each power of time, so it is far too low where drag is strong.
 
     Args:
         c: `NearEarth` of NumPy arrays of shape (satellites,).

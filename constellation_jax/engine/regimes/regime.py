@@ -12,7 +12,7 @@ from jax import Array
 from numpy.typing import NDArray
 
 from constellation_jax.physics.constants import GravityModel
-from constellation_jax.physics.sgp4.common import Orbit
+from constellation_jax.physics.sgp4.common import OrbitState
 from constellation_jax.physics.sgp4.elements import Elements
 
 Floats = NDArray[np.float64]
@@ -43,18 +43,18 @@ class Regime:
     """Theory of motion; a static argument of compiled functions. Coefficients and minutes broadcast with each other.
 
     Another theory, such as a numerical one, would be another class beside those in near_earth.py and deep_space.py, and a line in
-    assign.py. What is given here holds for one that has no integrator and no discontinuities that can be computed.
+    assign.py. The defaults are those of a theory without an integrator and without discontinuities whose instants can be computed.
     """
 
     gravity: GravityModel
 
     name: ClassVar[str]
     precision: ClassVar[str | None] = None
-    """Type that the theory is computed in whatever is asked for; None: "float64", or "float32" about an anchor (`shift`)."""
+    """Type of the arithmetic whatever the precision of a run; None: that of the run, float32 about an anchor (`shift`)."""
     checks_nodes: ClassVar[bool] = True
-    """True: failures and low radii are looked for at the nodes, since `discontinuities` does not exclude them."""
+    """True where failures and low radii must be looked for at the nodes, because `discontinuities` does not exclude them."""
     node_rate: ClassVar[float]
-    """Angular rate that Chebyshev nodes are spread for, rad/min."""
+    """Angular rate of usual orbits, for which Chebyshev nodes are spread (`node_count.node_spread`), rad/min."""
     step_minutes: ClassVar[float] = math.inf
     """Step of the theory's integrator, counted from the epoch; inf without one."""
 
@@ -76,7 +76,7 @@ class Regime:
         """Coefficients about anchors some minutes later. Traced, in float64; only where `precision` is None."""
         raise NotImplementedError
 
-    def at(self, coefficients: Any, minutes: Array, state: Any) -> Orbit:
+    def at(self, coefficients: Any, minutes: Array, state: Any) -> OrbitState:
         """Orbits some minutes after the anchors of the coefficients, from the integrator's state there. Traced."""
         raise NotImplementedError
 

@@ -81,10 +81,6 @@ class Conditions:
     coefficients: Array
     """Coefficients of ln(kg/m3) by `polynomials` and splines in altitude, shape (43, 43)."""
 
-    @property
-    def dtype(self) -> np.dtype:
-        return jnp.result_type(self.coefficients)
-
     def columns(self, altitude: Array, orders: int) -> list[list[Array]]:
         """Coefficients of `polynomials` at altitudes of any shape (...), and their derivatives by altitude.
 
@@ -103,10 +99,6 @@ class ConditionsOfStep:
     """Coefficients as those of `Conditions`, shape (instants, 43, 43)."""
     step: Array
     """Index of each satellite's instant, of a shape that broadcasts with that of altitudes."""
-
-    @property
-    def dtype(self) -> np.dtype:
-        return jnp.result_type(self.coefficients)
 
     def columns(self, altitude: Array, orders: int) -> list[list[Array]]:
         """Coefficients of `polynomials` at altitudes and their derivatives; as `Conditions.columns`."""

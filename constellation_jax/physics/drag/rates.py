@@ -129,7 +129,7 @@ def rates(
         radiation_coefficient: Cr A / m of radiation pressure, m2/kg.
         elliptic: static; False is for eccentricities up to `NEAR_CIRCULAR_ECCENTRICITY`.
     """
-    dtype = at.dtype
+    dtype = jnp.result_type(at.coefficients)
     local_time = node_local_time(orbit.raan, mjd)
     local_time = (local_time - TWO_PI * jnp.floor(local_time * (1.0 / TWO_PI))).astype(dtype)
     turn_s, turn_c = sincos(orbit.perigee_drift)

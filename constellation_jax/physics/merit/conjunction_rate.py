@@ -70,8 +70,8 @@ class ConjunctionBackground(NamedTuple):
         """Count all objects of a catalogue between 100 and 2,500 km, for `with_background`. Host side.
 
         Each object is spread over the radii of its orbit by the time spent there, then by a smooth kernel (cubic B-spline after
-        a linear deposit) with a standard deviation of 0.7 times the resolution. Off the frozen orbit is the eccentricity as SGP4
-        has it.
+        a linear deposit) with a standard deviation of 0.7 times the resolution. The eccentricity of an element set
+        (SGP4 mean) is that by which its orbit is off the frozen one.
 
         Args:
             catalog: leave out the objects that a target is coordinated with, such as its own constellation.
@@ -90,8 +90,7 @@ class ConjunctionBackground(NamedTuple):
 
 
 def frozen_altitude_km(altitude_km: ArrayLike, inclination_deg: ArrayLike) -> Array:
-    """Altitude on which frozen orbits of all inclinations compare, km: those with the same one touch wherever they cross. Any
-    shape.
+    """Altitude that makes frozen orbits of all inclinations comparable, km: equal ones touch wherever they cross. Any shape.
 
     J2 makes the radius of an orbit grow with its inclination, by 16 km from 0 to 90 degrees at the same mean semi-major axis.
 
@@ -177,7 +176,7 @@ def smooth_least_clearance_km(shells: Shells, dead_band_km: ArrayLike = 1.0, sha
     level = frozen_surface_km(h, i * DEGREE)
     first, second = np.triu_indices(h.size, 1)
     apart = level[first] - level[second]
-    # |apart| with a round bottom, so that shells that start at one altitude have a slope
+    # |apart| rounded off at zero, so that shells that start at one altitude have a slope
     distance = jnp.sqrt(apart**2 + sharpness_km**2) - sharpness_km
     clear = distance - separation_needed_km(shells, dead_band_km)[first, second]
     return -sharpness_km * jax.nn.logsumexp(-clear / sharpness_km)
@@ -210,7 +209,7 @@ def _meeting_weight(one: NDArray[Any], other: NDArray[Any]) -> NDArray[Any]:
     swap = np.sin(one) > np.sin(other)
     low, high = np.where(swap, other, one), np.where(swap, one, other)
     sin_low, sin_high = np.sin(low), np.sin(high)
-    # sqrt(sin^2 high - sin^2 delta) is sin(high) sqrt(c^2 + ...) near the top of the lower orbit: x = c sinh(y) takes it away
+    # sqrt(sin^2 high - sin^2 delta) is sin(high) sqrt(c^2 + ...) near the top of the lower orbit: x = c sinh(y) makes it smooth
     c = np.sqrt(np.maximum((sin_high - sin_low) * (sin_high + sin_low), 1e-16)) / sin_high
     x, w = np.polynomial.legendre.leggauss(_MEETING_NODES)
     last = np.arcsinh(HALF_PI / c)

@@ -51,7 +51,7 @@ def launches_needed(
 ) -> Array:
     """Launches that carry some satellites; a fraction, where the last one is not full.
 
-    The one of mass and room decides that asks for more: where they are equal the derivative jumps.
+    Mass or room decides, whichever asks for more launches; the derivative jumps where both ask for equally many.
 
     Args:
         satellites: how many.

@@ -2,7 +2,7 @@
 
 Latitudes are geodetic, on the WGS-84 ellipsoid, and the least elevation (`spacecraft.min_elevation_deg`) counts from its horizon; a
 shell's altitude is its mean semi-major axis minus 6378.137 km, on a frozen orbit. All functions are differentiable by every float
-that goes in, with finite derivatives everywhere. The mean number has corners in earnest, where the edge of the view touches the
+that goes in, with finite derivatives everywhere. The mean number has true corners where the edge of the view touches the
 highest latitude of the satellites.
 
 Deliberately absent: refraction, terrain, antennas that are not masks, and chances of shells that are filled in part.
@@ -30,7 +30,7 @@ from constellation_jax.physics.merit.geometry import (
     plane_from,
     radius_at,
 )
-from constellation_jax.physics.merit.shells import ShellLike, Shells, numbers
+from constellation_jax.physics.merit.shells import ShellLike, Shells, full_pattern, numbers_by_latitude
 from constellation_jax.physics.numerics.arrays import floats
 
 _ARC_NODES: Final = 32
@@ -70,13 +70,11 @@ def mean_in_view(shells: Shells, latitude_deg: ArrayLike, *, oblate: bool = True
         integral is over the argument of latitude between the points where that arc is zero or a full circle.
     """
     wanted = ("orbit.altitude_km", "orbit.inclination_deg", "total", "spacecraft.min_elevation_deg")
-    phi, *of_shells = floats(latitude_deg, *numbers(shells, *wanted))
-    of_shells = jnp.broadcast_arrays(*of_shells)
-    h, i, n, mask = (v.ravel() for v in of_shells)
-    places = observer(jnp.atleast_1d(phi), oblate=oblate)
-    cap = mask * DEGREE
-    found = n[:, None] * _over_shells_and_places(partial(_fraction_in_view, oblate), places, h, i * DEGREE, cap)
-    return found.reshape(*of_shells[0].shape, -1)
+    shape, phi, (h, i, n, mask) = numbers_by_latitude(shells, latitude_deg, *wanted)
+    places = observer(phi, oblate=oblate)
+    angles = i * DEGREE, mask * DEGREE
+    found = n[:, None] * _over_shells_and_places(partial(_fraction_in_view, oblate), places, h, *angles)
+    return found.reshape(*shape, -1)
 
 
 def count_probabilities(shell: ShellLike, latitude_deg: ArrayLike, below: int, *, oblate: bool = True) -> Array:
@@ -91,25 +89,19 @@ def count_probabilities(shell: ShellLike, latitude_deg: ArrayLike, below: int, *
         below: static, at least 1.
         oblate: as for `mean_in_view`.
     """
-    orbit, pattern = shell.orbit, shell.pattern
-    planes, per_plane, star = index(pattern.planes), index(pattern.per_plane), pattern.kind == "star"
-    (mask,) = numbers(shell, "spacecraft.min_elevation_deg")
-    phi, h, i, f, mask = floats(latitude_deg, orbit.altitude_km, orbit.inclination_deg, pattern.phasing, mask)
-    seen_from = observer(jnp.atleast_1d(phi), oblate=oblate)
-    arc = 0.5 * TWO_PI if star else TWO_PI
-    cell = TWO_PI if star else TWO_PI / planes  # a delta comes back to itself when its planes have moved up by one
-    steps = max(8, round(cell / (_RAAN_STEP_DEG * DEGREE)))
-    offsets = (jnp.arange(steps, dtype=phi.dtype) + 0.5) * (cell / steps)
-    plane = jnp.arange(planes, dtype=phi.dtype)
-    ahead = f * plane / planes  # slots
+    phi, pattern = full_pattern(shell, latitude_deg)
+    h, i, mask = pattern.altitude, pattern.inclination, pattern.min_elevation
+    steps = max(8, round(pattern.cell / (_RAAN_STEP_DEG * DEGREE)))
+    offsets = (jnp.arange(steps, dtype=phi.dtype) + 0.5) * (pattern.cell / steps)
+    per_turn = index(shell.pattern.per_plane) / TWO_PI
 
     def at(place: Observer, offset: Array) -> Array:
-        middle, half = _arc_in_view(place, h, i * DEGREE, mask * DEGREE, offset + plane * (arc / planes), oblate)
-        per_turn = per_plane / TWO_PI
-        return _counts_over_phase((middle - half) * per_turn - ahead, 2.0 * half * per_turn, below)
+        middle, half = _arc_in_view(place, h, i, mask, offset + pattern.raans, oblate)
+        start = (middle - half) * per_turn - pattern.phases_in_slots
+        return _counts_over_phase(start, 2.0 * half * per_turn, below)
 
     over_offsets = jax.vmap(at, in_axes=(None, 0))
-    return jax.lax.map(lambda place: jnp.mean(over_offsets(place, offsets), axis=0), seen_from)
+    return jax.lax.map(lambda place: jnp.mean(over_offsets(place, offsets), axis=0), observer(phi, oblate=oblate))
 
 
 def probability_in_view(

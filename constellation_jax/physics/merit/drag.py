@@ -3,9 +3,9 @@
     ln(rate) = spline in ln(altitude - 60 km) times cosines of multiples of the inclination
     ln(lifetime) = ln(time to fall at the mean rates / B) + correction
 
-The correction is what the phase of the solar cycle and the season at the beginning do, a spline in the logarithm of the time to
-fall; it ends flat, so that long lifetimes go on as the time at the mean rates. All is smooth, at every altitude and inclination:
-pure JAX with finite derivatives, the second one continuous within the tables. `constellation_jax.fill_drag_table` and
+The correction is the effect of the solar cycle's phase and of the season at the beginning, a spline in the logarithm of the time to
+fall. Its slope is zero at the end, so that longer lifetimes grow as the time at the mean rates. All is smooth at every altitude and
+inclination: pure JAX with finite derivatives, the second one continuous within the tables. `constellation_jax.fill_drag_table` and
 `constellation_jax.fill_lifetime_table` fill the tables.
 
 Thrust works along the track against the mean drag: da/dt by drag, made good at 2 a / v km for each km/s. Drag is a force, so the
@@ -47,7 +47,7 @@ FALL_DAYS: Final = (0.5, 35.0 * YEAR_DAYS)
 """Times to fall at the mean rates between which lifetimes are corrected."""
 FALL_STEPS: Final = 140
 _FALL_OFFSET_DAYS: Final = 30.0
-"""ln(days + 30): seasons and the solar cycle want equal steps where days are many, little happens in fewer."""
+"""Offset of the logarithm of the knots: within a month neither the season nor the solar cycle changes much."""
 _FALL_BOTTOM: Final = float(np.log(FALL_DAYS[0] + _FALL_OFFSET_DAYS))
 _FALL_STEP: Final = (float(np.log(FALL_DAYS[1] + _FALL_OFFSET_DAYS)) - _FALL_BOTTOM) / FALL_STEPS
 

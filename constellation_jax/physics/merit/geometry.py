@@ -55,7 +55,7 @@ def radius_at(altitude_km: Array, inclination: Array, sin_latitude: Array, *, ob
 
 
 def frozen_surface_km(altitude_km: Array, inclination: Array) -> Array:
-    """Altitude and the radius that J2 adds by inclination: frozen orbits with the same one meet at every crossing.
+    """Altitude plus the radius that J2 adds by inclination, km: frozen orbits of equal value touch wherever they cross.
 
     It is `radius_at` without the terms that latitude alone gives (but for 0.2 % in them over 10 km of altitude).
     """
@@ -73,7 +73,7 @@ def cap_half_angle(radius: Array, ground: Array, elevation: Array) -> Array:
     Reference: Wertz, Mission Geometry; Orbit and Constellation Design and Management (2001), equations 9-3 to 9-5.
     """
     ratio = ground / radius * jnp.cos(elevation)
-    # a satellite on the ground sees nothing and has no slope there: below it stays so
+    # at a ratio of 1, a satellite on the ground, arccos has no finite slope: the cap stays constant from just above the ground down
     return jnp.arccos(jnp.clip(ratio, 0.0, 1.0 - 1e-7)) - elevation
 
 

@@ -15,7 +15,7 @@ from jax.typing import ArrayLike
 from constellation_jax.physics.constants import DEGREE, SPEED_OF_LIGHT
 from constellation_jax.physics.merit.coverage import cap_half_angle_deg, mean_in_cap
 from constellation_jax.physics.merit.geometry import R, gauss_legendre
-from constellation_jax.physics.merit.shells import Shells, broadcast, numbers
+from constellation_jax.physics.merit.shells import Shells, broadcast, numbers, numbers_by_latitude
 from constellation_jax.physics.numerics.arrays import floats
 
 _CAP_NODES: Final = 16
@@ -76,19 +76,14 @@ def mean_over_cap(shells: Shells, latitude_deg: ArrayLike, of_range: Callable[[A
     wherever M is.
     """
     wanted = ("orbit.altitude_km", "orbit.inclination_deg", "spacecraft.min_elevation_deg")
-    phi, *of_shells = floats(latitude_deg, *numbers(shells, *wanted))
-    of_shells = jnp.broadcast_arrays(*of_shells)
-    h, i, mask = (v.ravel() for v in of_shells)
-    phi = jnp.atleast_1d(phi)
+    shape, phi, (h, i, mask) = numbers_by_latitude(shells, latitude_deg, *wanted)
     edge = jnp.arccos(jnp.clip(R / (h + R) * jnp.cos(mask * DEGREE), 0.0, 1.0 - 1e-12)) - mask * DEGREE
     x, weight = gauss_legendre(_CAP_NODES, 0.0, 1.0, h.dtype)
 
     def at(fraction: Array) -> tuple[Array, Array]:
         """Number within a fraction of the edge's angle, and the slope of the function there by the fraction."""
-        value, slope = jax.jvp(
-            lambda t: of_range(_range_at_angle(h, edge * t)), (fraction,), (jnp.ones_like(fraction),)
-        )
-        del value
+        one = jnp.ones_like(fraction)
+        slope = jax.jvp(lambda t: of_range(_range_at_angle(h, edge * t)), (fraction,), (one,))[1]
         return mean_in_cap(phi, i, edge * fraction), slope
 
     within, slopes = jax.vmap(at)(x)
@@ -97,7 +92,7 @@ def mean_over_cap(shells: Shells, latitude_deg: ArrayLike, of_range: Callable[[A
     share = jnp.where(some[None], within / jnp.where(some, total, 1.0)[None], 0.0)
     last = of_range(_range_at_angle(h, edge))
     mean = last[:, None] - jnp.sum(weight[:, None, None] * share * slopes[:, :, None], axis=0)
-    return mean.reshape(*of_shells[0].shape, -1)
+    return mean.reshape(*shape, -1)
 
 
 def mean_over_footprint(shells: Shells, of_range: Callable[[Array], Array]) -> Array:

@@ -4,15 +4,14 @@ One full Walker shell; latitudes, least elevation and altitude as in coverage.py
 shells together.
 """
 
-from operator import index
-from typing import Final, NamedTuple
+from typing import Final
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
 
-from constellation_jax.physics.constants import DEGREE, EARTH_ROTATION_RATE, TWO_PI
+from constellation_jax.physics.constants import DEGREE, EARTH_ROTATION_RATE
 from constellation_jax.physics.merit.geometry import (
     Observer,
     R,
@@ -22,30 +21,13 @@ from constellation_jax.physics.merit.geometry import (
     plane_from,
     radius_at,
 )
-from constellation_jax.physics.merit.shells import ShellLike, numbers
-from constellation_jax.physics.numerics.arrays import floats
+from constellation_jax.physics.merit.shells import FullPattern, ShellLike, full_pattern
 from constellation_jax.physics.secular import secular_rates
 
 _STEP_S: Final = 20.0
 _STARTS: Final = 8
 _BISECTIONS: Final = 26
 """From 20 s to less than a microsecond."""
-
-
-class _Pattern(NamedTuple):
-    """Walker pattern of one shell in rad, and its altitude in km."""
-
-    h: Array
-    i: Array
-    mask: Array
-    raans: Array
-    """Right ascensions of the planes counted from the first, shape (planes,)."""
-    phases: Array
-    """Argument of latitude of each plane's first satellite, shape (planes,)."""
-    slot: float
-    """Angle between satellites of a plane."""
-    cell: float
-    """Turn of the raan after which the pattern comes back to itself."""
 
 
 def max_revisit_minutes(shell: ShellLike, latitude_deg: ArrayLike, *, horizon_minutes: float = 1440.0) -> Array:
@@ -61,14 +43,14 @@ def max_revisit_minutes(shell: ShellLike, latitude_deg: ArrayLike, *, horizon_mi
         latitude_deg: geodetic, shape (latitudes,).
         horizon_minutes: static.
     """
-    phi, pattern = _pattern(shell, latitude_deg)
-    h, cell = pattern.h, pattern.cell
+    phi, pattern = full_pattern(shell, latitude_deg)
+    h, cell = pattern.altitude, pattern.cell
     steps = round(60.0 * horizon_minutes / _STEP_S)
     times = jnp.arange(steps, dtype=h.dtype) * _STEP_S
     starts = (jnp.arange(_STARTS, dtype=h.dtype) + 0.5) * (cell / _STARTS)
-    phase_rate, raan_rate = _rates(h, pattern.i)
+    phase_rate, raan_rate = _rates(h, pattern.inclination)
 
-    def visible(place: Observer, start: Array, t: Array, pattern: _Pattern, rates: tuple[Array, Array]) -> Array:
+    def visible(place: Observer, start: Array, t: Array, pattern: FullPattern, rates: tuple[Array, Array]) -> Array:
         """Above zero where a satellite is in view."""
         return jnp.max(_margins(place, pattern, start + rates[1] * t, rates[0] * t))
 
@@ -110,7 +92,7 @@ def max_revisit_minutes(shell: ShellLike, latitude_deg: ArrayLike, *, horizon_mi
         closes = jnp.where(before >= 0, crossing(before + 1, before), 0.0)
         return jnp.where(length > 0, opens - closes, 0.0) / 60.0
 
-    return jax.lax.map(at, observer(jnp.atleast_1d(phi)))
+    return jax.lax.map(at, observer(phi))
 
 
 def smooth_least_margin_deg(shell: ShellLike, latitude_deg: ArrayLike, *, sharpness_deg: float = 0.2) -> Array:
@@ -124,8 +106,8 @@ def smooth_least_margin_deg(shell: ShellLike, latitude_deg: ArrayLike, *, sharpn
         shell, latitude_deg: as for `max_revisit_minutes`.
         sharpness_deg: static; the scale of the soft largest and least.
     """
-    phi, pattern = _pattern(shell, latitude_deg)
-    h, cell = pattern.h, pattern.cell
+    phi, pattern = full_pattern(shell, latitude_deg)
+    h, cell = pattern.altitude, pattern.cell
     steps = max(16, round(cell / (0.5 * DEGREE)))
     raans = (jnp.arange(steps, dtype=h.dtype) + 0.5) * (cell / steps)
     phases = jnp.arange(32, dtype=h.dtype) * (pattern.slot / 32)
@@ -141,21 +123,7 @@ def smooth_least_margin_deg(shell: ShellLike, latitude_deg: ArrayLike, *, sharpn
         weights = jax.nn.softmax(-values.ravel() / soft)
         return jnp.sum(weights * values.ravel()) / DEGREE
 
-    return jax.lax.map(at, observer(jnp.atleast_1d(phi)))
-
-
-def _pattern(shell: ShellLike, latitude_deg: ArrayLike) -> tuple[Array, _Pattern]:
-    """Latitudes, deg, and the pattern of a shell, in one dtype."""
-    orbit, walker = shell.orbit, shell.pattern
-    planes, star = index(walker.planes), walker.kind == "star"
-    (mask,) = numbers(shell, "spacecraft.min_elevation_deg")
-    phi, h, i, f, mask = floats(latitude_deg, orbit.altitude_km, orbit.inclination_deg, walker.phasing, mask)
-    plane = jnp.arange(planes, dtype=h.dtype)
-    arc = 0.5 * TWO_PI if star else TWO_PI
-    slot = TWO_PI / index(walker.per_plane)
-    phases = f * plane * (slot / planes)
-    cell = TWO_PI if star else TWO_PI / planes
-    return phi, _Pattern(h, i * DEGREE, mask * DEGREE, plane * (arc / planes), phases, slot, cell)
+    return jax.lax.map(at, observer(phi))
 
 
 def _rates(h: Array, i: Array) -> tuple[Array, Array]:
@@ -164,7 +132,7 @@ def _rates(h: Array, i: Array) -> tuple[Array, Array]:
     return perigee_rate + anomaly_rate, raan_rate - EARTH_ROTATION_RATE
 
 
-def _margins(place: Observer, pattern: _Pattern, raan: Array, phase: Array, *, angle: bool = False) -> Array:
+def _margins(place: Observer, pattern: FullPattern, raan: Array, phase: Array, *, angle: bool = False) -> Array:
     """Distance of the nearest satellite of each plane from the edge of the view, shape (planes,); above zero in view.
 
     Args:
@@ -172,7 +140,7 @@ def _margins(place: Observer, pattern: _Pattern, raan: Array, phase: Array, *, a
         phase: argument of latitude of its first satellite.
         angle: static; in rad at the Earth's centre, instead of as a difference of cosines.
     """
-    h, i, mask, raans, phases, slot, _ = pattern
+    h, i, mask, raans, phases, _, slot, _ = pattern
     centre = cap_centre(place, radius_at(h, i, jnp.zeros_like(h)), mask)
     middle, x, y, _ = plane_from(centre, i, raan + raans)
     turns = (phase + phases - middle) / slot

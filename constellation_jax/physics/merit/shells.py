@@ -4,13 +4,15 @@ The type is given by its form alone, since shells belong to inputs: `constellati
 """
 
 from collections.abc import Callable, Sequence
-from operator import attrgetter
-from typing import Any, Protocol
+from operator import attrgetter, index
+from typing import Any, NamedTuple, Protocol
 
 import jax.numpy as jnp
 from jax import Array
+from jax.typing import ArrayLike
 
 from constellation_jax.errors import InputError
+from constellation_jax.physics.constants import DEGREE, TWO_PI
 from constellation_jax.physics.numerics.arrays import floats
 
 
@@ -33,6 +35,25 @@ class ShellLike(Protocol):
 Shells = ShellLike | Sequence[ShellLike]
 
 
+class FullPattern(NamedTuple):
+    """Walker pattern of one shell with every slot filled; angles in rad."""
+
+    altitude: Array
+    """Altitude, km."""
+    inclination: Array
+    min_elevation: Array
+    raans: Array
+    """Right ascensions of the planes counted from the first, shape (planes,)."""
+    phases: Array
+    """Argument of latitude of each plane's first satellite, shape (planes,)."""
+    phases_in_slots: Array
+    """The same in slots of a plane."""
+    slot: float
+    """Angle between satellites of a plane."""
+    cell: float
+    """Turn of the raan after which the pattern comes back to itself: a delta does when its planes have moved up by one."""
+
+
 def numbers(shells: Shells, *wanted: str | Callable[[ShellLike], Any]) -> list[Any]:
     """Some numbers of shells, each a scalar or of the shape of the stack for one `Shell`, of shape (shells,) for a list.
 
@@ -49,9 +70,33 @@ def numbers(shells: Shells, *wanted: str | Callable[[ShellLike], Any]) -> list[A
     return [jnp.stack(floats(*(_known(shell, one) for shell in shells))) for one in wanted]
 
 
+def numbers_by_latitude(
+    shells: Shells, latitude_deg: ArrayLike, *wanted: str
+) -> tuple[tuple[int, ...], Array, list[Array]]:
+    """Shape of shells, latitudes (latitudes,), and numbers as of `numbers`, each of shape (shells,); all in one dtype."""
+    latitude, *values = floats(latitude_deg, *numbers(shells, *wanted))
+    values = jnp.broadcast_arrays(*values)
+    return values[0].shape, jnp.atleast_1d(latitude), [v.ravel() for v in values]
+
+
 def broadcast(*values: Any) -> list[Array]:
     """Arrays of one floating dtype and one shape."""
     return jnp.broadcast_arrays(*floats(*values))
+
+
+def full_pattern(shell: ShellLike, latitude_deg: ArrayLike) -> tuple[Array, FullPattern]:
+    """Latitudes, deg, shape (latitudes,), and the pattern of a shell, in one dtype; planes and slots are static."""
+    orbit, walker = shell.orbit, shell.pattern
+    planes, star = index(walker.planes), walker.kind == "star"
+    (mask,) = numbers(shell, "spacecraft.min_elevation_deg")
+    phi, h, i, f, mask = floats(latitude_deg, orbit.altitude_km, orbit.inclination_deg, walker.phasing, mask)
+    plane = jnp.arange(planes, dtype=h.dtype)
+    arc = 0.5 * TWO_PI if star else TWO_PI
+    slot = TWO_PI / index(walker.per_plane)
+    phases = f * plane * (slot / planes), f * plane / planes
+    cell = TWO_PI if star else TWO_PI / planes
+    pattern = FullPattern(h, i * DEGREE, mask * DEGREE, plane * (arc / planes), *phases, slot, cell)
+    return jnp.atleast_1d(phi), pattern
 
 
 def ballistic_coefficient(*attitudes: str) -> Callable[[ShellLike], Any]:

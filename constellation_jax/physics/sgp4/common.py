@@ -6,6 +6,7 @@ Reference: Hoots & Roehrich, Spacetrack Report 3 (1980), section 6; Vallado, Cra
 Report #3", AIAA 2006-6753 (2006), functions initl, sgp4init and sgp4.
 """
 
+from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -18,6 +19,7 @@ from constellation_jax.physics.numerics.fastmath import sincos, turn
 from constellation_jax.physics.sgp4 import kepler
 from constellation_jax.physics.sgp4.brouwer import kozai_to_brouwer
 from constellation_jax.physics.sgp4.elements import Elements
+from constellation_jax.physics.sgp4.status import DECAYED, OK, SEMILATUS_RECTUM_NEGATIVE
 
 ECCENTRICITY_FLOOR = 1e-6
 """Least mean eccentricity in the course of an orbit (SGP4's own limit)."""
@@ -26,7 +28,7 @@ SHORT_PERIOD_RAD = 1e-3
 of the semi-latus rectum in Earth radii."""
 
 
-class Orbit(NamedTuple):
+class OrbitState(NamedTuple):
     """State of one satellite at one instant in TEME, km and km/s; meaningless but finite numbers where `status` is not 0."""
 
     x: Array
@@ -143,7 +145,7 @@ def at_epoch(elements: Elements, gravity: GravityModel) -> Epoch:
     )  # fmt: skip
 
 
-def long_period_coefficients(sini: Array, cosi: Array, gravity: GravityModel) -> tuple[Array, Array]:
+def _long_period_coefficients(sini: Array, cosi: Array, gravity: GravityModel) -> tuple[Array, Array]:
     """Factors (aycof, xlcof) of the long-period terms of J3."""
     aycof = -0.5 * gravity.j3_over_j2 * sini
     # 1 + cos i vanishes at i = 180 deg: SGP4 puts 1.5e-12 there
@@ -152,41 +154,49 @@ def long_period_coefficients(sini: Array, cosi: Array, gravity: GravityModel) ->
     return aycof, -0.25 * gravity.j3_over_j2 * sini * (3.0 + 5.0 * cosi) / denominator
 
 
-def position_and_velocity(
-    root_a: Array,
+def state_of_mean_orbit(
+    signed_root_a: Array,
+    root_a_rate: Array,
     eccentricity: Array,
     arg_perigee: Array,
     mean_argument: Array,
     raan: Array,
     sini: Array,
     cosi: Array,
-    long_period: tuple[Array, Array],
+    failures: Sequence[tuple[int, Array]],
     gravity: GravityModel,
     small_eccentricity: bool,
-) -> tuple[Array, Array, Array, Array, Array, Array, Array, Array]:
-    """Position and velocity of a mean orbit, with its long-period and short-period terms.
+) -> OrbitState:
+    """State of a mean orbit, with its long-period and short-period terms.
 
     Args:
-        root_a: square root of the mean semi-major axis, Earth radii^0.5, positive.
+        signed_root_a: square root of the mean semi-major axis, Earth radii^0.5. SGP4 squares it, so that a negative value counts by
+            its size; near zero the satellite has long decayed, and its state must only be finite.
+        root_a_rate: time derivative of it, per minute.
         eccentricity: 0 < e < 1.
         arg_perigee, raan: rad.
         mean_argument: M + omega, rad.
         sini, cosi: of the inclination.
-        long_period: (aycof, xlcof).
+        failures: status codes that the caller has found, and where each holds; the last one counts, as SGP4 checks it first.
         gravity: static; Earth model.
         small_eccentricity: static; True where the eccentricity stays below `kepler.SMALL_ECCENTRICITY`.
-
-    Returns:
-        x, y, z (km), vx, vy, vz (km/s), True where the semi-latus rectum is negative, True where r is below one Earth radius.
     """
-    mean = _MeanState(root_a, eccentricity, arg_perigee, mean_argument, raan, sini, cosi, *long_period)
-    *state, el2, mrt = _state(mean, gravity, small_eccentricity)
-    x, y, z, vx, vy, vz = state
-    return x, y, z, vx, vy, vz, el2 > 1.0, mrt < 1.0
+    root_a = jnp.maximum(jnp.abs(signed_root_a), 1e-3)
+    aycof, xlcof = _long_period_coefficients(sini, cosi, gravity)
+    mean = _MeanState(root_a, eccentricity, arg_perigee, mean_argument, raan, sini, cosi, aycof, xlcof)
+    x, y, z, vx, vy, vz, el2, mrt = _state(mean, gravity, small_eccentricity)
+    status = jnp.where(mrt < 1.0, DECAYED, OK)
+    for code, holds in ((SEMILATUS_RECTUM_NEGATIVE, el2 > 1.0), *failures):
+        status = jnp.where(holds, code, status)
+    # Earth radii differ by 2 m between the models: the altitude counts from WGS-84 whatever the gravity model
+    radius = gravity.equatorial_radius_km
+    mean_altitude = root_a * root_a * radius - WGS84_EQUATORIAL_RADIUS_KM
+    decay_rate = 2.0 * root_a * (root_a_rate * jnp.sign(signed_root_a)) * (radius * MINUTES_PER_DAY)
+    return OrbitState(x, y, z, vx, vy, vz, mean_altitude, decay_rate, status.astype(jnp.int32))
 
 
 class _MeanState(NamedTuple):
-    """Arguments of `position_and_velocity`, by which `_state` is derived."""
+    """Mean orbit that `_state` is differentiated by: arguments of `state_of_mean_orbit`, and factors of the long-period terms."""
 
     root_a: Array
     eccentricity: Array
@@ -402,12 +412,3 @@ def _state_jvp(gravity, small_eccentricity, primals, tangents):  # type: ignore[
     axes = ((ux, vx, wx), (uy, vy, wy), (uz, vz, wz))
     rotated = [u * along[0] + v * along[1] + w * along[2] for along in (dr, dv) for u, v, w in axes]
     return _cartesian(p, gravity), (*rotated, 2.0 * (p.axnl * daxnl + p.aynl * daynl), dmrt)
-
-
-def mean_altitude_and_decay_rate(root_a: Array, root_a_rate: Array, gravity: GravityModel) -> tuple[Array, Array]:
-    """Mean semi-major axis minus 6378.137 km, and its rate in km/day, from sqrt(a) in Earth radii^0.5 and its rate per minute."""
-    radius = gravity.equatorial_radius_km
-    # Earth radii differ by 2 m between the models: the altitude counts from WGS-84 whatever the gravity model
-    return root_a * root_a * radius - WGS84_EQUATORIAL_RADIUS_KM, 2.0 * root_a * root_a_rate * (
-        radius * MINUTES_PER_DAY
-    )

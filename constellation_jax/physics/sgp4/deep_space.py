@@ -23,20 +23,15 @@ from constellation_jax.physics.numerics.fastmath import horner, sincos
 from constellation_jax.physics.sgp4.common import (
     ECCENTRICITY_FLOOR,
     Epoch,
-    Orbit,
+    OrbitState,
     at_epoch,
-    long_period_coefficients,
-    mean_altitude_and_decay_rate,
-    position_and_velocity,
+    state_of_mean_orbit,
 )
 from constellation_jax.physics.sgp4.elements import Elements
 from constellation_jax.physics.sgp4.status import (
-    DECAYED,
     MEAN_ECCENTRICITY_OUT_OF_RANGE,
     MEAN_MOTION_NOT_POSITIVE,
-    OK,
     PERTURBED_ECCENTRICITY_OUT_OF_RANGE,
-    SEMILATUS_RECTUM_NEGATIVE,
 )
 
 STEP_MINUTES = 720.0
@@ -211,7 +206,7 @@ def initialise(elements: Elements, gravity: GravityModel) -> DeepSpace:
 
 def evaluate(
     c: DeepSpace, t: Array, resonance: Resonance, ft: Array, gravity: GravityModel, small_eccentricity: bool = False
-) -> Orbit:
+) -> OrbitState:
     """State of one satellite t minutes after the anchor of its coefficients.
 
     Args:
@@ -224,7 +219,7 @@ def evaluate(
     """
     argpm, nodem, inclm = horner(t, c.arg_perigee), horner(t, c.raan), horner(t, c.inclination)
     # dspace: mean anomaly and mean motion, by the resonance where there is one
-    xndt, xldot, xnddt = _resonance_rates(c, resonance)
+    xndt, xldot, xnddt = _resonance_rates((c.lambda_rate, *c.arg_perigee_epoch, *c.resonance), resonance)
     nm_resonant = resonance.xni + (xndt + 0.5 * xnddt * ft) * ft
     xl = resonance.xli + (xldot + 0.5 * xndt * ft) * ft
     theta = horner(t, c.sidereal)
@@ -242,9 +237,7 @@ def evaluate(
     nm = jnp.maximum(nm, 1e-6)  # a failed orbit only: keeps the power below finite
     tempa, tempa_rate = horner(t, c.drag), c.drag[1]
     root_a_undragged = (gravity.xke / nm) ** (1.0 / 3.0)
-    signed_root_a = root_a_undragged * tempa
-    root_a = jnp.maximum(jnp.abs(signed_root_a), 1e-3)
-    root_a_rate = root_a_undragged * (tempa_rate - tempa * nm_rate / (3.0 * nm)) * jnp.sign(signed_root_a)
+    root_a_rate = root_a_undragged * (tempa_rate - tempa * nm_rate / (3.0 * nm))
     em = horner(t, c.eccentricity)
     bad_mean_eccentricity = (em >= 1.0) | (em < -0.001)
     em = jnp.clip(em, ECCENTRICITY_FLOOR, 1.0 - ECCENTRICITY_FLOOR)
@@ -253,20 +246,14 @@ def evaluate(
     bad_eccentricity = (ep < 0.0) | (ep > 1.0)
     ep = jnp.clip(ep, 0.0, 1.0 - ECCENTRICITY_FLOOR)
     sini, cosi = sincos(xincp)
-    x, y, z, vx, vy, vz, bad_rectum, below_ground = position_and_velocity(
-        root_a, ep, argpp, mp + argpp, nodep, sini, cosi, long_period_coefficients(sini, cosi, gravity),
-        gravity, small_eccentricity,
-    )  # fmt: skip
-    status = jnp.where(below_ground, DECAYED, OK)
-    for code, bad in (
-        (SEMILATUS_RECTUM_NEGATIVE, bad_rectum),
+    failures = (  # the check that the standard makes first stands last and wins
         (PERTURBED_ECCENTRICITY_OUT_OF_RANGE, bad_eccentricity),
         (MEAN_ECCENTRICITY_OUT_OF_RANGE, bad_mean_eccentricity),
         (MEAN_MOTION_NOT_POSITIVE, bad_mean_motion),
-    ):
-        status = jnp.where(bad, code, status)  # the check that the standard makes first wins
-    mean_altitude, decay_rate = mean_altitude_and_decay_rate(root_a, root_a_rate, gravity)
-    return Orbit(x, y, z, vx, vy, vz, mean_altitude, decay_rate, status.astype(jnp.int32))
+    )
+    return state_of_mean_orbit(
+        root_a_undragged * tempa, root_a_rate, ep, argpp, mp + argpp, nodep, sini, cosi, failures, gravity, small_eccentricity,
+    )  # fmt: skip
 
 
 def resonance_at(c: DeepSpace, t: Array, *, forward_only: bool = False) -> Resonance:
@@ -293,9 +280,14 @@ def resonance_at(c: DeepSpace, t: Array, *, forward_only: bool = False) -> Reson
 
 
 def _integrate_steps(parameters: Array, steps: Array, direction: Array) -> tuple[Array, Array]:
+    """Resonance angle and mean motion after some steps of dspace, from parameters as `resonance_at` stacks them."""
+    delt, half = direction * STEP_MINUTES, 0.5 * STEP_MINUTES * STEP_MINUTES
+
     def step(k_r: tuple[Array, Resonance]) -> tuple[Array, Resonance]:
         k, r = k_r
-        moved = _advance(parameters, r, direction)
+        xndt, xldot, xnddt = _resonance_rates(tuple(parameters[2:]), r)
+        xli, xni = r.xli + xldot * delt + xndt * half, r.xni + xndt * delt + xnddt * half
+        moved = Resonance(xli, xni, r.atime + delt)
         running = k < steps
         return k + 1.0, jax.tree.map(lambda new, old: jnp.where(running, new, old), moved, r)
 
@@ -325,19 +317,14 @@ def _integrate_jvp(primals, tangents):  # type: ignore[no-untyped-def]
     return _integrate(parameters, steps, direction), (jnp.sum(dxli * change, axis=0), jnp.sum(dxni * change, axis=0))
 
 
-def _advance(c: DeepSpace | Array, r: Resonance, direction: float | Array) -> Resonance:
-    xndt, xldot, xnddt = _resonance_rates(c, r)
-    delt = direction * STEP_MINUTES
-    half = 0.5 * STEP_MINUTES * STEP_MINUTES
-    return Resonance(r.xli + xldot * delt + xndt * half, r.xni + xndt * delt + xnddt * half, r.atime + delt)
+def _resonance_rates(parameters: tuple[Array, ...], r: Resonance) -> tuple[Array, Array, Array]:
+    """First derivative of the mean motion, of the resonance angle, and second derivative of the mean motion (dspace).
 
-
-def _resonance_rates(c: DeepSpace | Array, r: Resonance) -> tuple[Array, Array, Array]:
-    """First derivative of the mean motion, of the resonance angle, and second derivative of the mean motion (dspace)."""
-    if isinstance(c, DeepSpace):
-        lambda_rate, argpo, argpdot, amplitudes = c.lambda_rate, *c.arg_perigee_epoch, c.resonance
-    else:
-        lambda_rate, argpo, argpdot, amplitudes = c[2], c[3], c[4], tuple(c[5:])
+    Args:
+        parameters: `lambda_rate`, `arg_perigee_epoch` and `resonance` of `DeepSpace`.
+        r: state of the integrator.
+    """
+    lambda_rate, argpo, argpdot, *amplitudes = parameters
     sl1, cl1 = sincos(r.xli)
     sl2, cl2 = 2.0 * sl1 * cl1, 1.0 - 2.0 * sl1 * sl1
     sl3, cl3 = sl2 * cl1 + cl2 * sl1, cl2 * cl1 - sl2 * sl1

@@ -18,21 +18,9 @@ from jax import Array
 
 from constellation_jax.physics.constants import TWO_PI, GravityModel
 from constellation_jax.physics.numerics.fastmath import horner, sincos
-from constellation_jax.physics.sgp4.common import (
-    ECCENTRICITY_FLOOR,
-    Orbit,
-    at_epoch,
-    long_period_coefficients,
-    mean_altitude_and_decay_rate,
-    position_and_velocity,
-)
+from constellation_jax.physics.sgp4.common import ECCENTRICITY_FLOOR, OrbitState, at_epoch, state_of_mean_orbit
 from constellation_jax.physics.sgp4.elements import Elements
-from constellation_jax.physics.sgp4.status import (
-    DECAYED,
-    MEAN_ECCENTRICITY_OUT_OF_RANGE,
-    OK,
-    SEMILATUS_RECTUM_NEGATIVE,
-)
+from constellation_jax.physics.sgp4.status import MEAN_ECCENTRICITY_OUT_OF_RANGE
 
 
 @jax.tree_util.register_dataclass
@@ -135,7 +123,7 @@ def eccentricity_and_turn(c: Any, t: Any, sin_and_cos: Callable[[Any], tuple[Any
     return horner(t, c.eccentricity) - c.bstar_cc5 * sin_and_cos(xmdf + turn)[0], turn
 
 
-def evaluate(c: NearEarth, t: Array, gravity: GravityModel, small_eccentricity: bool = False) -> Orbit:
+def evaluate(c: NearEarth, t: Array, gravity: GravityModel, small_eccentricity: bool = False) -> OrbitState:
     """State of one satellite t minutes after the anchor of its coefficients.
 
     Args:
@@ -147,26 +135,16 @@ def evaluate(c: NearEarth, t: Array, gravity: GravityModel, small_eccentricity: 
     em, turn = eccentricity_and_turn(c, t, sincos)
     bad_eccentricity = (em >= 1.0) | (em < -0.001)
     em = jnp.clip(em, ECCENTRICITY_FLOOR, 1.0 - ECCENTRICITY_FLOOR)
-    # SGP4 squares this, so a negative value counts by its size; near zero the satellite has long decayed and must only be finite
-    signed_root_a = horner(t, c.root_a)
-    root_a = jnp.maximum(jnp.abs(signed_root_a), 1e-3)
-    x, y, z, vx, vy, vz, bad_rectum, below_ground = position_and_velocity(
-        root_a,
+    return state_of_mean_orbit(
+        horner(t, c.root_a),
+        horner(t, tuple(k * a for k, a in enumerate(c.root_a))[1:]),
         em,
         horner(t, c.arg_perigee) - turn,
         horner(t, c.mean_argument),
         horner(t, c.raan),
         c.sini,
         c.cosi,
-        long_period_coefficients(c.sini, c.cosi, gravity),
+        [(MEAN_ECCENTRICITY_OUT_OF_RANGE, bad_eccentricity)],
         gravity,
         small_eccentricity,
     )
-    root_a_rate = horner(t, tuple(k * a for k, a in enumerate(c.root_a))[1:]) * jnp.sign(signed_root_a)
-    status = jnp.where(below_ground, DECAYED, OK)
-    status = jnp.where(bad_rectum, SEMILATUS_RECTUM_NEGATIVE, status)
-    status = jnp.where(
-        bad_eccentricity, MEAN_ECCENTRICITY_OUT_OF_RANGE, status
-    )  # the check that the standard makes first wins
-    mean_altitude, decay_rate = mean_altitude_and_decay_rate(root_a, root_a_rate, gravity)
-    return Orbit(x, y, z, vx, vy, vz, mean_altitude, decay_rate, status.astype(jnp.int32))

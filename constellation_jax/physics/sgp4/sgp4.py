@@ -29,7 +29,7 @@ from constellation_jax.physics.numerics.arrays import inexact
 from constellation_jax.physics.sgp4 import deep_space as sdp4
 from constellation_jax.physics.sgp4 import near_earth as sgp4_near
 from constellation_jax.physics.sgp4.brouwer import kozai_to_brouwer
-from constellation_jax.physics.sgp4.common import Orbit
+from constellation_jax.physics.sgp4.common import OrbitState
 from constellation_jax.physics.sgp4.deep_space import DeepSpace
 from constellation_jax.physics.sgp4.elements import Elements
 from constellation_jax.physics.sgp4.near_earth import NearEarth
@@ -91,7 +91,7 @@ def state_at(coefficients: Coefficients, minutes: ArrayLike) -> tuple[Array, Arr
 
 
 @jax.jit
-def orbit_at(coefficients: Coefficients, minutes: Array) -> Orbit:
+def orbit_at(coefficients: Coefficients, minutes: Array) -> OrbitState:
     """State as separate components, with the mean altitude and its rate; finite, if meaningless, after a failure."""
     near = deep = None
     if coefficients.near is not None:
@@ -103,7 +103,7 @@ def orbit_at(coefficients: Coefficients, minutes: Array) -> Orbit:
     if near is None or deep is None:
         return near or deep  # type: ignore[return-value]  # initialise sets at least one
     is_deep = jnp.asarray(coefficients.is_deep) > 0.5
-    return Orbit(*(jnp.where(is_deep, d, n) for d, n in zip(deep, near, strict=True)))
+    return OrbitState(*(jnp.where(is_deep, d, n) for d, n in zip(deep, near, strict=True)))
 
 
 @partial(jax.jit, static_argnums=(1, 2))

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from constellation_jax.engine.decay.engine import Decay, DecayProgress, Floats, Objects, run, stays_up
+from constellation_jax.engine.decay.engine import TRACKS, Decay, DecayProgress, Floats, Objects, run, stays_up
 from constellation_jax.engine.decay.integrator import REENTRY_ALTITUDE_KM
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.catalog.catalog import NO_NORAD_ID, Catalog
@@ -95,15 +95,14 @@ def decay(
             "%d of %d objects are below %g km at their epochs", (~keep).sum(), len(keep), REENTRY_ALTITUDE_KM
         )
     if not keep.any():
-        catalog, raised = catalog[keep], raised[keep]
         given = given[keep] if given is not None and given.ndim else given
+        catalog, raised, keep = catalog[keep], raised[keep], keep[keep]
     b = ballistic_coefficients(catalog, given, weather, strict=strict)
     objects = make_objects(catalog, b.coefficient, None if start is None else earliest)
     span = _span(objects, years, earliest)
-    alive = np.flatnonzero(_perigee(catalog) > REENTRY_ALTITUDE_KM)
-    found = _insert_alive(_run(objects, alive, weather, span, progress), alive, objects.satellites)
+    alive = np.flatnonzero(keep)
+    found = _run(objects, alive, weather, span, progress)
     lifetime = np.where(found.lifetime_days <= years * YEAR_DAYS, found.lifetime_days, np.inf)
-    lifetime[_perigee(catalog) <= REENTRY_ALTITUDE_KM] = 0.0
     a, e = found.tracks["semi_major_axis"], found.tracks["eccentricity"]
     radius = np.float32(WGS84_EQUATORIAL_RADIUS_KM)
     arrays: dict[str, NDArray[Any]] = {
@@ -221,11 +220,18 @@ def _span(objects: Objects, years: float, otherwise: float) -> _Span:
 def _run(
     objects: Objects, alive: NDArray[np.intp], weather: SpaceWeather, span: _Span, progress: DecayProgress | None
 ) -> Decay:
-    if not len(alive):
-        names = ("semi_major_axis", "eccentricity", "decay_rate", "density")
-        return Decay(np.empty(0), {name: np.empty((span.rows, 0), np.float32) for name in names})
-    series = make_series(weather, span.first, span.end, span.step)[0]
-    return run(objects.take(alive), series, keep=span.every, progress=progress)
+    """Decay of the objects above 120 km; the others have a lifetime of 0 and no states."""
+    n = objects.satellites
+    whole = Decay(np.zeros(n), {name: np.full((span.rows, n), np.nan, np.float32) for name in TRACKS})
+    if len(alive):
+        series = make_series(weather, span.first, span.end, span.step)[0]
+        found = run(objects.take(alive), series, keep=span.every, progress=progress)
+        if len(alive) == n:
+            return found
+        whole.lifetime_days[alive] = found.lifetime_days
+        for name, values in found.tracks.items():
+            whole.tracks[name][:, alive] = values
+    return whole
 
 
 def _spread(
@@ -256,19 +262,6 @@ def _spread(
         within = np.where(whole_percentiles <= limit, whole_percentiles, np.inf)
         arrays |= _lifetimes_and_dates("lifetime_percentile", "reentry_date_percentile", within, objects.mjd)
     return arrays
-
-
-def _insert_alive(found: Decay, alive: NDArray[np.intp], n: int) -> Decay:
-    """Decay of all n objects from that of the ones above 120 km."""
-    if len(alive) == n:
-        return found
-    lifetime = np.zeros(n)
-    lifetime[alive] = found.lifetime_days
-    tracks = {}
-    for name, values in found.tracks.items():
-        tracks[name] = np.full((len(values), n), np.nan, np.float32)
-        tracks[name][:, alive] = values
-    return Decay(lifetime, tracks)
 
 
 def _insert(values: Floats, alive: NDArray[np.intp], like: Floats) -> Floats:

@@ -15,7 +15,7 @@ import numpy as np
 
 from constellation_jax.engine.decay.engine import Floats, Objects, decay_rates, run
 from constellation_jax.engine.decay.integrator import REENTRY_ALTITUDE_KM, AtmosphereSeries
-from constellation_jax.engine.precision import x64
+from constellation_jax.engine.precision import evaluate
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.environment.space_weather_series import CYCLE_DAYS, SCENARIOS, SpaceWeatherSource
 from constellation_jax.inputs.times import Time, mjd_of, today
@@ -196,8 +196,7 @@ def _corrections(series: AtmosphereSeries, fall: Floats, b: Floats) -> Floats:
     first, days = float(series.first_mjd), fall_days()
     inclination = inclinations_deg(_LIFE_INCLINATIONS)
     fine = np.linspace(np.log(ALTITUDES_KM[0]), np.log(ALTITUDES_KM[1]), 20_001)
-    with x64():
-        ln_days = np.asarray(ln_fall_days(fall[None], np.exp(fine)[:, None], inclination))[0]
+    ln_days = evaluate(ln_fall_days, fall[None], np.exp(fine)[:, None], inclination)[0]
     wanted = np.log(days) + np.log(b)[:, None]
     altitude = np.exp([np.interp(wanted, column, fine) for column in ln_days.T])
     ln_fall = np.array([np.interp(h, np.exp(fine), column) for h, column in zip(altitude, ln_days.T, strict=True)])

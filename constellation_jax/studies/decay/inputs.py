@@ -17,8 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from constellation_jax.engine.decay.engine import Floats, Objects, decay_rates, make_atmosphere_series
 from constellation_jax.engine.decay.integrator import AtmosphereSeries
-from constellation_jax.engine.precision import x64
-from constellation_jax.engine.tiles import pad
+from constellation_jax.engine.precision import evaluate
+from constellation_jax.engine.regimes.assign import in_pieces
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.catalog.catalog import Catalog
 from constellation_jax.inputs.environment.atmosphere import load_atmosphere
@@ -35,6 +35,7 @@ from constellation_jax.inputs.times import date_text
 from constellation_jax.physics.constants import DEGREE, MJD_J2000, WGS84_EQUATORIAL_RADIUS_KM, YEAR_DAYS
 from constellation_jax.physics.drag.rates import MeanOrbit, advance_secular
 from constellation_jax.physics.sgp4 import sgp4
+from constellation_jax.physics.sgp4.elements import Elements
 
 ASSUMED_BALLISTIC_COEFFICIENT: Final = 0.013
 """Ballistic coefficient where nothing is known, m2/kg. Six satellites fitted at 408 to 548 km (three Starlinks of version 1, FY-3G,
@@ -118,8 +119,7 @@ def make_objects(catalog: Catalog, ballistic: Floats, start: float | None = None
     )
     epoch = catalog.epoch_day + catalog.epoch_fraction
     if start is not None:
-        with x64():
-            orbit = jax.tree.map(np.asarray, advance_secular(jax.tree.map(jnp.asarray, orbit), start - epoch))
+        orbit = evaluate(lambda: advance_secular(jax.tree.map(jnp.asarray, orbit), start - epoch))
         epoch = np.full(len(catalog), float(start))
     return Objects(orbit, epoch, np.broadcast_to(np.asarray(ballistic, np.float64), zero.shape).copy(), zero)
 
@@ -160,15 +160,15 @@ def ballistic_coefficients(
 
 def sgp4_decay_rate(catalog: Catalog) -> Floats:
     """Rate of the mean semi-major axis by the drag term at the epoch, km/day; NaN for deep space."""
+
+    def rate_at_epoch(elements: Elements) -> Any:
+        orbit: Any = sgp4.orbit_at(sgp4.initialise(elements, regime="near_earth"), jnp.zeros(4096))
+        return orbit.decay_rate
+
     rate = np.full(len(catalog), np.nan)
-    near = np.flatnonzero(~catalog.is_deep_space)
-    width = 4096
-    with x64():
-        for first in range(0, len(near), width):
-            members = near[first : first + width]
-            coefficients = sgp4.initialise(catalog[pad(members, width)].elements, regime="near_earth")
-            found: Any = sgp4.orbit_at(coefficients, jnp.zeros(width))
-            rate[members] = np.asarray(found.decay_rate)[: len(members)]
+    near = ~catalog.is_deep_space
+    if near.any():
+        rate[near] = in_pieces(rate_at_epoch, catalog[near].elements, 4096)
     return rate
 
 

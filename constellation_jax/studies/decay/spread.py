@@ -1,6 +1,6 @@
 """Spread of lifetimes over an ensemble of solar activity, and in another model of the atmosphere.
 
-Satellites that are alike have spreads alike, so one of each class is decayed through every member: the ratio of its
+Similar satellites have similar spreads, so one satellite of each class is decayed through every member: the ratio of its
 percentile to its own lifetime, both in steps three times as long, serves the whole class. Classes are a third of a scale height,
 15 degrees of inclination, a fifth of ln B and 90 days wide.
 """
@@ -46,12 +46,12 @@ def estimate_spread(
     step = 3.0 * choose_step_days((end - first) / YEAR_DAYS)
     some = objects.take(chosen)
 
-    def lives(weather: SpaceWeather, model: str) -> Floats:
+    def decay_through(weather: SpaceWeather, model: str) -> Floats:
         return np.array(
             [run(some, series).lifetime_days for series in make_series(weather, first, end, step, model=model)]
         )
 
-    own = lives(weather, "nrlmsise00")[0]
+    own = decay_through(weather, "nrlmsise00")[0]
 
     def scale_to_all(values: Floats) -> Floats:
         known = np.isfinite(own) & np.isfinite(values)
@@ -61,10 +61,10 @@ def estimate_spread(
         scaled = np.where(own_known, ratio[of_class] * np.where(own_known, lifetime, 0.0), values[of_class])
         return np.asarray(scaled)
 
-    other = scale_to_all(lives(weather, "nrlmsis21")[0])
+    other = scale_to_all(decay_through(weather, "nrlmsis21")[0])
     if not members:
         return np.empty((0, objects.satellites)), other
-    sorted_lives = np.sort(lives(weather.ensemble(members, seed), "nrlmsise00"), axis=0)
+    sorted_lives = np.sort(decay_through(weather.ensemble(members, seed), "nrlmsise00"), axis=0)
     return np.stack([scale_to_all(_quantile(sorted_lives, level)) for level in levels]), other
 
 

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from constellation_jax.engine.precision import x64
+from constellation_jax.engine.precision import evaluate
 from constellation_jax.engine.tiles import pad
 from constellation_jax.inputs.environment.earth_orientation import load_earth_orientation
 from constellation_jax.inputs.times import to_day_fraction
@@ -108,9 +108,8 @@ def _turn_matrices(times: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np
     day, fraction = to_day_fraction(times)
     columns = np.stack([day.astype(np.float64), fraction + ut1_utc_s / SECONDS_PER_DAY, polar_x, polar_y])
     padded = pad(columns, len(times) + -len(times) % _INSTANTS)
-    with x64():
-        parts = [_turn_axes(padded[:, i : i + _INSTANTS]) for i in range(0, padded.shape[1], _INSTANTS)]
-        turned, drift = (np.concatenate([np.asarray(part[k]) for part in parts])[: len(times)] for k in range(2))
+    parts = [evaluate(_turn_axes, padded[:, i : i + _INSTANTS]) for i in range(0, padded.shape[1], _INSTANTS)]
+    turned, drift = (np.concatenate([part[k] for part in parts])[: len(times)] for k in range(2))
     # row j is what becomes of unit vector j
     return turned.transpose(0, 2, 1), drift.transpose(0, 2, 1)
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from constellation_jax.engine.failures import Failures
-from constellation_jax.engine.precision import x64
+from constellation_jax.engine.precision import evaluate
 from constellation_jax.engine.regimes.assign import initialise
 from constellation_jax.engine.regimes.deep_space import DeepSpaceRegime
 from constellation_jax.engine.regimes.near_earth import NearEarthRegime
@@ -28,7 +28,7 @@ from constellation_jax.outputs.netcdf.ephemeris import FILL, IN_PIECES, Block, P
 from constellation_jax.physics.constants import WGS72
 from constellation_jax.physics.numerics import chebyshev
 from constellation_jax.physics.sgp4.brouwer import semi_major_axis_km
-from constellation_jax.physics.sgp4.common import Orbit
+from constellation_jax.physics.sgp4.common import OrbitState
 from constellation_jax.physics.sgp4.elements import Elements
 from constellation_jax.physics.sgp4.sgp4 import is_deep_space
 from constellation_jax.physics.sgp4.status import DECAYED
@@ -144,7 +144,7 @@ class Fitter:
         jumps = self._find_discontinuities(edges)
         rejected[jumps[:2]] = True
         failed = status != 0
-        # Failed at every node of this span and at the end of the one before: the whole span is gone
+        # Failed at every node of this span and at the end of the one before: the whole span has failed
         before = np.concatenate([self._failed_before[None], failed[:-1, -1]])
         gone = failed.all(axis=1) & before
         self._failed_before = status[-1, -1] != 0
@@ -259,8 +259,7 @@ class Fitter:
         """Coefficients of the satellites of a regime, made when first needed: those of deep space take long to compile."""
         if regime not in self._coefficients:
             own = jax.tree.map(lambda v: np.asarray(v)[self._members[regime]], self._elements)
-            with x64():
-                self._coefficients[regime] = initialise(regime, own)
+            self._coefficients[regime] = initialise(regime, own)
         return self._coefficients[regime]
 
     def _evaluate(self, satellite: NDArray[np.intp], at: NDArray[np.float64]) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -313,13 +312,13 @@ def _states(regime: Regime, coefficients: Any, lane: NDArray[np.intp], minutes: 
     """x, y, z and status as rows, shape (4, lanes), of the satellites `lane` at minutes since their epochs."""
     count = len(lane)
     lane = pad(lane, _LANES)
-    with x64():
-        orbit = _orbit_at(jax.tree.map(lambda v: v[lane], coefficients), pad(minutes, _LANES), regime=regime)
-        return np.stack([np.asarray(v)[:count] for v in (orbit.x, orbit.y, orbit.z, orbit.status)])
+    own = jax.tree.map(lambda v: v[lane], coefficients)
+    orbit = evaluate(partial(_orbit_at, regime=regime), own, pad(minutes, _LANES))
+    return np.stack([v[:count] for v in (orbit.x, orbit.y, orbit.z, orbit.status)])
 
 
 @partial(jax.jit, static_argnames="regime")
-def _orbit_at(coefficients: Any, minutes: Any, *, regime: Regime) -> Orbit:
+def _orbit_at(coefficients: Any, minutes: Any, *, regime: Regime) -> OrbitState:
     return regime.at(coefficients, minutes, regime.integrate(coefficients, minutes))
 
 

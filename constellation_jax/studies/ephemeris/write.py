@@ -3,8 +3,8 @@
     ephemeris_to("month.nc", catalog, "2026-08-22", "30d")
     open_ephemeris("month.nc").at(times)         # studies/ephemeris/read.py
 
-A function of its own beside `propagate_to`: an ephemeris has a start and a length where samples have instants, a tolerance where
-they have a type and a precision, and neither variables nor a frame to choose.
+It is no mode of `propagate_to`: an ephemeris is given by its start, length and tolerance, samples by instants, type and precision;
+and an ephemeris has neither variables nor a frame to choose.
 """
 
 from __future__ import annotations

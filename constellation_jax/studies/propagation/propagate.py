@@ -142,7 +142,7 @@ def propagate_to(
     options = _options(catalog, frame, precision, variables, dtype, dense, tolerance_m, device)
     block = min(_block_steps(len(catalog), options, memory_bytes), len(instants))
     attributes = {"history": f"{np.datetime64('now')}Z {history}"} if history else {}
-    # made before anything is computed, so that what is wrong with the place of the file is told at once
+    # made before anything is computed, so that an error about the place of the file comes at once
     writer = NetCDFWriter(
         path, catalog, instants, resolve_groups(variables), frame=frame, dtype=dtype, precision=precision, overwrite=overwrite,
         attributes=attributes, block_steps=block,

@@ -1,6 +1,7 @@
 """Decay to re-entry: lifetimes against a published solver and a reference grid, derivatives against differences, edges."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import jax
@@ -167,3 +168,30 @@ def test_elliptic_orbits_fall_and_become_circular() -> None:
     assert (last < 0.006).all()
     perigee = np.asarray(end.semi_major_axis)[-1, :3] * (1.0 - last) - RADIUS
     np.testing.assert_allclose(perigee, 120.0, atol=0.2)
+
+
+@pytest.mark.slow
+def test_four_devices_give_what_one_gives(on_four_devices: Callable[[str], None]) -> None:
+    on_four_devices(FOUR_DEVICES)
+
+
+FOUR_DEVICES = """
+import numpy as np
+from constellation_jax.engine.decay import engine
+from constellation_jax.engine.devices import Devices
+from constellation_jax.physics.drag.rates import MeanOrbit
+from constellation_jax.studies.decay.inputs import make_series, resolve_space_weather
+
+engine.TILE = {False: 8, True: 8}  # so that every device has satellites
+height, e = np.linspace(200.0, 320.0, 40), np.repeat([0.0, 0.01], 20)
+zero = np.zeros(40)
+orbit = MeanOrbit((height + 6378.0) / (1.0 - e), e, zero, zero + 0.9, zero, zero)
+objects = engine.Objects(orbit, zero + 58849.0, zero + 0.02, zero)
+series = make_series(resolve_space_weather("bundled", "median"), 58849.0, 59000.0, 1.0)[0]
+assert Devices().mesh.size == 4
+everywhere = engine.run(objects, series, keep=5), engine.stays_up(objects, series)
+engine.Devices = lambda: Devices(devices=jax.local_devices()[:1])
+alone = engine.run(objects, series, keep=5), engine.stays_up(objects, series)
+jax.tree.map(np.testing.assert_array_equal, everywhere, alone)
+assert np.isfinite(alone[0].lifetime_days).any()
+"""

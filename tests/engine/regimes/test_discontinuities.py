@@ -9,7 +9,7 @@ import constellation_jax as cj
 from constellation_jax.engine.precision import x64
 from constellation_jax.engine.regimes.assign import initialise
 from constellation_jax.engine.regimes.deep_space import DeepSpaceRegime, largest_kick, may_jump
-from constellation_jax.engine.regimes.near_earth import NearEarthRegime, discontinuity_windows, stays_high
+from constellation_jax.engine.regimes.near_earth import NearEarthRegime, discontinuity_windows, stays_above_safe_radius
 from constellation_jax.physics.constants import WGS72
 from constellation_jax.physics.numerics.fastmath import horner
 from constellation_jax.physics.sgp4 import deep_space as sdp4
@@ -66,7 +66,7 @@ def test_who_may_come_low_is_not_taken_for_high(catalog_of: CatalogOf) -> None:
     catalog = catalog_of(kinds, np.random.default_rng(4), epoch_day=61274, epoch_fraction=0.0)
     c = initialise(NearEarthRegime(WGS72), catalog.elements)
     ends = (np.zeros(4), np.full(4, 5 * 1440.0))
-    assert stays_high(c, ends, WGS72).tolist() == [True, False, False, True]
+    assert stays_above_safe_radius(c, ends, WGS72).tolist() == [True, False, False, True]
     times = cj.time_grid("2026-08-22T00:00:00Z", "5d", "2min")
     found = cj.propagate(catalog, times, variables="position", dense=False)
     distance = np.sqrt(sum(found[k] ** 2 for k in ("x", "y", "z")))
