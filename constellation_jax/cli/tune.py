@@ -150,7 +150,9 @@ def _lines(result: TuneResult) -> Iterator[str]:
 
 def _sweep_lines(d: xr.Dataset) -> Iterator[str]:
     meanings = d.sweep_status.attrs["flag_meanings"].split()
-    free = dict.fromkeys(str(name).split(" of ")[0] for name in d.variable.values)
+    from constellation_jax.studies.tuning.figures import name_variable
+
+    free = dict.fromkeys(name_variable(str(name).split(" of ")[0]) for name in d.variable.values)
     yield f"sweep: {d.sweep.attrs['long_name']}"
     for k in range(d.sizes["sweep"]):
         row = d.isel(sweep=k)
@@ -163,9 +165,10 @@ def _sweep_lines(d: xr.Dataset) -> Iterator[str]:
 
 def _figures(d: xr.Dataset) -> list[str]:
     """Names of the figures of merit."""
-    from constellation_jax.inputs.tuning.terms import QUANTITIES
+    from constellation_jax.studies.tuning.figures import QUANTITY_VARIABLES
 
-    return [str(name) for name in d.data_vars if f"{name}_before" in d and name not in QUANTITIES]
+    quantities = {variable.name for variable in QUANTITY_VARIABLES}
+    return [str(name) for name in d.data_vars if f"{name}_before" in d and name not in quantities]
 
 
 def _entries(figure: xr.DataArray, *values: xr.DataArray) -> Iterator[tuple[Any, ...]]:
