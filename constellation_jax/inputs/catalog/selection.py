@@ -15,11 +15,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from constellation_jax.errors import InputError, suggest
-from constellation_jax.inputs.catalog.catalog import COLUMNS, Catalog
+from constellation_jax.inputs.catalog.catalog import COLUMNS, SELECTABLE, Catalog
 from constellation_jax.inputs.times import parse_time
-
-SELECTABLE = (*COLUMNS, "mean_altitude_km", "period_minutes", "epoch")
-"""Columns that a condition may name."""
 
 _EMPTY = Catalog.from_columns({column: [] for column in COLUMNS})
 _KINDS = {column: getattr(_EMPTY, column).dtype.kind for column in COLUMNS} | {"epoch": "M"}
