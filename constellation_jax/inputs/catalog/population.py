@@ -1,8 +1,8 @@
 """Bundled population: a synthetic catalogue of the active satellites in low orbit, available without a network.
 
 It is generated from the statistics in `configs/population/`: lattices (with the Shell code of planned constellations),
-clumps of satellites of one launch, and all others by class of inclination and altitude. Every number is in that file;
-this module has only the rules. Deliberately absent: debris, rocket bodies, dead satellites, and any tracked element set.
+clumps of satellites of one launch, and all others by class of inclination and altitude. Every number is in that file, only the
+rules are here. Deliberately absent: debris, rocket bodies, dead satellites, and any tracked element set.
 """
 
 from __future__ import annotations
