@@ -128,14 +128,14 @@ def check_frame(frame: str) -> str:
     return frame
 
 
-def _coordinate(name: str, long_name: str, comment: str = "", **others: Any) -> Variable:
+def _coordinate(name: str, long_name: str, comment: str = "", units: str = "", **others: Any) -> Variable:
     """Make the coordinate variable of a dimension."""
-    return Variable(name, (name,), others.pop("units", ""), long_name, comment, content="coordinate", **others)
+    return Variable(name, (name,), units, long_name, comment, content="coordinate", **others)
 
 
-def _auxiliary(name: str, dim: str, long_name: str, comment: str = "", **others: Any) -> Variable:
+def _auxiliary(name: str, dim: str, long_name: str, comment: str = "", units: str = "", **others: Any) -> Variable:
     """Make an auxiliary variable: a number, text or date for each entry of a dimension."""
-    return Variable(name, (dim,), others.pop("units", ""), long_name, comment, content="auxiliaryInformation", **others)
+    return Variable(name, (dim,), units, long_name, comment, content="auxiliaryInformation", **others)
 
 
 def _flag(name: str, long_name: str, flags: Mapping[int, str], comment: str = "") -> Variable:

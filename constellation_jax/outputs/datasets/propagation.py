@@ -104,6 +104,17 @@ def check_variables(names: Any) -> tuple[str, ...]:
     return tuple(name for name in PROPAGATED if name in wanted)
 
 
+def check_dtype(dtype: str) -> str:
+    """Return the name of a type unchanged.
+
+    Raises:
+        InputError: it is none of `DTYPES`.
+    """
+    if dtype not in DTYPES:
+        raise InputError(f"dtype {dtype!r}: unknown; known are {', '.join(DTYPES)}")
+    return dtype
+
+
 def check_block(
     arrays: Mapping[str, ArrayLike], names: tuple[str, ...], shape: tuple[int, int], dtype: str
 ) -> dict[str, NDArray[Any]]:
@@ -118,8 +129,7 @@ def check_block(
     Raises:
         InputError: a variable is missing, unexpected or of another shape, or the dtype is unknown.
     """
-    if dtype not in DTYPES:
-        raise InputError(f"dtype {dtype!r}: unknown; known are {', '.join(DTYPES)}")
+    check_dtype(dtype)
     if set(arrays) != set(names):
         raise InputError(f"variables {', '.join(sorted(arrays))}: expected {', '.join(sorted(names))}")
     given = {name: np.asarray(arrays[name]) for name in names}

@@ -30,9 +30,9 @@ from constellation_jax.errors import InputError
 from constellation_jax.inputs.catalog.catalog import Catalog
 from constellation_jax.outputs.datasets.header import Extremes, make_coverage_attributes, make_propagation_header
 from constellation_jax.outputs.datasets.propagation import (
-    DTYPES,
     SUB_SATELLITE,
     check_block,
+    check_dtype,
     check_variables,
     make_lifetime_attributes,
 )
@@ -106,11 +106,9 @@ class NetCDFWriter(PartialFile):
         self._frame = check_frame(frame)
         self._precision = precision
 
-        if dtype not in DTYPES:
-            raise InputError(f"dtype {dtype!r}: unknown; known are {', '.join(DTYPES)}")
+        self._dtype = check_dtype(dtype)
         if block_steps < 1:
             raise InputError(f"block_steps {block_steps}: expected at least 1")
-        self._dtype = dtype
         self._chunks = _choose_chunks(len(self._times), len(catalog), block_steps)
         self._extremes = Extremes()
 
