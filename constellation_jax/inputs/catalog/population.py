@@ -100,19 +100,18 @@ def read_population(path: str | Path) -> Catalog:
     file = TomlTables(path)
     file.check_keys(["title", "epoch", "total", "sources", "shells", "clumps", "other", "classes"])
     shells = read_shells(file)
-    clumps = [
-        file.read(table, ("clumps", i), f"clump {table.get('name', i + 1)!r}", _CLUMP_RULES)[0]
-        for i, table in enumerate(file.tables("clumps"))
-    ]
+    clumps, classes = (
+        [
+            file.read(table, (key, i), f"{label} {table.get('name', i + 1)!r}", rules)[0]
+            for i, table in enumerate(file.tables(key))
+        ]
+        for key, label, rules in (("clumps", "clump", _CLUMP_RULES), ("classes", "class", _CLASS_RULES))
+    )
     other_table = file.data.get("other")
     if not isinstance(other_table, dict):
         file.report(("other",), "other: expected one [other] table")
         other_table = {}
     other = file.read(other_table, ("other",), "other", _OTHER_RULES)[0]
-    classes = [
-        file.read(table, ("classes", i), f"class {table.get('name', i + 1)!r}", _CLASS_RULES)[0]
-        for i, table in enumerate(file.tables("classes"))
-    ]
     if not file.mistakes:
         _check_lengths(file, other, classes)
     try:
@@ -122,13 +121,10 @@ def read_population(path: str | Path) -> Catalog:
     file.finish()
 
     day, fraction = to_day_fraction(np.asarray(epoch))
-    columns = [_make_clump_columns(c) for c in clumps] + _make_other_columns(
-        other, classes, float(day - MJD_J2000 + fraction)
-    )
+    others = _make_other_columns(other, classes, float(day - MJD_J2000 + fraction))
     common = {"epoch_day": day, "epoch_fraction": fraction, "synthetic": True}
-    catalog = Catalog.concatenate(
-        [shells_to_catalog(shells, epoch=epoch), *(Catalog.from_columns(c | common) for c in columns)]
-    ).replace(source="bundled")
+    parts = [Catalog.from_columns(c | common) for c in [*map(_make_clump_columns, clumps), *others]]
+    catalog = Catalog.concatenate([shells_to_catalog(shells, epoch=epoch), *parts]).replace(source="bundled")
     if len(catalog) != file.data.get("total", len(catalog)):
         file.report(("total",), f"total: found {file.data['total']}, expected {len(catalog)}, the sum of all tables")
         file.finish()

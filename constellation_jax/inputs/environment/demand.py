@@ -83,19 +83,19 @@ def _read(path: str | Path) -> Demand:
     header = tuple(field.strip().lower() for field in rows[0][1]) if rows else ()
     if not set(_HEADER) <= set(header):
         raise InputError(f"{name}: found {shown(','.join(header))}, expected a header with {','.join(_HEADER)}")
-    columns = [header.index(key) for key in _HEADER]
     mistakes: list[str] = []
     values: list[tuple[float, float]] = []
     lines_of: dict[float, int] = {}
     for number, row in rows[1:]:
-        where = f"{name}, line {number}"
-        latitude, weight = (_parse_number(row[k] if k < len(row) else "") for k in columns)
+        where, fields = f"{name}, line {number}", dict(zip(header, row, strict=False))
+        latitude, weight = (_parse_number(fields.get(key, "")) for key in _HEADER)
+        texts = [shown(fields[key]) if key in fields else "missing" for key in _HEADER]
         if not -90.0 <= latitude <= 90.0:
-            mistakes.append(f"{where}: latitude_deg {_show_field(row, columns[0])}, expected degrees from -90 to 90")
+            mistakes.append(f"{where}: latitude_deg {texts[0]}, expected degrees from -90 to 90")
         elif latitude in lines_of:
             mistakes.append(f"{where}: latitude_deg {latitude:g} stands in line {lines_of[latitude]} already")
         elif not 0.0 <= weight < np.inf:
-            mistakes.append(f"{where}: weight {_show_field(row, columns[1])}, expected a number of at least 0")
+            mistakes.append(f"{where}: weight {texts[1]}, expected a number of at least 0")
         else:
             lines_of[latitude] = number
             values.append((latitude, weight))
@@ -112,7 +112,3 @@ def _parse_number(text: str) -> float:
         return float(text)
     except ValueError:
         return float("nan")
-
-
-def _show_field(row: list[str], column: int) -> str:
-    return shown(row[column]) if column < len(row) else "missing"
