@@ -292,7 +292,7 @@ _STATION_KEEPING: Final = tuple(
 )
 
 _DEPLOYMENT: Final = tuple(
-    Variable(name, (SYSTEM, TIME), "1", long_name)  # CF wants the time last, right of what is no place
+    Variable(name, (SYSTEM, TIME), "1", long_name)  # CF wants dimensions other than space and time on the left
     for name, long_name in (
         ("launched", "satellites launched so far"),
         ("raising", "satellites on the way to their slot"),

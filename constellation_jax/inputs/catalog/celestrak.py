@@ -158,21 +158,20 @@ def _ask(url: str, group: str, timeout: float) -> bytes:
             body: bytes = response.read()
     except urllib.error.HTTPError as error:
         with error:
-            said = _extract_first_line(error.read(65536)) or error.reason
+            answer = _extract_first_line(error.read(65536)) or error.reason
         target = error.headers.get("Location")
         moved = f" (points to {target})" if target else ""
-        raise DownloadError(f"{url}: HTTP {error.code}: {said}{moved}") from None
+        raise DownloadError(f"{url}: HTTP {error.code}: {answer}{moved}") from None
     except urllib.error.URLError as error:  # raised before the request is out
         raise _Unreachable(f"{url}: no connection: {error.reason}") from None
     except (OSError, http.client.HTTPException) as error:
         raise DownloadError(f"{url}: the answer broke off: {str(error) or type(error).__name__}") from None
     if status != 200:
         raise DownloadError(f"{url}: HTTP {status}: {_extract_first_line(body)}")
-    said = _extract_first_line(body)
     header, last = (_split_line(body, end) for end in (0, -1))
     if not {"OBJECT_NAME", "NORAD_CAT_ID"} <= set(header):
         # "Invalid query: ..." and "No GP data found" come with status 200
-        raise DownloadError(f"{url}: found {said!r}, expected OMM CSV{_suggest_group(group)}")
+        raise DownloadError(f"{url}: found {_extract_first_line(body)!r}, expected OMM CSV{_suggest_group(group)}")
     if len(last) != len(header):
         raise DownloadError(f"{url}: the answer broke off: {len(last)} of {len(header)} fields in its last line")
     return body

@@ -144,11 +144,11 @@ def _check_lengths(file: TomlTables, other: dict[str, Any], classes: list[dict[s
     for i, group in enumerate(classes):
         label = f"class {group['name']!r}"
         if len(group["counts"]) != bins:
-            said = f"{label}, counts: found {len(group['counts'])} numbers, expected {bins}, one for each altitude bin"
-            file.report(("classes", i, "counts"), said)
+            found = f"found {len(group['counts'])} numbers, expected {bins}, one for each altitude bin"
+            file.report(("classes", i, "counts"), f"{label}, counts: {found}")
         if group["inclination"] != "sun-synchronous" and "inclination_range_deg" not in group:
-            said = f"{label}, inclination_range_deg: missing, expected a list of two ascending numbers"
-            file.report(("classes", i), said)
+            missing = "missing, expected a list of two ascending numbers"
+            file.report(("classes", i), f"{label}, inclination_range_deg: {missing}")
 
 
 def _make_clump_columns(clump: dict[str, Any]) -> dict[str, Any]:

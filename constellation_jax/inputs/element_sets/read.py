@@ -48,8 +48,8 @@ def read_catalog(source: Source | Sequence[Source], *, format: str | None = None
         format: "tle", "csv", "json", "xml" or "kvn"; None recognises it from the content.
 
     Returns:
-        A Catalog of every sound record. Its `source` column holds the file name, or "text"; its `rejects` say what was
-        left out or noted, with lines.
+        A Catalog of every readable record. Its `source` column holds the file name, or "text"; its `rejects` list the records
+        left out and the defects noted, with lines.
 
     Raises:
         InputError: no such file, not element sets, or not one record that can be read.

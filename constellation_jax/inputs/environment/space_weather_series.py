@@ -95,7 +95,7 @@ class SpaceWeather:
             scenario: "low", "median" or "high" of the forecast.
 
         Raises:
-            InputError: one line with file, line, what was found and what was expected.
+            InputError: an unreadable source; the message has file, line, found and expected values.
         """
         from constellation_jax.inputs.environment.space_weather import read_sources  # which builds one of these
 

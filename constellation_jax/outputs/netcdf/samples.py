@@ -158,7 +158,7 @@ class NetCDFWriter(PartialFile):
         self._append(self._written, HEADER_BYTES + 8 * len(self._catalog), put)
 
     def _create(self, dataset: netCDF4.Dataset) -> None:
-        # Fill values stay on: they cost nothing for whole chunks, and what a killed run has not stored reads as NaN,
+        # Fill values stay on: they cost nothing for whole chunks, and values that a killed run has not stored read as NaN,
         # not as noise.
         header = make_propagation_header(self._catalog, self._times, frame=self._frame, precision=self._precision)
         dataset.setncatts({**header, **self.attributes})

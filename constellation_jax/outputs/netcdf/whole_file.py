@@ -16,7 +16,7 @@ def write_dataset(dataset: xr.Dataset, path: str | os.PathLike[str], *, overwrit
 
     Raises:
         InputError: the file exists, or its folder does not or cannot be written to.
-        OutputError: the file could not be written, such as on a full disk; the message says what is left of it.
+        OutputError: the file could not be written, such as on a full disk; the message says whether NAME.partial is left.
     """
     path = Path(path)
     check_target(path, overwrite=overwrite)

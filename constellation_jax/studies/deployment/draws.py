@@ -193,7 +193,7 @@ class _Events:
 
     def add(self, event: str, row: NDArray[np.int64], day: NDArray[np.float64], weight: object) -> None:
         """Add events: the draw of each, shape (events,), its day (fractional), and the number of satellites."""
-        last = len(self.days)  # one column more than days, for what happens after the last
+        last = len(self.days)  # one column more than days, for events after the last
         column = np.clip(np.ceil(day) - self.days[0], 0, last).astype(np.int64)
         self._columns[event].append(row * (last + 1) + column)
         self._weights[event].append(np.broadcast_to(np.asarray(weight, np.float64), row.shape))

@@ -330,6 +330,6 @@ def import_optax(method: str) -> Any:
     try:
         import optax
     except ImportError:
-        said = "needs the package optax; install it with pip install 'constellation-jax[tune]', or take slsqp with one start"
-        raise InputError(f"method {method!r}: {said}") from None
+        install = "install it with pip install 'constellation-jax[tune]', or take slsqp with one start"
+        raise InputError(f"method {method!r}: needs the package optax; {install}") from None
     return optax

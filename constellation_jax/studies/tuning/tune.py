@@ -70,16 +70,16 @@ def tune(
     """Tune the shells of a problem by gradient.
 
     Args:
-        problem: a name of `known_tuning_problems()`, a problem file, or what `load_tuning_problem` made of one.
-        background: catalogue that the shells fly in, in place of that of the problem.
+        problem: a name of `known_tuning_problems()`, a problem file, or a TuningProblem.
+        background: catalogue of the objects among which the shells fly, in place of that of the problem.
         method: "slsqp", "trust-constr", "adam" or "lbfgs", in place of that of the problem.
         starts: number of points to begin from, in place of that of the problem.
         space_weather: source as for `SpaceWeather.load`; the bundled table if not given.
 
     Raises:
         InputErrors: mistakes in the problem file, all at once.
-        InputError: constraints that cannot be met together, by how much at the best point; a variable on which nothing depends; a
-            term that is not finite.
+        InputError: constraints that cannot be met together (with the violation at the best point), a variable on which nothing
+            depends, or a term that is not finite.
     """
     begun = time.perf_counter()
     problem = problem if isinstance(problem, TuningProblem) else load_tuning_problem(problem)
