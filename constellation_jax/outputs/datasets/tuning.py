@@ -58,7 +58,7 @@ def make_tuning_dataset(
     }
     if swept is not None:
         words[SWEEP] = {"long_name": f"value of {swept[0]}", "units": swept[1]}
-    count = len(coordinates[SHELL])
+    shells = f"{len(coordinates[SHELL])} shell{'s' if len(coordinates[SHELL]) != 1 else ''}"
     header = make_header(
         "tuning",
         [
@@ -66,10 +66,10 @@ def make_tuning_dataset(
             *(np.asarray(f.value) for f in figures),
         ],
         title=f"Tuned shells: {title}",
-        summary=f"{count} shells tuned by gradient, with figures of merit, constraints, multipliers and sensitivities.",
+        summary=f"{shells} tuned by gradient, with figures of merit, constraints, multipliers and sensitivities.",
         keywords="EARTH SATELLITES, SATELLITE CONSTELLATIONS, OPTIMISATION",
         source="shells tuned by gradient",
-        action=f"tuned {count} shells",
+        action=f"tuned {shells}",
     )
     return xr.Dataset(
         variables,

@@ -280,6 +280,9 @@ def test_figures_are_variables_with_units_and_dimensions(tmp_path: Path) -> None
     assert 0.0 < low < high
     assert np.isnan(peak.sel(shell="A")).all()  # not asked for
     assert d.round_trip.dims == d.round_trip_before.dims == ("shell",)
+    assert (d.mean_altitude.dims, d.mean_altitude.units) == (("shell",), "km")
+    assert d.mean_altitude_before.values.tolist() == [500.0, 450.0]
+    assert (d.objective_by_mean_altitude.units, d.constraint_by_inclination.dims) == ("km-1", ("constraint", "shell"))
     assert d.latitude.values.tolist() == [20.0, 30.0, 40.0]
     chance, of_six = d.probability_in_view, d.probability_in_view_2
     assert (chance.attrs["at_least_in_view"], of_six.attrs["at_least_in_view"]) == (1, 6)
