@@ -191,26 +191,16 @@ _PROPAGATION: Final = (
         for group, units, names in (("position", "km", ("x", "y", "z")), ("velocity", "km s-1", ("vx", "vy", "vz")))
         for name in names
     ),
-    Variable(
-        "altitude", DIMENSIONS, "km", "geodetic altitude", _ELLIPSOID,
-        standard_name="height_above_reference_ellipsoid", others=_UP, group="altitude",
-    ),
-    Variable(
-        "latitude", DIMENSIONS, "degrees_north", "geodetic latitude of the sub-satellite point", _ELLIPSOID,
-        standard_name="latitude", group="geodetic",
-    ),
-    Variable(
-        "longitude", DIMENSIONS, "degrees_east", "longitude of the sub-satellite point, -180 to 180",
-        standard_name="longitude", group="geodetic",
-    ),
-    Variable(
-        "mean_altitude", DIMENSIONS, "km", "mean altitude",
-        f"mean semi-major axis {_MEAN}: free of the variation along an orbit", others=_UP, group="decay",
-    ),
-    Variable(
-        "decay_rate", DIMENSIONS, "km day-1", "time derivative of mean_altitude", "negative when the orbit sinks",
-        group="decay",
-    ),
+    Variable("altitude", DIMENSIONS, "km", "geodetic altitude", _ELLIPSOID,
+             standard_name="height_above_reference_ellipsoid", others=_UP, group="altitude"),
+    Variable("latitude", DIMENSIONS, "degrees_north", "geodetic latitude of the sub-satellite point", _ELLIPSOID,
+             standard_name="latitude", group="geodetic"),
+    Variable("longitude", DIMENSIONS, "degrees_east", "longitude of the sub-satellite point, -180 to 180",
+             standard_name="longitude", group="geodetic"),
+    Variable("mean_altitude", DIMENSIONS, "km", "mean altitude",
+             f"mean semi-major axis {_MEAN}: free of the variation along an orbit", others=_UP, group="decay"),
+    Variable("decay_rate", DIMENSIONS, "km day-1", "time derivative of mean_altitude", "negative when the orbit sinks",
+             group="decay"),
     Variable(
         STATUS_VARIABLE, DIMENSIONS, "", "status of the propagation",
         "error numbers of SGP4; an object keeps its first failure from then on, and its values are NaN",
@@ -220,11 +210,9 @@ _PROPAGATION: Final = (
 )  # fmt: skip
 
 _JACOBIAN: Final = (
-    Variable(
-        "jacobian", (*DIMENSIONS, STATE, ELEMENT), "",
-        "derivative of the state in TEME with respect to the mean elements of SGP4",
-        "the unit of an entry is the state_units of its row over the element_units of its column",
-    ),
+    Variable("jacobian", (*DIMENSIONS, STATE, ELEMENT), "",
+             "derivative of the state in TEME with respect to the mean elements of SGP4",
+             "the unit of an entry is the state_units of its row over the element_units of its column"),
     _coordinate(STATE, "component of the state"),
     _auxiliary("state_units", STATE, "unit of the component of the state"),
     _coordinate(ELEMENT, "mean element"),
@@ -236,36 +224,24 @@ _DECAY: Final = (
     Variable("apogee", DIMENSIONS, "km", "mean altitude of the apogee", f"mean radius {_MEAN}", others=_UP),
     Variable("density", DIMENSIONS, "kg m-3", "mean density of the atmosphere over a revolution"),
     Variable("reentry_date", (SATELLITE,), "", "date of re-entry, UTC", "NaT where beyond the span"),
-    Variable(
-        "lifetime_percentile", (PERCENTILE, SATELLITE), "day",
-        "percentile of the lifetime over an ensemble of solar activity", _LIFETIME,
-    ),
-    Variable(
-        "reentry_date_percentile", (PERCENTILE, SATELLITE), "",
-        "percentile of the date of re-entry over an ensemble of solar activity, UTC", "NaT where beyond the span",
-    ),
+    Variable("lifetime_percentile", (PERCENTILE, SATELLITE), "day",
+             "percentile of the lifetime over an ensemble of solar activity", _LIFETIME),
+    Variable("reentry_date_percentile", (PERCENTILE, SATELLITE), "",
+             "percentile of the date of re-entry over an ensemble of solar activity, UTC", "NaT where beyond the span"),
     Variable(
         "lifetime_nrlmsis21", (SATELLITE,), "day", "orbital lifetime in NRLMSIS 2.1, to show how far models differ",
         _LIFETIME,
     ),
     Variable("ballistic_coefficient", (SATELLITE,), "m2 kg-1", "ballistic coefficient Cd A / m"),
-    _flag(
-        "ballistic_coefficient_source", "where the ballistic coefficient comes from",
-        {0: "given", 1: "catalogue", 2: "drag_term", 3: "assumed"},
-    ),
-    _flag(
-        "manoeuvres", "whether the object is known to manoeuvre, so that its decay is hypothetical",
-        {0: "not_seen", 1: "orbit_raised"},
-        "by element sets: a drag term or derivative of the mean motion below zero, or a higher later set",
-    ),
-    _flag(
-        "luni_solar", "whether the Moon and the Sun, which are left out, matter as much as drag",
-        {0: "no", 1: "yes_do_not_trust_the_lifetime"}, "by an apogee above 8000 km",
-    ),
-    _flag(
-        "decay_status", "fate of the object within the span",
-        {0: "reenters", 1: "stays_in_orbit", 2: "below_120_km_at_start"},
-    ),
+    _flag("ballistic_coefficient_source", "where the ballistic coefficient comes from",
+          {0: "given", 1: "catalogue", 2: "drag_term", 3: "assumed"}),
+    _flag("manoeuvres", "whether the object is known to manoeuvre, so that its decay is hypothetical",
+          {0: "not_seen", 1: "orbit_raised"},
+          "by element sets: a drag term or derivative of the mean motion below zero, or a higher later set"),
+    _flag("luni_solar", "whether the Moon and the Sun, which are left out, matter as much as drag",
+          {0: "no", 1: "yes_do_not_trust_the_lifetime"}, "by an apogee above 8000 km"),
+    _flag("decay_status", "fate of the object within the span",
+          {0: "reenters", 1: "stays_in_orbit", 2: "below_120_km_at_start"}),
     _flag("meets_five_year_rule", "gone within 5 years of the start", _RULE),
     _flag("meets_25_year_rule", "gone within 25 years of the start", _RULE),
     Variable("shell_satellites", (SHELL,), "1", "objects of the shell"),
@@ -307,10 +283,8 @@ _DEPLOYMENT_OTHERS: Final = (
         Variable(f"{v.name}_percentile", (PERCENTILE, *v.dims), "1", f"{v.long_name}, percentile over random histories")
         for v in _DEPLOYMENT
     ),
-    _auxiliary(
-        "target", SYSTEM, "working satellites at which launches pause", "-1 where there is none",
-        units="1", others=_no_value(np.int32(-1)),
-    ),
+    _auxiliary("target", SYSTEM, "working satellites at which launches pause", "-1 where there is none",
+               units="1", others=_no_value(np.int32(-1))),
 )  # fmt: skip
 
 _SPAN_AXIS: Final = {"axis": "T", "bounds": "span_bounds", **_UTC}
@@ -368,9 +342,7 @@ _TUNING: Final = (
         "objective_by_limit", (CONSTRAINT,), "", "derivative of the best objective by the limit", "per constraint_units"
     ),
     Variable("history_objective", ("evaluation",), "1", "objective of each evaluation"),
-    Variable(
-        "history_violation", ("evaluation",), "1", "largest violation of a constraint, as a part of its limit"
-    ),
+    Variable("history_violation", ("evaluation",), "1", "largest violation of a constraint, as a part of its limit"),
     _coordinate(SWEEP, "swept value"),
     Variable("sweep_objective", (SWEEP,), "1", "best objective"),
     Variable(
