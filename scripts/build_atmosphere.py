@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pymsis
 
-from constellation_jax.inputs.environment.atmosphere import checksum
+from constellation_jax.inputs.environment.atmosphere import compute_checksum
 from constellation_jax.physics.drag import atmosphere as a
 
 VERSIONS = {"nrlmsise00": 0, "nrlmsis21": 2.1}
@@ -43,7 +43,7 @@ def main(models: list[str]) -> None:
             "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
             "script": "scripts/build_atmosphere.py",
             "basis": list(a.BASIS),
-            "sha256": checksum(states, profiles),
+            "sha256": compute_checksum(states, profiles),
         }
         path = TARGET / f"{model}.npz"
         np.savez_compressed(path, states=states, profiles=profiles, attributes=np.array(json.dumps(attributes)))

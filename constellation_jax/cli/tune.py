@@ -127,7 +127,7 @@ def _lines(result: TuneResult) -> Iterator[str]:
     yield ""
     yield f"{'figure':<64}{'before':>11}{'tuned':>11}"
     for name in _figures(d):
-        units = "" if d[name].units == "1" else f" {d[name].units}"
+        units = _units(d[name])
         for label, before, value in _entries(d[name], d[f"{name}_before"], d[name]):
             yield f"{_cut(label, 64)}{before:>11.4g}{value:>11.4g}{units}"
     if "constraint" in d.sizes:
@@ -150,22 +150,25 @@ def _lines(result: TuneResult) -> Iterator[str]:
 
 def _sweep_lines(d: xr.Dataset) -> Iterator[str]:
     meanings = d.sweep_status.attrs["flag_meanings"].split()
-    free = dict.fromkeys(str(name).split(" of ")[0] for name in d.variable.values)
+    from constellation_jax.studies.tuning.figures import name_variable
+
+    free = dict.fromkeys(name_variable(str(name).split(" of ")[0]) for name in d.variable.values)
     yield f"sweep: {d.sweep.attrs['long_name']}"
     for k in range(d.sizes["sweep"]):
         row = d.isel(sweep=k)
         yield f"{float(row.sweep):g}: objective {float(row.sweep_objective):.5g}, {meanings[int(row.sweep_status)]}"
         for name in (*free, *_figures(d)):
-            swept = row[f"sweep_{name}"]
+            swept, units = row[f"sweep_{name}"], _units(d[name])
             for label, value in _entries(d[name], swept):
-                yield f"    {_cut(label, 64)}{value:>12.5g}"
+                yield f"    {_cut(label, 64)}{value:>12.5g}{units}"
 
 
 def _figures(d: xr.Dataset) -> list[str]:
     """Names of the figures of merit."""
-    from constellation_jax.inputs.tuning.terms import QUANTITIES
+    from constellation_jax.studies.tuning.figures import QUANTITY_VARIABLES
 
-    return [str(name) for name in d.data_vars if f"{name}_before" in d and name not in QUANTITIES]
+    quantities = {variable.name for variable in QUANTITY_VARIABLES}
+    return [str(name) for name in d.data_vars if f"{name}_before" in d and name not in quantities]
 
 
 def _entries(figure: xr.DataArray, *values: xr.DataArray) -> Iterator[tuple[Any, ...]]:
@@ -180,6 +183,10 @@ def _entries(figure: xr.DataArray, *values: xr.DataArray) -> Iterator[tuple[Any,
             parts = [form.format(at[d]) for d, form in formats.items() if d in at]
             demand = f" by {figure.attrs['demand']}" if "demand" in figure.attrs else ""
             yield f"{figure.name}{''.join(parts)}{demand}", *found
+
+
+def _units(figure: xr.DataArray) -> str:
+    return "" if figure.units == "1" else f" {figure.units}"
 
 
 def _cut(text: object, width: int) -> str:

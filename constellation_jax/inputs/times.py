@@ -1,8 +1,7 @@
 """Conversion of times on the host: ISO 8601 text to datetime64[ns], regular grids, minutes since the epochs of element sets.
 
-All times are UTC. Days are counted as SGP4 and its element sets count them: every day has 86,400 seconds, and a leap
-second has no time of its own. Deliberately absent: UT1 and polar motion (`earth_orientation.py`) and any other time
-scale.
+All times are UTC. Days are counted as SGP4 and its element sets count them: every day has 86,400 seconds, so that a leap second
+cannot be expressed. Deliberately absent: UT1 and polar motion (`earth_orientation.py`) and any other time scale.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from constellation_jax.errors import InputError
 from constellation_jax.physics.constants import MINUTES_PER_DAY, MJD_1970, SECONDS_PER_DAY
 
 MAX_STEPS = 2**31
-"""Most times that `time_grid` makes."""
+"""Largest number of times of `time_grid`."""
 
 _NANOSECONDS_PER_DAY = 86_400_000_000_000
 _FIRST_YEAR, _LAST_YEAR = 1678, 2261  # the whole years that datetime64[ns] can hold
@@ -47,9 +46,9 @@ _NUMPY_UNITS = {"ns": "ns", "us": "us", "ms": "ms", "s": "s", "m": "min", "h": "
 _TERM = re.compile(r"\s*\+?\s*(\d+(?:\.\d*)?|\.\d+)\s*([A-Za-zµ]+)\s*")
 
 Time = str | np.datetime64 | datetime.date
-"""Types that stand for an instant; a datetime is a date too."""
+"""Types of an instant; `datetime.datetime` is a subclass of `datetime.date`."""
 Duration = str | np.timedelta64 | datetime.timedelta
-"""Types that stand for a length of time."""
+"""Types of a length of time."""
 
 
 def parse_time(text: Time) -> np.datetime64:
@@ -100,11 +99,11 @@ def parse_duration(text: Duration) -> np.timedelta64:
         InputError: no number with a unit (a bare number is refused), an unknown unit, or more than 292 years.
     """
     if isinstance(text, np.timedelta64):
-        ns = _exact_nanoseconds(text)
+        ns = _to_nanoseconds(text)
     elif isinstance(text, datetime.timedelta):
         ns = (text // datetime.timedelta(microseconds=1)) * 1000
     elif isinstance(text, str):
-        ns = _duration_from_text(text)
+        ns = _parse_duration_text(text)
     else:
         raise InputError(f"duration {text!r}: {_EXPECTED_DURATION}")
     if abs(ns) >= 2**63:
@@ -115,7 +114,7 @@ def parse_duration(text: Duration) -> np.timedelta64:
 _EXPECTED_DURATION = "expected a number with its unit (ms, s, min, h, d, w), such as '60s', '90min', '6h' or '1d12h'"
 
 
-def _duration_from_text(text: str) -> int:
+def _parse_duration_text(text: str) -> int:
     total, position = Fraction(0), 0
     while position < len(text) or not text:
         match = _TERM.match(text, position)
@@ -130,7 +129,7 @@ def _duration_from_text(text: str) -> int:
     return round(total)
 
 
-def _exact_nanoseconds(duration: np.timedelta64) -> int:
+def _to_nanoseconds(duration: np.timedelta64) -> int:
     unit, count = np.datetime_data(duration.dtype)
     if np.isnat(duration) or unit not in _NUMPY_UNITS:  # months, years and bare numbers have no fixed length
         raise InputError(f"duration {duration!r}: {_EXPECTED_DURATION}")
@@ -196,7 +195,7 @@ def as_times(times: ArrayLike | Iterable[Time]) -> NDArray[np.datetime64]:
 
 
 def to_day_fraction(times: NDArray[np.datetime64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Modified Julian Date (UTC) of the midnight before each time, and the rest as a fraction of a day.
+    """Split times into the Modified Julian Date (UTC) of the midnight before and the rest as a fraction of a day.
 
     Args:
         times: datetime64[ns] of any shape.
@@ -208,35 +207,35 @@ def to_day_fraction(times: NDArray[np.datetime64]) -> tuple[NDArray[np.int64], N
     return day + MJD_1970, rest_ns / float(_NANOSECONDS_PER_DAY)
 
 
-def mjd_of(time: Time) -> float:
-    """Modified Julian Date (UTC) of one instant, to some microseconds."""
+def to_mjd(time: Time) -> float:
+    """Convert one instant to a Modified Julian Date (UTC), to some microseconds."""
     day, fraction = to_day_fraction(np.atleast_1d(parse_time(time)))
     return float(day[0] + fraction[0])
 
 
 def from_mjd(mjd: ArrayLike) -> NDArray[np.datetime64]:
-    """Instants as datetime64[ns], rounded to the second, from Modified Julian Dates (UTC) of any shape."""
+    """Convert Modified Julian Dates (UTC) of any shape to datetime64[ns], rounded to the second."""
     seconds = np.rint((np.asarray(mjd) - MJD_1970) * SECONDS_PER_DAY).astype(np.int64)
     return np.asarray(seconds.astype("datetime64[s]").astype("datetime64[ns]"))
 
 
-def date_text(mjd: float) -> str:
-    """Calendar date of a Modified Julian Date, such as 2026-08-23."""
+def format_date(mjd: float) -> str:
+    """Format the calendar date of a Modified Julian Date, such as 2026-08-23."""
     return str(np.datetime64(int(np.floor(mjd)) - MJD_1970, "D"))
 
 
 def today() -> np.datetime64:
-    """Midnight (UTC) at which the present day began: the default start of what is planned."""
+    """Return the midnight (UTC) at which the present day began, the default start of decays and station keeping."""
     return np.datetime64(datetime.datetime.now(datetime.UTC).date())
 
 
 def minutes_since(
     times: NDArray[np.datetime64], epoch_day: ArrayLike, epoch_fraction: ArrayLike
 ) -> NDArray[np.float64]:
-    """Minutes from each epoch to each time, as SGP4 counts them: differences of UTC without leap seconds.
+    """Compute the minutes from each epoch to each time, as SGP4 counts them: differences of UTC without leap seconds.
 
-    Whole days are subtracted as integers and fractions of a day apart from them, so that nothing cancels: the result is
-    right to its own rounding (1e-10 min after ten years), which a difference of two Julian dates in one float is not.
+    Whole days are subtracted as integers, apart from the fractions of a day, so that no digits cancel: the result is
+    right to its own rounding (1e-10 min after ten years), unlike a difference of two Julian dates in one float each.
 
     Args:
         times: datetime64[ns] of shape (T,).
@@ -253,7 +252,7 @@ def minutes_since(
 
 
 def _as_array(times: Any) -> NDArray[Any]:
-    """Make an array of times without losing anything: NumPy would drop the zone of a datetime."""
+    """Make an array of times that keeps zones, which NumPy would drop from a datetime."""
     if isinstance(times, str | np.ndarray | np.generic) or hasattr(times, "__array__"):
         return np.asarray(times)
     entries = list(times) if isinstance(times, Iterable) else times

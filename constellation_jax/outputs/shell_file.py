@@ -10,7 +10,7 @@ from typing import Any
 
 from constellation_jax.errors import OutputError
 from constellation_jax.inputs.shells.shell import DEFAULTS, RULES, Shell
-from constellation_jax.outputs.netcdf.partial_file import cause_of, check_target, give_name
+from constellation_jax.outputs.netcdf.partial_file import check_target, describe_cause, give_name
 
 _COMPUTED = "tuned"
 
@@ -44,7 +44,7 @@ def write_shells(
         partial.write_text("\n".join(lines) + "\n", encoding="utf-8")
     except OSError as error:
         partial.unlink(missing_ok=True)
-        raise OutputError(f"{path}: {cause_of(error)}; nothing was written") from error
+        raise OutputError(f"{path}: {describe_cause(error)}; nothing was written") from error
     give_name(partial, path, overwrite=overwrite)
 
 

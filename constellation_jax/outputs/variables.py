@@ -1,18 +1,16 @@
 """Table of the variables of every Dataset and netCDF file: dimensions, units, attributes, and the groups that users name.
 
-The Datasets (datasets/) and the writers (netcdf/) take every attribute from here, so that memory and file cannot differ and a
-name means the same everywhere. Deliberately absent: any value.
+Datasets (datasets/) and writers (netcdf/) take every attribute from here, so that a file has the attributes of the Dataset in
+memory and a name means the same everywhere. Deliberately absent: any value.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import functools
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from constellation_jax.errors import InputError, suggest
 from constellation_jax.physics.sgp4.status import STATUS
@@ -29,8 +27,11 @@ SPAN: Final = "span"
 DEGREE: Final = "degree"
 PIECE: Final = "piece"
 BOUND: Final = "bound"
+VARIABLE: Final = "variable"
+CONSTRAINT: Final = "constraint"
+SWEEP: Final = "sweep"
 DIMENSIONS: Final = (TIME, SATELLITE)
-"""Order of the dimensions of a propagation: blocks of time are appended to a file."""
+"""Dimensions of a propagation. Time comes first, because files grow by blocks of time."""
 
 STATUS_VARIABLE: Final = "status"
 """Name of the variable that every propagation has."""
@@ -53,12 +54,15 @@ class Variable:
     """Name, dimensions, units and attributes of one variable."""
 
     name: str
+    """Name in Dataset and file."""
     dims: tuple[str, ...]
     """Usual dimensions; `as_xarray` takes others."""
     units: str
-    """As UDUNITS writes them; empty for text, dates and flags."""
+    """Units in the spelling of UDUNITS; empty for text, dates and flags."""
     long_name: str
+    """CF attribute of that name."""
     comment: str = ""
+    """CF attribute of that name; empty for none."""
     standard_name: str = ""
     """Name in the CF standard name table; empty where it has none."""
     flags: Mapping[int, str] = dataclasses.field(default_factory=dict)
@@ -68,12 +72,12 @@ class Variable:
     others: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     """Further netCDF attributes."""
     group: str = ""
-    """Group by which a user asks `propagate` for it; empty where no group has it."""
+    """Group of `propagate` to which it belongs; empty where it belongs to none."""
     is_in_frame: bool = False
-    """True where the numbers depend on the reference frame, which is then named in the attributes."""
+    """True where the values depend on the reference frame, which the attributes then name."""
 
-    def attributes_in(self, frame: str = "teme") -> dict[str, Any]:
-        """The netCDF attributes for a frame, a key of `FRAMES`."""
+    def make_attributes(self, frame: str = "teme") -> dict[str, Any]:
+        """Make the netCDF attributes for a frame, a key of `FRAMES`."""
         found: dict[str, Any] = {
             "standard_name": self.standard_name,
             "long_name": self.long_name,
@@ -84,31 +88,26 @@ class Variable:
         if self.is_in_frame:
             found |= {"long_name": f"{self.long_name} in {frame.upper()}", "frame": frame, "comment": FRAMES[frame]}
         if self.flags:
-            found |= {
-                "flag_values": self._flag_values,
-                "flag_meanings": " ".join(self.flags.values()),
-            }
+            values = np.array(list(self.flags), np.int8)
+            found |= {"flag_values": values, "flag_meanings": " ".join(self.flags.values())}
         return {name: value for name, value in found.items() if not isinstance(value, str) or value} | dict(self.others)
 
     def as_xarray(
         self, values: Any, dims: tuple[str, ...] | None = None, *, frame: str = "teme", **attributes: Any
     ) -> tuple[tuple[str, ...], Any, dict[str, Any]]:
-        """Dimensions, values and attributes as `xarray.Dataset` takes them; `attributes` are added or replaced."""
-        return self.dims if dims is None else dims, values, {**self.attributes_in(frame), **attributes}
-
-    @functools.cached_property
-    def _flag_values(self) -> NDArray[np.int8]:
-        return np.array(list(self.flags), np.int8)
+        """Return (dimensions, values, attributes) as `xarray.Dataset` takes them; `attributes` are added or replaced."""
+        return self.dims if dims is None else dims, values, {**self.make_attributes(frame), **attributes}
 
 
 def resolve_groups(names: str | Iterable[str]) -> tuple[str, ...]:
-    """The variables (time, satellite) of some groups, in the order of the table, `status` (always there) last.
+    """Resolve groups to their variables (time, satellite), in the order of the table; `status`, which every output has, is last.
 
     Args:
-        names: groups: position, velocity, altitude, geodetic, decay, status, lifetime (which has none); one name or several.
+        names: one group or several: position, velocity, altitude, geodetic, decay, status, and lifetime, whose variable has
+            no time and is not among those returned.
 
     Raises:
-        InputError: a name that is no group.
+        InputError: an unknown group.
     """
     wanted = [names] if isinstance(names, str) else list(names)
     for name in wanted:
@@ -119,33 +118,33 @@ def resolve_groups(names: str | Iterable[str]) -> tuple[str, ...]:
 
 
 def check_frame(frame: str) -> str:
-    """The frame, if it is a key of `FRAMES`.
+    """Return a frame unchanged.
 
     Raises:
-        InputError: it is not.
+        InputError: it is no key of `FRAMES`.
     """
     if frame not in FRAMES:
         raise InputError(f"frame {frame!r}: unknown; known are {', '.join(FRAMES)}")
     return frame
 
 
-def _coordinate(name: str, long_name: str, comment: str = "", **others: Any) -> Variable:
-    """Coordinate of the dimension of its name."""
-    return Variable(name, (name,), others.pop("units", ""), long_name, comment, content="coordinate", **others)
+def _coordinate(name: str, long_name: str, comment: str = "", units: str = "", **others: Any) -> Variable:
+    """Make the coordinate variable of a dimension."""
+    return Variable(name, (name,), units, long_name, comment, content="coordinate", **others)
 
 
-def _auxiliary(name: str, dim: str, long_name: str, comment: str = "", **others: Any) -> Variable:
-    """Number, text or date that describes an entry of a dimension."""
-    return Variable(name, (dim,), others.pop("units", ""), long_name, comment, content="auxiliaryInformation", **others)
+def _auxiliary(name: str, dim: str, long_name: str, comment: str = "", units: str = "", **others: Any) -> Variable:
+    """Make an auxiliary variable: a number, text or date for each entry of a dimension."""
+    return Variable(name, (dim,), units, long_name, comment, content="auxiliaryInformation", **others)
 
 
 def _flag(name: str, long_name: str, flags: Mapping[int, str], comment: str = "") -> Variable:
-    """Flag of each satellite."""
+    """Make a variable with one flag for each satellite."""
     return Variable(name, (SATELLITE,), "", long_name, comment, flags=flags)
 
 
 def _no_value(integer: np.integer[Any]) -> dict[str, Any]:
-    """Attribute by which an integer says "none". It is no `_FillValue`: readers would turn the integers into floats."""
+    """Make the attribute with the integer that stands for "unknown". Not `_FillValue`: readers would turn integers into floats."""
     return {"no_value": integer}
 
 
@@ -164,16 +163,12 @@ _WORST: Final = "worst ten days"
 _COORDINATES: Final = (
     _coordinate(TIME, "time, UTC", standard_name="time", others={"axis": "T", **_UTC}),
     _coordinate(
-        SATELLITE,
-        "unique label of the satellite in this dataset",
+        SATELLITE, "unique label of the satellite in this dataset",
         "catalogue number (NORAD), or the name of an object that has none; with #1, #2 ... where several share it",
         standard_name="platform_id",
     ),
     _auxiliary(
-        "norad_id",
-        SATELLITE,
-        "catalogue number (NORAD)",
-        "-1 where the object has none, as planned satellites do",
+        "norad_id", SATELLITE, "catalogue number (NORAD)", "-1 where the object has none, as planned satellites do",
         others=_no_value(np.int64(-1)),
     ),
     _auxiliary("name", SATELLITE, "satellite name", standard_name="platform_name"),
@@ -188,7 +183,7 @@ _COORDINATES: Final = (
     _coordinate(SOLAR, "solar activity", "low, median and high: the 5th, 50th and 95th percentile of the forecast"),
     _coordinate(SYSTEM, "constellation"),
     _coordinate(PERCENTILE, "percentile of the distribution", units="percent"),
-)
+)  # fmt: skip
 
 _PROPAGATION: Final = (
     *(
@@ -196,26 +191,16 @@ _PROPAGATION: Final = (
         for group, units, names in (("position", "km", ("x", "y", "z")), ("velocity", "km s-1", ("vx", "vy", "vz")))
         for name in names
     ),
-    Variable(
-        "altitude", DIMENSIONS, "km", "geodetic altitude", _ELLIPSOID,
-        standard_name="height_above_reference_ellipsoid", others=_UP, group="altitude",
-    ),
-    Variable(
-        "latitude", DIMENSIONS, "degrees_north", "geodetic latitude of the sub-satellite point", _ELLIPSOID,
-        standard_name="latitude", group="geodetic",
-    ),
-    Variable(
-        "longitude", DIMENSIONS, "degrees_east", "longitude of the sub-satellite point, -180 to 180",
-        standard_name="longitude", group="geodetic",
-    ),
-    Variable(
-        "mean_altitude", DIMENSIONS, "km", "mean altitude",
-        f"mean semi-major axis {_MEAN}: free of the variation along an orbit", others=_UP, group="decay",
-    ),
-    Variable(
-        "decay_rate", DIMENSIONS, "km day-1", "time derivative of mean_altitude", "negative when the orbit sinks",
-        group="decay",
-    ),
+    Variable("altitude", DIMENSIONS, "km", "geodetic altitude", _ELLIPSOID,
+             standard_name="height_above_reference_ellipsoid", others=_UP, group="altitude"),
+    Variable("latitude", DIMENSIONS, "degrees_north", "geodetic latitude of the sub-satellite point", _ELLIPSOID,
+             standard_name="latitude", group="geodetic"),
+    Variable("longitude", DIMENSIONS, "degrees_east", "longitude of the sub-satellite point, -180 to 180",
+             standard_name="longitude", group="geodetic"),
+    Variable("mean_altitude", DIMENSIONS, "km", "mean altitude",
+             f"mean semi-major axis {_MEAN}: free of the variation along an orbit", others=_UP, group="decay"),
+    Variable("decay_rate", DIMENSIONS, "km day-1", "time derivative of mean_altitude", "negative when the orbit sinks",
+             group="decay"),
     Variable(
         STATUS_VARIABLE, DIMENSIONS, "", "status of the propagation",
         "error numbers of SGP4; an object keeps its first failure from then on, and its values are NaN",
@@ -225,54 +210,38 @@ _PROPAGATION: Final = (
 )  # fmt: skip
 
 _JACOBIAN: Final = (
-    Variable(
-        "jacobian",
-        (*DIMENSIONS, STATE, ELEMENT),
-        "",
-        "derivative of the state in TEME with respect to the mean elements of SGP4",
-        "the unit of an entry is the state_units of its row over the element_units of its column",
-    ),
+    Variable("jacobian", (*DIMENSIONS, STATE, ELEMENT), "",
+             "derivative of the state in TEME with respect to the mean elements of SGP4",
+             "the unit of an entry is the state_units of its row over the element_units of its column"),
     _coordinate(STATE, "component of the state"),
     _auxiliary("state_units", STATE, "unit of the component of the state"),
     _coordinate(ELEMENT, "mean element"),
     _auxiliary("element_units", ELEMENT, "unit of the mean element"),
-)
+)  # fmt: skip
 
 _DECAY: Final = (
     Variable("perigee", DIMENSIONS, "km", "mean altitude of the perigee", f"mean radius {_MEAN}", others=_UP),
     Variable("apogee", DIMENSIONS, "km", "mean altitude of the apogee", f"mean radius {_MEAN}", others=_UP),
     Variable("density", DIMENSIONS, "kg m-3", "mean density of the atmosphere over a revolution"),
     Variable("reentry_date", (SATELLITE,), "", "date of re-entry, UTC", "NaT where beyond the span"),
-    Variable(
-        "lifetime_percentile", (PERCENTILE, SATELLITE), "day",
-        "percentile of the lifetime over an ensemble of solar activity", _LIFETIME,
-    ),
-    Variable(
-        "reentry_date_percentile", (PERCENTILE, SATELLITE), "",
-        "percentile of the date of re-entry over an ensemble of solar activity, UTC", "NaT where beyond the span",
-    ),
+    Variable("lifetime_percentile", (PERCENTILE, SATELLITE), "day",
+             "percentile of the lifetime over an ensemble of solar activity", _LIFETIME),
+    Variable("reentry_date_percentile", (PERCENTILE, SATELLITE), "",
+             "percentile of the date of re-entry over an ensemble of solar activity, UTC", "NaT where beyond the span"),
     Variable(
         "lifetime_nrlmsis21", (SATELLITE,), "day", "orbital lifetime in NRLMSIS 2.1, to show how far models differ",
         _LIFETIME,
     ),
     Variable("ballistic_coefficient", (SATELLITE,), "m2 kg-1", "ballistic coefficient Cd A / m"),
-    _flag(
-        "ballistic_coefficient_source", "where the ballistic coefficient comes from",
-        {0: "given", 1: "catalogue", 2: "drag_term", 3: "assumed"},
-    ),
-    _flag(
-        "manoeuvres", "whether the object is known to manoeuvre, so that its decay is hypothetical",
-        {0: "not_seen", 1: "orbit_raised"},
-        "by element sets: a drag term or derivative of the mean motion below zero, or a higher later set",
-    ),
-    _flag(
-        "luni_solar", "whether the Moon and the Sun, which are left out, matter as much as drag",
-        {0: "no", 1: "yes_do_not_trust_the_lifetime"}, "by an apogee above 8000 km",
-    ),
-    _flag(
-        "decay_status", "fate of the object within the span",
-        {0: "reenters", 1: "stays_in_orbit", 2: "below_120_km_at_start"},
-    ),
+    _flag("ballistic_coefficient_source", "where the ballistic coefficient comes from",
+          {0: "given", 1: "catalogue", 2: "drag_term", 3: "assumed"}),
+    _flag("manoeuvres", "whether the object is known to manoeuvre, so that its decay is hypothetical",
+          {0: "not_seen", 1: "orbit_raised"},
+          "by element sets: a drag term or derivative of the mean motion below zero, or a higher later set"),
+    _flag("luni_solar", "whether the Moon and the Sun, which are left out, matter as much as drag",
+          {0: "no", 1: "yes_do_not_trust_the_lifetime"}, "by an apogee above 8000 km"),
+    _flag("decay_status", "fate of the object within the span",
+          {0: "reenters", 1: "stays_in_orbit", 2: "below_120_km_at_start"}),
     _flag("meets_five_year_rule", "gone within 5 years of the start", _RULE),
     _flag("meets_25_year_rule", "gone within 25 years of the start", _RULE),
     Variable("shell_satellites", (SHELL,), "1", "objects of the shell"),
@@ -299,7 +268,7 @@ _STATION_KEEPING: Final = tuple(
 )
 
 _DEPLOYMENT: Final = tuple(
-    Variable(name, (SYSTEM, TIME), "1", long_name)  # CF wants the time last, right of what is no place
+    Variable(name, (SYSTEM, TIME), "1", long_name)  # CF wants dimensions other than space and time on the left
     for name, long_name in (
         ("launched", "satellites launched so far"),
         ("raising", "satellites on the way to their slot"),
@@ -314,45 +283,83 @@ _DEPLOYMENT_OTHERS: Final = (
         Variable(f"{v.name}_percentile", (PERCENTILE, *v.dims), "1", f"{v.long_name}, percentile over random histories")
         for v in _DEPLOYMENT
     ),
-    _auxiliary(
-        "target",
-        SYSTEM,
-        "working satellites at which launches pause",
-        "-1 where there is none",
-        units="1",
-        others=_no_value(np.int32(-1)),
-    ),
-)
+    _auxiliary("target", SYSTEM, "working satellites at which launches pause", "-1 where there is none",
+               units="1", others=_no_value(np.int32(-1))),
+)  # fmt: skip
 
+_SPAN_AXIS: Final = {"axis": "T", "bounds": "span_bounds", **_UTC}
 _EPHEMERIS: Final = (
-    _coordinate(
-        SPAN, "start of the span, UTC", standard_name="time", others={"axis": "T", "bounds": "span_bounds", **_UTC}
-    ),
+    _coordinate(SPAN, "start of the span, UTC", standard_name="time", others=_SPAN_AXIS),
     _coordinate(DEGREE, "degree of the Chebyshev polynomial", units="1"),
     _auxiliary("piece_satellite", PIECE, "index of the satellite that the piece belongs to, from 0", units="1"),
     _auxiliary("piece_start", PIECE, "start of the piece, UTC", others=_UTC),
     _auxiliary("piece_stop", PIECE, "stop of the piece, UTC", others=_UTC),
 )
 
-VARIABLES: Final[Mapping[str, Variable]] = {
-    v.name: v
-    for table in (
-        _COORDINATES,
-        _PROPAGATION,
-        _JACOBIAN,
-        _DECAY,
-        _STATION_KEEPING,
-        _DEPLOYMENT,
-        _DEPLOYMENT_OTHERS,
-        _EPHEMERIS,
+_QUANTITIES: Final = tuple(
+    Variable(name, (SHELL,), units, long_name)
+    for name, units, long_name in (
+        ("inclination", "degree", "inclination"),
+        ("planes", "1", "planes"),
+        ("satellites_per_plane", "1", "satellites per plane"),
+        ("phasing", "1", "phasing parameter F of Walker"),
+        ("min_elevation", "degree", "least elevation"),
     )
-    for v in table
-}
+)
+_BY_QUANTITY: Final = (
+    ("mean_altitude", "km", "mean altitude"),
+    *((v.name, v.units, v.long_name) for v in _QUANTITIES),
+)
+_NAMED_UNIT: Final = "in the unit that the name of the variable ends with"
+_OWN_UNIT: Final = "in constraint_units"
+_TUNING: Final = (
+    *_QUANTITIES,
+    *(
+        Variable(
+            f"objective_by_{name}", (SHELL,), "1" if units == "1" else f"{units}-1",
+            f"derivative of the objective by the {long_name}",
+        )
+        for name, units, long_name in _BY_QUANTITY
+    ),
+    *(
+        Variable(
+            f"constraint_by_{name}", (CONSTRAINT, SHELL), "", f"derivative of the constrained figure by the {long_name}",
+            f"{_OWN_UNIT} per {units}",
+        )
+        for name, units, long_name in _BY_QUANTITY
+    ),
+    _coordinate(VARIABLE, "free number"),
+    Variable("variable_value", (VARIABLE,), "", "tuned value", _NAMED_UNIT),
+    Variable("variable_low", (VARIABLE,), "", "lower bound", _NAMED_UNIT),
+    Variable("variable_high", (VARIABLE,), "", "upper bound", _NAMED_UNIT),
+    _coordinate(CONSTRAINT, "constraint"),
+    _auxiliary("constraint_units", CONSTRAINT, "unit of the constrained figure"),
+    Variable("constraint_value", (CONSTRAINT,), "", "value of the constrained figure", _OWN_UNIT),
+    Variable("constraint_limit", (CONSTRAINT,), "", "limit", _OWN_UNIT),
+    Variable("constraint_margin", (CONSTRAINT,), "1", "distance from the limit as a part of it; below 0 it is missed"),
+    Variable("constraint_multiplier", (CONSTRAINT,), "1", "Lagrange multiplier of the margin"),
+    Variable(
+        "objective_by_limit", (CONSTRAINT,), "", "derivative of the best objective by the limit", "per constraint_units"
+    ),
+    Variable("history_objective", ("evaluation",), "1", "objective of each evaluation"),
+    Variable("history_violation", ("evaluation",), "1", "largest violation of a constraint, as a part of its limit"),
+    _coordinate(SWEEP, "swept value"),
+    Variable("sweep_objective", (SWEEP,), "1", "best objective"),
+    Variable(
+        "sweep_status", (SWEEP,), "", "end of the tuning", flags=dict(enumerate(("converged", "not_converged", "infeasible"))),
+        content="qualityInformation",
+    ),
+)  # fmt: skip
+
+_TABLES: Final = (
+    _COORDINATES, _PROPAGATION, _JACOBIAN, _DECAY, _STATION_KEEPING, _DEPLOYMENT, _DEPLOYMENT_OTHERS, _EPHEMERIS, _TUNING,
+)  # fmt: skip
+VARIABLES: Final[Mapping[str, Variable]] = {v.name: v for table in _TABLES for v in table}
 """Every variable and coordinate by its name."""
 PROPAGATED: Final = tuple(v.name for v in _PROPAGATION if v.dims == DIMENSIONS)
 """Names of the variables (time, satellite) of a propagation, in the order in which they are written."""
 LIFETIME: Final = VARIABLES["lifetime"]
-"""One value for each object."""
+"""Variable of the lifetime of each object."""
 STATION_KEEPING: Final = tuple(v.name for v in _STATION_KEEPING)
 """Names of the variables (solar, shell) of `station_keeping`."""
 DEPLOYMENT_STATES: Final = tuple(v.name for v in _DEPLOYMENT)

@@ -1,8 +1,8 @@
 """Figures of the package's Datasets, one function each: `cj.plots.altitude_histogram(dataset)`.
 
-Each draws into the axes that it is given, or into a figure of its own that pyplot does not know, and gives the axes back:
+Each draws into the given axes, or into a new figure that pyplot does not manage, and returns the axes:
 `axes.figure.savefig("altitudes.png")`. Labels and units come from the Dataset. matplotlib is the extra `plot`, imported when
-something is drawn. Deliberately absent: styles, coastlines, and anything that shows or closes a figure.
+something is drawn. Deliberately absent: styles, coastlines, and showing or closing a figure.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _REENTRY_KM: Final = 120.0
+"""Mean altitude at which `decay` counts an object as re-entered."""
 _NAMED: Final = 10
-"""Most objects that a legend names; more would cover the figure."""
+"""Largest number of objects that a legend names; more would cover the figure."""
 _BAND: Final = 0.2
 """Opacity of a band between two percentiles or scenarios."""
 
@@ -52,15 +53,17 @@ def altitude_histogram(
         raise InputError(
             f"altitude_histogram: bins of {bin_km!r} km in {altitude_km!r}: expected a width above 0, lowest first"
         )
-    _check(
+    _check_variables(
         dataset,
         "altitude_histogram",
         [variable],
         "propagate has mean_altitude in its group decay, altitude in altitude",
     )
-    _check(dataset, "altitude_histogram", [by] if by else [], f"its own are {', '.join(map(str, dataset.coords))}")
-    axes = _axes(axes)
-    altitude = np.atleast_1d(_first_instant(dataset)[variable].values)
+    _check_variables(
+        dataset, "altitude_histogram", [by] if by else [], f"its own are {', '.join(map(str, dataset.coords))}"
+    )
+    axes = _get_axes(axes)
+    altitude = np.atleast_1d(_select_first(dataset)[variable].values)
     edges = np.arange(altitude_km[0], altitude_km[1] + bin_km, bin_km).tolist()
     if by is None:
         axes.hist(altitude[np.isfinite(altitude)], edges)
@@ -70,11 +73,7 @@ def altitude_histogram(
         rows = [altitude[(group == g) & np.isfinite(altitude)] for g in groups]
         axes.hist(rows, edges, stacked=True, label=[g or "other" for g in groups])
         axes.legend()
-    axes.set(
-        xlabel=_label(dataset, variable),
-        ylabel=f"satellites (in {bin_km:g} km)",
-        xlim=altitude_km,
-    )
+    axes.set(xlabel=_label_variable(dataset, variable), ylabel=f"satellites (in {bin_km:g} km)", xlim=altitude_km)
     return axes
 
 
@@ -86,11 +85,11 @@ def ground_track(dataset: xr.Dataset, *, axes: Axes | None = None) -> Axes:
         axes: where to draw; a new figure if not given.
     """
     hint = 'propagate with variables=("position", "geodetic")'
-    _check(dataset, "ground_track", ["longitude", "latitude"], hint)
-    axes = _axes(axes)
-    rows = _by_satellite(dataset)
-    for row, name in zip(rows, _names(rows), strict=True):
-        axes.plot(*_broken(row["longitude"].values, row["latitude"].values), linewidth=1.0, label=name)
+    _check_variables(dataset, "ground_track", ["longitude", "latitude"], hint)
+    axes = _get_axes(axes)
+    rows = _split_by_satellite(dataset)
+    for row, name in zip(rows, _label_satellites(rows), strict=True):
+        axes.plot(*_break_at_edges(row["longitude"].values, row["latitude"].values), linewidth=1.0, label=name)
     axes.set(
         xlabel="longitude (degrees east)",
         ylabel="latitude (degrees north)",
@@ -101,7 +100,7 @@ def ground_track(dataset: xr.Dataset, *, axes: Axes | None = None) -> Axes:
         aspect="equal",
     )
     axes.grid(alpha=_BAND)
-    _legend(axes)
+    _add_legend(axes)
     return axes
 
 
@@ -117,25 +116,25 @@ def altitude_over_time(
         between: decays of the same objects under two other scenarios of solar activity, "low" and "high": a band lies between them.
         axes: where to draw; a new figure if not given.
     """
-    _check(dataset, "altitude_over_time", ["mean_altitude", "reentry_date"], "it is not one of decay")
+    _check_variables(dataset, "altitude_over_time", ["mean_altitude", "reentry_date"], "it is not one of decay")
     for other in between or ():
-        _check(other, "altitude_over_time", ["mean_altitude"], "it is not one of decay")
+        _check_variables(other, "altitude_over_time", ["mean_altitude"], "it is not one of decay")
         if not all(np.array_equal(other[key].values, dataset[key].values) for key in (TIME, "name")):
             raise InputError("altitude_over_time: `between` has other objects or another span than the dataset")
-    axes = _axes(axes)
-    rows = _by_satellite(dataset)
-    bounds = [_by_satellite(other) for other in between] if between else []
-    for k, (row, name) in enumerate(zip(rows, _names(rows), strict=True)):
-        (line,) = axes.plot(*_track(row), label=name)
+    axes = _get_axes(axes)
+    rows = _split_by_satellite(dataset)
+    bounds = [_split_by_satellite(other) for other in between] if between else []
+    for k, (row, name) in enumerate(zip(rows, _label_satellites(rows), strict=True)):
+        (line,) = axes.plot(*_cut_at_reentry(row), label=name)
         if bounds:
-            low, high = (_down_to_reentry(each[k]["mean_altitude"].values) for each in bounds)
+            low, high = (_fill_after_reentry(each[k]["mean_altitude"].values) for each in bounds)
             axes.fill_between(row[TIME].values, low, high, color=line.get_color(), alpha=_BAND, linewidth=0.0)
         if "reentry_date_percentile" in row and not np.isnat(row["reentry_date_percentile"].values[0]):
             first, last = row["reentry_date_percentile"].values[[0, -1]]
             last = row[TIME].values[-1] if np.isnat(last) else last
             axes.hlines(_REENTRY_KM, first, last, color=line.get_color(), linewidth=4.0, alpha=0.5)
-    axes.set(xlabel="date (UTC)", ylabel=_label(dataset, "mean_altitude"))
-    _legend(axes)
+    axes.set(xlabel="date (UTC)", ylabel=_label_variable(dataset, "mean_altitude"))
+    _add_legend(axes)
     return axes
 
 
@@ -150,20 +149,22 @@ def lifetime_against_altitude(datasets: xr.Dataset | Sequence[xr.Dataset], *, ax
     """
     several = list(datasets) if isinstance(datasets, Sequence) else [datasets]
     for dataset in several:
-        _check(dataset, "lifetime_against_altitude", ["mean_altitude", "lifetime", SOLAR], "it is not one of decay")
-    axes = _axes(axes)
+        _check_variables(
+            dataset, "lifetime_against_altitude", ["mean_altitude", "lifetime", SOLAR], "it is not one of decay"
+        )
+    axes = _get_axes(axes)
     for dataset in several:
-        altitude = _at_the_start(dataset["mean_altitude"].transpose(TIME, SATELLITE).values)
+        altitude = _find_first(dataset["mean_altitude"].transpose(TIME, SATELLITE).values)
         order = np.argsort(altitude)
         years = dataset["lifetime"].values[order] / YEAR_DAYS
-        (line,) = axes.plot(altitude[order], years, marker=".", label=_activity(dataset))
+        (line,) = axes.plot(altitude[order], years, marker=".", label=_label_activity(dataset))
         if "lifetime_percentile" in dataset:
             spread = dataset["lifetime_percentile"].transpose(..., SATELLITE).values[:, order] / YEAR_DAYS
             axes.fill_between(
                 altitude[order], spread[0], spread[-1], color=line.get_color(), alpha=_BAND, linewidth=0.0
             )
-    axes.set(xlabel=_label(several[0], "mean_altitude"), ylabel="lifetime (years)", yscale="log")
-    _legend(axes)
+    axes.set(xlabel=_label_variable(several[0], "mean_altitude"), ylabel="lifetime (years)", yscale="log")
+    _add_legend(axes)
     return axes
 
 
@@ -177,18 +178,18 @@ def delta_v_against_altitude(dataset: xr.Dataset, *, axes: Axes | None = None) -
         axes: where to draw; a new figure if not given.
     """
     names = ["mean_altitude", "delta_v", "delta_v_peak"]
-    _check(dataset, "delta_v_against_altitude", names, "it is not one of station_keeping")
-    axes = _axes(axes)
+    _check_variables(dataset, "delta_v_against_altitude", names, "it is not one of station_keeping")
+    axes = _get_axes(axes)
     order = np.argsort(dataset["mean_altitude"].values)
     altitude = dataset["mean_altitude"].values[order]
     for scenario in dataset[SOLAR].values:
         row = dataset.sel({SOLAR: scenario})
         mean, peak = row["delta_v"].values[order], row["delta_v_peak"].values[order]
-        (line,) = axes.plot(altitude, mean, marker=".", label=_activity(row))
+        (line,) = axes.plot(altitude, mean, marker=".", label=_label_activity(row))
         axes.fill_between(altitude, mean, peak, color=line.get_color(), alpha=_BAND, linewidth=0.0)
-    units = _units(dataset["delta_v"].attrs["units"])
-    axes.set(xlabel=_label(dataset, "mean_altitude"), ylabel=f"velocity increment ({units})", yscale="log")
-    _legend(axes)
+    units = _format_units(dataset["delta_v"].attrs["units"])
+    axes.set(xlabel=_label_variable(dataset, "mean_altitude"), ylabel=f"velocity increment ({units})", yscale="log")
+    _add_legend(axes)
     return axes
 
 
@@ -207,7 +208,7 @@ def predicted_against_observed(
         raise InputError(
             f"predicted_against_observed: shapes {observed.shape} and {predicted.shape}: expected two of the same length"
         )
-    axes = _axes(axes)
+    axes = _get_axes(axes)
     if not axes.has_data():
         ends = np.array([0.5, 500.0])
         axes.plot(ends, ends, color="0.5", linewidth=1.0)
@@ -215,7 +216,7 @@ def predicted_against_observed(
         axes.set(xscale="log", yscale="log", aspect="equal", xlim=(1, 100), ylim=(1, 100))
         axes.set(xlabel="days left (observed)", ylabel="days left (predicted)")
     axes.plot(observed, predicted, "o", markersize=4.0, label=label or "_nolegend_")
-    _legend(axes)
+    _add_legend(axes)
     return axes
 
 
@@ -229,7 +230,7 @@ def pareto(dataset: xr.Dataset, x: str, y: str, *, axes: Axes | None = None) -> 
         x, y: names of its figures of merit, such as "duty_cycle_peak".
         axes: where to draw; a new figure if not given.
     """
-    _check(dataset, "pareto", ["sweep_status"], "its tuning problem has no sweep")
+    _check_variables(dataset, "pareto", ["sweep_status"], "its tuning problem has no sweep")
     known = [str(name) for name in dataset.data_vars if f"sweep_{name}" in dataset]
     for name in (x, y):
         if name not in known:
@@ -239,7 +240,7 @@ def pareto(dataset: xr.Dataset, x: str, y: str, *, axes: Axes | None = None) -> 
             raise InputError(
                 f"pareto: {name!r} has several values along {', '.join(many)}; choose one with dataset.sel(...)"
             )
-    axes = _axes(axes)
+    axes = _get_axes(axes)
     found = [dataset[f"sweep_{name}"].values.ravel() for name in (x, y)]
     meanings = dataset["sweep_status"].attrs["flag_meanings"].split()
     settled = dataset["sweep_status"].values == meanings.index("converged")
@@ -253,9 +254,9 @@ def pareto(dataset: xr.Dataset, x: str, y: str, *, axes: Axes | None = None) -> 
         if x + ending in dataset and y + ending in dataset:
             values = [dataset[name + ending].values.ravel() for name in (x, y)]
             axes.plot(*values, marker, markersize=9.0, label=label)
-    labels = [f"{name} ({_units(dataset[name].attrs['units'])})" for name in (x, y)]
+    labels = [f"{name} ({_format_units(dataset[name].attrs['units'])})" for name in (x, y)]
     axes.set(xlabel=labels[0], ylabel=labels[1])
-    _legend(axes)
+    _add_legend(axes)
     return axes
 
 
@@ -266,8 +267,8 @@ def convergence(dataset: xr.Dataset, *, axes: Axes | None = None) -> Axes:
         dataset: of `tune`.
         axes: where to draw; a new figure if not given.
     """
-    _check(dataset, "convergence", ["history_objective", "history_violation"], "it is not one of tune")
-    axes = _axes(axes)
+    _check_variables(dataset, "convergence", ["history_objective", "history_violation"], "it is not one of tune")
+    axes = _get_axes(axes)
     objective, violation = dataset["history_objective"].values, dataset["history_violation"].values
     number = np.arange(1, len(objective) + 1)
     (line,) = axes.plot(number, objective, linewidth=1.0)
@@ -279,12 +280,14 @@ def convergence(dataset: xr.Dataset, *, axes: Axes | None = None) -> Axes:
         if chosen.any():
             style: dict[str, Any] = {"color": line.get_color(), "fillstyle": fill, "label": label}
             axes.plot(number[chosen], objective[chosen], "o", markersize=4.0, **style)
-    axes.set(xlabel="evaluation (number)", ylabel=f"objective ({_units(dataset['history_objective'].attrs['units'])})")
-    _legend(axes)
+    axes.set(
+        xlabel="evaluation (number)", ylabel=f"objective ({_format_units(dataset['history_objective'].attrs['units'])})"
+    )
+    _add_legend(axes)
     return axes
 
 
-def _axes(axes: Axes | None) -> Axes:
+def _get_axes(axes: Axes | None) -> Axes:
     if axes is not None:
         return axes
     try:
@@ -296,50 +299,50 @@ def _axes(axes: Axes | None) -> Axes:
     return Figure(layout="constrained").subplots()
 
 
-def _check(dataset: xr.Dataset, function: str, names: Sequence[str], hint: str) -> None:
+def _check_variables(dataset: xr.Dataset, function: str, names: Sequence[str], hint: str) -> None:
     for name in names:
         if name not in dataset.variables:
             raise InputError(f"{function}: the dataset has no {name!r}; {hint}")
 
 
-def _first_instant(dataset: xr.Dataset) -> xr.Dataset:
+def _select_first(dataset: xr.Dataset) -> xr.Dataset:
     return dataset.isel({TIME: 0}) if TIME in dataset.dims else dataset
 
 
-def _by_satellite(dataset: xr.Dataset) -> list[xr.Dataset]:
+def _split_by_satellite(dataset: xr.Dataset) -> list[xr.Dataset]:
     if SATELLITE not in dataset.dims:
         return [dataset]
     return [dataset.isel({SATELLITE: k}) for k in range(dataset.sizes[SATELLITE])]
 
 
-def _activity(row: xr.Dataset) -> str:
-    """Label of a dataset of one solar activity."""
+def _label_activity(row: xr.Dataset) -> str:
+    """Label a dataset of one solar activity."""
     return f"{row[SOLAR].item()} solar activity"
 
 
-def _names(rows: Sequence[xr.Dataset]) -> list[str]:
-    """Labels for the legend, which does not show those that begin with an underscore."""
+def _label_satellites(rows: Sequence[xr.Dataset]) -> list[str]:
+    """Label satellites for the legend, which does not show labels that begin with an underscore."""
     named = len(rows) <= _NAMED
     return [str(row["name"].values) if named and "name" in row.coords else "_nolegend_" for row in rows]
 
 
-def _legend(axes: Axes) -> None:
+def _add_legend(axes: Axes) -> None:
     if axes.get_legend_handles_labels()[1]:
         axes.legend()
 
 
-def _label(dataset: xr.Dataset, name: str) -> str:
+def _label_variable(dataset: xr.Dataset, name: str) -> str:
     attributes = dataset[name].attrs
-    return f"{attributes['long_name']} ({_units(attributes['units'])})"
+    return f"{attributes['long_name']} ({_format_units(attributes['units'])})"
 
 
-def _units(units: str) -> str:
-    """Units of CF, with powers raised: "m s-1" -> "m s$^{-1}$"; "no unit" for a number alone."""
+def _format_units(units: str) -> str:
+    """Format CF units with raised powers: "m s-1" -> "m s$^{-1}$"; "no unit" for a pure number."""
     return "no unit" if units in ("1", "") else re.sub(r"(?<=[A-Za-z])(-?\d+)", r"$^{\1}$", units)
 
 
-def _broken(longitude: NDArray[Any], latitude: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Ground track whose line ends at one edge of the map and goes on at the other, by linear interpolation."""
+def _break_at_edges(longitude: NDArray[Any], latitude: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Break a ground track where it leaves the map at one edge and enters at the other, by linear interpolation."""
     longitude, latitude = np.asarray(longitude, float), np.asarray(latitude, float)
     before = np.flatnonzero(np.abs(np.diff(longitude)) > 180.0)
     edge = np.copysign(180.0, longitude[before])
@@ -355,8 +358,8 @@ def _broken(longitude: NDArray[Any], latitude: NDArray[Any]) -> tuple[NDArray[np
     )
 
 
-def _track(row: xr.Dataset) -> tuple[NDArray[np.datetime64], NDArray[np.float64]]:
-    """Dates and mean altitudes of one object while it is in orbit, and its re-entry."""
+def _cut_at_reentry(row: xr.Dataset) -> tuple[NDArray[np.datetime64], NDArray[np.float64]]:
+    """Return dates and mean altitudes of one object while it is in orbit, ending with its re-entry."""
     up = np.isfinite(row["mean_altitude"].values)
     time, altitude = row[TIME].values[up], row["mean_altitude"].values[up].astype(float)
     end = row["reentry_date"].values
@@ -365,13 +368,13 @@ def _track(row: xr.Dataset) -> tuple[NDArray[np.datetime64], NDArray[np.float64]
     return np.append(time, end.astype(time.dtype)), np.append(altitude, _REENTRY_KM)
 
 
-def _down_to_reentry(altitude: NDArray[Any]) -> NDArray[np.float64]:
-    """Altitudes over time, with 120 km in place of the NaN that follows a re-entry."""
+def _fill_after_reentry(altitude: NDArray[Any]) -> NDArray[np.float64]:
+    """Replace the NaN that follows a re-entry by 120 km."""
     begun = np.logical_or.accumulate(np.isfinite(altitude))
     return np.where(begun & ~np.isfinite(altitude), _REENTRY_KM, altitude).astype(float)
 
 
-def _at_the_start(altitude: NDArray[Any]) -> NDArray[np.float64]:
-    """The first altitude that is not NaN, of each column."""
+def _find_first(altitude: NDArray[Any]) -> NDArray[np.float64]:
+    """Find the first altitude of each column that is not NaN."""
     first = np.argmax(np.isfinite(altitude), axis=0)
     return np.asarray(np.take_along_axis(altitude, first[None], axis=0)[0], float)

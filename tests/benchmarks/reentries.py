@@ -43,15 +43,15 @@ def predictions(name: str, shared_data: Path, weather: SpaceWeather, folder: Pat
     found, left_out = [], []
     for number in sorted(set(catalog.norad_id.tolist())):
         history = catalog[np.flatnonzero(catalog.norad_id == number)]
-        mjd = mjd_of(history)
+        mjd = to_mjd(history)
         middle = 0.5 * (mjd[0] + mjd[-1])
         first = history[np.flatnonzero(mjd <= middle)]
-        then = _known_on(weather, mjd_of(first)[-1], folder)
+        then = _known_on(weather, to_mjd(first)[-1], folder)
         fit = cj.fit_ballistic_coefficient(first, space_weather=then)
-        quarter = 0.5 * (mjd[0] + mjd_of(first)[-1])
+        quarter = 0.5 * (mjd[0] + to_mjd(first)[-1])
         halves = [
             cj.fit_ballistic_coefficient(first[np.flatnonzero(part)], space_weather=then).coefficient[0]
-            for part in (mjd_of(first) <= quarter, mjd_of(first) >= quarter)
+            for part in (to_mjd(first) <= quarter, to_mjd(first) >= quarter)
             if part.any()
         ]
         steady = len(halves) == 2 and abs(np.log(halves[1] / halves[0])) < np.log(1.3)
@@ -59,13 +59,13 @@ def predictions(name: str, shared_data: Path, weather: SpaceWeather, folder: Pat
             left_out.append(str(history.name[0]))
             continue
         whole = cj.fit_ballistic_coefficient(history, space_weather=weather).coefficient[0]
-        left = mjd[-1] + _predicted_life(history[-1], whole, weather) - mjd_of(first)[-1]
+        left = mjd[-1] + _predicted_life(history[-1], whole, weather) - to_mjd(first)[-1]
         life = _predicted_life(first[-1], fit.coefficient[0], then)
         found.append(Reentry(str(history.name[0]), fit.coefficient[0], left, life))
     return found, left_out
 
 
-def mjd_of(catalog: Catalog) -> np.ndarray:
+def to_mjd(catalog: Catalog) -> np.ndarray:
     return catalog.epoch_day + catalog.epoch_fraction
 
 

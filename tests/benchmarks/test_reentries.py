@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from reentries import mjd_of, observed_weather, predictions
+from reentries import observed_weather, predictions, to_mjd
 
 import constellation_jax as cj
 from constellation_jax.inputs.environment.space_weather_series import SpaceWeather
@@ -44,10 +44,10 @@ def test_reentries_of_2026(name: str, demand: float, shared_data: Path, weather:
 def test_a_year_on(path: str, fitted_days: float, shared_data: Path, weather: SpaceWeather) -> None:
     """B from the first 90 days (Omid lived for 81: from 40), observed activity; the altitude a year on, or the re-entry."""
     catalog = cj.read_catalog(shared_data / f"decay/{path}.tle.gz").sort("epoch")
-    mjd = mjd_of(catalog)
+    mjd = to_mjd(catalog)
     first = catalog[np.flatnonzero(mjd < mjd[0] + fitted_days)]
     fit = cj.fit_ballistic_coefficient(first, space_weather=weather)
-    last, start = first[-1], mjd_of(first)[-1]
+    last, start = first[-1], to_mjd(first)[-1]
     dataset = cj.decay(last, years=1.1, ballistic_coefficient=fit.coefficient[0], space_weather=weather, ensemble=0)
     said = f"{path}: B {fit.coefficient[0]:.4f} +- {fit.uncertainty[0]:.4f}"
     if mjd[-1] < start + 365.0:

@@ -18,8 +18,8 @@ from scipy.special import ndtri
 import constellation_jax as cj
 from constellation_jax.inputs.tuning.terms import TERMS
 from constellation_jax.physics.constants import WGS84_EQUATORIAL_RADIUS_KM, WGS84_FLATTENING
-from constellation_jax.studies.tuning.design import design_of
-from constellation_jax.studies.tuning.objective import surroundings_of
+from constellation_jax.studies.tuning.design import make_design
+from constellation_jax.studies.tuning.objective import make_surroundings
 from constellation_jax.studies.tuning.problem import CompiledProblem
 
 pytestmark = pytest.mark.benchmark
@@ -70,13 +70,13 @@ starts = 1
 def problem_of(path: Path, text: str) -> tuple[cj.TuningProblem, CompiledProblem]:
     path.write_text(text, encoding="utf-8")
     study = cj.load_tuning_problem(path)
-    return study, CompiledProblem(study, design_of(study.shells), surroundings_of(study))
+    return study, CompiledProblem(study, make_design(study.shells), make_surroundings(study))
 
 
 @pytest.mark.parametrize("starts", [1, 8])
 def test_against_differential_evolution(tmp_path: Path, starts: int) -> None:
     study, problem = problem_of(tmp_path / "six.toml", SHELLS + SIX)
-    merit = jax.jit(jax.vmap(lambda x: problem.merit(x, problem.frame)))
+    merit = jax.jit(jax.vmap(lambda x: problem.compute_merit(x, problem.frame)))
     asked = 0
 
     def penalised(points: np.ndarray) -> np.ndarray:
@@ -113,7 +113,7 @@ def test_derivatives_of_every_term(tmp_path: Path) -> None:
     worst: dict[str, float] = {}
     for point in np.random.default_rng(2).uniform(0.1, 0.9, (3, 6)):
         at = problem.evaluate(point)
-        exact = at.rows_by_design.reshape(len(at.rows), -1) @ problem.coordinates.span(3)
+        exact = at.rows_by_design.reshape(len(at.rows), -1) @ problem.coordinates.compute_span(3)
         step = 3e-5
         for k in range(6):
             moved = [problem.evaluate(point + s * step * np.eye(6)[k]).rows for s in (-2, -1, 1, 2)]
@@ -135,8 +135,8 @@ def test_the_largest_study(shared_data: Path) -> None:
     result = cj.tune("qianfan-layers", background=background)
     seconds = time.perf_counter() - begun
     study = dataclasses.replace(result.problem)
-    problem = CompiledProblem(study, design_of(study.shells), surroundings_of(study, background=background))
-    point = problem.coordinates.begin(problem.frame.base)
+    problem = CompiledProblem(study, make_design(study.shells), make_surroundings(study, background=background))
+    point = problem.coordinates.find_start(problem.frame.base)
     times = []
     for _ in range(5):
         begun = time.perf_counter()

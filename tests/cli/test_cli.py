@@ -614,7 +614,7 @@ def test_tune_writes_a_dataset_and_a_shell_file(folder: Path) -> None:
     assert "tuned.nc, tuned.toml: 1 shells" in out
     (shell,) = constellation_jax.load_shells(folder / "tuned.toml")
     with xr.open_dataset(folder / "tuned.nc") as dataset:
-        assert float(dataset.altitude_km[0]) == pytest.approx(shell.orbit.altitude_km, rel=1e-12)
+        assert float(dataset.mean_altitude[0]) == pytest.approx(shell.orbit.altitude_km, rel=1e-12)
         assert dataset.attrs["status"] == "converged"
         assert float(dataset.constraint_value[0]) == pytest.approx(1.2, rel=1e-5)
     again = run("tune", "low.toml", "--output", "tuned.nc")

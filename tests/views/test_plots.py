@@ -220,9 +220,9 @@ def tuned() -> xr.Dataset:
     status = {"flag_values": np.arange(3, dtype=np.int8), "flag_meanings": "converged not_converged infeasible"}
     return xr.Dataset(
         {
-            "round_trip_ms": ("shell", [6.0], {"units": "ms"}),
-            "round_trip_ms_before": ("shell", [9.0]),
-            "sweep_round_trip_ms": (("sweep", "shell"), [[7.0], [6.5], [np.nan]]),
+            "round_trip": ("shell", [6.0], {"units": "ms"}),
+            "round_trip_before": ("shell", [9.0]),
+            "sweep_round_trip": (("sweep", "shell"), [[7.0], [6.5], [np.nan]]),
             "duty_cycle": (("solar", "shell"), [[0.2], [0.5]], {"units": "1"}),
             "duty_cycle_before": (("solar", "shell"), [[0.0], [0.1]]),
             "sweep_duty_cycle": (("sweep", "solar", "shell"), [[[0.1], [0.3]], [[0.2], [0.4]], [[np.nan], [np.nan]]]),
@@ -236,17 +236,17 @@ def tuned() -> xr.Dataset:
 
 def test_pareto_front_of_a_sweep(tuned: xr.Dataset) -> None:
     high = tuned.sel(solar="high")
-    axes = cj.plots.pareto(high, "duty_cycle", "round_trip_ms")
-    assert (axes.get_xlabel(), axes.get_ylabel()) == ("duty_cycle (no unit)", "round_trip_ms (ms)")
+    axes = cj.plots.pareto(high, "duty_cycle", "round_trip")
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("duty_cycle (no unit)", "round_trip (ms)")
     assert legend(axes) == ["sweep", "not converged", "start", "tuned"]
     points = [np.array(line.get_data()).T.tolist() for line in axes.lines[1:]]
     assert points == [[[0.3, 7.0]], [[0.4, 6.5]], [[0.1, 9.0]], [[0.5, 6.0]]]
     with pytest.raises(cj.InputError, match=r"no figure 'duty_cycles'; known are .*did you mean 'duty_cycle'"):
-        cj.plots.pareto(high, "duty_cycles", "round_trip_ms")
+        cj.plots.pareto(high, "duty_cycles", "round_trip")
     with pytest.raises(cj.InputError, match="'duty_cycle' has several values along solar"):
-        cj.plots.pareto(tuned, "duty_cycle", "round_trip_ms")
+        cj.plots.pareto(tuned, "duty_cycle", "round_trip")
     with pytest.raises(cj.InputError, match="its tuning problem has no sweep"):
-        cj.plots.pareto(tuned.drop_dims("sweep"), "duty_cycle", "round_trip_ms")
+        cj.plots.pareto(tuned.drop_dims("sweep"), "duty_cycle", "round_trip")
     drawn_without_warning(axes)
 
 

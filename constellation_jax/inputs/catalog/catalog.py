@@ -12,6 +12,7 @@ from __future__ import annotations
 import dataclasses
 import fnmatch
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -52,35 +53,9 @@ class Reject(NamedTuple):
         return f"{self.source}, line {self.line}: {self.reason}{' (record kept)' if self.kept else ''}"
 
 
-_DEFAULTS: dict[str, tuple[Any, Any]] = {
-    # column: (dtype, default; None where every source has to give it)
-    "norad_id": (np.int64, NO_NORAD_ID),
-    "name": (np.str_, ""),
-    "international_designator": (np.str_, ""),
-    "classification": (np.str_, "U"),
-    "ephemeris_type": (np.int8, 0),
-    "element_set_number": (np.int64, 0),
-    "revolution_number": (np.int64, 0),
-    "epoch_day": (np.int64, None),
-    "epoch_fraction": (np.float64, None),
-    "mean_motion_rev_per_day": (np.float64, None),
-    "eccentricity": (np.float64, None),
-    "inclination_deg": (np.float64, None),
-    "raan_deg": (np.float64, None),
-    "arg_perigee_deg": (np.float64, None),
-    "mean_anomaly_deg": (np.float64, None),
-    "bstar": (np.float64, 0.0),
-    "mean_motion_dot": (np.float64, 0.0),
-    "mean_motion_ddot": (np.float64, 0.0),
-    "source": (np.str_, ""),
-    "shell": (np.str_, ""),
-    "plane": (np.int32, -1),
-    "slot": (np.int32, -1),
-    "synthetic": (np.bool_, False),
-    "ballistic_coefficient": (np.float64, np.nan),
-}
-COLUMNS = tuple(_DEFAULTS)
-"""Names of the columns of a Catalog."""
+def _column(dtype: Any, default: Any = None) -> dict[str, Any]:
+    """Describe a column of a Catalog: its type, and its value where a source does not know it; None if every source has to."""
+    return {"dtype": dtype, "default": default}
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -91,53 +66,53 @@ class Catalog:
     the sense of SGP4, referred to TEME.
     """
 
-    norad_id: NDArray[np.int64]
+    norad_id: NDArray[np.int64] = field(metadata=_column(np.int64, NO_NORAD_ID))
     """Catalogue number, up to nine digits; -1 where there is none."""
-    name: NDArray[np.str_]
+    name: NDArray[np.str_] = field(metadata=_column(np.str_, ""))
     """Name of the object; empty where unknown."""
-    international_designator: NDArray[np.str_]
+    international_designator: NDArray[np.str_] = field(metadata=_column(np.str_, ""))
     """COSPAR designator as "YYYY-NNNP"; empty where unknown."""
-    classification: NDArray[np.str_]
+    classification: NDArray[np.str_] = field(metadata=_column(np.str_, "U"))
     """Security classification: U (unclassified), C or S."""
-    ephemeris_type: NDArray[np.int8]
+    ephemeris_type: NDArray[np.int8] = field(metadata=_column(np.int8, 0))
     """Ephemeris type of the element set: 0 for SGP4; 4 (SGP4-XP) is rejected by the readers."""
-    element_set_number: NDArray[np.int64]
+    element_set_number: NDArray[np.int64] = field(metadata=_column(np.int64, 0))
     """Running number of the element set; 0 where unknown."""
-    revolution_number: NDArray[np.int64]
+    revolution_number: NDArray[np.int64] = field(metadata=_column(np.int64, 0))
     """Revolution number at the epoch; 0 where unknown."""
-    epoch_day: NDArray[np.int64]
+    epoch_day: NDArray[np.int64] = field(metadata=_column(np.int64))
     """Modified Julian Date (UTC) of the midnight before the epoch."""
-    epoch_fraction: NDArray[np.float64]
+    epoch_fraction: NDArray[np.float64] = field(metadata=_column(np.float64))
     """Fraction of the day from that midnight to the epoch, 0 <= fraction < 1."""
-    mean_motion_rev_per_day: NDArray[np.float64]
+    mean_motion_rev_per_day: NDArray[np.float64] = field(metadata=_column(np.float64))
     """Mean motion in Kozai's sense, rev/day."""
-    eccentricity: NDArray[np.float64]
+    eccentricity: NDArray[np.float64] = field(metadata=_column(np.float64))
     """Mean eccentricity, at least 0 and below 1."""
-    inclination_deg: NDArray[np.float64]
+    inclination_deg: NDArray[np.float64] = field(metadata=_column(np.float64))
     """Mean inclination, deg, 0 to 180."""
-    raan_deg: NDArray[np.float64]
+    raan_deg: NDArray[np.float64] = field(metadata=_column(np.float64))
     """Right ascension of the ascending node, deg."""
-    arg_perigee_deg: NDArray[np.float64]
+    arg_perigee_deg: NDArray[np.float64] = field(metadata=_column(np.float64))
     """Argument of perigee, deg."""
-    mean_anomaly_deg: NDArray[np.float64]
+    mean_anomaly_deg: NDArray[np.float64] = field(metadata=_column(np.float64))
     """Mean anomaly, deg."""
-    bstar: NDArray[np.float64]
+    bstar: NDArray[np.float64] = field(metadata=_column(np.float64, 0.0))
     """SGP4 drag term, 1/Earth radii."""
-    mean_motion_dot: NDArray[np.float64]
+    mean_motion_dot: NDArray[np.float64] = field(metadata=_column(np.float64, 0.0))
     """Half the first derivative of the mean motion, rev/day^2, as in the formats; SGP4 does not use it."""
-    mean_motion_ddot: NDArray[np.float64]
+    mean_motion_ddot: NDArray[np.float64] = field(metadata=_column(np.float64, 0.0))
     """A sixth of the second derivative of the mean motion, rev/day^3; SGP4 does not use it."""
-    source: NDArray[np.str_]
+    source: NDArray[np.str_] = field(metadata=_column(np.str_, ""))
     """Origin of the record: a file name, "bundled", or for example "shells:guowang"."""
-    shell: NDArray[np.str_]
+    shell: NDArray[np.str_] = field(metadata=_column(np.str_, ""))
     """Name of the shell to which the object belongs; empty where none is known."""
-    plane: NDArray[np.int32]
+    plane: NDArray[np.int32] = field(metadata=_column(np.int32, -1))
     """Plane within the shell, from 0; -1 where none is known."""
-    slot: NDArray[np.int32]
+    slot: NDArray[np.int32] = field(metadata=_column(np.int32, -1))
     """Slot within the plane, from 0; -1 where none is known."""
-    synthetic: NDArray[np.bool_]
+    synthetic: NDArray[np.bool_] = field(metadata=_column(np.bool_, False))
     """True where the elements were generated from a description, False where the object was tracked."""
-    ballistic_coefficient: NDArray[np.float64]
+    ballistic_coefficient: NDArray[np.float64] = field(metadata=_column(np.float64, np.nan))
     """Ballistic coefficient Cd A / m, m2/kg, where a source states it (shell files do); NaN elsewhere."""
     rejects: tuple[Reject, ...] = ()
     """Records that the readers left out and defects that they noted, in file order."""
@@ -153,10 +128,10 @@ class Catalog:
         Raises:
             InputError: an unknown or missing column, or lengths that differ.
         """
-        unknown = sorted(set(columns) - set(_DEFAULTS))
+        unknown = sorted(set(columns) - set(_COLUMNS))
         if unknown:
             raise InputError(f"catalogue columns {', '.join(unknown)}: unknown; known are {', '.join(COLUMNS)}")
-        missing = [key for key, (_, default) in _DEFAULTS.items() if default is None and key not in columns]
+        missing = [key for key, (_, default) in _COLUMNS.items() if default is None and key not in columns]
         if missing:
             raise InputError(f"catalogue columns {', '.join(missing)}: missing; every object needs them")
         lengths = {key: len(value) for key, value in ((k, np.asarray(v)) for k, v in columns.items()) if np.ndim(value)}
@@ -164,7 +139,7 @@ class Catalog:
             raise InputError(f"catalogue columns differ in length: {lengths}")
         n = next(iter(lengths.values()), 1)
         arrays = {}
-        for key, (dtype, default) in _DEFAULTS.items():
+        for key, (dtype, default) in _COLUMNS.items():
             array = np.asarray(columns.get(key, default), dtype=dtype)
             arrays[key] = array if array.ndim else np.full(n, array)
         return cls(**arrays, rejects=tuple(rejects))
@@ -249,10 +224,8 @@ class Catalog:
         return self[keep]
 
     def _key(self, name: str) -> NDArray[Any]:
-        if name not in (*COLUMNS, "mean_altitude_km", "period_minutes", "epoch"):
-            raise InputError(
-                f"column {name!r}: unknown; known are {', '.join(COLUMNS)}, mean_altitude_km, period_minutes, epoch"
-            )
+        if name not in SELECTABLE:
+            raise InputError(f"column {name!r}: unknown; known are {', '.join(SELECTABLE)}")
         return np.asarray(getattr(self, name))
 
     @property
@@ -304,3 +277,11 @@ class Catalog:
             epoch_day=self.epoch_day.astype(np.float64),
             epoch_fraction=self.epoch_fraction,
         )
+
+
+_COLUMNS = {f.name: (f.metadata["dtype"], f.metadata["default"]) for f in dataclasses.fields(Catalog) if f.metadata}
+"""Column -> dtype and default."""
+COLUMNS = tuple(_COLUMNS)
+"""Names of the columns of a Catalog."""
+SELECTABLE = (*COLUMNS, "mean_altitude_km", "period_minutes", "epoch")
+"""Columns and properties by which `Catalog.select` and `Catalog.sort` go."""

@@ -1,9 +1,8 @@
 """Download of current element sets from CelesTrak as OMM CSV files, at most once in each update cycle, with a cache.
 
-CelesTrak's usage policy (T. S. Kelso, 2026-05-22) shapes this file: data change once in two hours, so a younger copy
-is used without asking; an answer other than 200 stops everything until a person has read it, so there is no retry, no
-redirect is followed, and a refusal is remembered on disk for two hours. Programs that keep asking are shut out by
-address.
+The rules follow CelesTrak's usage policy (T. S. Kelso, 2026-05-22). Data change once in two hours, so that a younger copy is used
+without a request. A person has to read any answer other than 200 before the next request: there is no retry, no redirect is
+followed, and a refusal is kept on disk for two hours. CelesTrak blocks the addresses of programs that keep asking.
 
 Deliberately absent: reading the file (`read_catalog`), TLE (it cannot carry catalogue numbers above 69999 there) and
 Space-Track.
@@ -100,7 +99,7 @@ def fetch(
     except DownloadError as error:
         if not copy.exists():
             raise
-        age = _spell_duration(_age_seconds(copy))
+        age = _spell_duration(_measure_age_seconds(copy))
         if not allow_stale:
             offer = f"a copy {age} old is there: allow_stale=True (--allow-stale) uses it"
             raise DownloadError(f"{error}; {offer}") from None
@@ -116,7 +115,10 @@ def _renew(copy: Path, group: str, url: str, timeout: float) -> None:
     """Send one request and write the answer to `copy`. A refusal is written beside it and raised again for two hours."""
     refusal = copy.with_suffix(".refused.json")
     if _is_young(refusal):
-        ago, wait = _spell_duration(_age_seconds(refusal)), _spell_duration(UPDATE_SECONDS - _age_seconds(refusal))
+        ago, wait = (
+            _spell_duration(_measure_age_seconds(refusal)),
+            _spell_duration(UPDATE_SECONDS - _measure_age_seconds(refusal)),
+        )
         raise DownloadError(f"{_read_refusal(refusal)} (said {ago} ago; CelesTrak is not asked again for {wait})")
     try:
         body = _ask(url, group, timeout)
@@ -156,21 +158,20 @@ def _ask(url: str, group: str, timeout: float) -> bytes:
             body: bytes = response.read()
     except urllib.error.HTTPError as error:
         with error:
-            said = _extract_first_line(error.read(65536)) or error.reason
+            answer = _extract_first_line(error.read(65536)) or error.reason
         target = error.headers.get("Location")
         moved = f" (points to {target})" if target else ""
-        raise DownloadError(f"{url}: HTTP {error.code}: {said}{moved}") from None
+        raise DownloadError(f"{url}: HTTP {error.code}: {answer}{moved}") from None
     except urllib.error.URLError as error:  # raised before the request is out
         raise _Unreachable(f"{url}: no connection: {error.reason}") from None
     except (OSError, http.client.HTTPException) as error:
         raise DownloadError(f"{url}: the answer broke off: {str(error) or type(error).__name__}") from None
     if status != 200:
         raise DownloadError(f"{url}: HTTP {status}: {_extract_first_line(body)}")
-    said = _extract_first_line(body)
     header, last = (_split_line(body, end) for end in (0, -1))
     if not {"OBJECT_NAME", "NORAD_CAT_ID"} <= set(header):
         # "Invalid query: ..." and "No GP data found" come with status 200
-        raise DownloadError(f"{url}: found {said!r}, expected OMM CSV{_suggest_group(group)}")
+        raise DownloadError(f"{url}: found {_extract_first_line(body)!r}, expected OMM CSV{_suggest_group(group)}")
     if len(last) != len(header):
         raise DownloadError(f"{url}: the answer broke off: {len(last)} of {len(header)} fields in its last line")
     return body
@@ -192,15 +193,14 @@ def _suggest_group(group: str) -> str:
     return "" if group in GROUPS else suggest(group, GROUPS)
 
 
-def _age_seconds(path: Path) -> float:
+def _measure_age_seconds(path: Path) -> float:
     return time.time() - path.stat().st_mtime
 
 
 def _is_young(path: Path) -> bool:
-    """Check that a file exists and is of this update cycle. One dated in the future (a clock was set back) is not: its
-    age is unknown."""
+    """Check that a file exists and is of this update cycle. A file dated in the future (a clock was set back) does not count."""
     try:
-        return 0 <= _age_seconds(path) < UPDATE_SECONDS
+        return 0 <= _measure_age_seconds(path) < UPDATE_SECONDS
     except OSError:  # absent, or out of reach, which shows when the folder is used
         return False
 

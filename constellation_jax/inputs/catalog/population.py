@@ -1,8 +1,8 @@
 """Bundled population: a synthetic catalogue of the active satellites in low orbit, available without a network.
 
 It is generated from the statistics in `configs/population/`: lattices (with the Shell code of planned constellations),
-clumps of satellites of one launch, and all others by class of inclination and altitude. Every number is in that file;
-this module has only the rules. Deliberately absent: debris, rocket bodies, dead satellites, and any tracked element set.
+clumps of satellites of one launch, and all others by class of inclination and altitude. Every number is in that file, only the
+rules are here. Deliberately absent: debris, rocket bodies, dead satellites, and any tracked element set.
 """
 
 from __future__ import annotations
@@ -100,19 +100,18 @@ def read_population(path: str | Path) -> Catalog:
     file = TomlTables(path)
     file.check_keys(["title", "epoch", "total", "sources", "shells", "clumps", "other", "classes"])
     shells = read_shells(file)
-    clumps = [
-        file.read(table, ("clumps", i), f"clump {table.get('name', i + 1)!r}", _CLUMP_RULES)[0]
-        for i, table in enumerate(file.tables("clumps"))
-    ]
+    clumps, classes = (
+        [
+            file.read(table, (key, i), f"{label} {table.get('name', i + 1)!r}", rules)[0]
+            for i, table in enumerate(file.tables(key))
+        ]
+        for key, label, rules in (("clumps", "clump", _CLUMP_RULES), ("classes", "class", _CLASS_RULES))
+    )
     other_table = file.data.get("other")
     if not isinstance(other_table, dict):
         file.report(("other",), "other: expected one [other] table")
         other_table = {}
     other = file.read(other_table, ("other",), "other", _OTHER_RULES)[0]
-    classes = [
-        file.read(table, ("classes", i), f"class {table.get('name', i + 1)!r}", _CLASS_RULES)[0]
-        for i, table in enumerate(file.tables("classes"))
-    ]
     if not file.mistakes:
         _check_lengths(file, other, classes)
     try:
@@ -122,13 +121,10 @@ def read_population(path: str | Path) -> Catalog:
     file.finish()
 
     day, fraction = to_day_fraction(np.asarray(epoch))
-    columns = [_make_clump_columns(c) for c in clumps] + _make_other_columns(
-        other, classes, float(day - MJD_J2000 + fraction)
-    )
+    others = _make_other_columns(other, classes, float(day - MJD_J2000 + fraction))
     common = {"epoch_day": day, "epoch_fraction": fraction, "synthetic": True}
-    catalog = Catalog.concatenate(
-        [shells_to_catalog(shells, epoch=epoch), *(Catalog.from_columns(c | common) for c in columns)]
-    ).replace(source="bundled")
+    parts = [Catalog.from_columns(c | common) for c in [*map(_make_clump_columns, clumps), *others]]
+    catalog = Catalog.concatenate([shells_to_catalog(shells, epoch=epoch), *parts]).replace(source="bundled")
     if len(catalog) != file.data.get("total", len(catalog)):
         file.report(("total",), f"total: found {file.data['total']}, expected {len(catalog)}, the sum of all tables")
         file.finish()
@@ -148,11 +144,11 @@ def _check_lengths(file: TomlTables, other: dict[str, Any], classes: list[dict[s
     for i, group in enumerate(classes):
         label = f"class {group['name']!r}"
         if len(group["counts"]) != bins:
-            said = f"{label}, counts: found {len(group['counts'])} numbers, expected {bins}, one for each altitude bin"
-            file.report(("classes", i, "counts"), said)
+            found = f"found {len(group['counts'])} numbers, expected {bins}, one for each altitude bin"
+            file.report(("classes", i, "counts"), f"{label}, counts: {found}")
         if group["inclination"] != "sun-synchronous" and "inclination_range_deg" not in group:
-            said = f"{label}, inclination_range_deg: missing, expected a list of two ascending numbers"
-            file.report(("classes", i), said)
+            missing = "missing, expected a list of two ascending numbers"
+            file.report(("classes", i), f"{label}, inclination_range_deg: {missing}")
 
 
 def _make_clump_columns(clump: dict[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Conditions of run files and of `--select`, each a text about one column of the catalogue.
 
     name=STARLINK*            text, with * and ?, without regard to case; commas separate alternatives
-    source=shells:guowang     what came from one shell file
+    source=shells:guowang     objects of one shell file
     norad_id=25544,48274      numbers; commas separate alternatives
     mean_altitude_km=300..600 a range, both ends included; inclination_deg=..60 and bstar=0.. are open at one end
     epoch=2025-06-01..        a range of times
@@ -15,11 +15,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from constellation_jax.errors import InputError, suggest
-from constellation_jax.inputs.catalog.catalog import COLUMNS, Catalog
+from constellation_jax.inputs.catalog.catalog import COLUMNS, SELECTABLE, Catalog
 from constellation_jax.inputs.times import parse_time
-
-SELECTABLE = (*COLUMNS, "mean_altitude_km", "period_minutes", "epoch")
-"""Columns that a condition may name."""
 
 _EMPTY = Catalog.from_columns({column: [] for column in COLUMNS})
 _KINDS = {column: getattr(_EMPTY, column).dtype.kind for column in COLUMNS} | {"epoch": "M"}

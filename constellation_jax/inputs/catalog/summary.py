@@ -88,17 +88,14 @@ class CatalogSummary:
         ):
             if number or title in ("Deep space", "Records rejected"):
                 lines.append(f"{title:<17} {number:>7,}")
-        for title, counts in (
-            ("Orbit classes", self.orbit_classes),
-            ("Families", self.families),
-            ("Mean altitude in LEO, km", self.altitude_bands_km),
+        others = self.families_total - len(self.families)
+        for title, counts, more in (
+            ("Orbit classes", self.orbit_classes, 0),
+            ("Families", self.families, others),
+            ("Mean altitude in LEO, km", self.altitude_bands_km, 0),
         ):
             if counts:
-                lines += ["", title, *_format_table(counts)]
-        if (others := self.families_total - len(self.families)) > 0:
-            lines.insert(
-                -len(self.altitude_bands_km) - 2 if self.altitude_bands_km else len(lines), f"  and {others:,} more"
-            )
+                lines += ["", title, *_format_table(counts), *([f"  and {more:,} more"] if more else [])]
         if self.first_rejects:
             lines += ["", "First rejects", *(f"  {line}" for line in self.first_rejects)]
         return lines

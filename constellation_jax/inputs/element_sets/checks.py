@@ -1,7 +1,7 @@
 """Checks of element sets, the same for every file format.
 
-Deliberately absent: a check that the orbit is above the ground. The elements of an object that has re-entered are a
-sound record; the status of its propagation says that it has decayed.
+Deliberately absent: a check that the orbit is above the ground. The elements of an object that has re-entered are a valid record;
+the status of its propagation says that it has decayed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ SGP4_XP = "SGP4-XP elements (ephemeris type 4): cannot be propagated with SGP4; 
 
 
 class Violation(NamedTuple):
-    """Defect for which an element set cannot be propagated."""
+    """Defect that makes it impossible to propagate an element set."""
 
     row: int
     """Position of the element set in the columns that were checked."""

@@ -1,7 +1,7 @@
 """Conversion of CCSDS epochs ("1998-11-20T06:49:59.999808", "1998-324T06:49:59.9Z") to Modified Julian Date and fraction.
 
-The fraction is the correctly rounded quotient of two integers, however many digits the text has. No calendar library
-and no single floating-point date stands between, either of which would cost digits.
+The fraction is the correctly rounded quotient of two integers, however many digits the text has. A calendar library or a date in
+one floating-point number would lose digits.
 
 Reference: CCSDS 502.0-B-3 (Orbit Data Messages), section 7.5.10.
 """
@@ -22,7 +22,7 @@ FIRST_YEAR, LAST_YEAR = 1957, 2199
 _SECONDS_PER_DAY = 86400
 _EPOCH = re.compile(r"(\d{4})-(?:(\d\d)-(\d\d)|(\d{3}))T(\d\d):(\d\d):(\d\d)(?:\.(\d*))?Z?", re.ASCII)
 _USUAL = np.frombuffer(b"0000-00-00T00:00:00.000000", np.uint8)
-"""Spelling that CelesTrak and Space-Track use. It is read for the whole column at once, any other one row by row."""
+"""Spelling of CelesTrak and Space-Track. It is read for the whole column at once, any other one row by row."""
 
 
 def parse_epochs(text: TextColumn) -> tuple[NDArray[np.int64], NDArray[np.float64], Defects]:
@@ -78,33 +78,21 @@ def parse_epoch(text: str) -> tuple[int, float]:
     """
     found = _EPOCH.fullmatch(text)
     if not found:
-        raise ValueError(
-            f"found {shown(text)}, expected YYYY-MM-DDThh:mm:ss or YYYY-DDDThh:mm:ss"
-            if text
-            else "missing, expected an epoch"
-        )
+        expected = "YYYY-MM-DDThh:mm:ss or YYYY-DDDThh:mm:ss"
+        raise ValueError(f"found {shown(text)}, expected {expected}" if text else "missing, expected an epoch")
     year, hour, minute, second = int(found[1]), int(found[5]), int(found[6]), int(found[7])
     if not FIRST_YEAR <= year <= LAST_YEAR:
         raise ValueError(f"found the year {year} in {shown(text)}, expected {FIRST_YEAR} to {LAST_YEAR}")
     if found[4]:
-        midnight, in_month, what = (
-            _year_to_mjd(year) + int(found[4]) - 1,
-            _year_to_mjd(year + 1),
-            f"day {int(found[4])} of {year}",
-        )
-        before_first = int(found[4]) < 1
+        first, end, day, period = _first_day(year, 1), _first_day(year + 1, 1), int(found[4]), f"{year}"
     else:
         month, day = int(found[2]), int(found[3])
         if not 1 <= month <= 12:
             raise ValueError(f"found month {month} in {shown(text)}, expected 1 to 12")
-        midnight, in_month, what = (
-            _month_to_mjd_scalar(year, month) + day - 1,
-            _month_to_mjd_scalar(year, month + 1),
-            f"day {day} of month {month}",
-        )
-        before_first = day < 1
-    if before_first or midnight >= in_month:
-        raise ValueError(f"found {what} in {shown(text)}, expected a day of the calendar")
+        first, end, period = _first_day(year, month), _first_day(year, month + 1), f"month {month}"
+    midnight = first + day - 1
+    if not first <= midnight < end:
+        raise ValueError(f"found day {day} of {period} in {shown(text)}, expected a day of the calendar")
     leap_second = second == 60 and (hour, minute) == (23, 59)
     if hour > 23 or minute > 59 or (second > 59 and not leap_second):
         raise ValueError(f"found the time {text[text.index('T') + 1 :]!r}, expected 00:00:00 to 23:59:60")
@@ -119,14 +107,10 @@ def parse_epoch(text: str) -> tuple[int, float]:
 
 
 def month_to_mjd(year: NDArray[np.int64], month: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Modified Julian Date of the first day of a month; month 13 is January of the next year. Shape (n,)."""
+    """Convert a month to the Modified Julian Date of its first day; month 13 is January of the next year. Shape (n,)."""
     months = ((year - 1970) * 12 + month - 1).astype("datetime64[M]")
     return months.astype("datetime64[D]").astype(np.int64) + MJD_1970
 
 
-def _month_to_mjd_scalar(year: int, month: int) -> int:
+def _first_day(year: int, month: int) -> int:
     return int(month_to_mjd(np.array([year]), np.array([month]))[0])
-
-
-def _year_to_mjd(year: int) -> int:
-    return _month_to_mjd_scalar(year, 1)

@@ -144,12 +144,10 @@ def _find_foreign(messages: OmmMessages) -> list[tuple[int, str, str]]:
     found = []
     for keyword, allowed in _CONSTANTS.items():
         if keyword in messages.texts:
-            said = np.strings.upper(np.strings.strip(messages.texts[keyword]))
-            fits = said == b""
-            for value in allowed:
-                fits |= said == value.encode()
+            values = np.strings.upper(np.strings.strip(messages.texts[keyword]))
+            fits = np.isin(values, [b"", *(value.encode() for value in allowed)])
             for row in np.flatnonzero(~fits).tolist():
-                other = bytes(said[row])
+                other = bytes(values[row])
                 expected = SGP4_XP if b"XP" in other else f"found {shown(other)}, expected {' or '.join(allowed[:2])}"
                 found.append((row, keyword, expected))
     if "SEMI_MAJOR_AXIS" in messages.texts:

@@ -1,7 +1,7 @@
 """Readers of OMM as JSON, XML and KVN (keyword = value).
 
-Each reader splits the file into messages, notes the line of each value and leaves the meaning to omm.py. A message that
-cannot be parsed costs no other one; of a file that breaks off every complete message before the break is read.
+Each reader splits the file into messages and notes the line of each value; omm.py interprets the values. A message that cannot be
+parsed does not affect the others, and of a file that breaks off every complete message before the break is read.
 
 Deliberately absent: XML document types and entities. No OMM has them, and they are how small files grow to gigabytes.
 """
@@ -46,29 +46,29 @@ def read_json(data: bytes, source: str) -> tuple[dict[str, Any], list[Reject]]:
                 rejects.append(Reject(source, error.lineno, reason))
                 at, broken = text.find("{", max(error.pos, at + 1)), True
             except RecursionError:
-                raise InputError(f"{source}, line {_line_number(text, at)}: nested too deeply for an OMM") from None
+                raise InputError(f"{source}, line {_count_lines(text, at)}: nested too deeply for an OMM") from None
             else:
                 if KEYWORDS.isdisjoint(value):
                     reason = f"found {shown(str(value))}, expected OMM keywords"
-                    rejects.append(Reject(source, _line_number(text, at), reason))
+                    rejects.append(Reject(source, _count_lines(text, at), reason))
                 else:
                     messages.append(value)
                     offsets.append(at)
                 at, broken = _skip_separators(text, end), False
         else:
             rejects.append(
-                Reject(source, _line_number(text, at), f"found {_quote_next(text, at)}, expected an object {{...}}")
+                Reject(source, _count_lines(text, at), f"found {_quote_next(text, at)}, expected an object {{...}}")
             )
             at, broken = text.find("{", at), True
         if at < 0:
             break
     if text.lstrip().startswith("[") and not broken and not text.rstrip().endswith("]"):
         reason = "found the end of the file, expected ']': the file may be cut off"
-        rejects.append(Reject(source, _line_number(text, len(text.rstrip())), reason, kept=True))
+        rejects.append(Reject(source, _count_lines(text, len(text.rstrip())), reason, kept=True))
 
     def line(row: int, keyword: str) -> int:
         end = offsets[row + 1] if row + 1 < len(offsets) else len(text)
-        return _line_number(text, max(text.find(f'"{keyword}"', offsets[row], end), offsets[row]))
+        return _count_lines(text, max(text.find(f'"{keyword}"', offsets[row], end), offsets[row]))
 
     texts = {key: [_to_text(message.get(key)) for message in messages] for key in _find_keywords(messages)}
     return _to_columns(texts, len(messages), line, rejects, source)
@@ -202,7 +202,7 @@ def _skip_separators(text: str, at: int) -> int:
     return found.end() if found else at
 
 
-def _line_number(text: str, at: int) -> int:
+def _count_lines(text: str, at: int) -> int:
     return text.count("\n", 0, at) + 1
 
 

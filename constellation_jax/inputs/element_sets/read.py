@@ -1,7 +1,7 @@
 """Reader of element sets in files and texts, in every format.
 
-The format is recognised from the content, never from the name of the file. A text of which nothing can be read raises
-one clear line; one of which a part can be read becomes a Catalog with rejects.
+The format is recognised from the content, never from the name of the file. A text without a single readable record is an error
+of one line; a text with some becomes a Catalog whose rejects list the others.
 
 Deliberately absent: downloading (catalog/celestrak.py) and planned constellations (shells/).
 """
@@ -33,7 +33,7 @@ FORMATS = tuple(_READERS)
 """Names of the formats: "tle" with or without name lines; the others are the spellings of OMM."""
 
 Source = str | bytes | Path
-"""A path, or the text itself."""
+"""Types of a source: a path, or the text itself."""
 _EXPECTED = "expected element sets as TLE, or as OMM in CSV, JSON, XML or KVN"
 _REFUSALS = ("no gp data found", "gp data has not updated", "invalid query", "error", "you must be logged in")
 """Beginnings of the answers of CelesTrak and Space-Track that are not element sets, in small letters."""
@@ -48,8 +48,8 @@ def read_catalog(source: Source | Sequence[Source], *, format: str | None = None
         format: "tle", "csv", "json", "xml" or "kvn"; None recognises it from the content.
 
     Returns:
-        A Catalog of every sound record. Its `source` column holds the file name, or "text"; its `rejects` say what was
-        left out or noted, with lines.
+        A Catalog of every readable record. Its `source` column holds the file name, or "text"; its `rejects` list the records
+        left out and the defects noted, with lines.
 
     Raises:
         InputError: no such file, not element sets, or not one record that can be read.

@@ -1,8 +1,8 @@
 """Reader of two-line element sets, with or without name lines.
 
-All records of a file are read at once, column by column. A record that departs from the usual layout is read on its own:
-its numbers may stand a little differently, or the reject has to name the field that is wrong. A record that cannot be
-read costs no other record.
+All records of a file are read at once, column by column. A record that departs from the usual layout is read on its own, for its
+numbers may stand a little differently, or the reject has to name the field that is wrong. A record that cannot be read does not
+affect the others.
 
 Read: names with and without "0 " before them, LF and CRLF, blank lines, lines that start with "#", text after column
 69, lines of 68 characters (without checksum), Alpha-5 catalogue numbers, blanks in place of leading zeros.
@@ -108,7 +108,7 @@ class _Lines:
         return len(self._line)
 
     def number(self, i: int) -> int:
-        """Number of a line in the file, counted from 1."""
+        """Return the number of a line in the file, counted from 1."""
         return int(self._line[i]) + 1
 
     def text(self, i: int) -> str:
@@ -116,7 +116,7 @@ class _Lines:
         return self._buffer[start : start + int(self.length[i])].tobytes().decode("utf-8", "replace")
 
     def cards(self, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
-        """Characters of the 69 columns of some lines, blanks where a line is shorter. Shape (n, 69)."""
+        """Return the characters of the 69 columns of some lines, blanks where a line is shorter. Shape (n, 69)."""
         table = np.lib.stride_tricks.sliding_window_view(self._buffer, WIDTH)[self._start[rows]]
         short = np.flatnonzero(self.length[rows] < WIDTH)
         beyond = np.arange(WIDTH) >= self.length[rows[short], None]
@@ -124,7 +124,7 @@ class _Lines:
         return np.asarray(table)
 
     def names(self, first: NDArray[np.int64]) -> NDArray[np.str_]:
-        """Name line before each line 1, without the "0 " of the three-line form; "" where there is none. Shape (n,)."""
+        """Return the name line before each line 1, without the "0 " of the three-line form; "" where there is none. Shape (n,)."""
         before = np.maximum(first - 1, 0)
         named = (first > 0) & (self.kind[before] == 0)
         start, length = self._start[before], np.where(named, self.length[before], 0)

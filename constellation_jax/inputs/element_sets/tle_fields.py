@@ -29,8 +29,8 @@ _LAYOUTS = (
 WIDTH = 69
 """Columns of a line."""
 _RECORDS_PER_PRODUCT = 256
-"""Records in one matrix product: few enough that the linear algebra library starts no threads, which would cost more
-than they save and wait for each other on a busy machine."""
+"""Records in one matrix product: so few that the linear algebra library starts no threads, which would cost more time than they
+save and wait for each other on a busy machine."""
 
 
 class Field(NamedTuple):

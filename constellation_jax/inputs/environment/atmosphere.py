@@ -1,4 +1,4 @@
-"""Loader of the atmosphere's tables that come with the package, with a check of their numbers."""
+"""Loader of the bundled atmosphere tables, which checks their numbers against a checksum."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _FOLDER = Path(__file__).parent / "tables"
 
 
 def load_atmosphere(model: str = "nrlmsise00") -> AtmosphereTable:
-    """Load the table of a model of the atmosphere, NumPy arrays in float32, read once.
+    """Load the table of a model of the atmosphere: NumPy arrays in float32, read once in a process.
 
     Raises:
         InputError: an unknown model, or a file that is missing, damaged or of another version of the package.
@@ -27,13 +27,13 @@ def load_atmosphere(model: str = "nrlmsise00") -> AtmosphereTable:
     return _read(model)[0]
 
 
-def atmosphere_provenance(model: str = "nrlmsise00") -> dict[str, Any]:
-    """Provenance of the table of a model: model, pymsis_version, date, sha256 of the numbers and more."""
+def load_provenance(model: str = "nrlmsise00") -> dict[str, Any]:
+    """Load the provenance of the table of a model: model, pymsis_version, date, sha256 of the numbers and more."""
     return dict(_read(model)[1])
 
 
-def checksum(states: np.ndarray, profiles: np.ndarray) -> str:
-    """SHA-256 of the numbers of a table."""
+def compute_checksum(states: np.ndarray, profiles: np.ndarray) -> str:
+    """Compute the SHA-256 of the numbers of a table."""
     return hashlib.sha256(states.astype("<f4").tobytes() + profiles.astype("<f4").tobytes()).hexdigest()
 
 
@@ -49,7 +49,7 @@ def _read(model: str) -> tuple[AtmosphereTable, dict[str, Any]]:
         raise InputError(f"{path}: cannot be read ({error}); install the package again") from None
     if attributes["basis"] != list(BASIS):
         raise InputError(f"{path}: made for another version of the package; install the package again")
-    if attributes["sha256"] != checksum(states, profiles):
+    if attributes["sha256"] != compute_checksum(states, profiles):
         raise InputError(f"{path}: its numbers do not agree with their checksum; install the package again")
     states.flags.writeable = profiles.flags.writeable = False
     return AtmosphereTable(states, profiles), attributes

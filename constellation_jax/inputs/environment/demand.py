@@ -1,7 +1,7 @@
-"""Demand for a service by latitude: weights of area, of population or of a user's table.
+"""Demand for a service by latitude, weighted by area, by population or by a user's table.
 
 The population is a bundled table of bands of one degree, made by scripts/build_population_by_latitude.py. Deliberately absent:
-longitude, which satellites of a whole shell see evenly over a day, and time.
+longitude, over which the satellites of a shell are spread evenly in a day, and time.
 """
 
 from __future__ import annotations
@@ -50,13 +50,13 @@ class Demand(NamedTuple):
             raise InputError(f"step_deg {step_deg!r}: expected degrees that divide 180, such as 1, 2 or 5")
         edges = np.linspace(-90.0, 90.0, bands + 1)
         by_area = 0.5 * (1.0 + np.sin(np.deg2rad(edges)))
-        weight = np.diff(by_area if kind == "area" else np.interp(edges, *_cumulative(_table(kind))))
+        weight = np.diff(by_area if kind == "area" else np.interp(edges, *_cumulate(_load_table(kind))))
         return cls(0.5 * (edges[1:] + edges[:-1]), weight / weight.sum())
 
 
-def _table(kind: str | Path) -> Demand:
+def _load_table(kind: str | Path) -> Demand:
     if kind == "population":
-        return _population()
+        return _load_population()
     if isinstance(kind, str) and not Path(kind).expanduser().is_file() and not kind.endswith(".csv"):
         raise InputError(
             f"demand {kind!r}: expected {' or '.join(KINDS)}, or a CSV file with the columns {','.join(_HEADER)}"
@@ -66,12 +66,12 @@ def _table(kind: str | Path) -> Demand:
 
 
 @lru_cache(maxsize=1)
-def _population() -> Demand:
+def _load_population() -> Demand:
     return _read(_POPULATION)
 
 
-def _cumulative(table: Demand) -> tuple[Floats, Floats]:
-    """Edges of the bands of a table, and the demand below each edge, evenly spread in a band."""
+def _cumulate(table: Demand) -> tuple[Floats, Floats]:
+    """Return the edges of the bands of a table and the demand south of each edge; within a band it is spread evenly."""
     edges = np.concatenate([[-90.0], 0.5 * (table.latitude_deg[1:] + table.latitude_deg[:-1]), [90.0]])
     return edges, np.concatenate([[0.0], np.cumsum(table.weight)])
 
@@ -83,19 +83,19 @@ def _read(path: str | Path) -> Demand:
     header = tuple(field.strip().lower() for field in rows[0][1]) if rows else ()
     if not set(_HEADER) <= set(header):
         raise InputError(f"{name}: found {shown(','.join(header))}, expected a header with {','.join(_HEADER)}")
-    columns = [header.index(key) for key in _HEADER]
     mistakes: list[str] = []
     values: list[tuple[float, float]] = []
     lines_of: dict[float, int] = {}
     for number, row in rows[1:]:
-        where = f"{name}, line {number}"
-        latitude, weight = (_number(row[k] if k < len(row) else "") for k in columns)
+        where, fields = f"{name}, line {number}", dict(zip(header, row, strict=False))
+        latitude, weight = (_parse_number(fields.get(key, "")) for key in _HEADER)
+        texts = [shown(fields[key]) if key in fields else "missing" for key in _HEADER]
         if not -90.0 <= latitude <= 90.0:
-            mistakes.append(f"{where}: latitude_deg {_text(row, columns[0])}, expected degrees from -90 to 90")
+            mistakes.append(f"{where}: latitude_deg {texts[0]}, expected degrees from -90 to 90")
         elif latitude in lines_of:
             mistakes.append(f"{where}: latitude_deg {latitude:g} stands in line {lines_of[latitude]} already")
         elif not 0.0 <= weight < np.inf:
-            mistakes.append(f"{where}: weight {_text(row, columns[1])}, expected a number of at least 0")
+            mistakes.append(f"{where}: weight {texts[1]}, expected a number of at least 0")
         else:
             lines_of[latitude] = number
             values.append((latitude, weight))
@@ -107,12 +107,8 @@ def _read(path: str | Path) -> Demand:
     return Demand(latitude_deg, weights / weights.sum())
 
 
-def _number(text: str) -> float:
+def _parse_number(text: str) -> float:
     try:
         return float(text)
     except ValueError:
         return float("nan")
-
-
-def _text(row: list[str], column: int) -> str:
-    return shown(row[column]) if column < len(row) else "missing"

@@ -1,7 +1,7 @@
-"""UT1-UTC and polar motion of the IERS, from the file of the package `astropy-iers-data` or one of the user's own.
+"""UT1-UTC and polar motion of the IERS, from the package `astropy-iers-data` or a file of the user.
 
-Used where TEME states are turned into Earth-fixed ones. Deliberately absent: downloads (a newer file is had by updating
-`astropy-iers-data`), nutation corrections (TEME does not use them) and tidal interpolation of UT1 (below 0.1 ms).
+Used to convert TEME states to Earth-fixed ones. Deliberately absent: downloads (updating `astropy-iers-data` brings a newer file),
+nutation corrections (TEME does not use them) and tidal interpolation of UT1 (below 0.1 ms).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from constellation_jax.errors import InputError
-from constellation_jax.inputs.times import date_text, to_day_fraction
+from constellation_jax.inputs.times import format_date, to_day_fraction
 from constellation_jax.physics.constants import DEGREE
 
 ARCSECOND = DEGREE / 3600.0
@@ -61,14 +61,14 @@ class EarthOrientation:
         return float(self.mjd[-1])
 
     def __repr__(self) -> str:
-        first, observed, last = (date_text(m) for m in (self.first_mjd, self.last_observed_mjd, self.last_mjd))
+        first, observed, last = (format_date(m) for m in (self.first_mjd, self.last_observed_mjd, self.last_mjd))
         return f"<EarthOrientation from {first}, observed to {observed}, predicted to {last}>"
 
     def at(self, times: NDArray[np.datetime64]) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-        """UT1-UTC and polar motion at given times, interpolated linearly between the days of the table.
+        """Interpolate UT1-UTC and polar motion linearly between the days of the table.
 
-        Before the table (1973) all three are zero; after its end they keep their last values. Either gives one
-        UserWarning, which says what was used and how far off it may be.
+        Before the table (1973) all three are zero; after its end they keep their last values. In either case one UserWarning
+        states the values used and the largest error to expect.
 
         Args:
             times: datetime64[ns], UTC, any shape.
@@ -99,7 +99,7 @@ class EarthOrientation:
         messages = []
         if before.any():
             messages.append(
-                f"{before.sum()} times lie before {date_text(self.first_mjd)}, where the Earth orientation table begins: "
+                f"{before.sum()} times lie before {format_date(self.first_mjd)}, where the Earth orientation table begins: "
                 "UT1-UTC and polar motion are taken as zero; expect Earth-fixed positions off by up to 0.4 km "
                 "(UT1-UTC below 0.9 s, polar motion below 0.6 arcsec)"
             )
@@ -108,7 +108,7 @@ class EarthOrientation:
             # The excess length of day has stayed below 1.5 ms a day since 2000: 1.5e-3 s of 465 m/s at the equator.
             error_s = 1.5e-3 * days
             messages.append(
-                f"{behind.sum()} times lie after {date_text(self.last_mjd)}, where the Earth orientation table ends: its "
+                f"{behind.sum()} times lie after {format_date(self.last_mjd)}, where the Earth orientation table ends: its "
                 f"last values are used (UT1-UTC {self.ut1_utc_s[-1]:.3f} s); expect Earth-fixed positions off by up to "
                 f"{0.465 * error_s + 0.02:.2g} km (UT1-UTC off by up to {error_s:.2g} s, polar motion by 0.6 arcsec); "
                 "a newer astropy-iers-data reaches further"
@@ -120,12 +120,11 @@ class EarthOrientation:
 def load_earth_orientation(path: str | Path | None = None) -> EarthOrientation:
     """Load the Earth orientation table of the IERS Rapid Service, read once for each file and version of it.
 
-    Where the final values of Bulletin B are there they are used, else those of Bulletin A, observed or predicted: the
-    choice that astropy makes.
+    The final values of Bulletin B are used where the file has them, else those of Bulletin A, observed or predicted, as in astropy.
 
     Args:
-        path: a file in the format of finals2000A.all (also .data and .daily, and the IAU 1980 files, whose columns used
-            here are the same). None: the file of the installed package astropy-iers-data.
+        path: a file in the format of finals2000A.all (or .data, .daily, or the IAU 1980 files, which agree in the columns read
+            here). None: the file of the installed package astropy-iers-data.
 
     Raises:
         InputError: no such file, or one that is not in this format.
@@ -149,11 +148,11 @@ def load_earth_orientation(path: str | Path | None = None) -> EarthOrientation:
 
 @lru_cache(maxsize=4)
 def _read(path: Path, modified_ns: int, size: int) -> EarthOrientation:
-    """Table of one file; time and size only tell the versions of a file apart."""
+    """Read the table of one file; time and size are part of the cache key, so that a changed file is read again."""
     lines = path.read_bytes().replace(b"\r\n", b"\n").split(b"\n")
     records = [line.ljust(_RECORD_BYTES)[:_RECORD_BYTES] for line in lines]
     table = np.frombuffer(b"".join(records), dtype="S1").reshape(-1, _RECORD_BYTES)
-    columns = {key: _numbers(path, table[:, first - 1 : last]) for key, (first, last) in _COLUMNS.items()}
+    columns = {key: _parse_numbers(path, table[:, first - 1 : last]) for key, (first, last) in _COLUMNS.items()}
 
     # The last records of the file have a date and nothing else.
     filled = np.isfinite(columns["mjd"] + columns["ut1_utc_a"] + columns["polar_x_a"] + columns["polar_y_a"])
@@ -175,8 +174,8 @@ def _read(path: Path, modified_ns: int, size: int) -> EarthOrientation:
     )
 
 
-def _numbers(path: Path, characters: NDArray[np.bytes_]) -> NDArray[np.float64]:
-    """Numbers of a fixed-width column; NaN where it is blank."""
+def _parse_numbers(path: Path, characters: NDArray[np.bytes_]) -> NDArray[np.float64]:
+    """Parse a fixed-width column of numbers; NaN where it is blank."""
     text = np.ascontiguousarray(characters).view(f"S{characters.shape[1]}").ravel()
     text = np.char.strip(text)
     text = np.where(text == b"", b"nan", text)

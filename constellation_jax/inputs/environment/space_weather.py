@@ -1,4 +1,4 @@
-"""Solar and geomagnetic activity from the bundled table, files or constants: the sources of `SpaceWeather.load`.
+"""Sources of `SpaceWeather.load`: the bundled table of solar and geomagnetic activity, files and constants.
 
     SpaceWeather.load()                      the bundled monthly table: observed since 1957, NASA's forecast to 2041
     SpaceWeather.load("SW-All.csv")          daily values of CelesTrak, then its forecast
@@ -27,22 +27,23 @@ from constellation_jax.inputs.environment.space_weather_series import (
     SpaceWeatherSource,
 )
 from constellation_jax.inputs.files.configs import configs_folder
-from constellation_jax.inputs.times import date_text
+from constellation_jax.inputs.times import format_date
 
 _MEAN_DAYS = 81
+"""Length of the running mean of F10.7, days."""
 
 
 def read_sources(source: SpaceWeatherSource, forecast: SpaceWeatherSource | None) -> SpaceWeather:
-    """Space weather of one source, continued by a forecast where one is given; `SpaceWeather.load` says what each may be."""
+    """Read the space weather of a source and, where one is given, of a forecast that continues it; see `SpaceWeather.load`."""
     first = _read(source)
     return first if forecast is None else _continue_with(first, _read(forecast))
 
 
 def remove_flares(f107: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Replace daily F10.7 on days of flares by the median of the 15 days about them; also where that was done (boolean).
+    """Replace daily F10.7 on days of flares by the median of the 15 days about them; return it with the mask of these days.
 
-    The series of record holds what the telescope saw at 20h UTC, bursts included: 939 on 2011-03-07 between days of 150. A burst
-    of minutes heats nothing, but would raise the 81-day mean by ten units.
+    The published series is a reading at 20h UTC, radio bursts included: 939 on 2011-03-07 between days of 150. A burst of minutes
+    does not heat the atmosphere, but would raise the 81-day mean by ten units.
     """
     padded = np.pad(f107, 7, constant_values=np.nan)
     median = np.nanmedian(np.lib.stride_tricks.sliding_window_view(padded, 15), axis=1)
@@ -54,16 +55,16 @@ def _read(source: SpaceWeatherSource) -> SpaceWeather:
     if isinstance(source, SpaceWeather):
         return source
     if isinstance(source, tuple | Mapping):
-        return _constant(source)
+        return _make_constant(source)
     if source == "bundled":
-        return _from_records("bundled", read_records(configs_folder() / "space_weather" / "monthly.csv"))
+        return _make_series("bundled", read_records(configs_folder() / "space_weather" / "monthly.csv"))
     if isinstance(source, str | Path):
-        return _from_records(Path(source).name, read_records(source))
+        return _make_series(Path(source).name, read_records(source))
     raise InputError(f"space weather {source!r}: expected 'bundled', a path, (f107, ap) or a mapping with f107 and ap")
 
 
-def _constant(values: tuple[float, float] | Mapping[str, float]) -> SpaceWeather:
-    """Space weather of one day that holds for ever."""
+def _make_constant(values: tuple[float, float] | Mapping[str, float]) -> SpaceWeather:
+    """Make the space weather of one day that holds for ever."""
     given: dict[str, Any] = (
         dict(values) if isinstance(values, Mapping) else dict(zip(("f107", "ap"), values, strict=False))
     )
@@ -81,34 +82,34 @@ def _constant(values: tuple[float, float] | Mapping[str, float]) -> SpaceWeather
     return SpaceWeather("constant", 0.0, flags=np.array([CONSTANT], np.uint8), percentiles={}, **columns)
 
 
-def _from_records(name: str, records: IndexRecords) -> SpaceWeather:
-    """Daily values from the first record to the last, interpolated linearly between records."""
+def _make_series(name: str, records: IndexRecords) -> SpaceWeather:
+    """Make daily values from the first record to the last, interpolated linearly between records."""
     half = np.where(records.daily, 0.5, 14.0)  # the first and last month reach a fortnight about their middle
     first, last = np.floor(records.mjd[0] - half[0] + 0.5), np.ceil(records.mjd[-1] + half[-1] - 0.5)
     middle = first + 0.5 + np.arange(int(last - first))
 
-    def daily(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    def interpolate(values: NDArray[np.float64]) -> NDArray[np.float64]:
         known = np.isfinite(values)
         return np.asarray(np.interp(middle, records.mjd[known], values[known]))
 
     source = np.clip(np.searchsorted(records.mjd, middle, side="left"), 0, len(records.mjd) - 1)
     flags = np.where(records.observed[source], 0, FORECAST).astype(np.uint8)
     flags[middle <= records.mjd[records.observed].max(initial=-np.inf) + 14.0 * (~records.daily[0])] = 0
-    f107, f107a = daily(records.f107), None
+    f107, f107a = interpolate(records.f107), None
     if records.daily[0]:
         clean, spike = remove_flares(f107)
         # A forecast has no flares, and where its months join the days a step may be steep.
         spike &= flags == 0
         f107 = np.where(spike, clean, f107)
         flags[spike] |= DESPIKED
-        f107a = _running_mean(f107)
+        f107a = _compute_running_mean(f107)
     if np.isfinite(records.f107a).any():
-        f107a = daily(records.f107a)
+        f107a = interpolate(records.f107a)
     percentiles = {}
     for key in PERCENTILES if records.percentiles else ():
-        middle_value = f107 if key.startswith("f107") else daily(records.ap)
-        percentiles[key] = np.where(flags & FORECAST, daily(records.percentiles[key]), middle_value)
-    ap = daily(records.ap)
+        middle_value = f107 if key.startswith("f107") else interpolate(records.ap)
+        percentiles[key] = np.where(flags & FORECAST, interpolate(records.percentiles[key]), middle_value)
+    ap = interpolate(records.ap)
     without_ap = middle > records.mjd[np.isfinite(records.ap)].max() + half[-1]
     if without_ap.any():  # CelesTrak's monthly predictions have no Ap: NASA's forecast of it is taken
         bundled = _read("bundled")
@@ -117,31 +118,31 @@ def _from_records(name: str, records: IndexRecords) -> SpaceWeather:
 
 
 def _continue_with(first: SpaceWeather, then: SpaceWeather) -> SpaceWeather:
-    """Observed days of one source, followed by another source from the day after."""
+    """Join the observed days of one source and another source from the day after."""
     if (first.flags[0] | then.flags[0]) & CONSTANT:
         raise InputError("space weather: a constant can neither be continued nor continue a file")
     join = first.last_observed_mjd
     kept, skipped = int(join - first.first_mjd), int(join - then.first_mjd)
     if not 0 <= skipped < len(then.flags) or not kept:
         raise InputError(
-            f"space weather {then.source}: {date_text(then.first_mjd)} to {date_text(then.last_mjd - 1)} does not continue "
-            f"{first.source}, observed to {date_text(join - 1)}"
+            f"space weather {then.source}: {format_date(then.first_mjd)} to {format_date(then.last_mjd - 1)} does not continue "
+            f"{first.source}, observed to {format_date(join - 1)}"
         )
 
-    def joined(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
+    def splice(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
         return np.concatenate([a[:kept], b[skipped:]])
 
-    f107, ap = joined(first.f107, then.f107), joined(first.ap, then.ap)
-    flags = joined(first.flags, then.flags | np.uint8(FORECAST))
-    f107a = joined(first.f107a, then.f107a)
+    f107, ap = splice(first.f107, then.f107), splice(first.ap, then.ap)
+    flags = splice(first.flags, then.flags | np.uint8(FORECAST))
+    f107a = splice(first.f107a, then.f107a)
     near = slice(max(kept - _MEAN_DAYS, 0), kept)  # days whose mean reaches over the join
-    f107a[near] = _running_mean(f107)[near]
-    percentiles = {key: joined(ap if key.startswith("ap") else f107, value) for key, value in then.percentiles.items()}
+    f107a[near] = _compute_running_mean(f107)[near]
+    percentiles = {key: splice(ap if key.startswith("ap") else f107, value) for key, value in then.percentiles.items()}
     return SpaceWeather(f"{first.source} + {then.source}", first.first_mjd, f107, f107a, ap, flags, percentiles)
 
 
-def _running_mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Centred 81-day mean; at the ends of the series over the days there are."""
+def _compute_running_mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Compute the centred 81-day mean, over fewer days at the ends of the series."""
     total = np.append(0.0, np.cumsum(values))
     day = np.arange(len(values))
     low, high = np.maximum(day - _MEAN_DAYS // 2, 0), np.minimum(day + _MEAN_DAYS // 2 + 1, len(values))

@@ -1,7 +1,7 @@
-"""Readers of files of solar and geomagnetic indices: CelesTrak (CSV and fixed columns), MSAFE percentiles, own CSV.
+"""Readers of files of solar and geomagnetic indices: CelesTrak (CSV and fixed columns), MSAFE percentiles, CSV of the user.
 
-The format of a file is recognised from its content. Deliberately absent: downloads, and the daily series that is made of the
-records (space_weather.py).
+The format is recognised from the content. Deliberately absent: downloads, and the daily series made from the records
+(space_weather.py).
 
 Reference: https://celestrak.org/SpaceData/SpaceWx-format.php; NASA Marshall Space Flight Center, MSAFE "Table 3".
 """
@@ -42,7 +42,7 @@ class IndexRecords(NamedTuple):
     f107: NDArray[np.float64]
     """Observed (not adjusted to 1 au) 10.7 cm flux, solar flux units."""
     f107a: NDArray[np.float64]
-    """81-day mean of F10.7, where the file gives one that is to be used."""
+    """81-day mean of F10.7, where the file states one."""
     ap: NDArray[np.float64]
     """Planetary daily Ap, or its monthly mean."""
     observed: NDArray[np.bool_]
@@ -64,16 +64,16 @@ def read_records(path: str | Path) -> IndexRecords:
     head = next((line for line in lines if line.strip() and not line.startswith("#")), "").strip()
     first = "\n".join(lines[:12]).upper()
     if head.upper().startswith("DATATYPE") and "CSSISPACEWEATHER" in first.replace(" ", ""):
-        rows = _fixed_columns(name, lines)
+        rows = _read_fixed_columns(name, lines)
     elif head.upper().startswith("DATE,BSRN"):
-        rows = _celestrak_csv(name, lines)
+        rows = _read_celestrak_csv(name, lines)
     elif head.lower().replace(" ", "").startswith("date,f107"):
-        rows = _own_csv(name, lines)
+        rows = _read_own_csv(name, lines)
     elif "SOLAR FLUX" in first and "PERCENTILE" in first:
-        rows = _msafe(name, lines)
+        rows = _read_msafe(name, lines)
     else:
         raise InputError(f"{name}: found {shown(head)}, {_EXPECTED}")
-    return _records(name, list(rows))
+    return _make_records(name, list(rows))
 
 
 class _Record(NamedTuple):
@@ -89,8 +89,8 @@ class _Record(NamedTuple):
     percentiles: tuple[float, ...] = ()
 
 
-def _fixed_columns(name: str, lines: list[str]) -> Iterator[_Record]:
-    """Records of CelesTrak's text file; columns from FORMAT(I4,I3,I3,I5,I3,8I3,I4,8I4,I4,F4.1,I2,I4,F6.1,I2,5F6.1)."""
+def _read_fixed_columns(name: str, lines: list[str]) -> Iterator[_Record]:
+    """Read the records of CelesTrak's text file; columns from FORMAT(I4,I3,I3,I5,I3,8I3,I4,8I4,I4,F4.1,I2,I4,F6.1,I2,5F6.1)."""
     section = ""
     for number, line in enumerate(lines, 1):
         if line.startswith("BEGIN "):
@@ -99,55 +99,57 @@ def _fixed_columns(name: str, lines: list[str]) -> Iterator[_Record]:
             section = ""
         elif section and line.strip():
             where = f"{name}, line {number}"
-            date = _date(where, "-".join(line[:10].split()))
-            f107 = _number(where, "observed F10.7 in columns 113 to 118", line[112:118], *BOUNDS["f107"])
+            date = _parse_date(where, "-".join(line[:10].split()))
+            f107 = _parse_number(where, "observed F10.7 in columns 113 to 118", line[112:118], *BOUNDS["f107"])
             monthly = section == "MONTHLY_PREDICTED"
-            ap = _number(where, "the daily Ap in columns 80 to 82", line[79:82], *BOUNDS["ap"], optional=monthly)
-            yield _Record(number, _mjd(date) + (0.0 if monthly else 0.5), f107, ap, section == "OBSERVED", not monthly)
+            ap = _parse_number(where, "the daily Ap in columns 80 to 82", line[79:82], *BOUNDS["ap"], optional=monthly)
+            yield _Record(
+                number, _to_mjd(date) + (0.0 if monthly else 0.5), f107, ap, section == "OBSERVED", not monthly
+            )
     if section:
         raise InputError(f"{name}, line {len(lines)}: the file ends inside {section}, expected END {section}; cut off?")
 
 
-def _celestrak_csv(name: str, lines: list[str]) -> Iterator[_Record]:
-    """Records of CelesTrak's SW-All.csv."""
-    for where, number, fields in _csv_rows(name, lines, ("DATE", "AP_AVG", "F10.7_OBS", "F10.7_DATA_TYPE")):
+def _read_celestrak_csv(name: str, lines: list[str]) -> Iterator[_Record]:
+    """Read the records of CelesTrak's SW-All.csv."""
+    for where, number, fields in _read_csv_rows(name, lines, ("DATE", "AP_AVG", "F10.7_OBS", "F10.7_DATA_TYPE")):
         kind = fields["F10.7_DATA_TYPE"].strip()
         if kind not in ("OBS", "INT", "PRD", "PRM"):
             raise InputError(f"{where}: F10.7_DATA_TYPE {shown(kind)}, expected OBS, INT, PRD or PRM")
         monthly = kind == "PRM"
-        f107 = _number(where, "F10.7_OBS", fields["F10.7_OBS"], *BOUNDS["f107"])
-        ap = _number(where, "AP_AVG", fields["AP_AVG"], *BOUNDS["ap"], optional=monthly)
-        mjd = _mjd(_date(where, fields["DATE"])) + (0.0 if monthly else 0.5)
+        f107 = _parse_number(where, "F10.7_OBS", fields["F10.7_OBS"], *BOUNDS["f107"])
+        ap = _parse_number(where, "AP_AVG", fields["AP_AVG"], *BOUNDS["ap"], optional=monthly)
+        mjd = _to_mjd(_parse_date(where, fields["DATE"])) + (0.0 if monthly else 0.5)
         yield _Record(number, mjd, f107, ap, kind in ("OBS", "INT"), not monthly)
 
 
-def _own_csv(name: str, lines: list[str]) -> Iterator[_Record]:
-    """Records of a CSV such as the bundled one: date, f107, ap and where given f107a, kind (observed or forecast), PERCENTILES."""
-    for where, number, fields in _csv_rows(name, lines, ("date", "f107", "ap")):
+def _read_own_csv(name: str, lines: list[str]) -> Iterator[_Record]:
+    """Read a CSV such as the bundled one: date, f107, ap and where given f107a, kind (observed or forecast), PERCENTILES."""
+    for where, number, fields in _read_csv_rows(name, lines, ("date", "f107", "ap")):
         date = fields["date"].strip()
         monthly = len(date) == 7
-        day = _date(where, date + "-01" if monthly else date)
+        day = _parse_date(where, date + "-01" if monthly else date)
         kind = (fields.get("kind") or "observed").strip()
         if kind not in ("observed", "forecast"):
             raise InputError(f"{where}: kind {shown(kind)}, expected observed or forecast")
-        f107 = _number(where, "f107", fields["f107"], *BOUNDS["f107"])
-        f107a = _number(where, "f107a", fields.get("f107a") or "", *BOUNDS["f107"], optional=True)
-        ap = _number(where, "ap", fields["ap"], *BOUNDS["ap"])
+        f107 = _parse_number(where, "f107", fields["f107"], *BOUNDS["f107"])
+        f107a = _parse_number(where, "f107a", fields.get("f107a") or "", *BOUNDS["f107"], optional=True)
+        ap = _parse_number(where, "ap", fields["ap"], *BOUNDS["ap"])
         percentiles: tuple[float, ...] = ()
         if any(key in fields for key in PERCENTILES):
             percentiles = tuple(
-                _number(where, key, fields.get(key) or "", *BOUNDS[key.partition("_")[0]], optional=True)
+                _parse_number(where, key, fields.get(key) or "", *BOUNDS[key.partition("_")[0]], optional=True)
                 for key in PERCENTILES
             )
-        middle = _mjd(day) + (0.5 * _days_in_month(day) if monthly else 0.5)
+        middle = _to_mjd(day) + (0.5 * _count_days(day) if monthly else 0.5)
         yield _Record(number, middle, f107, ap, kind == "observed", not monthly, f107a, percentiles)
 
 
-def _msafe(name: str, lines: list[str]) -> Iterator[_Record]:
-    """Records of an MSAFE forecast: the percentiles 95, 50 and 5 of F10.7 and of Ap for each month.
+def _read_msafe(name: str, lines: list[str]) -> Iterator[_Record]:
+    """Read the records of an MSAFE forecast: the percentiles 95, 50 and 5 of F10.7 and of Ap for each month.
 
     A line is "2026.5837   AUG   138.2  126.1  113.9   19.8   15.0   10.1".
-    Older issues name other percentiles in their heading; the outer columns are taken as they stand.
+    Older issues name other percentiles in their heading; the outer columns are used as if they were 95 and 5.
     """
     for number, line in enumerate(lines, 1):
         words = line.split()
@@ -160,16 +162,16 @@ def _msafe(name: str, lines: list[str]) -> Iterator[_Record]:
                 "(F10.7 and Ap at three percentiles each)"
             )
         month = _MONTHS.index(words[1].upper()[:3]) + 1
-        year = int(_number(where, "the year", words[0], 1957.0, 2200.0))
+        year = int(_parse_number(where, "the year", words[0], 1957.0, 2200.0))
         day = datetime.date(year, month, 1)
-        f107 = [_number(where, "F10.7", word, *BOUNDS["f107"]) for word in words[2:5]]
-        ap = [_number(where, "Ap", word, *BOUNDS["ap"]) for word in words[5:8]]
-        middle = _mjd(day) + 0.5 * _days_in_month(day)
+        f107 = [_parse_number(where, "F10.7", word, *BOUNDS["f107"]) for word in words[2:5]]
+        ap = [_parse_number(where, "Ap", word, *BOUNDS["ap"]) for word in words[5:8]]
+        middle = _to_mjd(day) + 0.5 * _count_days(day)
         yield _Record(number, middle, f107[1], ap[1], False, False, np.nan, (f107[2], f107[0], ap[2], ap[0]))
 
 
-def _records(name: str, rows: list[_Record]) -> IndexRecords:
-    """Checked arrays of the records."""
+def _make_records(name: str, rows: list[_Record]) -> IndexRecords:
+    """Check the records of a file and convert them to arrays."""
     if len(rows) < 2:
         raise InputError(f"{name}: {len(rows)} records in it; expected at least two")
     last_day = max((row.mjd for row in rows if row.daily), default=-np.inf)
@@ -197,8 +199,8 @@ def _records(name: str, rows: list[_Record]) -> IndexRecords:
     )
 
 
-def _csv_rows(name: str, lines: list[str], needed: tuple[str, ...]) -> Iterator[tuple[str, int, dict[str, str]]]:
-    """Place, line number and fields of every record of a CSV with a header; comment lines begin with #."""
+def _read_csv_rows(name: str, lines: list[str], needed: tuple[str, ...]) -> Iterator[tuple[str, int, dict[str, str]]]:
+    """Read a CSV with a header: place (for messages), line number and fields of every record; comment lines begin with #."""
     header: list[str] = []
     for number, line in enumerate(lines, 1):
         if not line.strip() or line.startswith("#"):
@@ -218,7 +220,7 @@ def _csv_rows(name: str, lines: list[str], needed: tuple[str, ...]) -> Iterator[
         yield f"{name}, line {number}", number, dict(zip(header, fields, strict=True))
 
 
-def _number(where: str, what: str, text: str, lowest: float, highest: float, *, optional: bool = False) -> float:
+def _parse_number(where: str, what: str, text: str, lowest: float, highest: float, *, optional: bool = False) -> float:
     if optional and not text.strip():
         return np.nan
     try:
@@ -232,16 +234,16 @@ def _number(where: str, what: str, text: str, lowest: float, highest: float, *, 
     return value
 
 
-def _date(where: str, text: str) -> datetime.date:
+def _parse_date(where: str, text: str) -> datetime.date:
     try:
         return datetime.date.fromisoformat(text.strip())
     except ValueError:
         raise InputError(f"{where}: date: found {shown(text.strip())}, expected a date such as 2026-08-23") from None
 
 
-def _mjd(day: datetime.date) -> float:
+def _to_mjd(day: datetime.date) -> float:
     return float(day.toordinal() - datetime.date(1970, 1, 1).toordinal() + MJD_1970)
 
 
-def _days_in_month(day: datetime.date) -> int:
+def _count_days(day: datetime.date) -> int:
     return calendar.monthrange(day.year, day.month)[1]

@@ -16,21 +16,21 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from constellation_jax.errors import InputError
-from constellation_jax.inputs.times import date_text
+from constellation_jax.inputs.times import format_date
 
 FORECAST: Final = 1
-"""Flag: not observed but predicted."""
+"""Flag of a predicted value."""
 REPEATED: Final = 2
-"""Flag: beyond the forecast; the value of the same day one or more solar cycles before."""
+"""Flag of a value beyond the forecast: that of the same day one or more solar cycles before."""
 DESPIKED: Final = 4
-"""Flag: a flare stood in F10.7; the median of its neighbours is given."""
+"""Flag of an F10.7 with a flare, replaced by the median of its neighbours."""
 CONSTANT: Final = 8
-"""Flag: a constant that the user gave."""
+"""Flag of a constant of the user."""
 FLAGS: Final = {FORECAST: "forecast", REPEATED: "repeated_cycle", DESPIKED: "despiked", CONSTANT: "constant"}
-"""Name of each bit of a flag, as `flag_meanings` needs it."""
+"""Name of each bit of a flag, for the attribute `flag_meanings`."""
 
 CYCLE_DAYS: Final = 4018
-"""11 years: mean length of the solar cycles 1 to 24 (Hathaway, Living Rev. Sol. Phys. 12, 4, 2015: 131.7 months)."""
+"""Length of a solar cycle: 11 years. The mean of cycles 1 to 24 is 131.7 months (Hathaway, Living Rev. Sol. Phys. 12, 4, 2015)."""
 SCENARIOS: Final = ("low", "median", "high")
 """Scenarios of solar activity: the 5th, 50th and 95th percentile of the forecast."""
 _PERCENTILE_Z = NormalDist().inv_cdf(0.95)
@@ -48,7 +48,7 @@ class Indices(NamedTuple):
     ap: NDArray[np.float64]
     """Planetary daily Ap."""
     flags: NDArray[np.uint8]
-    """Origin of each value as a sum of FLAGS; shape (times,)."""
+    """Origin of each value, a sum of `FLAGS`; 0 for an observed one. Shape (times,)."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -69,9 +69,9 @@ class SpaceWeather:
     ap: NDArray[np.float64]
     """Planetary daily Ap."""
     flags: NDArray[np.uint8]
-    """Origin of each day's value as a sum of FLAGS; 0 for an observed one."""
+    """Origin of the value of each day, a sum of `FLAGS`; 0 for an observed one."""
     percentiles: Mapping[str, NDArray[np.float64]]
-    """5th (low) and 95th (high) percentile of each day where the source has them, else empty."""
+    """5th (low) and 95th (high) percentiles of each day, by column name; empty where the source has none."""
 
     @classmethod
     def load(
@@ -95,7 +95,7 @@ class SpaceWeather:
             scenario: "low", "median" or "high" of the forecast.
 
         Raises:
-            InputError: one line with file, line, what was found and what was expected.
+            InputError: an unreadable source; the message has file, line, found and expected values.
         """
         from constellation_jax.inputs.environment.space_weather import read_sources  # which builds one of these
 
@@ -120,12 +120,14 @@ class SpaceWeather:
     def __repr__(self) -> str:
         if self.flags[0] & CONSTANT:
             return f"<SpaceWeather constant: F10.7 {self.f107[0]:g}, 81-day mean {self.f107a[0]:g}, Ap {self.ap[0]:g}>"
-        first, observed, last = (date_text(m) for m in (self.first_mjd, self.last_observed_mjd - 1, self.last_mjd - 1))
+        first, observed, last = (
+            format_date(m) for m in (self.first_mjd, self.last_observed_mjd - 1, self.last_mjd - 1)
+        )
         members = f", {self.members} members" if self.members else ""
         return f"<SpaceWeather {self.source}: {first} to {last}, observed to {observed}{members}>"
 
     def at(self, mjd: ArrayLike) -> Indices:
-        """Indices at given times, linear between the middles of the days.
+        """Interpolate the indices linearly between the middles of the days.
 
         F10.7 is that of the day before, as NRLMSISE-00 takes it; the 81-day mean and Ap are those of the time itself.
 
@@ -137,24 +139,24 @@ class SpaceWeather:
         """
         times = np.atleast_1d(np.asarray(mjd, dtype=np.float64))
         lag = 0.0 if self.flags[0] & CONSTANT else 1.0
-        self._days_to(times.min(), times.max())
+        self._count_days(times.min(), times.max())
         return Indices(
             times,
-            self._interpolated(self.f107, times - lag),
-            self._interpolated(self.f107a, times),
-            self._interpolated(self.ap, times),
+            self._interpolate(self.f107, times - lag),
+            self._interpolate(self.f107a, times),
+            self._interpolate(self.ap, times),
             self._flags(np.floor(times - self.first_mjd).astype(np.int64)),
         )
 
     def resample(self, start: float, stop: float, step: float) -> Indices:
-        """Means of the indices over steps that begin at start, start + step, ... before stop.
+        """Average the indices over steps that begin at start, start + step, ... before stop.
 
         Args:
             start, stop: Modified Julian Dates (UTC).
             step: days.
 
         Returns:
-            Indices whose mjd are the beginnings of the steps; flags are those of all days of a step together.
+            Indices whose mjd are the beginnings of the steps; a flag has the bits of all days of its step.
 
         Raises:
             InputError: as `at`; or a step or a span that is not positive.
@@ -163,32 +165,32 @@ class SpaceWeather:
             raise InputError(f"space weather from {start} to {stop} by {step} days: expected start < stop and step > 0")
         begin = start + step * np.arange(int(np.ceil((stop - start) / step - 1e-9)))
         edges = np.append(begin, begin[-1] + step) - self.first_mjd
-        days = self._days_to(start, begin[-1] + step)
+        days = self._count_days(start, begin[-1] + step)
         flags = self._flags(np.arange(days))
         first, last = np.floor(edges[:-1]).astype(np.int64), np.ceil(edges[1:] - 1e-9).astype(np.int64)
         bits = [np.append(0, np.cumsum((flags & bit) != 0)) for bit in FLAGS]
         origins = sum(bit * (c[last] > c[first]) for bit, c in zip(FLAGS, bits, strict=True))
-        means = [self._means(values, edges, days) for values in (self.f107, self.f107a, self.ap)]
+        means = [self._average(values, edges, days) for values in (self.f107, self.f107a, self.ap)]
         return Indices(np.asarray(begin), means[0], means[1], means[2], np.asarray(origins, dtype=np.uint8))
 
     def scenario(self, name: str) -> SpaceWeather:
-        """Space weather with another forecast: "low", "median" or "high", the 5th, 50th and 95th percentile of every day.
+        """Choose the forecast: "low", "median" or "high", the 5th, 50th and 95th percentile of every day.
 
-        All days low together, or all high, is less likely than the percentile says: it brackets, it is no sample.
+        A future that is low (or high) on every day is less likely than the percentile says: these are bounds, not samples.
 
         Raises:
             InputError: an unknown name, or a source without percentiles.
         """
         if name not in SCENARIOS:
             raise InputError(f"scenario {name!r} of space weather: expected one of {', '.join(SCENARIOS)}")
-        return self if name == "median" else self._quantile(np.array(-1.0 if name == "low" else 1.0))
+        return self if name == "median" else self._at_quantile(np.array(-1.0 if name == "low" else 1.0))
 
     def ensemble(self, n: int, seed: int = 0) -> SpaceWeather:
-        """Ensemble of n equally likely futures, each with one level of activity for a solar cycle, drawn from the percentiles.
+        """Draw an ensemble of n equally likely futures, each with one level of activity for a solar cycle, from the percentiles.
 
-        The levels are n equal slices of a normal distribution, one draw from each, in random order: the mean and the spread
-        are right for few members too. What was observed is the same in all. In the cycles repeated beyond the forecast every
-        member goes on with another member's, so that no activity lasts for ever.
+        The levels are one draw from each of n equal slices of a normal distribution, in random order, so that mean and spread
+        are right for few members too. Observed days are the same in all members. In the cycles repeated beyond the forecast
+        every member continues with the level of another one, so that no activity lasts for ever.
 
         Args:
             n: number of members.
@@ -203,10 +205,10 @@ class SpaceWeather:
         slices = (random.permutation(n) + random.random(n)) / n
         normal = NormalDist()
         z = np.array([normal.inv_cdf(min(max(p, 1e-9), 1 - 1e-9)) for p in slices.tolist()])
-        return self._quantile(z[:, None] / _PERCENTILE_Z)
+        return self._at_quantile(z[:, None] / _PERCENTILE_Z)
 
-    def _quantile(self, level: NDArray[np.float64]) -> SpaceWeather:
-        """Space weather at a level: -1 the 5th, 0 the 50th, 1 the 95th percentile; else linear in the logarithm."""
+    def _at_quantile(self, level: NDArray[np.float64]) -> SpaceWeather:
+        """Compute the space weather at a level: -1 for the 5th, 0 the 50th, 1 the 95th percentile, between them log-linear."""
         if not self.percentiles:
             raise InputError(
                 f"space weather {self.source}: it has no percentiles; give forecast='bundled' or an MSAFE file, or "
@@ -227,24 +229,24 @@ class SpaceWeather:
         f107a = np.where(predicted, self.f107a * (f107 / self.f107), self.f107a)
         return dataclasses.replace(self, f107=f107, f107a=f107a, ap=at_level(self.ap, "ap"), percentiles={})
 
-    def _days_to(self, start: float, stop: float) -> int:
-        """Days from the first of the series to stop, after a check that the series covers start to stop."""
+    def _count_days(self, start: float, stop: float) -> int:
+        """Count the days from the first of the series to stop, after a check that the series covers start to stop."""
         if not (np.isfinite(start) and np.isfinite(stop)):
             raise InputError("space weather: found a time that is not a number")
         if not self.flags[0] & CONSTANT:
             if start < self.first_mjd:
                 raise InputError(
-                    f"space weather {self.source}: begins on {date_text(self.first_mjd)}, found {date_text(start)}"
+                    f"space weather {self.source}: begins on {format_date(self.first_mjd)}, found {format_date(start)}"
                 )
             if stop > self.last_mjd and len(self.flags) < CYCLE_DAYS:
                 raise InputError(
-                    f"space weather {self.source}: ends on {date_text(self.last_mjd - 1)}, found {date_text(stop)}; it is shorter "
-                    "than the solar cycle that would be repeated: give forecast='bundled'"
+                    f"space weather {self.source}: ends on {format_date(self.last_mjd - 1)}, found {format_date(stop)}; "
+                    "it is shorter than the solar cycle that would be repeated: give forecast='bundled'"
                 )
         return max(int(np.ceil(stop - self.first_mjd)), 1)
 
-    def _source_day(self, day: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Day of the series that stands for each day, and by how many solar cycles it is earlier."""
+    def _find_source_day(self, day: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Find the day of the series whose value each day takes, and the number of solar cycles between them."""
         count = len(self.flags)
         if count < CYCLE_DAYS:  # a constant, or a short series, which ends with its last day
             return np.clip(day, 0, count - 1), np.zeros_like(day)
@@ -252,24 +254,24 @@ class SpaceWeather:
         return np.maximum(day - cycles * CYCLE_DAYS, 0), cycles
 
     def _values(self, values: NDArray[np.float64], day: NDArray[np.int64]) -> NDArray[np.float64]:
-        source, cycles = self._source_day(day)
+        source, cycles = self._find_source_day(day)
         if values.ndim == 1:
             return values[source]
         member = (np.arange(len(values))[:, None] + cycles) % len(values)
         return np.asarray(values[member, source])
 
     def _flags(self, day: NDArray[np.int64]) -> NDArray[np.uint8]:
-        source, cycles = self._source_day(day)
+        source, cycles = self._find_source_day(day)
         return np.where(cycles > 0, self.flags[source] | REPEATED | FORECAST, self.flags[source]).astype(np.uint8)
 
-    def _interpolated(self, values: NDArray[np.float64], times: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _interpolate(self, values: NDArray[np.float64], times: NDArray[np.float64]) -> NDArray[np.float64]:
         place = np.maximum(times - self.first_mjd - 0.5, 0.0)
         left = np.floor(place).astype(np.int64)
         weight = place - left
         return np.asarray((1.0 - weight) * self._values(values, left) + weight * self._values(values, left + 1))
 
-    def _means(self, values: NDArray[np.float64], edges: NDArray[np.float64], days: int) -> NDArray[np.float64]:
-        """Means of daily values, each held for its day, between neighbouring edges (days since the first)."""
+    def _average(self, values: NDArray[np.float64], edges: NDArray[np.float64], days: int) -> NDArray[np.float64]:
+        """Average daily values, each held for its day, between neighbouring edges (days since the first)."""
         series = self._values(values, np.arange(days))
         total = np.concatenate([np.zeros((*series.shape[:-1], 1)), np.cumsum(series, axis=-1)], axis=-1)
         whole = np.minimum(np.floor(edges).astype(np.int64), days - 1)
@@ -278,4 +280,4 @@ class SpaceWeather:
 
 
 SpaceWeatherSource = str | Path | tuple[float, float] | Mapping[str, float] | SpaceWeather
-"""Whatever `SpaceWeather.load` takes: "bundled", a path, constants, or space weather itself."""
+"""Sources that `SpaceWeather.load` takes: "bundled", a path, constants, or a SpaceWeather."""

@@ -1,6 +1,6 @@
-"""The Dataset of a decay.
+"""Dataset of a decay.
 
-Deliberately absent: writing block by block, for a decay of 27,000 objects over 25 years fits into memory.
+Deliberately absent: writing block by block, as a decay of 27,000 objects over 25 years fits into memory.
 """
 
 from __future__ import annotations
@@ -37,15 +37,15 @@ def make_decay_dataset(
     percentiles: tuple[float, ...],
     attributes: Mapping[str, Any],
 ) -> xr.Dataset:
-    """The Dataset of a decay, dims time, satellite, shell and percentile, attributes and encoding set.
+    """Make the Dataset of a decay, dims time, satellite, shell and percentile, with attributes and encoding.
 
     Args:
         catalog: the n objects.
         times: instants of the altitudes, UTC, shape (m,).
-        arrays: variable name of the table -> values.
-        shells: names of the shells that `shell_...` variables are about; "other" for objects of none.
+        arrays: name in the table of variables -> values.
+        shells: names of the shells of the `shell_...` variables; "other" for objects outside shells.
         solar: scenario of solar activity, a scalar coordinate, along which decays can be concatenated.
-        percentiles: of the variables with that dimension; left out where no such variable is there.
+        percentiles: values of the dimension percentile; not used where no variable has it.
         attributes: global attributes to add or to put in place of the default ones.
     """
     coordinates: dict[str, Any] = {

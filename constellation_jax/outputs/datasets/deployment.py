@@ -1,4 +1,4 @@
-"""The Dataset of a deployment: satellites in each state by day and system."""
+"""Dataset of a deployment: satellites in each state by day and system."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from constellation_jax.outputs.datasets.times import make_time_encoding
 from constellation_jax.outputs.variables import DEPLOYMENT_STATES, PERCENTILE, SYSTEM, TIME, VARIABLES
 
 PERCENTILES: Final = (5.0, 50.0, 95.0)
+"""Percentiles of the counts over random histories."""
 
 
 def make_counts_dataset(
@@ -25,13 +26,13 @@ def make_counts_dataset(
     bands: Mapping[str, NDArray[Any]] | None = None,
     attributes: Mapping[str, Any] | None = None,
 ) -> xr.Dataset:
-    """The Dataset of a deployment, dims system, time and, with bands, percentile.
+    """Make the Dataset of a deployment, dims system, time and, with bands, percentile.
 
     Args:
-        days: shape (t,).
+        days: days at whose beginning the counts hold, shape (t,).
         systems: names of the s systems.
         counts: state, one of `DEPLOYMENT_STATES` -> shape (s, t).
-        targets: number of working satellites that each system goes for; None where it has none.
+        targets: number of working satellites at which the launches of each system pause; None where there is none.
         bands: state -> shape (3, s, t), the percentiles of `PERCENTILES` over random histories.
         attributes: global attributes to add or to put in place of the default ones.
     """

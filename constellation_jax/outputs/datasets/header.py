@@ -26,14 +26,14 @@ def make_header(
     source: str,
     action: str,
 ) -> dict[str, str]:
-    """Global attributes that every Dataset has.
+    """Make the global attributes that every Dataset has.
 
     Args:
-        kind: of Dataset, for the `id`.
-        parts: all that the content follows from, for the `id`: the same question has the same id.
-        title, summary: of the Dataset.
-        keywords: in capitals, with commas.
-        source: the method and what went in.
+        kind: kind of the Dataset, for the `id`.
+        parts: inputs that determine the content, for the `id`: the same inputs give the same id.
+        title, summary: attributes of these names.
+        keywords: keywords in capitals, separated by commas.
+        source: method and input data.
         action: verb and objects, for the history: "propagated 3 Earth satellites".
     """
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -60,7 +60,7 @@ def make_header(
 def make_propagation_header(
     catalog: Catalog, times: NDArray[np.datetime64], *, frame: str, precision: str
 ) -> dict[str, str]:
-    """Global attributes of a propagation that are known before its first step."""
+    """Make the global attributes of a propagation that are known before its first step."""
     sources = [s for s in dict.fromkeys(catalog.source.tolist()) if s]
     named = ", ".join(sources[:5]) + (f" and {len(sources) - 5} more" if len(sources) > 5 else "")
     objects = count_satellites(len(catalog))
@@ -69,7 +69,7 @@ def make_propagation_header(
         [*list_elements(catalog), times.astype(np.int64)],
         title=f"Orbits of {objects}",
         summary=(
-            f"States of {objects} at {len(times)} instants from {_iso(times.min())} to {_iso(times.max())}, "
+            f"States of {objects} at {len(times)} instants from {_format_time(times.min())} to {_format_time(times.max())}, "
             "propagated from mean element sets with SGP4/SDP4."
         ),
         keywords="EARTH SATELLITES, ORBITS, EPHEMERIS, SGP4, SATELLITE CONSTELLATIONS, SPACE DEBRIS",
@@ -85,13 +85,13 @@ def make_propagation_header(
 
 
 def list_elements(catalog: Catalog) -> list[NDArray[Any]]:
-    """Columns of a catalogue on which orbits depend, for `make_header`."""
+    """List the columns of a catalogue on which orbits depend, for `make_header`."""
     names = "norad_id epoch_day epoch_fraction mean_motion_rev_per_day eccentricity inclination_deg raan_deg arg_perigee_deg"
     return [getattr(catalog, name) for name in [*names.split(), "mean_anomaly_deg", "bstar"]]
 
 
 def count_satellites(count: int) -> str:
-    """Number of satellites in words: "1 Earth satellite", "2 Earth satellites"."""
+    """Format a number of satellites as "1 Earth satellite", "2 Earth satellites"."""
     return f"{count} Earth satellite{'s' if count != 1 else ''}"
 
 
@@ -100,9 +100,10 @@ class Extremes:
 
     def __init__(self) -> None:
         self.ranges: dict[str, tuple[float, float]] = {}
+        """Least and greatest value by variable."""
 
     def update(self, block: Mapping[str, NDArray[Any]]) -> None:
-        """Take in a block of arrays, NaN left aside."""
+        """Widen the ranges by a block of arrays; NaN is ignored."""
         for name in _EXTENTS:
             if name in block and block[name].size:
                 low, high = self.ranges.get(name, (np.nan, np.nan))
@@ -113,16 +114,16 @@ class Extremes:
 
 
 def make_coverage_attributes(times: NDArray[np.datetime64], extremes: Extremes | None = None) -> dict[str, str | float]:
-    """The global attributes that are known after the last step: extent in time and, where computed, in space."""
+    """Make the global attributes that are known after the last step: extent in time and, where computed, in space."""
     times = np.sort(times)
     found: dict[str, str | float] = {
-        "time_coverage_start": _iso(times[0]),
-        "time_coverage_end": _iso(times[-1]),
-        "time_coverage_duration": _iso_duration(times[-1] - times[0]),
+        "time_coverage_start": _format_time(times[0]),
+        "time_coverage_end": _format_time(times[-1]),
+        "time_coverage_duration": _format_duration(times[-1] - times[0]),
     }
     steps = np.unique(np.diff(times))
     if len(steps) == 1:
-        found["time_coverage_resolution"] = _iso_duration(steps[0])
+        found["time_coverage_resolution"] = _format_duration(steps[0])
     for name, (low, high) in (extremes.ranges if extremes else {}).items():
         if not np.isnan(low):
             prefix = _EXTENTS[name]
@@ -136,14 +137,14 @@ _EXTENTS: Final = {"altitude": "geospatial_vertical", "latitude": "geospatial_la
 """Variable -> prefix of the ACDD attributes that give its range."""
 
 
-def _iso(instant: np.datetime64) -> str:
-    """ISO 8601 with Z, with as many decimals as it needs."""
+def _format_time(instant: np.datetime64) -> str:
+    """Format an instant as ISO 8601 with Z and as many decimals as it needs."""
     text = str(np.datetime_as_string(instant, unit="ns"))
     return f"{text.rstrip('0').rstrip('.') if '.' in text else text}Z"
 
 
-def _iso_duration(span: np.timedelta64) -> str:
-    """ISO 8601 duration in seconds, with as many decimals as it needs."""
+def _format_duration(span: np.timedelta64) -> str:
+    """Format an ISO 8601 duration in seconds, with as many decimals as it needs."""
     seconds, nanoseconds = divmod(int(span.astype("timedelta64[ns]").astype(np.int64)), 10**9)
     decimals = f".{nanoseconds:09d}".rstrip("0") if nanoseconds else ""
     return f"PT{seconds}{decimals}S"

@@ -1,4 +1,4 @@
-"""The Jacobian of the state by the mean elements, as a variable of a Dataset."""
+"""Jacobian of the state with respect to the mean elements, as a variable of a Dataset."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from constellation_jax.outputs.variables import ELEMENT, STATE, VARIABLES
 
 COMPONENTS: Final = ("x", "y", "z", "vx", "vy", "vz")
+"""Components of the state, in the order of the rows of a Jacobian."""
 ELEMENT_UNITS: Final = {
     "mean_motion": "rad min-1", "eccentricity": "1", "inclination": "rad", "raan": "rad", "arg_perigee": "rad",
     "mean_anomaly": "rad", "bstar": "1/Earth radii",
@@ -18,7 +19,7 @@ ELEMENT_UNITS: Final = {
 
 
 def add_jacobian(dataset: xr.Dataset, values: NDArray[Any]) -> xr.Dataset:
-    """The Dataset with the variable `jacobian`, (time, satellite, state, element), and the coordinates that name its entries.
+    """Add the variable `jacobian`, (time, satellite, state, element), and the coordinates that name its entries to a Dataset.
 
     Args:
         dataset: of `make_dataset`, frame TEME.

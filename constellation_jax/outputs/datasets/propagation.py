@@ -1,10 +1,9 @@
-"""The xarray Dataset of a propagation from arrays in memory.
+"""Dataset of a propagation from arrays in memory.
 
-outputs/netcdf/samples.py writes the same thing block by block. Both take coordinates and attributes from the table of variables,
-so that `xr.open_dataset` gives back what `make_dataset` gave.
+outputs/netcdf/samples.py writes the same Dataset block by block. Both take coordinates and attributes from the table of variables,
+so that `xr.open_dataset` of such a file equals the result of `make_dataset`.
 
-The arrays are (time, satellite), which is no array order of the CF discrete sampling geometries: no featureType is
-claimed.
+The arrays are (time, satellite), which is not the order of the CF discrete sampling geometries, so that no featureType is claimed.
 """
 
 from __future__ import annotations
@@ -26,8 +25,7 @@ from constellation_jax.outputs.variables import LIFETIME, PROPAGATED, STATUS_VAR
 DTYPES: Final = ("float32", "float64")
 """Types in which floating-point variables are kept."""
 SUB_SATELLITE: Final = ("latitude", "longitude")
-"""Variables that are coordinates of all others where they are there: CF wants the place that a value belongs to named
-so."""
+"""Variables that, where present, are coordinates of all others: CF wants the place of a value to be a coordinate."""
 
 
 def make_dataset(
@@ -40,7 +38,7 @@ def make_dataset(
     precision: str = "float64",
     attributes: Mapping[str, Any] | None = None,
 ) -> xr.Dataset:
-    """The Dataset of a propagation: variables (time, satellite), coordinates of each object, CF attributes.
+    """Make the Dataset of a propagation: variables (time, satellite), coordinates of each object, CF attributes.
 
     Args:
         catalog: the n objects, in the order of the columns of the arrays.
@@ -86,16 +84,16 @@ def make_dataset(
     return dataset
 
 
-def lifetime_attributes(comment: str) -> dict[str, Any]:
-    """Attributes of the lifetime of each object; `comment` says how it was computed."""
-    return {**LIFETIME.attributes_in(), "comment": f"{LIFETIME.comment}. {comment}"}
+def make_lifetime_attributes(comment: str) -> dict[str, Any]:
+    """Make the attributes of the lifetime of each object; `comment` says how it was computed."""
+    return {**LIFETIME.make_attributes(), "comment": f"{LIFETIME.comment}. {comment}"}
 
 
 def check_variables(names: Any) -> tuple[str, ...]:
-    """The names of variables in the order of the table.
+    """Sort names of variables into the order of the table.
 
     Raises:
-        InputError: one is no variable of a propagation, or `status` is not among them.
+        InputError: a name that is no variable of a propagation, or no `status` among them.
     """
     wanted = list(names)
     unknown = [name for name in wanted if name not in PROPAGATED]
@@ -106,10 +104,21 @@ def check_variables(names: Any) -> tuple[str, ...]:
     return tuple(name for name in PROPAGATED if name in wanted)
 
 
+def check_dtype(dtype: str) -> str:
+    """Return the name of a type unchanged.
+
+    Raises:
+        InputError: it is none of `DTYPES`.
+    """
+    if dtype not in DTYPES:
+        raise InputError(f"dtype {dtype!r}: unknown; known are {', '.join(DTYPES)}")
+    return dtype
+
+
 def check_block(
     arrays: Mapping[str, ArrayLike], names: tuple[str, ...], shape: tuple[int, int], dtype: str
 ) -> dict[str, NDArray[Any]]:
-    """The arrays as they are kept: `status` as int8, all others in `dtype`, and NaN wherever status is not 0.
+    """Convert the arrays of a block to the types that are stored: `status` to int8, others to `dtype`, NaN where status is not 0.
 
     Args:
         arrays: variable name -> array (block, satellite).
@@ -120,8 +129,7 @@ def check_block(
     Raises:
         InputError: a variable is missing, unexpected or of another shape, or the dtype is unknown.
     """
-    if dtype not in DTYPES:
-        raise InputError(f"dtype {dtype!r}: unknown; known are {', '.join(DTYPES)}")
+    check_dtype(dtype)
     if set(arrays) != set(names):
         raise InputError(f"variables {', '.join(sorted(arrays))}: expected {', '.join(sorted(names))}")
     given = {name: np.asarray(arrays[name]) for name in names}
@@ -132,7 +140,7 @@ def check_block(
     failed = status != 0
     sound = all(np.isnan(given[name][failed]).all() for name in names if name != STATUS_VARIABLE)
     if failed.any() and not sound:
-        # NaN before the cast: what follows a failure can be beyond the range of float32.
+        # NaN before the cast: values after a failure can be beyond the range of float32.
         given = {
             name: np.where(failed, values.dtype.type(np.nan), values)
             for name, values in given.items()

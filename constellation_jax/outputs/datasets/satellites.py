@@ -26,7 +26,7 @@ def find(dataset: xr.Dataset, satellites: str | int | Iterable[str | int]) -> xr
             of the coordinate `satellite`, or a pattern with * and ? for any of them. Case does not matter.
 
     Returns:
-        The Dataset with every satellite that fits, in the order asked for, each once; the dimension `satellite` stays, also
+        The Dataset with every satellite that fits, in the order of `satellites`, each once; the dimension `satellite` stays, also
         for a single one.
 
     Raises:
@@ -45,7 +45,7 @@ def find(dataset: xr.Dataset, satellites: str | int | Iterable[str | int]) -> xr
     positions: dict[int, None] = {}
     for each in wanted:
         key = str(each).strip().upper()
-        found = {k for column in texts.values() for k in _matches(key, column)}
+        found = {k for column in texts.values() for k in _find_matches(key, column)}
         if not found:
             near = suggest(key, {text for text in texts.get("name", []) if text})
             raise InputError(
@@ -97,7 +97,7 @@ def make_unique_labels(catalog: Catalog) -> NDArray[np.str_]:
 _NONE: Final = str(NO_NORAD_ID)
 
 
-def _matches(key: str, column: list[str]) -> list[int]:
+def _find_matches(key: str, column: list[str]) -> list[int]:
     if "*" in key or "?" in key:
         return [k for k, text in enumerate(column) if text and fnmatch.fnmatchcase(text, key)]
     return [k for k, text in enumerate(column) if text and text == key]

@@ -1,4 +1,4 @@
-"""The Dataset of the cost of station keeping."""
+"""Dataset of the cost of station keeping."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def make_station_keeping_dataset(
     ballistic_coefficient: NDArray[np.float64],
     attributes: Mapping[str, Any],
 ) -> xr.Dataset:
-    """The Dataset of station keeping, dims solar and shell.
+    """Make the Dataset of station keeping, dims solar and shell.
 
     Args:
         shells: names of the s shells.

@@ -10,20 +10,23 @@ from numpy.typing import ArrayLike, NDArray
 from constellation_jax.errors import InputError
 
 CALENDAR: Final = "standard"
+"""CF calendar of every file."""
 
 
 class EncodedTimes(NamedTuple):
     """Instants as whole numbers of a unit since a midnight."""
 
     values: NDArray[np.int64]
+    """Numbers since the midnight."""
     units: str
+    """CF units, such as "seconds since 2026-08-23 00:00:00"."""
 
 
 def check_times(times: ArrayLike, *, ascending: bool = True) -> NDArray[np.datetime64]:
-    """Instants as datetime64[ns] of shape (m,).
+    """Convert instants to datetime64[ns] of shape (m,).
 
     Raises:
-        InputError: none at all, no datetime64, or, where `ascending` is asked for, not strictly increasing.
+        InputError: no instant, no datetime64, NaT or, with `ascending`, instants that do not strictly increase.
     """
     given = np.asarray(times)
     if given.dtype.kind != "M" or given.ndim != 1 or not len(given):
@@ -39,10 +42,9 @@ def check_times(times: ArrayLike, *, ascending: bool = True) -> NDArray[np.datet
 
 
 def encode_times(times: NDArray[np.datetime64]) -> EncodedTimes:
-    """Instants (datetime64[ns]) as int64 in the coarsest of s, ms, us, ns that holds every one of them exactly.
+    """Encode instants (datetime64[ns]) as int64 in the coarsest of s, ms, us, ns that holds every one of them exactly.
 
-    They count from the midnight before the earliest one. Seconds are those of UTC days of 86,400 s: leap seconds are
-    not counted.
+    They count from the midnight before the earliest one, in UTC days of 86,400 s: leap seconds are not counted.
     """
     midnight = times.min().astype("datetime64[D]")
     nanoseconds = (times - midnight.astype("datetime64[ns]")).astype(np.int64)

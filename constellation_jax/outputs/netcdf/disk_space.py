@@ -1,9 +1,8 @@
 """Disk space for a growing HDF5 file, set aside before HDF5 writes into it.
 
-HDF5 spreads what it writes over the file and cannot undo a write that fails half way. Where the operating system can
-set space aside (posix_fallocate: Linux) a full disk, a quota and a limit of the file size all show before anything is
-written. Elsewhere the free space is looked up, which does not see quotas, nor what other processes take in the
-meantime.
+HDF5 writes all over the file and cannot undo a write that fails half way. Where the operating system can reserve space
+(posix_fallocate: Linux), a full disk, a quota and a limit of the file size all show before anything is written. Elsewhere the free
+space is looked up, which does not see quotas, nor what other processes take in the meantime.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ class DiskSpace:
     """Reservation of disk space behind the end of a growing HDF5 file; unused space is given back at the end.
 
     Args:
-        path: the file; made if need be.
+        path: the file; created where it does not exist.
 
     Raises:
         OSError: it cannot be opened for writing, or another process is writing it.
@@ -41,11 +40,11 @@ class DiskSpace:
         """Make sure that the file can grow by `size` bytes.
 
         Raises:
-            OSError: it cannot: the disk or the quota is full, or the file would exceed a limit. The file is as it was.
+            OSError: the disk or the quota is full, or the file would exceed a limit. The file is unchanged.
         """
         assert self._descriptor is not None
         if hasattr(os, "posix_fallocate"):
-            end = _end_of_data(self._descriptor)
+            end = _find_end_of_data(self._descriptor)
             try:
                 os.posix_fallocate(self._descriptor, end, size)
             except OSError as error:
@@ -62,7 +61,7 @@ class DiskSpace:
         if self._descriptor is not None:
             if trim:
                 with contextlib.suppress(OSError):  # the excess is harmless: readers look at the length in the header
-                    os.ftruncate(self._descriptor, _end_of_data(self._descriptor))
+                    os.ftruncate(self._descriptor, _find_end_of_data(self._descriptor))
             os.close(self._descriptor)
             self._descriptor = None
 
@@ -71,8 +70,8 @@ _NO_FALLOCATE: Final = (errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL, errno.ENO
 """Errors of file systems that cannot set space aside; then the free space is looked up instead."""
 
 
-def _end_of_data(descriptor: int) -> int:
-    """Length of an HDF5 file by its header, or else its size.
+def _find_end_of_data(descriptor: int) -> int:
+    """Find the length of an HDF5 file by its header, or else its size.
 
     The header is superblock version 2 or 3, the length its "end of file address", up to date after each flush.
 

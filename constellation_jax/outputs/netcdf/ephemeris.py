@@ -46,17 +46,19 @@ from constellation_jax.outputs.variables import (
 )
 
 AXES: Final = ("x", "y", "z")
+"""Names of the variables with the series of the spans."""
 IN_PIECES: Final = -1
 """Status of a satellite in a span that has several pieces."""
 NOT_STORED: Final = -127
-"""Status that netCDF reads where a killed run has stored none."""
+"""Status read from a file in which a killed run has stored none."""
 FILL: Final = np.int32(-(2**31))
+"""Fill value of the int32 coefficients."""
 PRODUCT: Final = "chebyshev_ephemeris"
-"""Global attribute `product`, by which a reader knows the file."""
+"""Global attribute `product`, by which a reader recognises the file."""
 VELOCITY: Final = (
-    "The velocity is the time derivative of the series. SGP4's own velocity is a formula of its own and not the derivative of "
-    "its position: over 16,400 active objects of 2026-08-22 and 30 days the two differ by 0.013 m/s (median) and 0.24 m/s (99 %) "
-    "in near-Earth orbits, by 0.06 and 1.2 m/s in deep space, and by up to 90 m/s where B* is large or a decay is near."
+    "The velocity is the time derivative of the series. SGP4 computes its velocity by another formula, which is not the derivative "
+    "of its position: over 16,400 active objects of 2026-08-22 and 30 days the two differ by 0.013 m/s (median) and 0.24 m/s "
+    "(99 %) in near-Earth orbits, by 0.06 and 1.2 m/s in deep space, and by up to 90 m/s where B* is large or a decay is near."
 )
 
 
@@ -118,12 +120,12 @@ class EphemerisWriter(PartialFile):
         attributes: Mapping[str, Any] | None = None,
         block_spans: int = 8,
     ) -> None:
-        super().__init__(path, catalog, len(edges) - 1, "spans", overwrite=overwrite)
+        super().__init__(path, catalog, len(edges) - 1, "spans", overwrite=overwrite, attributes=attributes)
         self._edges = edges
         self._degrees = degrees
         self._quantum_km = quantum_km
         self._tolerance_m = tolerance_m
-        self._attributes = dict(attributes or {})
+
         most = min(block_spans, len(edges) - 1)
         rows = -(-most // -(-most // _SPANS_PER_CHUNK))
         columns = max(1, _CHUNK_BYTES // (rows * degrees * self._itemsize))
@@ -143,7 +145,7 @@ class EphemerisWriter(PartialFile):
         """
         start, stop = self._written, self._written + len(block.status)
         first, last = self._pieces, self._pieces + len(block.pieces.satellite)
-        size = self._block_bytes(start, stop) + (last - first + _PIECES_PER_CHUNK) * (3 * 8 * self._degrees + 24)
+        size = self._bound_block_bytes(start, stop) + (last - first + _PIECES_PER_CHUNK) * (3 * 8 * self._degrees + 24)
         self._append(stop, size, lambda: self._put(slice(start, stop), slice(first, last), block))
         self._pieces = last
 
@@ -169,7 +171,7 @@ class EphemerisWriter(PartialFile):
         dataset[STATUS_VARIABLE][spans] = block.status
 
     def _create(self, dataset: netCDF4.Dataset) -> None:
-        dataset.setncatts({**self._header(), **self._attributes})
+        dataset.setncatts({**self._make_header(), **self.attributes})
         dataset.createDimension(SPAN, None)
         dataset.createDimension(DEGREE, self._degrees)
         dataset.createDimension(PIECE, None)
@@ -184,7 +186,7 @@ class EphemerisWriter(PartialFile):
 
         def make(variable: Variable, kind: str, attributes: Mapping[str, Any] | None = None, **options: Any) -> None:
             made = dataset.createVariable(variable.name, kind, variable.dims, chunk_cache=CHUNK_CACHE_BYTES, **options)
-            made.setncatts({**variable.attributes_in(), **(attributes or {})})
+            made.setncatts({**variable.make_attributes(), **(attributes or {})})
 
         make(VARIABLES[SPAN], "i8", clock, chunksizes=(min(self._total, 4096),))
         bounds = (min(self._total, 4096), 2)
@@ -208,7 +210,7 @@ class EphemerisWriter(PartialFile):
             piece = dataclasses.replace(_SERIES[axis], name=f"piece_{axis}", dims=(PIECE, DEGREE))
             make(piece, "f8", fill_value=np.nan, chunksizes=(_PIECES_PER_CHUNK // 8, self._degrees))
 
-    def _header(self) -> dict[str, Any]:
+    def _make_header(self) -> dict[str, Any]:
         ends = self._edges[[0, -1]]
         n = count_satellites(len(self._catalog))
         return {
@@ -226,12 +228,12 @@ class EphemerisWriter(PartialFile):
             ),
         }
 
-    def _final_attributes(self) -> dict[str, Any]:
+    def _make_final_attributes(self) -> dict[str, Any]:
         known = make_coverage_attributes(self._edges[[0, -1]])
         known.pop("time_coverage_resolution", None)  # it is continuous
-        return {key: value for key, value in known.items() if key not in self._attributes}
+        return known
 
-    def _block_bytes(self, start: int, stop: int) -> int:
+    def _bound_block_bytes(self, start: int, stop: int) -> int:
         rows, columns = self._chunks
         chunks = (-(-stop // rows) - start // rows) * -(-len(self._catalog) // columns)
         series = 3 * (rows * columns * self._degrees * self._itemsize + CHUNK_INDEX_BYTES)
@@ -239,9 +241,11 @@ class EphemerisWriter(PartialFile):
 
 
 _CHUNK_BYTES: Final = 240_000
-"""As in samples.py: one instant of all objects and the history of one object are both quick to read."""
+"""Size of a chunk, as in samples.py: one instant of all objects and the history of one object are both quick to read."""
 _SPANS_PER_CHUNK: Final = 8
+"""Most spans in a chunk."""
 _PIECES_PER_CHUNK: Final = 1024
+"""Pieces in a chunk of the variables of pieces."""
 
 _SERIES: Final = {
     axis: dataclasses.replace(

@@ -1,4 +1,4 @@
-"""A netCDF-4 file that grows as NAME.partial beside the target and gets its name when it is whole.
+"""NetCDF-4 file that grows as NAME.partial beside the target and gets its name when it is complete.
 
 Shared by the writers of samples (samples.py) and of ephemerides (ephemeris.py). After each block the file is consistent on
 disk. HDF5 cannot undo a write that fails half way, so no byte is handed to HDF5 before the operating system has set aside the
@@ -31,8 +31,7 @@ HEADER_BYTES: Final = 1 << 20
 CHUNK_INDEX_BYTES: Final = 256
 """Room for the entry of one chunk in the index of its variable: 32 bytes in tree nodes that can be half empty."""
 CHUNK_CACHE_BYTES: Final = 1 << 20
-"""Per variable. Whole chunks need no cache, and the 64 MB that netCDF would take for each variable made writing 10 %
-slower."""
+"""Chunk cache of each variable. Whole chunks need none, and netCDF's default of 64 MB a variable made writing 10 % slower."""
 
 
 class PartialFile(ABC):
@@ -44,13 +43,22 @@ class PartialFile(ABC):
         total: number of steps (or other units) that the whole file has.
         unit: name of the units of `total`, in the plural, for messages.
         overwrite: whether an existing file may be replaced; it stays until the new one is complete.
+        attributes: global attributes to add or to put in place of the default ones; the attribute of that name may be changed
+            until the file is begun.
 
     Raises:
         InputError: no object, the file exists, or its folder does not or cannot be written to.
     """
 
     def __init__(
-        self, path: str | os.PathLike[str], catalog: Catalog, total: int, unit: str, *, overwrite: bool
+        self,
+        path: str | os.PathLike[str],
+        catalog: Catalog,
+        total: int,
+        unit: str,
+        *,
+        overwrite: bool,
+        attributes: Mapping[str, Any] | None,
     ) -> None:
         self.path = Path(path)
         self.partial = self.path.with_name(self.path.name + ".partial")
@@ -58,6 +66,7 @@ class PartialFile(ABC):
         self._total = total
         self._unit = unit
         self._overwrite = overwrite
+        self.attributes = dict(attributes or {})
         self._written = 0
         self._dataset: netCDF4.Dataset | None = None
         self._space: DiskSpace | None = None
@@ -70,12 +79,12 @@ class PartialFile(ABC):
         """Write the header and everything that is known before the first block."""
 
     @abstractmethod
-    def _block_bytes(self, start: int, stop: int) -> int:
-        """Upper bound of the bytes that steps start...stop add to the file."""
+    def _bound_block_bytes(self, start: int, stop: int) -> int:
+        """Bound the bytes that steps start...stop add to the file."""
 
     @abstractmethod
-    def _final_attributes(self) -> Mapping[str, Any]:
-        """Global attributes that are known after the last block."""
+    def _make_final_attributes(self) -> Mapping[str, Any]:
+        """Make the global attributes that are known after the last block."""
 
     def __enter__(self) -> Self:
         check_target(self.path, overwrite=self._overwrite)
@@ -89,11 +98,11 @@ class PartialFile(ABC):
             for values in self._satellites.values()
         )
         try:
-            needed = header + self._block_bytes(0, self._total)
+            needed = header + self._bound_block_bytes(0, self._total)
             free = shutil.disk_usage(self.partial.parent).free
             if free < needed:
                 raise OutputError(
-                    f"{self.path}: needs {_size(needed)} and the disk has {_size(free)} free; nothing was written"
+                    f"{self.path}: needs {_format_size(needed)} and the disk has {_format_size(free)} free; nothing was written"
                 )
             self._space.reserve(header)  # a check only: creating the file cuts it to nothing
             dataset = netCDF4.Dataset(self.partial, "w", format="NETCDF4")
@@ -105,7 +114,7 @@ class PartialFile(ABC):
             self._space.close(trim=False)
             self.partial.unlink(missing_ok=True)  # nothing of use is in it yet
             if isinstance(error, (OSError, RuntimeError)) and not isinstance(error, OutputError):
-                raise OutputError(f"{self.path}: {cause_of(error)}; nothing was written") from error
+                raise OutputError(f"{self.path}: {describe_cause(error)}; nothing was written") from error
             raise
         self._dataset = dataset
         return self
@@ -114,21 +123,21 @@ class PartialFile(ABC):
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         if self._dataset is None:
-            return  # a failed write has closed it and told
+            return  # a failed write has closed it and raised
         if error is not None:
             self._shut()
-            error.add_note(f"{self.path}: not finished; {self._rest()}")
+            error.add_note(f"{self.path}: not finished; {self._describe_rest()}")
             return
         if self._written < self._total:
             self._shut()
-            raise OutputError(f"{self.path}: not finished, {self._unit} are missing; {self._rest()}")
+            raise OutputError(f"{self.path}: not finished, {self._unit} are missing; {self._describe_rest()}")
         self._finish()
 
     def _put_satellites(self, dataset: netCDF4.Dataset) -> list[str]:
         """Write the dimension of satellites and their coordinates; return the names of the auxiliary ones."""
         dataset.createDimension(SATELLITE, len(self._catalog))
         for name, values in self._satellites.items():
-            attributes = VARIABLES[name].attributes_in()
+            attributes = VARIABLES[name].make_attributes()
             if values.dtype.kind == "M":
                 values, units = encode_times(values)
                 attributes |= {"units": units, "calendar": CALENDAR}
@@ -158,7 +167,7 @@ class PartialFile(ABC):
             self._space.reserve(size)
         except OSError as error:
             self._shut()
-            raise OutputError(f"{self.path}: {cause_of(error)}; {self._rest()}") from error
+            raise OutputError(f"{self.path}: {describe_cause(error)}; {self._describe_rest()}") from error
 
         def put_and_sync() -> None:
             put()
@@ -174,7 +183,7 @@ class PartialFile(ABC):
         except (OSError, RuntimeError) as error:
             self._shut()
             raise OutputError(
-                f"{self.path}: {cause_of(error)}; {self.partial.name} was sound up to {self._unit.removesuffix('s')} "
+                f"{self.path}: {describe_cause(error)}; {self.partial.name} was sound up to {self._unit.removesuffix('s')} "
                 f"{self._written} of {self._total} but the failed write may have damaged it"
             ) from error
 
@@ -184,18 +193,18 @@ class PartialFile(ABC):
         assert self._space is not None
         try:
             self._space.reserve(HEADER_BYTES)
-            self._dataset.setncatts(self._final_attributes())
+            self._dataset.setncatts({**self._make_final_attributes(), **self.attributes})
             self._dataset.sync()
             self._dataset.close()
         except (OSError, RuntimeError) as error:
             self._shut()
-            raise OutputError(f"{self.path}: {cause_of(error)}; {self._rest()}") from error
+            raise OutputError(f"{self.path}: {describe_cause(error)}; {self._describe_rest()}") from error
         self._dataset = None
         self._space.close()
         give_name(self.partial, self.path, overwrite=self._overwrite)
 
     def _shut(self) -> None:
-        """Close the file as it is. All finished blocks are on disk already, so that a failure to close is no news."""
+        """Close the file as it is. All finished blocks are on disk already, so that a failure to close is ignored."""
         dataset, self._dataset = self._dataset, None
         closed = False
         if dataset is not None:
@@ -205,7 +214,7 @@ class PartialFile(ABC):
         if self._space is not None:
             self._space.close(trim=closed)
 
-    def _rest(self) -> str:
+    def _describe_rest(self) -> str:
         return f"{self.partial.name} holds the first {self._written} of {self._total} {self._unit} and can be read"
 
 
@@ -223,7 +232,7 @@ def check_target(path: Path, *, overwrite: bool) -> None:
 
 
 def give_name(partial: Path, path: Path, *, overwrite: bool) -> None:
-    """Give a complete file its name; where that fails, it is kept as it is.
+    """Rename a complete file to its target; where that fails, it stays as NAME.partial.
 
     Raises:
         InputError: a file of the name has appeared meanwhile.
@@ -234,11 +243,11 @@ def give_name(partial: Path, path: Path, *, overwrite: bool) -> None:
     try:
         os.replace(partial, path)
     except OSError as error:
-        raise OutputError(f"{path}: {cause_of(error)}; the result is complete in {partial.name}") from error
+        raise OutputError(f"{path}: {describe_cause(error)}; the result is complete in {partial.name}") from error
 
 
-def cause_of(error: BaseException) -> str:
-    """Reason why a file could not be written, in words."""
+def describe_cause(error: BaseException) -> str:
+    """Describe in words why a file could not be written."""
     code = getattr(error, "errno", None)
     words = getattr(error, "strerror", None) or str(error)
     if code in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
@@ -248,5 +257,5 @@ def cause_of(error: BaseException) -> str:
     return f"cannot be written ({words})"
 
 
-def _size(count: int) -> str:
+def _format_size(count: int) -> str:
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"

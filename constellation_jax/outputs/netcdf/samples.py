@@ -2,20 +2,18 @@
 
 The file grows as NAME.partial beside the target and is renamed when every step is in it. After each block the file is
 consistent on disk: a run that is stopped, killed or out of disk space leaves a NAME.partial that opens with all
-finished blocks. Where the process was killed in the midst of storing a block, that block may be there in part: its missing
+finished blocks. Where the process was killed while it stored a block, that block may be there in part: its missing
 values read as NaN, as -127 in `status`, or not at all, and the blocks before it have to be selected (`isel`).
-Killed at random, a process that did nothing but write left such a file 9 times in 472; in one of them finished steps
-had lost their status, while their states were right. After a crash of the machine the file depends on the file system, as
-nothing waits for the disk (fsync).
+Of 472 processes that did nothing but write and were killed at random, 9 left such a file; in one of them finished steps
+had lost their status, while their states were right. After a crash of the machine the state of the file depends on the file
+system, as nothing waits for the disk (fsync).
 
-On a full disk the file stays readable: HDF5 cannot undo a write that fails half way, and then the file does not
-open, or opens with blocks that are not there (both were seen, on tmpfs, on ext4 and under a limit of the file size).
-So no byte is handed to HDF5 before the operating system has set aside the space for it; where that fails, the file is
-as the last block left it.
+On a full disk the file stays readable (see partial_file.py). Without space set aside beforehand it did not open, or opened with
+blocks that were not there: both were seen, on tmpfs, on ext4 and under a limit of the file size.
 
 Deliberately absent: appending to a finished file, compression of positions (it shrinks them by 10 to 20 % at a
-thirtieth of the speed), and locks: netCDF-C is not safe across threads, so one thread at a time may use netCDF in a
-process, this writer included.
+thirtieth of the speed), and locks: netCDF-C is not safe across threads, so that only one thread of a process at a time may use
+netCDF, this writer included.
 """
 
 from __future__ import annotations
@@ -32,11 +30,11 @@ from constellation_jax.errors import InputError
 from constellation_jax.inputs.catalog.catalog import Catalog
 from constellation_jax.outputs.datasets.header import Extremes, make_coverage_attributes, make_propagation_header
 from constellation_jax.outputs.datasets.propagation import (
-    DTYPES,
     SUB_SATELLITE,
     check_block,
+    check_dtype,
     check_variables,
-    lifetime_attributes,
+    make_lifetime_attributes,
 )
 from constellation_jax.outputs.datasets.times import CALENDAR, check_times, encode_times
 from constellation_jax.outputs.netcdf.partial_file import (
@@ -103,17 +101,15 @@ class NetCDFWriter(PartialFile):
         block_steps: int = 60,
     ) -> None:
         self._times = check_times(times)
-        super().__init__(path, catalog, len(self._times), "steps", overwrite=overwrite)
+        super().__init__(path, catalog, len(self._times), "steps", overwrite=overwrite, attributes=attributes)
         self._names = check_variables(variables)
         self._frame = check_frame(frame)
         self._precision = precision
-        self.attributes = dict(attributes or {})
-        if dtype not in DTYPES:
-            raise InputError(f"dtype {dtype!r}: unknown; known are {', '.join(DTYPES)}")
+
+        self._dtype = check_dtype(dtype)
         if block_steps < 1:
             raise InputError(f"block_steps {block_steps}: expected at least 1")
-        self._dtype = dtype
-        self._chunks = _chunk_shape(len(self._times), len(catalog), block_steps)
+        self._chunks = _choose_chunks(len(self._times), len(catalog), block_steps)
         self._extremes = Extremes()
 
     @property
@@ -141,7 +137,7 @@ class NetCDFWriter(PartialFile):
                 f"expected one at {self._written} that ends by {len(self._times)}"
             )
         block = check_block(arrays, self._names, (steps, len(self._catalog)), self._dtype)
-        self._append(start + steps, self._block_bytes(start, start + steps), lambda: self._put(start, block))
+        self._append(start + steps, self._bound_block_bytes(start, start + steps), lambda: self._put(start, block))
         self._extremes.update(block)
 
     def write_lifetimes(self, lifetime: ArrayLike, comment: str) -> None:
@@ -156,20 +152,20 @@ class NetCDFWriter(PartialFile):
             variable = dataset.createVariable(
                 LIFETIME.name, "f8", (SATELLITE,), zlib=True, complevel=1, fill_value=np.nan
             )
-            variable.setncatts(lifetime_attributes(comment) | {"coordinates": " ".join(self._coordinates)})
+            variable.setncatts(make_lifetime_attributes(comment) | {"coordinates": " ".join(self._coordinates)})
             variable[:] = np.asarray(lifetime)
 
         self._append(self._written, HEADER_BYTES + 8 * len(self._catalog), put)
 
     def _create(self, dataset: netCDF4.Dataset) -> None:
-        # Fill values stay on: they cost nothing for whole chunks, and what a killed run has not stored reads as NaN,
+        # Fill values stay on: they cost nothing for whole chunks, and values that a killed run has not stored read as NaN,
         # not as noise.
         header = make_propagation_header(self._catalog, self._times, frame=self._frame, precision=self._precision)
         dataset.setncatts({**header, **self.attributes})
         dataset.createDimension(TIME, None)
         self._encoded = encode_times(self._times)
         time = dataset.createVariable(TIME, "i8", (TIME,), chunksizes=(min(len(self._times), _TIME_CHUNK),))
-        time.setncatts({**VARIABLES[TIME].attributes_in(), "units": self._encoded.units, "calendar": CALENDAR})
+        time.setncatts({**VARIABLES[TIME].make_attributes(), "units": self._encoded.units, "calendar": CALENDAR})
         self._coordinates = self._put_satellites(dataset)
         for name in self._names:
             is_status = name == STATUS_VARIABLE
@@ -184,7 +180,7 @@ class NetCDFWriter(PartialFile):
                 chunksizes=self._chunks,
                 chunk_cache=CHUNK_CACHE_BYTES,
             )
-            attributes = VARIABLES[name].attributes_in(self._frame)
+            attributes = VARIABLES[name].make_attributes(self._frame)
             if name not in SUB_SATELLITE:
                 attributes["coordinates"] = " ".join(self._coordinates + [c for c in SUB_SATELLITE if c in self._names])
             variable.setncatts(attributes)
@@ -198,12 +194,11 @@ class NetCDFWriter(PartialFile):
         for name, values in block.items():
             self._dataset[name][start:stop] = values
 
-    def _final_attributes(self) -> dict[str, Any]:
-        known = make_coverage_attributes(self._times, self._extremes)
-        return {key: value for key, value in known.items() if key not in self.attributes}
+    def _make_final_attributes(self) -> dict[str, Any]:
+        return make_coverage_attributes(self._times, self._extremes)
 
-    def _block_bytes(self, start: int, stop: int) -> int:
-        """Upper bound of the bytes that steps start...stop add to the file: whole chunks, and bookkeeping."""
+    def _bound_block_bytes(self, start: int, stop: int) -> int:
+        """Bound the bytes that steps start...stop add to the file: whole chunks, and bookkeeping."""
         rows, columns = self._chunks
         step_chunks = -(-stop // rows) - start // rows
         satellite_chunks = -(-len(self._catalog) // columns)
@@ -219,13 +214,13 @@ chunks of (60, 250), (60, 1000), (60, 4000) and (60, 20000) are written at 1.5, 
 the history of one object is read in 1.1, 2.5, 7 and 39 ms and one instant of all objects in 1.9, 1.5, 1.4 and 1.1 ms.
 A quarter of a megabyte serves both."""
 _STEPS_PER_CHUNK: Final = 64
-"""Longer blocks are split into equal chunks of at most this many steps, so that one instant does not cost a long
-read."""
+"""Most steps of a chunk; longer blocks are split into equal chunks, so that one instant does not cost a long read."""
 _TIME_CHUNK: Final = 4096
+"""Instants in a chunk of the time coordinate."""
 
 
-def _chunk_shape(steps: int, satellites: int, block_steps: int) -> tuple[int, int]:
-    """Shape (time, satellite) of chunks of which a block is nearly a whole number, the last ones being well filled."""
+def _choose_chunks(steps: int, satellites: int, block_steps: int) -> tuple[int, int]:
+    """Choose the shape (time, satellite) of chunks: a block is nearly a whole number of them, and the last ones are well filled."""
     block = min(steps, block_steps)
     rows = -(-block // -(-block // _STEPS_PER_CHUNK))
     columns = max(1, _CHUNK_BYTES // (4 * rows))

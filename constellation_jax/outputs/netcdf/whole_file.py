@@ -1,4 +1,4 @@
-"""Writer of a Dataset that fits into memory. partial_file.py is for files that are written block by block."""
+"""Writer of a Dataset that fits into memory; partial_file.py is for files that are written block by block."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import xarray as xr
 
 from constellation_jax.errors import OutputError
-from constellation_jax.outputs.netcdf.partial_file import cause_of, check_target, give_name
+from constellation_jax.outputs.netcdf.partial_file import check_target, describe_cause, give_name
 
 
 def write_dataset(dataset: xr.Dataset, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
@@ -16,7 +16,7 @@ def write_dataset(dataset: xr.Dataset, path: str | os.PathLike[str], *, overwrit
 
     Raises:
         InputError: the file exists, or its folder does not or cannot be written to.
-        OutputError: the file could not be written, such as on a full disk; the message says what is left of it.
+        OutputError: the file could not be written, such as on a full disk; the message says whether NAME.partial is left.
     """
     path = Path(path)
     check_target(path, overwrite=overwrite)
@@ -25,7 +25,7 @@ def write_dataset(dataset: xr.Dataset, path: str | os.PathLike[str], *, overwrit
         dataset.to_netcdf(partial, engine="netcdf4", format="NETCDF4")
     except (OSError, RuntimeError) as error:
         partial.unlink(missing_ok=True)
-        raise OutputError(f"{path}: {cause_of(error)}; nothing was written") from error
+        raise OutputError(f"{path}: {describe_cause(error)}; nothing was written") from error
     except KeyboardInterrupt:
         partial.unlink(missing_ok=True)
         raise

@@ -14,7 +14,7 @@ from constellation_jax.engine.decay.integrator import REENTRY_ALTITUDE_KM
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.catalog.catalog import NO_NORAD_ID, Catalog
 from constellation_jax.inputs.environment.space_weather_series import SpaceWeather, SpaceWeatherSource
-from constellation_jax.inputs.times import Time, from_mjd, mjd_of
+from constellation_jax.inputs.times import Time, from_mjd, to_mjd
 from constellation_jax.outputs.datasets.decay import DISPOSAL_RULES, make_decay_dataset
 from constellation_jax.physics.constants import WGS84_EQUATORIAL_RADIUS_KM, YEAR_DAYS
 from constellation_jax.studies.decay.inputs import (
@@ -87,7 +87,7 @@ def decay(
         raise InputError(f"ensemble of {ensemble} members: expected 0 or more")
     weather = resolve_space_weather(space_weather, solar)
     given = None if ballistic_coefficient is None else np.asarray(ballistic_coefficient, np.float64)
-    earliest = float((catalog.epoch_day + catalog.epoch_fraction).min()) if start is None else mjd_of(start)
+    earliest = float((catalog.epoch_day + catalog.epoch_fraction).min()) if start is None else to_mjd(start)
     raised = find_raised(catalog)
     keep = _perigee(catalog) > REENTRY_ALTITUDE_KM
     if not keep.all():

@@ -18,7 +18,7 @@ from constellation_jax.engine.decay.integrator import REENTRY_ALTITUDE_KM, Atmos
 from constellation_jax.engine.precision import evaluate
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.environment.space_weather_series import CYCLE_DAYS, SCENARIOS, SpaceWeatherSource
-from constellation_jax.inputs.times import Time, mjd_of, today
+from constellation_jax.inputs.times import Time, to_mjd, today
 from constellation_jax.physics.constants import DEGREE, TWO_PI, WGS84_EQUATORIAL_RADIUS_KM, YEAR_DAYS
 from constellation_jax.physics.drag.rates import MeanOrbit
 from constellation_jax.physics.merit.drag import (
@@ -68,7 +68,7 @@ def fill_drag_table(
     """
     if not years > 0.0:
         raise InputError(f"years {years!r}: expected a number above 0")
-    first = mjd_of(today() if start is None else start)
+    first = to_mjd(today() if start is None else start)
     mean, worst = [], []
     for scenario in as_scenarios(solar):
         series = make_series(
@@ -104,7 +104,7 @@ def fill_lifetime_table(
         raise InputError(f"ballistic_coefficient {ballistic_coefficient!r}: expected m2/kg above 0, or (least, most)")
     ln_b = np.log([given[0], given[-1]])
     b = np.exp(np.linspace(ln_b[0], ln_b[1], _BALLISTICS)) if len(given) == 2 else given
-    first = mjd_of(today() if start is None else start)
+    first = to_mjd(today() if start is None else start)
     fall, correction = [], []
     for scenario in as_scenarios(solar):
         weather = resolve_space_weather(space_weather, scenario)

@@ -31,7 +31,7 @@ from constellation_jax.inputs.environment.space_weather_series import (
     SpaceWeather,
     SpaceWeatherSource,
 )
-from constellation_jax.inputs.times import date_text
+from constellation_jax.inputs.times import format_date
 from constellation_jax.physics.constants import DEGREE, MJD_J2000, WGS84_EQUATORIAL_RADIUS_KM, YEAR_DAYS
 from constellation_jax.physics.drag.rates import MeanOrbit, advance_secular
 from constellation_jax.physics.sgp4 import sgp4
@@ -74,11 +74,11 @@ def describe_space_weather(weather: SpaceWeather, stop: float) -> str:
     """Describe the source of the space weather until a date (Modified Julian Date), for the attributes of a Dataset."""
     if weather.flags[0] & CONSTANT:
         return str(weather)[1:-1]
-    text = f"{weather.source}: observed to {date_text(weather.last_observed_mjd - 1)}"
+    text = f"{weather.source}: observed to {format_date(weather.last_observed_mjd - 1)}"
     if stop > weather.last_observed_mjd:
-        text += f", predicted to {date_text(min(stop, weather.last_mjd) - 1)}"
+        text += f", predicted to {format_date(min(stop, weather.last_mjd) - 1)}"
     if stop > weather.last_mjd:
-        text += f", the 11 years before repeated to {date_text(stop)}"
+        text += f", the 11 years before repeated to {format_date(stop)}"
     return text
 
 

@@ -17,7 +17,7 @@ from constellation_jax.engine.decay.integrator import AtmosphereSeries
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.environment.space_weather_series import SCENARIOS, SpaceWeatherSource
 from constellation_jax.inputs.shells.files import Shell, shells_to_catalog
-from constellation_jax.inputs.times import Time, from_mjd, mjd_of, today
+from constellation_jax.inputs.times import Time, from_mjd, to_mjd, today
 from constellation_jax.outputs.datasets.station_keeping import make_station_keeping_dataset
 from constellation_jax.physics.constants import SECONDS_PER_DAY, WGS84_EQUATORIAL_RADIUS_KM, YEAR_DAYS
 from constellation_jax.physics.drag.rates import MeanOrbit
@@ -109,7 +109,7 @@ def station_keeping(
     own_b = [s.spacecraft.ballistic_coefficient() for s in shells]
     b = np.array([ballistic_coefficient or v or ASSUMED_BALLISTIC_COEFFICIENT for v in own_b])
     start = today() if start is None else start
-    first = mjd_of(start)
+    first = to_mjd(start)
     columns: dict[str, list[Floats]] = {}
     weather = None
     for scenario in scenarios:

@@ -19,7 +19,7 @@ from constellation_jax.inputs.shells.shell import Shell
 LONGEST_DRIFT_DAYS = 120.0
 """Longest drift from one plane to the next; where it would take longer, each plane gets launches of its own."""
 _POINTS = 400
-"""Points of the trapezium rule, whose integrands are smooth."""
+"""Number of points of the trapezium rule; the integrands are smooth."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +46,7 @@ class AltitudeProfile:
 
 def count_planes_served(campaign: Campaign, shell: Shell) -> int:
     """Count the neighbouring planes of a shell that one launch fills."""
-    if campaign.planes_per_launch == 1 or _wait_days(campaign, shell) > LONGEST_DRIFT_DAYS:
+    if campaign.planes_per_launch == 1 or _compute_wait_days(campaign, shell) > LONGEST_DRIFT_DAYS:
         return 1
     return min(campaign.planes_per_launch, shell.pattern.planes)
 
@@ -63,7 +63,7 @@ def climb(campaign: Campaign, shell: Shell, planes_waited: int = 0) -> AltitudeP
     rate = campaign.raising_km_per_day
     corners = [(0.0, start), (campaign.checkout_days, start)]
     if planes_waited and campaign.parking_altitude_km is not None:
-        wait = planes_waited * _wait_days(campaign, shell)
+        wait = planes_waited * _compute_wait_days(campaign, shell)
         for altitude, pause in ((campaign.parking_altitude_km, wait), (shell.orbit.altitude_km, 0.0)):
             _add_climb(corners, altitude, rate, pause)
     else:
@@ -78,7 +78,7 @@ def descend(campaign: Campaign, shell: Shell) -> AltitudeProfile:
 
 def find_drift_direction(campaign: Campaign, shell: Shell) -> int:
     """Return +1 where satellites that wait drift to planes of higher number, -1 where to planes of lower number."""
-    return 1 if _plane_drift_deg_per_day(campaign, shell) > 0 else -1
+    return 1 if _compute_drift_deg_per_day(campaign, shell) > 0 else -1
 
 
 def _add_climb(corners: list[tuple[float, float]], altitude: float, rate: float | None, pause: float) -> None:
@@ -87,16 +87,16 @@ def _add_climb(corners: list[tuple[float, float]], altitude: float, rate: float 
     corners += [(day, altitude), (day + pause, altitude)]
 
 
-def _plane_drift_deg_per_day(campaign: Campaign, shell: Shell) -> float:
+def _compute_drift_deg_per_day(campaign: Campaign, shell: Shell) -> float:
     """Return the rate of right ascension at the parking altitude minus that of the shell, deg/day."""
     altitudes = np.array([campaign.parking_altitude_km or shell.orbit.altitude_km, shell.orbit.altitude_km])
     parked, arrived = raan_rate_deg_per_day(altitudes, 0.0, shell.orbit.inclination_deg)
     return float(parked - arrived)
 
 
-def _wait_days(campaign: Campaign, shell: Shell) -> float:
+def _compute_wait_days(campaign: Campaign, shell: Shell) -> float:
     """Return the time to drift from one plane of the shell to the next, days."""
-    drift = abs(_plane_drift_deg_per_day(campaign, shell))
+    drift = abs(_compute_drift_deg_per_day(campaign, shell))
     return shell.pattern.raan_arc_deg / shell.pattern.planes / drift if drift else np.inf
 
 

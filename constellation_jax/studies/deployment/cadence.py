@@ -20,7 +20,7 @@ from constellation_jax.inputs.deployment.vehicles import as_day
 from constellation_jax.inputs.times import Time
 from constellation_jax.studies.deployment.ascent import climb, count_planes_served
 from constellation_jax.studies.deployment.launches import simulate_launches
-from constellation_jax.studies.deployment.schedule import day_of, find_lives_days
+from constellation_jax.studies.deployment.schedule import find_lives_days, to_days
 
 
 class CadenceNeeded(NamedTuple):
@@ -95,16 +95,16 @@ def cadence_needed(
         raise InputError(f"deployment {deployment.name}: no campaign of {named} has a cadence, only listed launches")
     first = min(c.start for c in campaigns) if since is None else as_day(since)
     last = as_day(by)
-    begin, end = day_of(first), day_of(last)
+    begin, end = to_days(first), to_days(last)
 
-    rates = np.array([_mean_rate(c) for c in campaigns])
+    rates = np.array([_compute_mean_rate(c) for c in campaigns])
     share = rates / rates.sum()
     per_launch = float(share @ [c.satellites_per_launch for c in campaigns])
     carried = share * [c.satellites_per_launch for c in campaigns]
     lost = 1.0 - float(carried @ [1.0 - c.launch_failure for c in campaigns]) / per_launch
     arrive = float(carried @ [(1.0 - c.launch_failure) * (1.0 - c.satellite_failure) for c in campaigns])
     failed = 1.0 - arrive / per_launch / (1.0 - lost)
-    climb_days = max(_climb_days(c) for c in campaigns)
+    climb_days = max(_compute_climb_days(c) for c in campaigns)
     # A launch counts while its satellites work: the mean over the parts of a launch that retire one after the other
     window = end - climb_days - begin
     months = (
@@ -141,12 +141,12 @@ def cadence_needed(
     )
 
 
-def _mean_rate(campaign: Campaign) -> float:
+def _compute_mean_rate(campaign: Campaign) -> float:
     """Return the launches per day, averaged over the steps of the cadence."""
     return float(np.mean([rate for _, rate in campaign.rates]))
 
 
-def _climb_days(campaign: Campaign) -> float:
+def _compute_climb_days(campaign: Campaign) -> float:
     """Return the time of the longest climb to a slot of the campaign's shells, days."""
     return max(
         float(climb(campaign, shell, count_planes_served(campaign, shell) - 1).days[-1]) for shell in campaign.shells

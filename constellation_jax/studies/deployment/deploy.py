@@ -34,11 +34,11 @@ def deploy(
     expected number. With draws, the Dataset has percentiles over random histories beside them.
 
     Args:
-        scenario: a name of `known_deployments()`, such as "qianfan:648", a deployment file, or what `load_deployment` gives.
+        scenario: a name of `known_deployments()`, such as "qianfan:648", a deployment file, or a Deployment.
         draws: number of random histories; 1 for the deterministic counts alone.
         seed: seed of the draws; with the same versions of this package and NumPy they are the same.
         start: first day; where absent, that of the first launch.
-        until: last day; where absent, that of the file. Nothing is launched after that of the file.
+        until: last day; where absent, that of the file, after which nothing is launched.
 
     Returns:
         Dataset with dims (system, time) and, with draws, `..._percentile` with dims (percentile, system, time), 5, 50 and 95 %.

@@ -2,8 +2,7 @@
 
 Random are the cadence of each campaign (one factor for the whole of it), the days of launches (a Poisson process, unless they
 are listed or regular), launches that are lost, satellites that fail, and the rate of raising (one factor for each
-draw). The shell of each launch is taken from the
-deterministic history (launches.py).
+draw). The shell of each launch is taken from the deterministic history (launches.py).
 """
 
 from __future__ import annotations
@@ -18,11 +17,11 @@ from constellation_jax.outputs.variables import DEPLOYMENT_STATES
 from constellation_jax.studies.deployment.launches import LaunchHistory, days_until_failure
 from constellation_jax.studies.deployment.schedule import (
     count_expected_launches,
-    day_of,
     find_launch_days,
     find_listed_failures,
     find_lives_days,
     find_regular_launch_days,
+    to_days,
 )
 
 DRAWS_PER_BLOCK = 500
@@ -72,7 +71,7 @@ class _CampaignPlan:
         self.listed = np.full(len(self.certain), -1)
         for launch, failed in find_listed_failures(campaign).items():
             self.listed[launch] = failed
-        self.delays = self._delays(history, index)
+        self.delays = self._compute_delays(history, index)
         spread = 3.5 * campaign.cadence_spread  # no factor of ten thousand draws is beyond it
         most = count_expected_launches(campaign) * np.exp(spread)
         self.most_launches = len(self.certain)
@@ -87,7 +86,7 @@ class _CampaignPlan:
     def most_satellites(self) -> int:
         return self.most_launches * self.campaign.satellites_per_launch
 
-    def _delays(self, history: LaunchHistory, index: int) -> NDArray[np.float64]:
+    def _compute_delays(self, history: LaunchHistory, index: int) -> NDArray[np.float64]:
         """Compute days from launch to station, shape (launches, groups): a group for each plane that a launch serves, 8 at most."""
         here = (history.campaign == index) & np.isfinite(history.ready_day)
         launch, days = history.launch[here], (history.ready_day - history.launched_day)[here]
@@ -102,7 +101,7 @@ class _CampaignPlan:
         return np.asarray(table[nearest])  # launches that did not take place are as their neighbour
 
     def draw(self, n: int, rng: np.random.Generator) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        """Draw days of launches, shape (n, most_launches), infinite for none; and numbers that work and that fail, (2, n, ...)."""
+        """Draw days of launches, shape (n, most_launches), infinite for none; and satellites that work and fail, (2, n, ...)."""
         campaign, shape = self.campaign, (n, self.most_launches)
         factor = np.exp(campaign.cadence_spread * rng.standard_normal((n, 1)))
         if campaign.launch_dates:
@@ -164,7 +163,7 @@ def _draw_block(
 
 
 def count_states(so_far: dict[str, NDArray[np.float64]]) -> dict[str, NDArray[np.float64]]:
-    """Convert the numbers of satellites that each event has happened to into numbers in each state. Any shapes that broadcast."""
+    """Convert the number of satellites to which each event has happened into the number in each state. Shapes broadcast."""
     gone = so_far["lost"] + so_far["decayed"] + so_far["re-entered"]
     counts = {
         "launched": so_far["launched"],
@@ -194,7 +193,7 @@ class _Events:
 
     def add(self, event: str, row: NDArray[np.int64], day: NDArray[np.float64], weight: object) -> None:
         """Add events: the draw of each, shape (events,), its day (fractional), and the number of satellites."""
-        last = len(self.days)  # one column more than days, for what happens after the last
+        last = len(self.days)  # one column more than days, for events after the last
         column = np.clip(np.ceil(day) - self.days[0], 0, last).astype(np.int64)
         self._columns[event].append(row * (last + 1) + column)
         self._weights[event].append(np.broadcast_to(np.asarray(weight, np.float64), row.shape))
@@ -202,9 +201,9 @@ class _Events:
     @property
     def so_far(self) -> dict[str, NDArray[np.float64]]:
         """Number of satellites to which each event has happened by the beginning of each day, shape (n, t) or (1, 1)."""
-        return {event: self._total(event) for event in EVENTS}
+        return {event: self._count_so_far(event) for event in EVENTS}
 
-    def _total(self, event: str) -> NDArray[np.float64]:
+    def _count_so_far(self, event: str) -> NDArray[np.float64]:
         shape = (self.n, len(self.days) + 1)
         if not any(map(np.any, self._weights[event])):
             return np.zeros((1, 1))  # nothing ever happens: broadcasts against the others
@@ -276,4 +275,4 @@ def count_without_chance(
 
 def list_days(first: np.datetime64, last: np.datetime64) -> NDArray[np.int64]:
     """List every day from the first to the last, both included, as days since 1970-01-01. Shape (t,)."""
-    return np.arange(int(day_of(first)), int(day_of(last)) + 1)
+    return np.arange(int(to_days(first)), int(to_days(last)) + 1)

@@ -61,6 +61,14 @@ class LaunchHistory:
     def __len__(self) -> int:
         return len(self.launch)
 
+    def select(self, satellites: NDArray[np.int64]) -> LaunchHistory:
+        """Select some satellites by their positions."""
+        return dataclasses.replace(self, **{f.name: getattr(self, f.name)[satellites] for f in _SATELLITE_FIELDS})
+
+
+_SATELLITE_FIELDS = dataclasses.fields(LaunchHistory)[2:]
+"""Fields with one entry for each satellite."""
+
 
 @lru_cache(maxsize=8)
 def simulate_launches(deployment: Deployment) -> LaunchHistory:
@@ -116,7 +124,7 @@ class _Slots:
 
 @lru_cache(maxsize=64)
 def _rank_planes(groups: int, how: str) -> tuple[int, ...]:
-    """Rank groups of planes: as numbered, or each as far as possible from those before (van der Corput sequence)."""
+    """Rank groups of planes: in order, or each as far as possible from the earlier ones (van der Corput sequence)."""
     if how == "in order":
         return tuple(range(groups))
     bits = max(1, (groups - 1).bit_length())
@@ -132,7 +140,7 @@ class _LaunchSequence:
         self.campaigns = deployment.campaigns
         self.shells = tuple(dict.fromkeys(shell for c in self.campaigns for shell in c.shells))
         self.slots = [_Slots(shell) for shell in self.shells]
-        self.columns: dict[str, list[float]] = {f.name: [] for f in dataclasses.fields(LaunchHistory)[2:]}
+        self.columns: dict[str, list[float]] = {f.name: [] for f in _SATELLITE_FIELDS}
         self.working: dict[str, int] = {c.system: 0 for c in self.campaigns}
         self.retiring: list[tuple[float, str, int, int]] = []  # day, system, shell, row (-1: not in a slot of its own)
         self.lost = {c.system: RunningRounder() for c in self.campaigns}
@@ -201,7 +209,7 @@ class _LaunchSequence:
             if not free:
                 smallest = min(own, key=lambda s: self.slots[s].shared.mean())
                 return places + [(smallest, row, 0, k) for row, k in self.slots[smallest].share(n - len(places))]
-            # The shell with most open slots, in parts of its slots
+            # The shell with the largest fraction of open slots
             s = max(free, key=lambda s: self.slots[s].open_fraction) if campaign.shell_order == "in turn" else free[0]
             places += [(s, row, waited, 0) for row, waited in self.slots[s].take(campaign, n - len(places))]
         return places

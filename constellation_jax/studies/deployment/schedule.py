@@ -17,7 +17,7 @@ _MATCH_DAYS = 10.0
 """Largest difference between the date of a listed failure and the day of its launch."""
 
 
-def day_of(date: np.datetime64) -> float:
+def to_days(date: np.datetime64) -> float:
     """Convert a date to days since 1970-01-01."""
     return float(date.astype("datetime64[D]").astype(np.int64))
 
@@ -36,7 +36,7 @@ def find_launch_days(campaign: Campaign, count: NDArray[np.floating[Any]]) -> ND
 def find_regular_launch_days(campaign: Campaign) -> NDArray[np.float64]:
     """Find the days of all launches without chance: as listed, or evenly at the cadence. Shape (launches,)."""
     if campaign.launch_dates:
-        return np.array([day_of(day) for day in campaign.launch_dates])
+        return np.array([to_days(day) for day in campaign.launch_dates])
     # Each in the middle of its share, so that a year at n launches has n
     return find_launch_days(campaign, np.arange(int(count_expected_launches(campaign) + 0.5)) + 0.5)
 
@@ -46,7 +46,7 @@ def find_listed_failures(campaign: Campaign) -> dict[int, int]:
     days = find_regular_launch_days(campaign)
     found = {}
     for date, failed in campaign.failed_by_launch:
-        away = np.abs(days - day_of(date))
+        away = np.abs(days - to_days(date))
         if len(days) and away.min() <= _MATCH_DAYS:
             found[int(np.argmin(away))] = min(failed, campaign.satellites_per_launch)
     return found
@@ -79,8 +79,8 @@ class RunningRounder:
 
 def _cumulate_launches(campaign: Campaign) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the days at which the rate changes, and the expected number of launches until then."""
-    last = min(day_of(campaign.until), day_of(campaign.end or campaign.until)) + 1.0  # its whole day
-    starts = np.array([day_of(day) for day, _ in campaign.rates])
+    last = min(to_days(campaign.until), to_days(campaign.end or campaign.until)) + 1.0  # its whole day
+    starts = np.array([to_days(day) for day, _ in campaign.rates])
     rates = np.array([rate for _, rate in campaign.rates])
     days = np.minimum(np.append(starts, last), last)
     return days, np.concatenate([[0.0], np.cumsum(np.diff(days) * rates)])

@@ -21,7 +21,7 @@ from constellation_jax.inputs.shells.shell import Shell
 from constellation_jax.physics.constants import DEGREE, TWO_PI
 
 COHERENT = 0.7
-"""Least coherence of a pattern. It belongs to normal errors of 0.13 of the period, which seldom take an angle to the next place.
+"""Least coherence of a pattern: that of normal errors of 0.13 of the period, which seldom take an angle to the next place.
 Starlink's least regular shells of August 2026 reach 0.74 and 0.78 in right ascension."""
 ONE_PLANE = 0.99
 """Least coherence of the right ascensions of a single plane: they lie within some 8 degrees."""
@@ -44,7 +44,7 @@ class LatticeFit(NamedTuple):
     raan_offset_deg: float
     """Right ascension of plane 0, deg, 0 to 360."""
     slots_per_plane: int
-    """Number of slots of a plane; 0 where its satellites keep none: `slot` is then their order by argument of latitude."""
+    """Number of slots of a plane; 0 where satellites keep no slots: `slot` is then their order by argument of latitude."""
     phasing: int
     """Walker's phasing parameter F; -1 where a single plane, planes at different altitudes, or no slots leave it undefined."""
     plane_coherence: float
@@ -86,15 +86,15 @@ def fit_lattice(raan: _Angles, latitude: _Angles, shell: Shell | None) -> Lattic
 
     Args:
         raan: right ascension of each satellite at one epoch, deg, shape (n,).
-        latitude: mean argument of latitude likewise.
-        shell: the shell as planned or as filed; None where nothing is known beforehand.
+        latitude: mean argument of latitude of each satellite at that epoch, deg, shape (n,).
+        shell: the shell as planned or as filed; None where no file describes it.
     """
     n = len(raan)
     planes, step, offset, plane_coherence = _fit_planes(raan, shell)
     if not planes:
         none, nan = np.full(n, -1, np.int32), np.full(n, np.nan)
         return LatticeFit(0, np.nan, np.nan, 0, -1, plane_coherence, np.nan, none, none, nan, nan)
-    number = np.rint(_angle_ahead(raan, offset, step) / step).astype(np.int32)
+    number = np.rint(_measure_ahead(raan, offset, step) / step).astype(np.int32)
     raan_residual = wrapped_deg(raan - offset - step * number)
     closed = round(360.0 / step) == planes
     plane = np.where(number < planes, number, 0 if closed else -1).astype(np.int32)
@@ -118,30 +118,30 @@ def _fit_planes(raan: _Angles, shell: Shell | None) -> tuple[int, float, float, 
     stated = shell.pattern.planes if shell else 0
     if shell and shell.pattern.raan_arc_deg < 360.0:
         return _fit_star(raan, stated, shell.pattern.raan_arc_deg / stated, shell.pattern.raan_offset_deg)
-    best = _coherence(raan, 360.0 / stated) if stated else 0.0
+    best = _compute_coherence(raan, 360.0 / stated) if stated else 0.0
     planes = stated
     if best < (ONE_PLANE if stated == 1 else COHERENT):
         numbers = np.arange(2, MOST_PLANES + 1)
-        found = np.array([_coherence(raan, 360.0 / number) for number in numbers])
+        found = np.array([_compute_coherence(raan, 360.0 / number) for number in numbers])
         planes, best = _choose_smallest(numbers, found, len(raan))
     if not planes:
         return 0, np.nan, np.nan, best
     step = 360.0 / planes
     near = shell.pattern.raan_offset_deg if shell else 0.0
-    return planes, step, near + float(wrapped_deg(_mean_angle(raan, step) - near, step)), best
+    return planes, step, near + float(wrapped_deg(_compute_mean_angle(raan, step) - near, step)), best
 
 
 def _fit_star(raan: _Angles, planes: int, step: float, near: float) -> tuple[int, float, float, float]:
     """Fit planes over an arc, with a free step. A right ascension or two may lie outside the arc."""
-    start = _mean_angle(raan, 360.0) - 180.0  # opposite the middle of the arc
+    start = _compute_mean_angle(raan, 360.0) - 180.0  # opposite the middle of the arc
     along = np.mod(raan - start, 360.0)
-    offset = _mean_angle(along, step)
+    offset = _compute_mean_angle(along, step)
     for _ in range(3):  # a better step gives better indices: it settles at once, or there are no planes
         index = np.rint((along - offset) / step)
         if np.ptp(index) == 0:
             break
         step, offset = np.polyfit(index, along, 1)
-    coherence = _coherence(along - offset, step)
+    coherence = _compute_coherence(along - offset, step)
     if coherence < COHERENT:
         return 0, np.nan, np.nan, coherence
     index = np.rint((along - offset) / step).astype(np.int64)
@@ -158,7 +158,7 @@ def _fit_slots(latitude: _Angles, plane: _Indices, planes: int, shell: Shell | N
     satellites = len(latitude) / (occupied if apart else 1)  # that share a phase
     slots = shell.pattern.per_plane if shell and shell.pattern.planes == planes else 0
     best = _fit_phasing(_sum_phases(latitude, plane, planes, slots), apart)[1] if slots else 0.0
-    if best < max(COHERENT, min(0.99, _chance_coherence(planes, satellites))):
+    if best < max(COHERENT, min(0.99, _estimate_chance(planes, satellites))):
         numbers = np.arange(1, MOST_SLOTS + 1)
         found = np.array([_fit_phasing(_sum_phases(latitude, plane, planes, int(s)), apart)[1] for s in numbers])
         slots, best = _choose_smallest(numbers, found, satellites, tried=planes)
@@ -174,7 +174,7 @@ def _fit_slots(latitude: _Angles, plane: _Indices, planes: int, shell: Shell | N
     )
     phasing, _ = _fit_phasing(sums, apart, stated)
     ahead = 360.0 * phasing * np.arange(planes) / (planes * slots)
-    first = _mean_angle(latitude - ahead[plane], period)
+    first = _compute_mean_angle(latitude - ahead[plane], period)
     return slots, phasing if occupied > 1 else -1, best, near + wrapped_deg(first - near, period) + ahead
 
 
@@ -198,7 +198,7 @@ def _fit_phasing(sums: NDArray[np.complex128], apart: bool, stated: int = 0) -> 
     return stated if tried[stated] >= 0.999 * best else int(np.argmax(tried)), best
 
 
-def _chance_coherence(tried: int, satellites: float) -> float:
+def _estimate_chance(tried: int, satellites: float) -> float:
     """Return a coherence that this number of random angles does not reach in this number of trials."""
     # The largest of m coherences of n random angles is about sqrt(ln m / n): each is Rayleigh distributed.
     return float(CHANCE * np.sqrt(np.log(max(tried, 2)) / satellites))
@@ -209,7 +209,7 @@ def _choose_smallest(
 ) -> tuple[int, float]:
     """Choose the smallest number that fits nearly as well as the best; 0 where even the best may be chance."""
     best = float(coherence.max())
-    if best < max(COHERENT, _chance_coherence(len(numbers) * tried, satellites)):
+    if best < max(COHERENT, _estimate_chance(len(numbers) * tried, satellites)):
         return 0, best
     chosen = int(np.argmax(coherence >= max(COHERENT, 0.97 * best)))
     return int(numbers[chosen]), float(coherence[chosen])
@@ -225,14 +225,14 @@ def _rank_in_plane(plane: _Indices, latitude: _Angles) -> _Indices:
     return slot
 
 
-def _angle_ahead(raan: _Angles, offset: float, step: float) -> _Angles:
+def _measure_ahead(raan: _Angles, offset: float, step: float) -> _Angles:
     """Return right ascensions relative to plane 0, from half a step before it on, deg. Shape (n,)."""
     return np.mod(raan - offset + step / 2.0, 360.0) - step / 2.0
 
 
-def _coherence(angle: _Angles, period: float) -> float:
+def _compute_coherence(angle: _Angles, period: float) -> float:
     return float(np.abs(np.exp(angle * (1j * TWO_PI / period)).mean()))
 
 
-def _mean_angle(angle: _Angles, period: float) -> float:
+def _compute_mean_angle(angle: _Angles, period: float) -> float:
     return float(np.angle(np.exp(angle * (1j * TWO_PI / period)).mean()) * period / TWO_PI)

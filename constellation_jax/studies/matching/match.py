@@ -1,6 +1,6 @@
 """Assignment of the objects of a catalogue to known shells, with state (on station, raising, ...), plane and slot.
 
-Host side, NumPy alone: a catalogue of 16,000 objects takes a fraction of a second. Deliberately absent: histories. Everything is
+NumPy on the host: a catalogue of 16,000 objects takes a fraction of a second. Deliberately absent: histories. Everything is
 inferred from one element set of each object, by the rules of `match_shells`.
 """
 
@@ -31,7 +31,7 @@ NAME_PATTERNS = {
 """Regular expressions for the beginnings of satellite names, for systems whose satellites have other names than the system."""
 
 MATCH_STATES = ("on_station", "raising", "lowering", "stray", "other")
-"""States of an object; the last is that of objects of no known system."""
+"""States of an object; "other" is for objects of no known system."""
 WIDEST_STATION_KM = 12.0
 """Largest distance from the altitude of a shell at which an object is on station; less where shells are stacked closer. Kuiper
 parks satellites between slots 11 km above its shell."""
@@ -57,7 +57,7 @@ class ShellCount(NamedTuple):
     altitude_km: float
     """Mean altitude of the shell as stated; of an unlisted shell, the median of its objects. NaN outside the shells."""
     inclination_deg: float
-    """Inclination of the shell likewise, deg."""
+    """Inclination of the shell as stated, or the median, deg; NaN outside the shells."""
     expected: int | None
     """Number of satellites in the file of the shell, on the day of the file; None where no file lists it."""
     on_station: int
@@ -67,7 +67,7 @@ class ShellCount(NamedTuple):
     lowering: int
     """Objects below on the way down. Each counts for the next shell above it."""
     stray: int
-    """Objects off station whose motion cannot be told; each counts for the nearest shell of its inclination."""
+    """Objects off station that are neither; each counts for the nearest shell of its inclination."""
     fit: LatticeFit | None
     """Lattice fitted to the objects on station; None where there are none."""
 
@@ -109,13 +109,13 @@ def match_shells(catalog: Catalog, shells: Shell | Sequence[Shell] | None = None
     smallest distance between such shells, 12 km at most. An altitude that holds many objects with right ascensions all round
     counts as a shell too, listed in a file or not.
 
-    An element set tells where an object is and not where it came from, and the mean motion derivative of one that thrusts is often
-    wrong. Off station the state is therefore, in this order:
+    An element set gives the present orbit and not where the object came from, and the mean motion derivative of one that thrusts
+    is often wrong. Off station the state is therefore, in this order:
 
     - `raising` if it is below a shell and either was launched within the last 300 days, as far as the international designator
       tells, or has a derivative that gives a climb of more than 0.3 km a day, which only thrust does;
     - `lowering` if the derivative gives more than 0.05 km a day of descent, by drag or thrust;
-    - `stray`, between shells, where neither can be told, and where no shell has the inclination.
+    - `stray` otherwise, and where no shell has the inclination.
 
     Satellites marked by a tag, such as "[DTC]", are on their way only to or from shells of the same tag.
 
@@ -238,14 +238,13 @@ def _match_system(
     """Fill the arrays of `match` for the objects at positions `at`, those of one system, and yield the count of each shell."""
     layers = _find_layers(motion, shells, at)
     inclination = motion.inclination_deg[at]
-    away = np.array(
-        [_distance_km(layer, motion.altitude_km[at]) for layer in layers]
-    )  # (layers, objects), as all below
+    # Arrays of shape (layers, objects)
+    away = np.array([_measure_distance_km(layer, motion.altitude_km[at]) for layer in layers])
     tilt = np.array([np.abs(inclination - layer.inclination_deg) for layer in layers])
     # Shells at one altitude differ by their inclinations: there a degree weighs as much as a kilometre.
     nearest, has_layer = _choose_cheapest(np.abs(away) + tilt, tilt <= SAME_INCLINATION_DEG)
     there = np.take_along_axis(away, nearest[None], 0)[0]
-    on_station = has_layer & (np.abs(there) <= _station_width_km(layers))
+    on_station = has_layer & (np.abs(there) <= _choose_station_width_km(layers))
     population = np.array([np.sum(on_station & (nearest == i)) for i in range(len(layers))])
 
     alike = (tilt <= SAME_INCLINATION_DEG) & _match_tags(motion.tag[at], on_station, nearest, len(layers))
@@ -314,12 +313,10 @@ def _fit_plane_and_slot(match: ShellMatch, motion: _Motion, at: NDArray[np.intp]
 
 def _find_layers(motion: _Motion, shells: list[Shell], at: NDArray[np.intp]) -> list[_ShellLayer]:
     """Find the layers of a system: its listed shells, and other altitudes that hold many objects, from low to high."""
-    layers = [
-        _ShellLayer(
-            s.name, h := s.orbit.altitude_km, s.orbit.inclination_deg, s, np.array(s.pattern.plane_altitudes_km or [h])
-        )
-        for s in shells
-    ]
+    layers = []
+    for s in shells:
+        altitudes = np.array(s.pattern.plane_altitudes_km or [s.orbit.altitude_km])
+        layers.append(_ShellLayer(s.name, s.orbit.altitude_km, s.orbit.inclination_deg, s, altitudes))
     left = at
     for layer in layers:
         left = left[~_is_near(motion, left, layer)]
@@ -349,10 +346,7 @@ def _find_densest(motion: _Motion, left: NDArray[np.intp]) -> _ShellLayer | None
                 break
     if not len(best):
         return None
-    altitude_km, inclination = (
-        float(np.median(motion.altitude_km[best])),
-        float(np.median(motion.inclination_deg[best])),
-    )
+    altitude_km, inclination = (float(np.median(v[best])) for v in (motion.altitude_km, motion.inclination_deg))
     name = f"{altitude_km:.1f} km {inclination:.1f} deg"
     return _ShellLayer(name, altitude_km, inclination, None, np.array([altitude_km]))
 
@@ -360,16 +354,18 @@ def _find_densest(motion: _Motion, left: NDArray[np.intp]) -> _ShellLayer | None
 def _is_near(motion: _Motion, at: NDArray[np.intp], layer: _ShellLayer) -> NDArray[np.bool_]:
     """Mark the objects so near to this layer that they may not make up another one."""
     tilt = np.abs(motion.inclination_deg[at] - layer.inclination_deg)
-    return (tilt <= SAME_INCLINATION_DEG) & (np.abs(_distance_km(layer, motion.altitude_km[at])) <= UNLISTED_WIDTH_KM)
+    return (tilt <= SAME_INCLINATION_DEG) & (
+        np.abs(_measure_distance_km(layer, motion.altitude_km[at])) <= UNLISTED_WIDTH_KM
+    )
 
 
-def _distance_km(layer: _ShellLayer, altitude_km: NDArray[np.float64]) -> NDArray[np.float64]:
+def _measure_distance_km(layer: _ShellLayer, altitude_km: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the altitude minus that of the layer, or of the nearest of its planes, km. Shape (n,)."""
     above = altitude_km - layer.altitudes_km[:, None]
     return np.asarray(np.take_along_axis(above, np.argmin(np.abs(above), axis=0)[None], 0)[0])
 
 
-def _station_width_km(layers: list[_ShellLayer]) -> float:
+def _choose_station_width_km(layers: list[_ShellLayer]) -> float:
     """Return a third of the smallest distance between layers of one inclination, km: operators hold stacked shells better.
 
     Set on the active catalogue of 2026-08-22: with a half, Starlink's shells at 460 and 475.5 km would hold 4 and 6 % more

@@ -20,7 +20,7 @@ from constellation_jax.errors import InputError, suggest
 from constellation_jax.inputs.catalog.catalog import Catalog
 from constellation_jax.inputs.environment.earth_orientation import load_earth_orientation
 from constellation_jax.inputs.times import as_times, to_day_fraction
-from constellation_jax.outputs.datasets.propagation import lifetime_attributes, make_dataset
+from constellation_jax.outputs.datasets.propagation import make_dataset, make_lifetime_attributes
 from constellation_jax.outputs.netcdf.samples import NetCDFWriter
 from constellation_jax.outputs.variables import LIFETIME, SATELLITE, STATUS_VARIABLE, check_frame, resolve_groups
 from constellation_jax.physics.constants import SECONDS_PER_DAY
@@ -97,7 +97,7 @@ def propagate(
     dataset.attrs["interpolation"] = engine.method
     if _wants_lifetime(variables):
         found, comment = _lifetimes(catalog)
-        dataset[LIFETIME.name] = (SATELLITE, found, lifetime_attributes(comment))
+        dataset[LIFETIME.name] = (SATELLITE, found, make_lifetime_attributes(comment))
     return dataset
 
 

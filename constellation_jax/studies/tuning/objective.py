@@ -1,7 +1,7 @@
-"""Terms of a tuning problem at a design, each from a figure of merit of physics/, in the shapes that the problem asks for.
+"""Terms of a tuning problem as functions of its design, each computed from a figure of merit of physics/.
 
-Everything that does not vary is made once for a problem (`surroundings_of`): drag over altitude and inclination, lifetimes, the
-background catalogue, weights of latitudes, satellites and launch vehicle. The rest is pure JAX of the design.
+Everything that does not depend on the design is made once for a problem (`make_surroundings`): drag over altitude and inclination,
+lifetimes, the background catalogue, weights of latitudes, spacecraft and launch vehicle. The rest is pure JAX.
 """
 
 from __future__ import annotations
@@ -36,29 +36,35 @@ _DRAG: Final = frozenset({"delta_v_m_s_per_year", "propellant_kg_per_year", "dut
 
 
 class Surroundings(NamedTuple):
-    """Everything but the design; a pytree of arrays, None where no term needs it."""
+    """Inputs of the terms that do not depend on the design; a pytree of arrays, None where no term needs one."""
 
     spacecraft: Spacecraft
-    """Stack of the satellites of each shell; NaN where not known and not asked for."""
+    """Spacecraft of the shells, fields of shape (shells,); NaN where unknown, which no term then uses."""
     eccentricity: Floats
+    """Mean eccentricity of each shell, shape (shells,)."""
     ballistic_coefficient: Floats
-    """On station, m2/kg, shape (shells,)."""
+    """Ballistic coefficient on station, m2/kg, shape (shells,)."""
     dead_ballistic_coefficient: Floats
-    """Tumbling, where the areas are known."""
+    """Ballistic coefficient of a failed satellite: tumbling where the areas are known, else as on station. Shape (shells,)."""
     drag: Any
+    """`DragTable` of the span and the solar activities of the problem."""
     lifetimes: Any
+    """`LifetimeTable` of the same span and solar activities."""
     background: Any
+    """`ConjunctionBackground` of the catalogue that the shells fly in."""
     weights: Any
-    """(latitudes, weights) by name of the demand."""
+    """Latitudes and weights of each demand, by its name."""
     launcher: Any
+    """`Launcher` of the problem."""
     injection_altitude_km: float
+    """Altitude of injection of the launch vehicle."""
 
 
-def surroundings_of(
+def make_surroundings(
     problem: TuningProblem, *, background: Catalog | None = None, space_weather: SpaceWeatherSource | None = None
 ) -> Surroundings:
-    """Make what the terms of a problem need; takes some seconds where drag, lifetimes or a background are among them."""
-    asked = {term.quantity for term in problem.terms()}
+    """Make the inputs of the terms of a problem; drag, lifetimes and a background take some seconds."""
+    quantities = {term.quantity for term in problem.terms()}
     spacecraft = [shell.spacecraft for shell in problem.shells]
     stated = [s.ballistic_coefficient() for s in spacecraft]
     on_station = np.array([ASSUMED_BALLISTIC_COEFFICIENT if b is None else b for b in stated], float)
@@ -66,19 +72,19 @@ def surroundings_of(
     dead = np.array([b if t is None else t for b, t in zip(on_station, tumbling, strict=True)], float)
     given: dict[str, Any] = {"start": problem.start, "solar": problem.scenarios, "space_weather": space_weather}
     drag_table = lifetimes = objects = launcher = None
-    if asked & _DRAG:
+    if quantities & _DRAG:
         from constellation_jax.studies.decay.fill_tables import fill_drag_table
 
         drag_table = fill_drag_table(years=problem.years, **given)
-    if "lifetime_years" in asked:
+    if "lifetime_years" in quantities:
         from constellation_jax.studies.decay.fill_tables import fill_lifetime_table
 
         span: Any = float(dead.min()) if np.ptp(dead) == 0.0 else (float(dead.min()), float(dead.max()))
         lifetimes = fill_lifetime_table(ballistic_coefficient=span, **given)
-    if "background_conjunctions_per_year" in asked:
-        around = _without(_catalog(problem) if background is None else background, problem.exclude)
+    if "background_conjunctions_per_year" in quantities:
+        around = _exclude(_load_background(problem) if background is None else background, problem.exclude)
         objects = conjunction_rate.ConjunctionBackground.from_catalog(around)
-    if "launches" in asked:
+    if "launches" in quantities:
         try:
             launcher = Launcher.of_vehicle(problem.vehicle, cargo=problem.cargo or None)
         except InputError as error:
@@ -93,14 +99,14 @@ def surroundings_of(
         drag_table,
         lifetimes,
         objects,
-        {term.demand: _weights(term.demand) for term in problem.terms() if term.demand},
+        {term.demand: _load_weights(term.demand) for term in problem.terms() if term.demand},
         launcher,
         problem.injection_altitude_km,
     )
 
 
 class DesignMerit:
-    """Figures of merit of one design, each computed once however many terms ask for it. Lives within one trace."""
+    """Figures of merit of one design; each is computed once, however many terms need it. Lives within one trace."""
 
     def __init__(self, design: Design, surroundings: Surroundings, problem: TuningProblem) -> None:
         self.design, self.surroundings, self.problem = design, surroundings, problem
@@ -113,40 +119,41 @@ class DesignMerit:
         """All shells of the problem as one stack."""
         self._known: dict[str, Array] = {}
 
-    def once(self, key: str, make: Callable[[DesignMerit], Array]) -> Array:
+    def compute_once(self, key: str, make: Callable[[DesignMerit], Array]) -> Array:
+        """Compute a figure of merit, or return it where it has been computed before."""
         if key not in self._known:
             self._known[key] = make(self)
         return self._known[key]
 
-    def full_shell(self, k: int) -> Shell:
-        """The k-th shell, whose planes and slots are static: those of the problem."""
+    def make_shell(self, k: int) -> Shell:
+        """Make the k-th shell with the numbers of planes and slots of the problem, which are static."""
         one: Shell = jax.tree.map(lambda part: jnp.asarray(part)[..., k] if jnp.ndim(part) else part, self.shells)
         pattern = dataclasses.replace(self.problem.shells[k].pattern, phasing=self.design.phasing[k])
         return dataclasses.replace(one, pattern=pattern)
 
 
-def term_values(term: Term, merit: DesignMerit) -> Array:
-    """A term for the shells or latitudes that it is about: shape (places,), or (solar, shells) where solar activity matters."""
+def compute_term(term: Term, merit: DesignMerit) -> Array:
+    """Compute a term for each of its shells or latitudes: shape (places,), or (solar, shells) where solar activity matters."""
     kind = TERMS[term.quantity]
     if kind.one_shell:
         is_margin = term.quantity == "coverage_margin_deg"
         of_shell = revisit.smooth_least_margin_deg if is_margin else revisit.max_revisit_minutes
-        return of_shell(merit.full_shell(term.shells[0]), jnp.array(term.latitude_deg))
+        return of_shell(merit.make_shell(term.shells[0]), jnp.array(term.latitude_deg))
     if kind.each == "latitude":
-        return _by_latitude(term, merit)
+        return _compute_by_latitude(term, merit)
     if kind.each == "system":
         some = jax.tree.map(lambda part: select(part, term.shells) if jnp.ndim(part) else part, merit.shells)
         return conjunction_rate.smooth_least_clearance_km(some)[None]
-    return select(merit.once(term.quantity, _BY_SHELL[term.quantity]), term.shells)
+    return select(merit.compute_once(term.quantity, _BY_SHELL[term.quantity]), term.shells)
 
 
 def select(found: Array, shells: tuple[int, ...]) -> Array:
-    """Values of some shells, from those of all along the last axis."""
+    """Select the values of some shells from those of all shells along the last axis."""
     # no gather: under xla_cpu_use_multi_output_fusion it makes XLA's CPU compiler (jaxlib 0.10.2) abort
     return jnp.stack([found[..., k] for k in shells], axis=-1)
 
 
-def _by_latitude(term: Term, merit: DesignMerit) -> Array:
+def _compute_by_latitude(term: Term, merit: DesignMerit) -> Array:
     if term.demand:
         latitude, weight = (jnp.asarray(v) for v in merit.surroundings.weights[term.demand])
     else:
@@ -156,76 +163,78 @@ def _by_latitude(term: Term, merit: DesignMerit) -> Array:
         counts[list(term.shells)] = 1.0
         found = jnp.sum(coverage.mean_in_view(merit.shells, latitude) * counts, axis=0)
     else:
-        shells = [merit.full_shell(k) for k in term.shells]
+        shells = [merit.make_shell(k) for k in term.shells]
         found = coverage.probability_in_view(shells, latitude, term.at_least_in_view)
     return found if weight is None else jnp.sum(weight * found)[None]
 
 
-def _slant_range(m: DesignMerit) -> Array:
-    """Mean over all satellites in view of users spread evenly over the Earth."""
-    return m.once("slant_range_km", lambda m: link.mean_over_footprint(m.shells, lambda d: d))
+def _compute_slant_range(m: DesignMerit) -> Array:
+    """Compute the mean slant range of all satellites in view of users spread evenly over the Earth, km."""
+    return m.compute_once("slant_range_km", lambda m: link.mean_over_footprint(m.shells, lambda d: d))
 
 
-def _path_loss(m: DesignMerit) -> Array:
+def _compute_path_loss(m: DesignMerit) -> Array:
     return link.mean_over_footprint(m.shells, lambda d: link.free_space_loss_db(d, FREQUENCY_GHZ))
 
 
-def _delta_v(m: DesignMerit, *, worst: bool = False) -> Array:
+def _compute_delta_v(m: DesignMerit, *, worst: bool = False) -> Array:
     s = m.surroundings
     b = jnp.asarray(s.ballistic_coefficient)
     of_shells = drag.delta_v_per_year
-    return m.once(f"delta_v {worst}", lambda m: of_shells(m.shells, s.drag, worst=worst, ballistic_coefficient_m2_kg=b))
+    return m.compute_once(
+        f"delta_v {worst}", lambda m: of_shells(m.shells, s.drag, worst=worst, ballistic_coefficient_m2_kg=b)
+    )
 
 
-def _duty_cycle(m: DesignMerit, *, worst: bool) -> Array:
+def _compute_duty_cycle(m: DesignMerit, *, worst: bool) -> Array:
     mass, thrust = (jnp.asarray(v)[None] for v in (m.shells.spacecraft.mass_kg, m.shells.spacecraft.thrust_mn))
-    return jnp.asarray(drag.duty_cycle(_delta_v(m, worst=worst), mass, thrust))
+    return jnp.asarray(drag.duty_cycle(_compute_delta_v(m, worst=worst), mass, thrust))
 
 
-def _propellant(m: DesignMerit) -> Array:
+def _compute_propellant(m: DesignMerit) -> Array:
     craft = m.shells.spacecraft
     mass, impulse = (jnp.asarray(v)[None] for v in (craft.mass_kg, craft.specific_impulse_s))
-    return jnp.asarray(drag.propellant_kg(_delta_v(m), mass, impulse))
+    return jnp.asarray(drag.propellant_kg(_compute_delta_v(m), mass, impulse))
 
 
-def _lifetime(m: DesignMerit) -> Array:
+def _compute_lifetime(m: DesignMerit) -> Array:
     b = jnp.asarray(m.surroundings.dead_ballistic_coefficient)
     return drag.lifetime_years(m.shells, m.surroundings.lifetimes, ballistic_coefficient_m2_kg=b)
 
 
-def _launches(m: DesignMerit) -> Array:
+def _compute_launches(m: DesignMerit) -> Array:
     at_launch = cost.launch_mass_kg(m.shells, m.surroundings.injection_altitude_km)
     return cost.launches_needed(m.design.satellites, at_launch, *m.surroundings.launcher)
 
 
-def _mutual_conjunctions(m: DesignMerit) -> Array:
+def _compute_mutual_conjunctions(m: DesignMerit) -> Array:
     return 0.5 * jnp.sum(conjunction_rate.between_shells(m.shells, m.problem.miss_distance_km), axis=1)
 
 
 _BY_SHELL: Final[dict[str, Callable[[DesignMerit], Array]]] = {
-    "slant_range_km": _slant_range,
-    "round_trip_ms": lambda m: link.light_time_ms(4.0 * _slant_range(m)),
-    "path_loss_db": _path_loss,
-    "delta_v_m_s_per_year": _delta_v,
-    "propellant_kg_per_year": _propellant,
-    "duty_cycle": lambda m: _duty_cycle(m, worst=False),
-    "duty_cycle_peak": lambda m: _duty_cycle(m, worst=True),
-    "lifetime_years": _lifetime,
+    "slant_range_km": _compute_slant_range,
+    "round_trip_ms": lambda m: link.light_time_ms(4.0 * _compute_slant_range(m)),
+    "path_loss_db": _compute_path_loss,
+    "delta_v_m_s_per_year": _compute_delta_v,
+    "propellant_kg_per_year": _compute_propellant,
+    "duty_cycle": lambda m: _compute_duty_cycle(m, worst=False),
+    "duty_cycle_peak": lambda m: _compute_duty_cycle(m, worst=True),
+    "lifetime_years": _compute_lifetime,
     "satellites": lambda m: m.design.satellites,
     "mass_to_orbit_kg": lambda m: m.design.satellites * jnp.asarray(m.shells.spacecraft.mass_kg),
-    "launches": _launches,
+    "launches": _compute_launches,
     "replacements_per_year": lambda m: cost.replacements_per_year(
         m.design.satellites, jnp.asarray(m.shells.spacecraft.design_life_years)
     ),
     "background_conjunctions_per_year": lambda m: conjunction_rate.with_background(
         m.shells, m.surroundings.background, m.problem.miss_distance_km
     ),
-    "mutual_conjunctions_per_year": _mutual_conjunctions,
+    "mutual_conjunctions_per_year": _compute_mutual_conjunctions,
     "altitude_km": lambda m: m.design.altitude_km,
 }
 
 
-def _catalog(problem: TuningProblem) -> Catalog:
+def _load_background(problem: TuningProblem) -> Catalog:
     if problem.background == "none":
         raise InputError(
             f"tuning problem {problem.name!r}: background_conjunctions_per_year needs a background catalogue, found 'none'"
@@ -236,16 +245,16 @@ def _catalog(problem: TuningProblem) -> Catalog:
         raise InputError(f"tuning problem {problem.name!r}, background: {error}") from None
 
 
-def _without(catalog: Catalog, patterns: tuple[str, ...]) -> Catalog:
-    """Objects whose names match no pattern."""
+def _exclude(catalog: Catalog, patterns: tuple[str, ...]) -> Catalog:
+    """Select the objects whose names match no pattern."""
     if not patterns:
         return catalog
     match = re.compile("|".join(f"(?:{translate(pattern.upper())})" for pattern in patterns)).match
     return catalog[np.array([match(name.upper()) is None for name in catalog.name.tolist()])]
 
 
-def _weights(name: str) -> tuple[Floats, Floats]:
-    """Latitudes and weights of a demand, without those that have none."""
+def _load_weights(name: str) -> tuple[Floats, Floats]:
+    """Load the latitudes of a demand whose weights are above zero, and these weights."""
     found = Demand.load(name)
     some = found.weight > 0.0
     return found.latitude_deg[some], found.weight[some]

@@ -4,8 +4,8 @@
     constraint g: (value - limit) / |limit|, or ln(value / limit) of terms that grow like an exponential of altitude, with the
         sign that makes 0 and above good
 
-Everything is compiled once for a problem: the numbers that a sweep or a rounding changes are arguments. Nothing that is not finite
-leaves here: it is an error that names the term and the shell.
+Everything is compiled once for a problem: the numbers that a sweep or a rounding changes are arguments. A value or a derivative
+that is not finite raises an error that names the term and the shell.
 """
 
 from __future__ import annotations
@@ -23,20 +23,21 @@ from constellation_jax.errors import InputError
 from constellation_jax.inputs.tuning.problem import Constraint, Term, TuningProblem
 from constellation_jax.inputs.tuning.terms import QUANTITIES, SUMMED, TERMS
 from constellation_jax.studies.tuning.design import Design, Floats, FreeNumbers
-from constellation_jax.studies.tuning.objective import DesignMerit, Surroundings, select, term_values
+from constellation_jax.studies.tuning.objective import DesignMerit, Surroundings, compute_term, select
 
 _LOGARITHMIC: Final = frozenset(
     {"lifetime_years", "delta_v_m_s_per_year", "propellant_kg_per_year", "duty_cycle", "duty_cycle_peak"}
 )
 
 _NOTHING: Final = 1e-6
-"""Value of an objective at the start below which it gives no scale."""
+"""Value of an objective at the start up to which its scale is 1 in place of that value."""
 
 
 class Frame(NamedTuple):
-    """Numbers that a solver keeps fixed."""
+    """Inputs of a problem that a solver keeps fixed."""
 
     base: Design
+    """Values of the numbers that are not free."""
     limits: Floats
     """Limit of each row of constraints, shape (rows,)."""
     scales: Floats
@@ -48,65 +49,71 @@ class ConstraintRow(NamedTuple):
     """One constraint on one number, such as the lifetime of one shell for one level of solar activity."""
 
     constraint: int
-    """Position in the problem."""
+    """Position of the constraint in the problem."""
     label: str
+    """Name with shell or latitude and solar activity, for messages and the Dataset."""
     units: str
+    """Unit of the value and of the limit."""
     sign: float
+    """1 where the value must be at least the limit, -1 where at most."""
     logarithmic: bool
+    """True where the margin is the logarithm of value over limit."""
     solar: str
+    """Solar activity; empty where it does not matter."""
     shell: int
-    """Position of the one shell that it depends on; -1 where it depends on several."""
+    """Position of the only shell that it depends on; -1 where it depends on several."""
 
 
 class Evaluation(NamedTuple):
-    """A point with its derivatives."""
+    """Objective and constraints at a point, with their derivatives."""
 
     objective: float
+    """Weighted sum of the objectives."""
     gradient: Floats
-    """Derivative of the objective by the coordinates, shape (free,)."""
+    """Derivative of the objective with respect to the coordinates, shape (free,)."""
     constraints: Floats
-    """Margins, above or at 0 where met, shape (rows,)."""
+    """Margins of the constraints, 0 or above where met, shape (rows,)."""
     jacobian: Floats
-    """Derivatives of the margins by the coordinates, shape (rows, free)."""
+    """Derivatives of the margins with respect to the coordinates, shape (rows, free)."""
     objectives: Floats
-    """Values in natural units, shape (objectives,)."""
+    """Values of the objectives in the units of their terms, shape (objectives,)."""
     rows: Floats
-    """Values of the constraints in natural units, shape (rows,)."""
+    """Values of the constraints in the units of their terms, shape (rows,)."""
     by_design: Floats
-    """Derivatives of the objective by the design, shape (quantities, shells)."""
+    """Derivatives of the objective with respect to the design, shape (quantities, shells)."""
     rows_by_design: Floats
-    """Derivatives of `rows` by the design, shape (rows, quantities, shells)."""
+    """Derivatives of `rows` with respect to the design, shape (rows, quantities, shells)."""
 
 
 class CompiledProblem:
-    """The functions of a problem, and how often they were evaluated."""
+    """Compiled functions of a tuning problem, with a count of their evaluations."""
 
     def __init__(self, problem: TuningProblem, base: Design, surroundings: Surroundings) -> None:
         self.problem = problem
-        self.coordinates = FreeNumbers.of(problem)
+        self.coordinates = FreeNumbers.from_problem(problem)
         self.evaluations = 0
-        self.rows = _rows(problem)
-        self._span = self.coordinates.span(len(problem.shells))
+        self.rows = _make_rows(problem)
+        self._span = self.coordinates.compute_span(len(problem.shells))
         self._signs = np.array([row.sign for row in self.rows])
         self._logarithmic = np.array([row.logarithmic for row in self.rows], bool)
-        self._colours = _colours(self.rows)
+        self._colours = _make_colours(self.rows)
         limits = np.array([problem.constraints[row.constraint].limit for row in self.rows], float)
         self.frame = Frame(base, limits, np.ones(len(problem.objectives)), surroundings)
         self._evaluate = jax.jit(self._with_derivatives)
-        self._figures = jax.jit(self._every_term)
-        at_start = np.abs(self.evaluate(self.coordinates.begin(base)).objectives)
+        self._figures = jax.jit(self._compute_terms)
+        at_start = np.abs(self.evaluate(self.coordinates.find_start(base)).objectives)
         given = zip(problem.objectives, at_start, strict=True)
         scales = [o.scale if o.scale is not None else (v if v > _NOTHING else 1.0) for o, v in given]
         self.frame = self.frame._replace(scales=np.array(scales, float))
 
-    def merit(self, coordinates: Array, frame: Frame) -> tuple[Array, Array]:
+    def compute_merit(self, coordinates: Array, frame: Frame) -> tuple[Array, Array]:
         """Compute objective and margins. Traced."""
-        objectives, rows = self._natural(self.coordinates.design(coordinates, frame.base), frame)
+        objectives, rows = self._compute_natural(self.coordinates.make_design(coordinates, frame.base), frame)
         limits = jnp.asarray(frame.limits)
-        linear = (rows - limits) / size_of(limits)
+        linear = (rows - limits) / measure_limits(limits)
         # both branches stay finite: rows that are not logarithmic may be 0 or below
-        ratio = jnp.where(self._logarithmic, rows / size_of(limits), 1.0)
-        return self._sum(objectives, frame), jnp.asarray(self._signs) * jnp.where(
+        ratio = jnp.where(self._logarithmic, rows / measure_limits(limits), 1.0)
+        return self._weigh(objectives, frame), jnp.asarray(self._signs) * jnp.where(
             self._logarithmic, jnp.log(ratio), linear
         )
 
@@ -114,17 +121,17 @@ class CompiledProblem:
         """Evaluate a point with its derivatives.
 
         Raises:
-            InputError: something is not finite there.
+            InputError: a value or a derivative is not finite there.
         """
         frame = self.frame if frame is None else frame
         self.evaluations += 1
-        design = self.coordinates.design(np.asarray(coordinates, float), frame.base)
+        design = self.coordinates.make_design(np.asarray(coordinates, float), frame.base)
         with x64():
             f, objectives, rows, by_design, coloured = jax.device_get(self._evaluate(design, frame))
         if not all(np.isfinite(part).all() for part in (f, objectives, rows, by_design, coloured)):
-            raise InputError(self.not_finite(design, frame))
+            raise InputError(self._describe_not_finite(design, frame))
         rows_by_design = self._expand(coloured)
-        size = size_of(frame.limits)
+        size = measure_limits(frame.limits)
         with np.errstate(divide="ignore", invalid="ignore"):  # of the branch that is not taken
             margins = self._signs * np.where(self._logarithmic, np.log(rows / size), (rows - frame.limits) / size)
             slopes = self._signs * np.where(self._logarithmic, 1.0 / rows, 1.0 / size)
@@ -132,50 +139,50 @@ class CompiledProblem:
         gradient = by_design.ravel() @ self._span
         return Evaluation(float(f), gradient, margins, jacobian, objectives, rows, by_design, rows_by_design)
 
-    def figures(self, design: Design, frame: Frame | None = None) -> list[Floats]:
-        """Values of each term of `terms_of`, as `term_values` gives them."""
+    def compute_figures(self, design: Design, frame: Frame | None = None) -> list[Floats]:
+        """Compute each term of `list_terms` at a design, with the shapes of `compute_term`."""
         with x64():
             found = self._figures(design, self.frame if frame is None else frame)
         return [np.asarray(values) for values in found]
 
-    def not_finite(self, design: Design, frame: Frame) -> str:
-        """Message on a point where something is not finite: the first such term, and its shell or latitude."""
+    def _describe_not_finite(self, design: Design, frame: Frame) -> str:
+        """Describe the first term that is not finite at a design, with its shell or latitude."""
         names = [shell.name for shell in self.problem.shells]
         with x64():
-            for term in terms_of(self.problem):
+            for term in list_terms(self.problem):
 
-                def of(d: Design, term: Term = term) -> Array:
-                    return term_values(term, DesignMerit(d, frame.surroundings, self.problem))
+                def compute(d: Design, term: Term = term) -> Array:
+                    return compute_term(term, DesignMerit(d, frame.surroundings, self.problem))
 
                 whole = Design(*(jnp.asarray(row, float) for row in design))
-                bad = ~np.isfinite(np.asarray(of(whole)))
-                for part in jax.jacrev(of)(whole):
+                bad = ~np.isfinite(np.asarray(compute(whole)))
+                for part in jax.jacrev(compute)(whole):
                     bad |= ~np.isfinite(np.asarray(part)).all(axis=-1)
                 if not bad.any():
                     continue
                 at = int(np.argwhere(bad)[0][-1])
                 shell = term.shells[at] if TERMS[term.quantity].each == "shell" else term.shells[0]
                 numbers = ", ".join(f"{key} {row[shell]:g}" for key, row in zip(QUANTITIES, design, strict=True))
-                what = f"{term.quantity} {_place(term, names, at)}".rstrip()
+                what = f"{term.quantity} {_describe_place(term, names, at)}".rstrip()
                 return f"tuning problem {self.problem.name!r}: {what}, or its derivative, is not finite at {numbers}"
         return f"tuning problem {self.problem.name!r}: the objective is not finite; look at the weights and scales"
 
-    def _sum(self, objectives: Array, frame: Frame) -> Array:
+    def _weigh(self, objectives: Array, frame: Frame) -> Array:
         weights = np.array([o.weight for o in self.problem.objectives])
         return jnp.sum(weights / frame.scales * objectives)
 
-    def _natural(self, design: Design, frame: Frame) -> tuple[Array, Array]:
+    def _compute_natural(self, design: Design, frame: Frame) -> tuple[Array, Array]:
         merit = DesignMerit(design, frame.surroundings, self.problem)
         objectives = [reduce_term(o.term, merit, self.problem.combine) for o in self.problem.objectives]
-        rows = [_each(c, merit) for c in self.problem.constraints]
+        rows = [_compute_rows(c, merit) for c in self.problem.constraints]
         return jnp.stack(objectives), jnp.concatenate(rows) if rows else jnp.zeros(0)
 
     def _with_derivatives(self, design: Design, frame: Frame) -> Any:
-        """Objective, objectives and rows; then derivatives by the design, of rows one for each colour."""
+        """Compute objective, objectives and rows, then the derivatives of the objective and of each colour of rows."""
 
         def both(design: Design) -> tuple[Array, tuple[Array, Array, Array]]:
-            objectives, rows = self._natural(design, frame)
-            f = self._sum(objectives, frame)
+            objectives, rows = self._compute_natural(design, frame)
+            f = self._weigh(objectives, frame)
             return jnp.concatenate([f[None], self._colours @ rows]), (f, objectives, rows)
 
         whole = Design(*(jnp.asarray(row) for row in design))
@@ -184,26 +191,29 @@ class CompiledProblem:
         return f, objectives, rows, derivatives[0], derivatives[1:]
 
     def _expand(self, coloured: Floats) -> Floats:
-        """Derivatives of the rows from those of their colours: a row of one shell has only that shell's."""
+        """Expand the derivatives of the colours to those of the rows: a row of one shell has only that shell's."""
         found = coloured[np.argmax(self._colours, axis=0)] if len(self.rows) else np.zeros((0, *coloured.shape[1:]))
         for k, row in enumerate(self.rows):
             if row.shell >= 0:
                 found[k, :, np.arange(found.shape[2]) != row.shell] = 0.0
         return found
 
-    def _every_term(self, design: Design, frame: Frame) -> list[Array]:
+    def _compute_terms(self, design: Design, frame: Frame) -> list[Array]:
         merit = DesignMerit(Design(*(jnp.asarray(row) for row in design)), frame.surroundings, self.problem)
-        return [term_values(term, merit) for term in terms_of(self.problem)]
+        return [compute_term(term, merit) for term in list_terms(self.problem)]
 
 
-def size_of(limits: Any) -> Any:
-    """Size of a limit, of which margins are a part: the limit, or 1 in its unit where it is 0."""
+def measure_limits(limits: Any) -> Any:
+    """Measure the limits by which margins are divided: their absolute values, or 1 in the unit of a limit of 0."""
     module = jnp if isinstance(limits, jax.Array) else np
     return module.where(limits == 0.0, 1.0, abs(limits))
 
 
-def _colours(rows: list[ConstraintRow]) -> Floats:
-    """Rows that each pass of derivatives adds up, shape (passes, rows): those that share no shell can share a pass."""
+def _make_colours(rows: list[ConstraintRow]) -> Floats:
+    """Make the 0-1 matrix of the rows that each pass of derivatives adds up, shape (passes, rows).
+
+    Rows that depend on different shells can share a pass.
+    """
     passes: dict[Any, list[int]] = {}
     for k, row in enumerate(rows):
         passes.setdefault((row.constraint, row.solar) if row.shell >= 0 else k, []).append(k)
@@ -213,15 +223,15 @@ def _colours(rows: list[ConstraintRow]) -> Floats:
     return found
 
 
-def terms_of(problem: TuningProblem) -> list[Term]:
-    """Terms of a problem, each once, over whatever they are taken."""
+def list_terms(problem: TuningProblem) -> list[Term]:
+    """List the terms of a problem, each once, whether over shells and latitudes apart or together."""
     return list(dict.fromkeys(dataclasses.replace(term, over="") for term in problem.terms()))
 
 
 def reduce_term(term: Term, merit: DesignMerit, combine: str) -> Array:
-    """A term as one number: over levels of solar activity by `combine`, over shells or latitudes by `term.over`."""
+    """Reduce a term to one number: over levels of solar activity by `combine`, over shells or latitudes by `term.over`."""
     kind = TERMS[term.quantity]
-    found = term_values(term, merit)
+    found = compute_term(term, merit)
     if kind.by_solar:
         found = jnp.max(found, axis=0) if combine == "worst" else jnp.mean(found, axis=0)
     over = term.over or ("sum" if term.quantity in SUMMED else "mean")
@@ -236,14 +246,14 @@ def reduce_term(term: Term, merit: DesignMerit, combine: str) -> Array:
     return jnp.mean(found)
 
 
-def _each(constraint: Constraint, merit: DesignMerit) -> Array:
-    """Rows of a constraint: every level of solar activity and every shell apart, unless it says over what it is taken."""
+def _compute_rows(constraint: Constraint, merit: DesignMerit) -> Array:
+    """Compute the rows of a constraint: one for each solar activity and, unless `over` combines them, each shell or latitude."""
     term = constraint.term
     if term.over in ("", "each"):
-        return term_values(term, merit).ravel()
+        return compute_term(term, merit).ravel()
     if not TERMS[term.quantity].by_solar:
         return reduce_term(term, merit, "worst")[None]
-    found = term_values(term, merit)
+    found = compute_term(term, merit)
     satellites = select(merit.design.satellites, term.shells)
     if term.over == "sum":
         return jnp.sum(found, axis=1)
@@ -252,7 +262,7 @@ def _each(constraint: Constraint, merit: DesignMerit) -> Array:
     return jnp.min(found, axis=1) if constraint.at_least else jnp.max(found, axis=1)
 
 
-def _rows(problem: TuningProblem) -> list[ConstraintRow]:
+def _make_rows(problem: TuningProblem) -> list[ConstraintRow]:
     rows = []
     names = [shell.name for shell in problem.shells]
     for k, constraint in enumerate(problem.constraints):
@@ -262,8 +272,8 @@ def _rows(problem: TuningProblem) -> list[ConstraintRow]:
         each = term.over in ("", "each")
         own = each and kind.each == "shell" and term.quantity != "mutual_conjunctions_per_year"
         for solar in problem.scenarios if kind.by_solar else ("",):
-            for i in range(_size(term) if each else 1):
-                place = _place(term, names, i) if each else f"({term.over})"
+            for i in range(_count_places(term) if each else 1):
+                place = _describe_place(term, names, i) if each else f"({term.over})"
                 label = " ".join(
                     part for part in (constraint.name, place, f"({solar} solar activity)" if solar else "") if part
                 )
@@ -273,14 +283,14 @@ def _rows(problem: TuningProblem) -> list[ConstraintRow]:
     return rows
 
 
-def _size(term: Term) -> int:
+def _count_places(term: Term) -> int:
     each = TERMS[term.quantity].each
     if each == "latitude":
         return len(term.latitude_deg) or 1
     return 1 if each == "system" else len(term.shells)
 
 
-def _place(term: Term, names: list[str], k: int) -> str:
+def _describe_place(term: Term, names: list[str], k: int) -> str:
     each = TERMS[term.quantity].each
     if each == "latitude":
         of = f"of {names[term.shells[0]]!r} " if TERMS[term.quantity].one_shell else ""

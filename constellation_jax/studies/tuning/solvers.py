@@ -2,8 +2,8 @@
 
 scipy takes the coordinates as they are, with their bounds and the exact derivatives of objective and constraints. optax knows
 neither bounds nor constraints: its coordinates go through a sigmoid, its constraints through an augmented Lagrangian (Nocedal &
-Wright 2006, section 17.4), and a point that it finds is polished by nothing else. Multipliers and the residual of the
-Karush-Kuhn-Tucker conditions come from the derivatives at the point itself, so that they mean the same for every solver.
+Wright 2006, section 17.4). Multipliers and the residual of the Karush-Kuhn-Tucker conditions come from the derivatives at the final
+point, so that they mean the same for every solver.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ TOLERANCE: Final = 1e-6
 RESIDUAL: Final = 1e-3
 """Residual of the Karush-Kuhn-Tucker conditions, as a part of the gradient, up to which a point counts as an optimum."""
 _OUTER: Final = 12
+"""Rounds of the augmented Lagrangian, between which multipliers and stiffness are updated."""
 _INNER: Final = {"adam": 120, "lbfgs": 25}
+"""Steps of each optax method in a round."""
 _LOOSE: Final = 1e-3
 """Violation that an augmented Lagrangian leaves, as a part of the limit."""
 _STIFFEST: Final = 40.0
@@ -40,44 +42,51 @@ _EDGE: Final = 1e-3
 
 
 class Step(NamedTuple):
-    """One evaluation of a run."""
+    """Objective and largest violation at one evaluation of a run."""
 
     objective: float
     violation: float
+    """Part of the limit; 0 where all constraints are met."""
 
 
 class Solution(NamedTuple):
-    """End of a solver's run."""
+    """Point at which a solver ended, with multipliers and the history of the run."""
 
     coordinates: Floats
+    """Coordinates of the point, shape (free,)."""
     at: Evaluation
+    """Objective, constraints and derivatives there."""
     multipliers: Floats
     """Lagrange multipliers of the margins, shape (rows,), 0 or above."""
     residual: float
-    """Residual of the Karush-Kuhn-Tucker conditions, over the size of the gradient."""
+    """Residual of the Karush-Kuhn-Tucker conditions, as a part of the gradient."""
     converged: bool
+    """True where the constraints are met and the solver or the residual says that it is an optimum."""
     message: str
+    """Message of the solver."""
     history: list[Step]
+    """Evaluations in their order."""
     iterations: int
+    """Number of iterations of the solver."""
 
     @property
     def violation(self) -> float:
-        return violation(self.at)
+        return measure_violation(self.at)
 
     @property
     def rank(self) -> tuple[bool, float]:
-        """Key of which the least is best, see `_rank`."""
+        """Sort key, the best first: see `_rank`."""
         return _rank(self.at)
 
 
-def violation(at: Evaluation) -> float:
-    """Largest violation of a constraint, as a part of its limit; 0 where all are met."""
+def measure_violation(at: Evaluation) -> float:
+    """Measure the largest violation of a constraint, as a part of its limit; 0 where all are met."""
     return float(max(0.0, -at.constraints.min())) if len(at.constraints) else 0.0
 
 
 def _rank(at: Evaluation) -> tuple[bool, float]:
-    """Key of which the least is best: the objective of points that meet the constraints, else the violation."""
-    missed = violation(at)
+    """Make a sort key, the best first: points that meet the constraints by objective, then the others by violation."""
+    missed = measure_violation(at)
     return (missed > TOLERANCE, missed if missed > TOLERANCE else at.objective)
 
 
@@ -87,21 +96,23 @@ def solve(
     """Find the best point from one start, or from several.
 
     Args:
-        begin: coordinates, shape (free,).
-        frame: numbers that stay fixed; those of the problem if not given.
-        free: which coordinates may move, True or False; all if not given.
+        begin: coordinates of the first start, shape (free,).
+        frame: inputs that stay fixed; those of the problem if not given.
+        free: mask of the coordinates that may move, shape (free,); all if not given.
     """
     frame = compiled.frame if frame is None else frame
     mask = np.ones(len(begin), bool) if free is None else np.asarray(free, bool)
     if not mask.any():
-        return _finish(compiled, begin, frame, mask, True, "nothing is free", [], 0)
+        return _Cache(compiled, begin, frame, mask).make_solution(begin, True, "nothing is free", 0)
     if solver.method in _INNER:
-        return _by_optax(compiled, _starts(begin, solver, mask), solver, frame, mask, _OUTER, _INNER[solver.method])
+        return _solve_by_optax(
+            compiled, _make_starts(begin, solver, mask), solver, frame, mask, _OUTER, _INNER[solver.method]
+        )
     starts = [begin]
     if solver.starts > 1:
         rough = dataclasses.replace(solver, method="adam")
-        starts += _best_apart(_run_optax(compiled, _starts(begin, solver, mask), rough, frame, mask, 3, 40))
-    found = [_by_scipy(compiled, start, solver, frame, mask) for start in starts]
+        starts += _choose_apart(_run_optax(compiled, _make_starts(begin, solver, mask), rough, frame, mask, 3, 40))
+    found = [_solve_by_scipy(compiled, start, solver, frame, mask) for start in starts]
     return min(found, key=lambda s: s.rank)
 
 
@@ -110,7 +121,7 @@ def restore(compiled: CompiledProblem, begin: Floats, frame: Frame, free: Floats
     mask = np.ones(len(begin), bool) if free is None else np.asarray(free, bool)
     at = _Cache(compiled, begin, frame, mask)
     k = int(mask.sum())
-    start = np.append(begin[mask], violation(at(begin[mask])))
+    start = np.append(begin[mask], measure_violation(at(begin[mask])))
     result = optimize.minimize(
         lambda x: x[-1],
         start,
@@ -125,14 +136,14 @@ def restore(compiled: CompiledProblem, begin: Floats, frame: Frame, free: Floats
         options={"maxiter": 200, "ftol": 1e-10},
     )
     at(result.x[:-1])
-    return _finish(compiled, at.best(), frame, mask, bool(result.success), str(result.message), at.history, result.nit)
+    return at.make_solution(at.choose_best(), bool(result.success), str(result.message), int(result.nit))
 
 
-def multipliers(at: Evaluation, coordinates: Floats, free: Floats, near: float = 1e-4) -> tuple[Floats, float]:
-    """Compute multipliers, 0 or above, with which the gradients of active constraints and bounds make up that of the objective.
+def compute_multipliers(at: Evaluation, coordinates: Floats, free: Floats, near: float = 1e-4) -> tuple[Floats, float]:
+    """Fit the gradient of the objective by those of active constraints and bounds, with multipliers of 0 or above (least squares).
 
     Returns:
-        multipliers of the rows, and what is left of the gradient, as a part of it.
+        Multipliers of the rows, shape (rows,), and the norm of the unfitted rest, as a part of that of the gradient.
     """
     gradient = at.gradient[free]
     x = coordinates[free]
@@ -150,7 +161,7 @@ def multipliers(at: Evaluation, coordinates: Floats, free: Floats, near: float =
 
 
 class _Cache:
-    """Cache of the evaluations of one solver run: value and derivatives at a point count once."""
+    """Cache of the evaluations of one solver run, as scipy asks for values and derivatives of a point one after the other."""
 
     def __init__(self, compiled: CompiledProblem, begin: Floats, frame: Frame, free: Floats) -> None:
         self.compiled, self.whole, self.frame, self.free = compiled, np.array(begin, float), frame, free
@@ -164,15 +175,22 @@ class _Cache:
         if key not in self._known:
             at = self.compiled.evaluate(point, self.frame)
             self._known[key] = (point, at)
-            self.history.append(Step(at.objective, violation(at)))
+            self.history.append(Step(at.objective, measure_violation(at)))
         return self._known[key][1]
 
-    def best(self) -> Floats:
-        """Best of the points seen."""
+    def choose_best(self) -> Floats:
+        """Choose the best of the points evaluated."""
         return min(self._known.values(), key=lambda entry: _rank(entry[1]))[0]
 
+    def make_solution(self, point: Floats, success: bool, message: str, iterations: int) -> Solution:
+        """Make the solution of a run that ended at a point."""
+        at = self.compiled.evaluate(point, self.frame)
+        found, residual = compute_multipliers(at, point, self.free)
+        converged = measure_violation(at) <= TOLERANCE and (success or residual <= RESIDUAL)
+        return Solution(point, at, found, residual, converged, message, self.history, iterations)
 
-def _by_scipy(compiled: CompiledProblem, begin: Floats, solver: Solver, frame: Frame, free: Floats) -> Solution:
+
+def _solve_by_scipy(compiled: CompiledProblem, begin: Floats, solver: Solver, frame: Frame, free: Floats) -> Solution:
     at = _Cache(compiled, begin, frame, free)
     rows = len(compiled.rows)
     common: dict[str, Any] = {
@@ -204,29 +222,11 @@ def _by_scipy(compiled: CompiledProblem, begin: Floats, solver: Solver, frame: F
             options={"maxiter": solver.iterations, "gtol": solver.tolerance, "xtol": solver.tolerance},
         )
     at(result.x)
-    return _finish(
-        compiled, at.best(), frame, free, bool(result.success), str(result.message), at.history, int(result.nit)
-    )
+    return at.make_solution(at.choose_best(), bool(result.success), str(result.message), int(result.nit))
 
 
-def _finish(
-    compiled: CompiledProblem,
-    point: Floats,
-    frame: Frame,
-    free: Floats,
-    success: bool,
-    message: str,
-    history: list[Step],
-    iterations: int,
-) -> Solution:
-    at = compiled.evaluate(point, frame)
-    found, residual = multipliers(at, point, free)
-    converged = violation(at) <= TOLERANCE and (success or residual <= RESIDUAL)
-    return Solution(point, at, found, residual, converged, message, history, iterations)
-
-
-def _starts(begin: Floats, solver: Solver, free: Floats) -> Floats:
-    """The problem's own start, then points of a Sobol sequence between the bounds. Shape (starts, free)."""
+def _make_starts(begin: Floats, solver: Solver, free: Floats) -> Floats:
+    """Make the starts: the problem's own, then points of a Sobol sequence between the bounds. Shape (starts, free)."""
     points = np.tile(begin, (solver.starts, 1))
     if solver.starts > 1:
         sequence = qmc.Sobol(int(free.sum()), seed=solver.seed)
@@ -235,7 +235,7 @@ def _starts(begin: Floats, solver: Solver, free: Floats) -> Floats:
 
 
 class _Ends(NamedTuple):
-    """Ends of the runs from each start, shape (starts, ...)."""
+    """Points at which the runs from each start ended, arrays of shape (starts, ...)."""
 
     points: Floats
     objectives: Floats
@@ -244,8 +244,8 @@ class _Ends(NamedTuple):
     """Objective and violation at each step, shape (steps, starts, 2)."""
 
 
-def _best_apart(found: _Ends, wanted: int = 3) -> list[Floats]:
-    """Choose the best few ends that are not the same place."""
+def _choose_apart(found: _Ends, wanted: int = 3) -> list[Floats]:
+    """Choose the few best ends that lie apart from each other."""
     order = np.lexsort((found.objectives, np.where(found.violations > 1e-2, found.violations, 0.0)))
     chosen: list[Floats] = []
     for k in order:
@@ -254,16 +254,16 @@ def _best_apart(found: _Ends, wanted: int = 3) -> list[Floats]:
     return chosen
 
 
-def _by_optax(
+def _solve_by_optax(
     compiled: CompiledProblem, starts: Floats, solver: Solver, frame: Frame, free: Floats, outer: int, inner: int
 ) -> Solution:
     found = _run_optax(compiled, starts, solver, frame, free, outer, inner)
-    # what an augmented Lagrangian leaves of a violation shrinks with its rounds, so that of equals the lesser objective wins
+    # violations up to _LOOSE count as none: an augmented Lagrangian reduces them further with more rounds
     k = int(np.lexsort((found.objectives, np.where(found.violations > _LOOSE, found.violations, 0.0)))[0])
     history = [Step(float(f), float(v)) for f, v in found.history[:, k]]
     at = compiled.evaluate(found.points[k], frame)
-    by, residual = multipliers(at, found.points[k], free, _LOOSE)
-    settled = violation(at) <= _LOOSE and residual <= 50.0 * RESIDUAL
+    by, residual = compute_multipliers(at, found.points[k], free, _LOOSE)
+    settled = measure_violation(at) <= _LOOSE and residual <= 50.0 * RESIDUAL
     message = f"{solver.method}: {outer} rounds of {inner} steps from {len(starts)} starts"
     return Solution(found.points[k], at, by, residual, settled, message, history, outer * inner)
 
@@ -278,7 +278,7 @@ def _run_optax(
 
     def lagrangian(z: Array, fixed: Array, mu: Array, rho: Array) -> tuple[Array, tuple[Array, Array]]:
         point = jnp.where(mask, jax.nn.sigmoid(z), fixed)
-        f, g = compiled.merit(point, frame)
+        f, g = compiled.compute_merit(point, frame)
         slack = jnp.maximum(0.0, mu - rho * g)
         return f + jnp.sum(slack**2 - mu**2) / (2.0 * rho), (f, g)
 
@@ -330,6 +330,6 @@ def import_optax(method: str) -> Any:
     try:
         import optax
     except ImportError:
-        said = "needs the package optax; install it with pip install 'constellation-jax[tune]', or take slsqp with one start"
-        raise InputError(f"method {method!r}: {said}") from None
+        install = "install it with pip install 'constellation-jax[tune]', or take slsqp with one start"
+        raise InputError(f"method {method!r}: needs the package optax; {install}") from None
     return optax

@@ -17,12 +17,13 @@ from constellation_jax.inputs.shells.shell import Shell
 from constellation_jax.inputs.tuning.files import load_tuning_problem
 from constellation_jax.inputs.tuning.keys import METHODS
 from constellation_jax.inputs.tuning.problem import Solver, TuningProblem
-from constellation_jax.inputs.tuning.terms import QUANTITIES
-from constellation_jax.outputs.datasets.tuning import Figure, SweepColumns, TuningColumns, make_tuning_dataset
-from constellation_jax.studies.tuning.design import Design, Floats, design_of
-from constellation_jax.studies.tuning.figures import latitudes_of, layouts_of
-from constellation_jax.studies.tuning.objective import surroundings_of
-from constellation_jax.studies.tuning.problem import CompiledProblem, Frame, size_of
+from constellation_jax.inputs.tuning.terms import QUANTITIES, TERMS
+from constellation_jax.outputs.datasets.tuning import TunedFigure, make_tuning_dataset
+from constellation_jax.outputs.variables import CONSTRAINT, SHELL, SOLAR, SWEEP, VARIABLE
+from constellation_jax.studies.tuning.design import Design, Floats, make_design
+from constellation_jax.studies.tuning.figures import QUANTITY_VARIABLES, list_latitudes, make_layouts
+from constellation_jax.studies.tuning.objective import make_surroundings
+from constellation_jax.studies.tuning.problem import CompiledProblem, Frame, measure_limits
 from constellation_jax.studies.tuning.rounding import round_numbers
 from constellation_jax.studies.tuning.solvers import TOLERANCE, Solution, import_optax, restore, solve
 
@@ -32,8 +33,9 @@ class _Infeasible(InputError):
 
 
 _PROBES: Final = 5
-"""Points at which a variable has to matter."""
+"""Random points, besides the start, at one of which each free number has to matter."""
 _INFEASIBLE: Final = 1e-4
+"""Violation, as a part of the limit, from which the point of least violation is a refusal."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,17 +44,19 @@ class TuneResult:
 
     problem: TuningProblem
     shells: tuple[Shell, ...]
-    """Tuned; every other function takes them."""
+    """Tuned shells, which every function that takes shells accepts."""
     status: str
-    """"converged", or "not_converged": then it is the best point seen, and `message` says why."""
+    """"converged", or "not_converged" for the best point seen, with the reason in `message`."""
     message: str
+    """Message of the solver."""
     objective: float
-    """The weighted sum, in which each term counts as its weight at the start."""
+    """Weighted sum of the objectives, in which each term counts as its weight at the start."""
     evaluations: int
-    """Evaluations of objective and constraints, in all."""
+    """Number of evaluations of objective and constraints, those of the sweep included."""
     seconds: float
+    """Wall-clock time."""
     dataset: xr.Dataset
-    """All results, see the page on tuning."""
+    """All results; docs/how-to/tuning.md lists the variables."""
 
 
 def tune(
@@ -66,16 +70,16 @@ def tune(
     """Tune the shells of a problem by gradient.
 
     Args:
-        problem: a name of `known_tuning_problems()`, a problem file, or what `load_tuning_problem` made of one.
-        background: catalogue that the shells fly in, in place of that of the problem.
+        problem: a name of `known_tuning_problems()`, a problem file, or a TuningProblem.
+        background: catalogue of the objects among which the shells fly, in place of that of the problem.
         method: "slsqp", "trust-constr", "adam" or "lbfgs", in place of that of the problem.
         starts: number of points to begin from, in place of that of the problem.
         space_weather: source as for `SpaceWeather.load`; the bundled table if not given.
 
     Raises:
         InputErrors: mistakes in the problem file, all at once.
-        InputError: constraints that cannot be met together, by how much at the best point; a variable on which nothing depends; a
-            term that is not finite.
+        InputError: constraints that cannot be met together (with the violation at the best point), a variable on which nothing
+            depends, or a term that is not finite.
     """
     begun = time.perf_counter()
     problem = problem if isinstance(problem, TuningProblem) else load_tuning_problem(problem)
@@ -83,14 +87,14 @@ def tune(
     problem = dataclasses.replace(problem, solver=_check_solver(dataclasses.replace(problem.solver, **given)))
     if problem.solver.starts > 1 or problem.solver.method in ("adam", "lbfgs"):
         import_optax(problem.solver.method)
-    base = design_of(problem.shells)
-    surroundings = surroundings_of(problem, background=background, space_weather=space_weather)
+    base = make_design(problem.shells)
+    surroundings = make_surroundings(problem, background=background, space_weather=space_weather)
     compiled = CompiledProblem(problem, base, surroundings)
-    begin = compiled.coordinates.begin(base)
-    _check_that_it_depends(compiled, begin)
-    found, frame = _tune(compiled, begin, compiled.frame)
-    swept = _swept(compiled, found.coordinates) if problem.sweep else None
-    return _result(compiled, found, frame, swept, begun)
+    begin = compiled.coordinates.find_start(base)
+    _check_dependence(compiled, begin)
+    found = _tune(compiled, begin, compiled.frame)
+    swept = _solve_sweep(compiled, found.coordinates) if problem.sweep else []
+    return _make_result(compiled, found, swept, time.perf_counter() - begun)
 
 
 def _check_solver(solver: Solver) -> Solver:
@@ -102,8 +106,8 @@ def _check_solver(solver: Solver) -> Solver:
     return solver
 
 
-def _check_that_it_depends(compiled: CompiledProblem, begin: Floats) -> None:
-    """Refuse a free number by which nothing has a derivative, at the start and at some other points."""
+def _check_dependence(compiled: CompiledProblem, begin: Floats) -> None:
+    """Refuse a free number with respect to which nothing has a derivative, neither at the start nor at some other points."""
     points = [begin, *np.random.default_rng(0).uniform(0.05, 0.95, (_PROBES, len(begin)))]
     size = np.zeros(len(begin))
     for point in points:
@@ -112,15 +116,15 @@ def _check_that_it_depends(compiled: CompiledProblem, begin: Floats) -> None:
         if size.all():
             return
     k = int(np.flatnonzero(size == 0.0)[0])
-    name = compiled.coordinates.free[k].name(compiled.problem.shells)
+    name = compiled.coordinates.free[k].describe(compiled.problem.shells)
     raise InputError(
         f"tuning problem {compiled.problem.name!r}, variable {name}: "
         "neither an objective nor a constraint depends on it; leave it out"
     )
 
 
-def _tune(compiled: CompiledProblem, begin: Floats, frame: Frame) -> tuple[Solution, Frame]:
-    """The relaxed optimum, then that with whole numbers.
+def _tune(compiled: CompiledProblem, begin: Floats, frame: Frame) -> Solution:
+    """Find the relaxed optimum, then the optimum with whole numbers.
 
     Raises:
         InputError: the constraints cannot be met together.
@@ -128,40 +132,29 @@ def _tune(compiled: CompiledProblem, begin: Floats, frame: Frame) -> tuple[Solut
     solver = compiled.problem.solver
     found = _make_feasible(compiled, solve(compiled, begin, solver, frame), frame, np.ones(len(begin), bool))
     relaxed = found
-    if any(compiled.coordinates.whole(key) for key, q in QUANTITIES.items() if q.whole):
+    if any(compiled.coordinates.find(key) for key, q in QUANTITIES.items() if q.whole):
         found, free = round_numbers(compiled, found, solver, frame)
         found = _make_feasible(compiled, found, frame, free)
-        found = found._replace(
-            history=relaxed.history + found.history, iterations=relaxed.iterations + found.iterations
-        )
-    return found, frame
+        iterations = relaxed.iterations + found.iterations
+        found = found._replace(history=relaxed.history + found.history, iterations=iterations)
+    return found
 
 
 def _make_feasible(compiled: CompiledProblem, found: Solution, frame: Frame, free: Floats) -> Solution:
-    """A solution as it is where it meets the constraints; else one from the point that misses them least.
+    """Return a solution that meets the constraints unchanged; replace another one by a run from the point of least violation.
 
     Raises:
-        InputError: that point misses them too.
+        InputError: the constraints are missed at that point too.
     """
     loose = TOLERANCE if compiled.problem.solver.method in ("slsqp", "trust-constr") else _INFEASIBLE
     if found.violation <= loose:
         return found
-    nearest = min(
-        (
-            restore(compiled, start, frame, free)
-            for start in (found.coordinates, np.where(free, 0.5, found.coordinates))
-        ),
-        key=lambda s: s.violation,
-    )
+    starts = (found.coordinates, np.where(free, 0.5, found.coordinates))
+    nearest = min((restore(compiled, start, frame, free) for start in starts), key=lambda s: s.violation)
     if nearest.violation > _INFEASIBLE:
         raise _Infeasible(_describe_infeasible(compiled, nearest, frame))
-    again = solve(
-        compiled,
-        nearest.coordinates,
-        dataclasses.replace(compiled.problem.solver, method="slsqp", starts=1),
-        frame,
-        free,
-    )
+    slsqp = dataclasses.replace(compiled.problem.solver, method="slsqp", starts=1)
+    again = solve(compiled, nearest.coordinates, slsqp, frame, free)
     best = again if again.violation <= TOLERANCE else nearest._replace(converged=False)
     return best._replace(history=found.history + nearest.history + again.history)
 
@@ -174,28 +167,19 @@ def _describe_infeasible(compiled: CompiledProblem, nearest: Solution, frame: Fr
     side = "at least" if row.sign > 0 else "at most"
     others = int((nearest.at.constraints < -_INFEASIBLE).sum()) - 1
     more = f" (so do {others} more)" if others else ""
-    free = zip(compiled.coordinates.free, compiled.coordinates.values(nearest.coordinates), strict=True)
-    where = ", ".join(f"{c.name(compiled.problem.shells)} {value:.6g}" for c, value in list(free)[:3])
+    free = zip(compiled.coordinates.free, compiled.coordinates.to_values(nearest.coordinates), strict=True)
+    where = ", ".join(f"{c.describe(compiled.problem.shells)} {value:.6g}" for c, value in list(free)[:3])
     return (
         f"tuning problem {compiled.problem.name!r}: the constraints cannot be met together: at the best point {row.label} is "
         f"{rows[k]:.4g}{units}, {abs(rows[k] - limit):.3g} off its limit of {side} {limit:g}{more}; best point: {where}"
     )
 
 
-@dataclasses.dataclass(frozen=True)
-class _Swept:
-    """One solution for each value of a sweep, None where the constraints cannot be met."""
-
-    values: Floats
-    solutions: list[Solution | None]
-    frames: list[Frame]
-
-
-def _swept(compiled: CompiledProblem, begin: Floats) -> _Swept:
+def _solve_sweep(compiled: CompiledProblem, begin: Floats) -> list[tuple[Frame, Solution | None]]:
+    """Solve the problem for each value of its sweep; a solution is None where the constraints cannot be met."""
     sweep = compiled.problem.sweep
     assert sweep is not None
-    solutions: list[Solution | None] = []
-    frames = []
+    swept: list[tuple[Frame, Solution | None]] = []
     for value in sweep.values:
         frame = compiled.frame
         if sweep.constraint:
@@ -206,18 +190,17 @@ def _swept(compiled: CompiledProblem, begin: Floats) -> _Swept:
             row[list(sweep.shells)] = value
             frame = frame._replace(base=frame.base._replace(**{sweep.quantity: row}))
         try:
-            found, frame = _tune(compiled, begin, frame)
+            found = _tune(compiled, begin, frame)
         except _Infeasible:
-            solutions.append(None)
+            swept.append((frame, None))
         else:
-            solutions.append(found)
+            swept.append((frame, found))
             begin = found.coordinates  # the next value is near
-        frames.append(frame)
-    return _Swept(np.array(sweep.values), solutions, frames)
+    return swept
 
 
-def _shells(compiled: CompiledProblem, design: Design) -> tuple[Shell, ...]:
-    """Shells of a design; a number that is free may replace an orbit or a filling that it came with."""
+def _make_shells(compiled: CompiledProblem, design: Design) -> tuple[Shell, ...]:
+    """Make the shells of a design; a free number replaces whatever else in the file decided it."""
     tuned = []
     for k, shell in enumerate(compiled.problem.shells):
         changed: dict[str, Any] = {}
@@ -237,36 +220,57 @@ def _shells(compiled: CompiledProblem, design: Design) -> tuple[Shell, ...]:
     return tuple(tuned)
 
 
-def _result(compiled: CompiledProblem, found: Solution, frame: Frame, swept: _Swept | None, begun: float) -> TuneResult:
-    problem = compiled.problem
-    design = compiled.coordinates.design(found.coordinates, frame.base)
-    shells = _shells(compiled, design)
-    signs = np.array([row.sign for row in compiled.rows])
+def _make_result(
+    compiled: CompiledProblem, found: Solution, swept: list[tuple[Frame, Solution | None]], seconds: float
+) -> TuneResult:
+    problem, frame, free = compiled.problem, compiled.frame, compiled.coordinates.free
+    design = compiled.coordinates.make_design(found.coordinates, frame.base)
+    shells = _make_shells(compiled, design)
     status = "converged" if found.converged else "not_converged"
-    columns = TuningColumns(
-        shells=[shell.name for shell in shells],
-        design=design._asdict(),
-        design_before=compiled.frame.base._asdict(),
-        sensitivities=dict(zip(QUANTITIES, found.at.by_design, strict=True)),
-        variables=[c.name(problem.shells) for c in compiled.coordinates.free],
-        variable_values=compiled.coordinates.values(found.coordinates),
-        variable_bounds=np.array([[c.low, c.high] for c in compiled.coordinates.free]),
-        constraints=[row.label for row in compiled.rows],
-        constraint_units=[row.units for row in compiled.rows],
-        constraint_values=found.at.rows,
-        constraint_limits=frame.limits,
-        constraint_margins=found.at.constraints,
-        constraint_multipliers=found.multipliers,
-        # the margin falls by 1 / size when the limit rises by one
-        objective_by_limit=found.multipliers * signs / size_of(frame.limits),
-        constraint_sensitivities=dict(zip(QUANTITIES, found.at.rows_by_design.swapaxes(0, 1), strict=True)),
-        solar=list(problem.scenarios),
-        latitudes=latitudes_of(problem),
-        figures=_figures(compiled, design, frame, swept),
-        history=np.array([[step.objective, step.violation] for step in found.history]).reshape(-1, 2),
-        sweep=None if swept is None else _sweep_columns(compiled, swept),
+    history = np.array([[step.objective, step.violation] for step in found.history]).reshape(-1, 2)
+    arrays: dict[str, Any] = {
+        "variable_value": compiled.coordinates.to_values(found.coordinates),
+        "variable_low": np.array([c.low for c in free]),
+        "variable_high": np.array([c.high for c in free]),
+        "history_objective": history[:, 0],
+        "history_violation": history[:, 1],
+    }
+    arrays |= {f"objective_by_{v.name}": row for v, row in zip(QUANTITY_VARIABLES, found.at.by_design, strict=True)}
+    coordinates: dict[str, Any] = {
+        SHELL: [shell.name for shell in shells],
+        VARIABLE: [c.describe(problem.shells) for c in free],
+    }
+    if compiled.rows:
+        signs = np.array([row.sign for row in compiled.rows])
+        coordinates[CONSTRAINT] = [row.label for row in compiled.rows]
+        arrays |= {
+            "constraint_units": [row.units for row in compiled.rows],
+            "constraint_value": found.at.rows,
+            "constraint_limit": frame.limits,
+            "constraint_margin": found.at.constraints,
+            "constraint_multiplier": found.multipliers,
+            # the margin falls by 1 / size when the limit rises by one
+            "objective_by_limit": found.multipliers * signs / measure_limits(frame.limits),
+        }
+        by_quantity = zip(QUANTITY_VARIABLES, found.at.rows_by_design.swapaxes(0, 1), strict=True)
+        arrays |= {f"constraint_by_{v.name}": rows for v, rows in by_quantity}
+    sweep = problem.sweep
+    if sweep is not None:
+        coordinates[SWEEP] = np.array(sweep.values)
+        solutions = [solution for _, solution in swept]
+        arrays["sweep_objective"] = np.array([np.nan if s is None else s.at.objective for s in solutions])
+        arrays["sweep_status"] = np.array([2 if s is None else 0 if s.converged else 1 for s in solutions], np.int8)
+    figures = _make_figures(compiled, design, swept)
+    used = {dim for figure in figures for dim in figure.variable.dims}
+    coordinates |= {SOLAR: list(problem.scenarios)} if SOLAR in used else {}
+    coordinates |= {"latitude": list_latitudes(problem)} if "latitude" in used else {}
+    dataset = make_tuning_dataset(
+        figures,
+        arrays,
+        coordinates,
+        swept=None if sweep is None else _describe_swept(compiled),
+        title=problem.title or problem.name,
         attributes={
-            "title": f"Tuned shells: {problem.title or problem.name}",
             "question": problem.question,
             "tuning_problem": problem.name,
             "status": status,
@@ -280,56 +284,42 @@ def _result(compiled: CompiledProblem, found: Solution, frame: Frame, swept: _Sw
             "solar": ", ".join(problem.scenarios),
         },
     )
-    dataset = make_tuning_dataset(columns)
     return TuneResult(
-        problem,
-        shells,
-        status,
-        found.message,
-        found.at.objective,
-        compiled.evaluations,
-        time.perf_counter() - begun,
-        dataset,
+        problem, shells, status, found.message, found.at.objective, compiled.evaluations, seconds, dataset
     )
 
 
-def _figures(compiled: CompiledProblem, design: Design, frame: Frame, swept: _Swept | None) -> list[Figure]:
-    before, value = compiled.figures(compiled.frame.base), compiled.figures(design, frame)
-    missing = [np.full(values.shape, np.nan) for values in value]
-    along = None
-    if swept is not None:
-        designs = _swept_designs(compiled, swept)
-        along = [
-            missing if at is None else compiled.figures(at, frame)
-            for at, frame in zip(designs, swept.frames, strict=True)
-        ]
-    return [
-        Figure(
-            layout.name,
-            layout.dimensions,
-            layout.attributes,
-            layout.place(value),
-            layout.place(before),
-            None if along is None else np.array([layout.place(values) for values in along]),
-        )
-        for layout in layouts_of(compiled.problem)
-    ]
-
-
-def _swept_designs(compiled: CompiledProblem, swept: _Swept) -> list[Design | None]:
-    """Design of each solution of a sweep."""
-    return [
-        None if solution is None else compiled.coordinates.design(solution.coordinates, frame.base)
-        for solution, frame in zip(swept.solutions, swept.frames, strict=True)
-    ]
-
-
-def _sweep_columns(compiled: CompiledProblem, swept: _Swept) -> SweepColumns:
+def _describe_swept(compiled: CompiledProblem) -> tuple[str, str]:
+    """Name and units of the swept number."""
     sweep = compiled.problem.sweep
     assert sweep is not None
-    nothing = np.full((len(QUANTITIES), len(compiled.problem.shells)), np.nan)
-    designs = np.array([nothing if at is None else at for at in _swept_designs(compiled, swept)])
-    status = ["infeasible" if s is None else "converged" if s.converged else "not_converged" for s in swept.solutions]
-    objective = np.array([np.nan if s is None else s.at.objective for s in swept.solutions])
-    by_quantity = dict(zip(QUANTITIES, designs.swapaxes(0, 1), strict=True))
-    return SweepColumns(sweep.constraint or sweep.quantity, swept.values, objective, status, by_quantity)
+    if not sweep.constraint:
+        return sweep.quantity, QUANTITIES[sweep.quantity].units
+    term = next(c.term for c in compiled.problem.constraints if c.name == sweep.constraint)
+    return sweep.constraint, TERMS[term.quantity].units
+
+
+def _make_figures(
+    compiled: CompiledProblem, design: Design, swept: list[tuple[Frame, Solution | None]]
+) -> list[TunedFigure]:
+    """Make quantities of the shells and figures of merit: tuned, at the start and, of a sweep, along it."""
+    base = compiled.frame.base
+    layouts = make_layouts(compiled.problem)
+
+    def compute(design: Design, frame: Frame | None = None) -> list[Floats]:
+        """Compute the values of all variables at a design."""
+        terms = compiled.compute_figures(design, frame)
+        return [*(np.asarray(row) for row in design), *(layout.arrange(terms) for layout in layouts)]
+
+    before, value = compute(base), compute(design)
+    along = [
+        [np.full(values.shape, np.nan) for values in value]
+        if solution is None
+        else compute(compiled.coordinates.make_design(solution.coordinates, frame.base), frame)
+        for frame, solution in swept
+    ]
+    variables = [*QUANTITY_VARIABLES, *(layout.variable for layout in layouts)]
+    return [
+        TunedFigure(variable, value[k], before[k], np.array([values[k] for values in along]) if swept else None)
+        for k, variable in enumerate(variables)
+    ]

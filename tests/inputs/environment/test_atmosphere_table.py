@@ -7,12 +7,12 @@ import pytest
 
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.environment import atmosphere as atmosphere_table
-from constellation_jax.inputs.environment.atmosphere import MODELS, atmosphere_provenance, load_atmosphere
+from constellation_jax.inputs.environment.atmosphere import MODELS, load_atmosphere, load_provenance
 
 
 @pytest.mark.parametrize("model", MODELS)
 def test_a_table_names_its_origin(model: str) -> None:
-    table, said = load_atmosphere(model), atmosphere_provenance(model)
+    table, said = load_atmosphere(model), load_provenance(model)
     assert table.states.shape == (6, 4, 6, 7, 80)
     assert table.profiles.shape == (80, 43, 43)
     assert {"model", "pymsis_version", "date", "script", "sha256"} <= set(said)

@@ -91,7 +91,7 @@ def test_layout_of_the_file(run, tmp_path):
     ],
 )
 def test_chunks_are_near_a_quarter_of_a_megabyte_and_equal(steps, objects, block, chunk):
-    assert netcdf._chunk_shape(steps, objects, block) == chunk
+    assert netcdf._choose_chunks(steps, objects, block) == chunk
 
 
 # --- refused before any work ------------------------------------------------------------------------------------------

@@ -7,8 +7,11 @@ import pytest
 
 import constellation_jax as cj
 from constellation_jax.inputs.tuning.files import load_tuning_problem
-from constellation_jax.studies.tuning.design import design_of
-from constellation_jax.studies.tuning.objective import surroundings_of
+from constellation_jax.inputs.tuning.terms import TERMS
+from constellation_jax.outputs.variables import VARIABLES
+from constellation_jax.studies.tuning.design import make_design
+from constellation_jax.studies.tuning.figures import name_variable
+from constellation_jax.studies.tuning.objective import make_surroundings
 from constellation_jax.studies.tuning.problem import CompiledProblem
 
 PART = 5e-3
@@ -44,7 +47,7 @@ def study_of(folder: Path, text: str, name: str = "study") -> cj.TuningProblem:
 
 
 def problem_of(study: cj.TuningProblem) -> CompiledProblem:
-    return CompiledProblem(study, design_of(study.shells), surroundings_of(study))
+    return CompiledProblem(study, make_design(study.shells), make_surroundings(study))
 
 
 def numbers(result: cj.TuneResult) -> dict[str, float]:
@@ -77,7 +80,7 @@ def test_optimum_of_two_variables_is_that_of_a_fine_grid(tmp_path: Path, lower: 
 def values_at(problem: CompiledProblem, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     import jax
 
-    found = jax.jit(jax.vmap(lambda x: problem.merit(x, problem.frame)))(points)
+    found = jax.jit(jax.vmap(lambda x: problem.compute_merit(x, problem.frame)))(points)
     return np.asarray(found[0]), np.asarray(found[1])
 
 
@@ -141,7 +144,7 @@ def test_whole_numbers_are_the_fewest_that_serve(tmp_path: Path) -> None:
     assert isinstance(shell.pattern.per_plane, int)
     assert result.dataset.constraint_margin.min() >= -1e-6
     problem = problem_of(study)
-    one_less = problem.coordinates.coordinate(0, shell.pattern.per_plane - 1)
+    one_less = problem.coordinates.to_coordinate(0, shell.pattern.per_plane - 1)
     points = np.column_stack([np.full(181, one_less), np.linspace(0.0, 1.0, 181)])
     assert not (values_at(problem, points)[1] >= 0.0).all(axis=1).any()
 
@@ -153,7 +156,7 @@ def test_sweep_is_the_study_over_again(tmp_path: Path) -> None:
     assert float(d.sweep_objective[0]) == pytest.approx(alone.objective, rel=1e-4)
     assert float(d.sweep_objective[1]) == pytest.approx(d.attrs["objective"], rel=1e-4)
     assert d.sweep_status.values.tolist() == [0, 0, 2]
-    assert np.isnan(d.sweep_round_trip_ms[2]).all()
+    assert np.isnan(d.sweep_round_trip[2]).all()
     assert d.sweep_mean_in_view.dims == ("sweep", "latitude")
 
 
@@ -219,12 +222,12 @@ def test_continuous_coverage(tmp_path: Path) -> None:
     study = study_of(tmp_path, SHELL + CLOSED)
     result = cj.tune(study)
     d, shell = result.dataset, result.shells[0]
-    print(shell.orbit, d.max_revisit_minutes)
-    assert d.max_revisit_minutes.sel(shell="A", latitude=[20, 40]).values.tolist() == [0.0, 0.0]
-    assert d.max_revisit_minutes_before.max() > 0.1
+    print(shell.orbit, d.max_revisit)
+    assert d.max_revisit.sel(shell="A", latitude=[20, 40]).values.tolist() == [0.0, 0.0]
+    assert d.max_revisit_before.max() > 0.1
     problem = problem_of(study)
     points = np.column_stack(
-        [np.full(51, problem.coordinates.coordinate(0, shell.orbit.altitude_km - 10.0)), np.linspace(0.0, 1.0, 51)]
+        [np.full(51, problem.coordinates.to_coordinate(0, shell.orbit.altitude_km - 10.0)), np.linspace(0.0, 1.0, 51)]
     )
     assert not (values_at(problem, points)[1] >= 0.0).all(axis=1).any()
 
@@ -276,7 +279,10 @@ def test_figures_are_variables_with_units_and_dimensions(tmp_path: Path) -> None
     low, high = (float(peak.sel(solar=solar, shell="B")) for solar in ("low", "high"))
     assert 0.0 < low < high
     assert np.isnan(peak.sel(shell="A")).all()  # not asked for
-    assert d.round_trip_ms.dims == d.round_trip_ms_before.dims == ("shell",)
+    assert d.round_trip.dims == d.round_trip_before.dims == ("shell",)
+    assert (d.mean_altitude.dims, d.mean_altitude.units) == (("shell",), "km")
+    assert d.mean_altitude_before.values.tolist() == [500.0, 450.0]
+    assert (d.objective_by_mean_altitude.units, d.constraint_by_inclination.dims) == ("km-1", ("constraint", "shell"))
     assert d.latitude.values.tolist() == [20.0, 30.0, 40.0]
     chance, of_six = d.probability_in_view, d.probability_in_view_2
     assert (chance.attrs["at_least_in_view"], of_six.attrs["at_least_in_view"]) == (1, 6)
@@ -286,3 +292,15 @@ def test_figures_are_variables_with_units_and_dimensions(tmp_path: Path) -> None
     assert d.mean_in_view.dims == ("latitude",)
     assert (d.mean_in_view_2.dims, d.mean_in_view_2.attrs["demand"]) == ((), "area")
     assert d.solar.values.tolist() == ["low", "high"]
+
+
+def test_variables_are_those_of_every_dataset() -> None:
+    """Names have no units, and a name has the same unit in every dataset."""
+    assert [name_variable(key) for key in ("altitude_km", "delta_v_m_s_per_year", "satellites")] == [
+        "mean_altitude",
+        "delta_v",
+        "satellites",
+    ]
+    for key, kind in TERMS.items():
+        known = VARIABLES.get(name_variable(key))
+        assert known is None or known.units == ("day" if kind.units == "year" else kind.units), key
