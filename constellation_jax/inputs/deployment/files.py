@@ -97,7 +97,7 @@ def load_deployment(name_or_path: str | Path) -> Deployment:
         if named and not file.is_variant(("campaigns", i, "variant"), label, named, outer):
             continue
         # A campaign that names no variant is part of all of them
-        campaign = _Reader(file, i, system, named or chosen, vehicles).read(*outer.get(named or chosen, common))
+        campaign = _CampaignReader(file, i, system, named or chosen, vehicles).read(*outer.get(named or chosen, common))
         if campaign and named in ("", chosen):
             campaigns.append(campaign)
     _check_targets(file, campaigns)
@@ -109,7 +109,7 @@ def load_deployment(name_or_path: str | Path) -> Deployment:
     return Deployment(called, ": ".join(part for part in (title, subtitle) if part), tuple(campaigns))
 
 
-class _Reader:
+class _CampaignReader:
     """Reader of one [[campaigns]] table of a file."""
 
     def __init__(self, file: TomlTables, i: int, system: str, variant: str, vehicles: Mapping[str, Vehicle]) -> None:

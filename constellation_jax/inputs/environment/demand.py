@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from constellation_jax.errors import InputError, InputErrors, suggest
-from constellation_jax.inputs.files.text_columns import shown
-from constellation_jax.inputs.files.text_files import read_file, unpacked
+from constellation_jax.inputs.files.text_columns import quote
+from constellation_jax.inputs.files.text_files import decode_text, read_file
 
 KINDS: Final = ("area", "population")
 _POPULATION = Path(__file__).parent / "tables" / "population_by_latitude.csv"
@@ -78,11 +78,11 @@ def _cumulative(table: Demand) -> tuple[Floats, Floats]:
 
 def _read(path: str | Path) -> Demand:
     data, name = read_file(path, f"a CSV file with the columns {','.join(_HEADER)}")
-    lines = unpacked(data, name).decode().splitlines()
+    lines = decode_text(data, name).decode().splitlines()
     rows = [(number, row) for number, row in enumerate(csv.reader(lines), 1) if row and not row[0].startswith("#")]
     header = tuple(field.strip().lower() for field in rows[0][1]) if rows else ()
     if not set(_HEADER) <= set(header):
-        raise InputError(f"{name}: found {shown(','.join(header))}, expected a header with {','.join(_HEADER)}")
+        raise InputError(f"{name}: found {quote(','.join(header))}, expected a header with {','.join(_HEADER)}")
     columns = [header.index(key) for key in _HEADER]
     mistakes: list[str] = []
     values: list[tuple[float, float]] = []
@@ -115,4 +115,4 @@ def _number(text: str) -> float:
 
 
 def _text(row: list[str], column: int) -> str:
-    return shown(row[column]) if column < len(row) else "missing"
+    return quote(row[column]) if column < len(row) else "missing"

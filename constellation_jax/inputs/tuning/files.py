@@ -64,10 +64,10 @@ def load_tuning_problem(name_or_path: str | Path) -> TuningProblem:
         InputErrors: mistakes in the file, all at once, each with its line.
     """
     path, _ = find_config("tuning", "tuning problem", name_or_path)
-    return _Reader(TomlTables(path)).problem()
+    return _ProblemReader(TomlTables(path)).problem()
 
 
-class _Reader:
+class _ProblemReader:
     """Reads one file."""
 
     def __init__(self, file: TomlTables) -> None:
