@@ -4,6 +4,7 @@ The tables of variables, frames, constellations and groups are made here from th
 from it; a page takes one in by its name, as in `{{ variables_table }}`.
 """
 
+import dataclasses
 import re
 import shutil
 import sys
@@ -20,6 +21,7 @@ import constellation_jax
 from constellation_jax.inputs.catalog.celestrak import GROUPS as CELESTRAK_GROUPS
 from constellation_jax.inputs.deployment.files import known_deployments, load_deployment
 from constellation_jax.inputs.deployment.vehicles import load_vehicles
+from constellation_jax.inputs.files.keys import keys_of, without_links
 from constellation_jax.inputs.files.toml_tables import STATUSES
 from constellation_jax.inputs.shells.files import known_shells, load_constellation, load_shells
 from constellation_jax.outputs.variables import FRAMES, LIFETIME, PROPAGATED, STATUS_VARIABLE, VARIABLES
@@ -125,6 +127,15 @@ def _google_style(app: Any, what: str, name: str, obj: Any, options: Any, lines:
     lines[:] = GoogleDocstring(lines, NapoleonConfig(), app, what, name, obj, options).lines()
 
 
+def _describe_key(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+    """Describe a field that a key of a file fills by what its declaration says."""
+    *_, owner, field = name.split(".")
+    cls = getattr(constellation_jax, owner, None)
+    if what == "attribute" and dataclasses.is_dataclass(cls):
+        lines += [without_links(key.doc) for key in keys_of(cls).values() if key.field == field]
+
+
 def setup(app: Any) -> None:
     """Called by Sphinx."""
     app.connect("autodoc-process-docstring", _google_style)
+    app.connect("autodoc-process-docstring", _describe_key)

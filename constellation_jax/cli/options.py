@@ -6,7 +6,6 @@ Nothing heavy is imported here, so that `--help` answers at once.
 from __future__ import annotations
 
 import inspect
-import re
 import shlex
 import sys
 from collections.abc import Callable
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from constellation_jax.inputs.files.keys import TRUE_OR_FALSE, Key, keys_of
+from constellation_jax.inputs.files.keys import TRUE_OR_FALSE, Key, keys_of, without_links
 
 if TYPE_CHECKING:
     from constellation_jax.inputs.catalog.catalog import Catalog
@@ -69,7 +68,7 @@ def add_run_options(kind: Any) -> Callable[[Callable[..., None]], Callable[..., 
 
 def _parameter(name: str, key: Key) -> inspect.Parameter:
     """Make the option of a key, whose value is None or an empty list where it is not given."""
-    doc = re.sub(r"\[([^]]+)\]\([^)]*\)", r"\1", key.doc)  # without the links of Markdown
+    doc = without_links(key.doc)
     declarations = (f"--{name}", *_SHORT.get(name, ()))
     value: Any = str
     metavar: str | None = key.rule.placeholder

@@ -56,9 +56,7 @@ class Load:
 
     vehicle: str = key(text("the name of a vehicle"), doc="Name of the vehicle.")
     cargo: str = key(text("a kind of satellite"), doc="Kind of satellite.")
-    satellites: int | None = key(
-        whole(1), default=None, doc="Satellites of this kind on one launch.", absent="not known"
-    )
+    satellites: int | None = key(whole(1), default=None, doc="Satellites of this kind on one launch.")
     provenance: Provenance = Provenance()
     """Source of the number of satellites."""
 
@@ -73,19 +71,13 @@ class Vehicle:
         above_zero("kg"),
         default=None,
         doc="Payload to a low orbit, with recovery of the first stage where it is recovered.",
-        absent="not known",
     )
     payload_expended_kg: float | None = key(
-        above_zero("kg"), default=None, doc="Payload to a low orbit without recovery.", absent="not known"
+        above_zero("kg"), default=None, doc="Payload to a low orbit without recovery."
     )
-    reusable: bool | None = key(
-        TRUE_OR_FALSE, default=None, doc="Whether a stage is meant to fly again.", absent="not known"
-    )
+    reusable: bool | None = key(TRUE_OR_FALSE, default=None, doc="Whether a stage is meant to fly again.")
     first_flight: np.datetime64 | None = key(
-        DATE,
-        default=None,
-        doc="Day of the first flight that reached an orbit; no campaign begins before it.",
-        absent="not known",
+        DATE, default=None, doc="Day of the first flight that reached an orbit; no campaign begins before it."
     )
     loads: Mapping[str, Load] = dataclasses.field(default_factory=dict)
     """By kind of satellite."""

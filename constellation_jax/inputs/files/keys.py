@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from collections.abc import Callable
 from numbers import Integral, Real
 from pathlib import Path
@@ -69,12 +70,22 @@ class Key(NamedTuple):
     """Meaning: a sentence, in which Markdown links are allowed."""
     absent: str
     """Value, in words, where a file does not give the key; "" where that is the default."""
+    name: str = ""
+    """Name in a file; "" where it is that of the field."""
+    field: str = ""
+    """Name of the field that holds the value."""
 
 
 def key(
-    rule: Rule, *, default: Any = dataclasses.MISSING, required: bool | None = None, doc: str, absent: str = ""
+    rule: Rule,
+    *,
+    default: Any = dataclasses.MISSING,
+    required: bool | None = None,
+    doc: str,
+    absent: str = "",
+    name: str = "",
 ) -> Any:
-    """A field of a `key_dataclass` that a file gives under the same name.
+    """A field of a `key_dataclass` that a file gives.
 
     Args:
         rule: values that it takes.
@@ -82,10 +93,11 @@ def key(
         required: whether a file must hold it; by default, where neither `default` nor `absent` is given.
         doc: meaning, a sentence for the help of the command line and the docs; may hold Markdown links.
         absent: the value where the key is absent, in words, for the docs; by default that of `default`.
+        name: name of the key in a file, where it is not that of the field.
     """
     required = default is dataclasses.MISSING and not absent if required is None else required
     rule = rule._replace(required=required)
-    metadata = {"key": Key(rule, default, doc, absent)}
+    metadata = {"key": Key(rule, default, doc, absent, name)}
     if default in (dataclasses.MISSING, None, ()) or (rule.convert is None and rule.each is None):
         field: Any = dataclasses.field(default=default, metadata=metadata)
     else:  # not before it is needed: conversions import NumPy
@@ -100,13 +112,19 @@ def key_dataclass(cls: type[_T]) -> type[_T]:
 
 
 def keys_of(cls: Any) -> dict[str, Key]:
-    """The keys that a `key_dataclass` declares, in the order of its fields."""
-    return {field.name: field.metadata["key"] for field in dataclasses.fields(cls) if "key" in field.metadata}
+    """The keys that a `key_dataclass` declares, by their name in a file, in the order of its fields."""
+    declared = [(field.name, field.metadata["key"]) for field in dataclasses.fields(cls) if "key" in field.metadata]
+    return {found.name or field: found._replace(field=field) for field, found in declared}
 
 
 def rules_of(cls: Any) -> dict[str, Rule]:
     """The rule of every key that a `key_dataclass` declares."""
     return {name: declared.rule for name, declared in keys_of(cls).items()}
+
+
+def without_links(doc: str) -> str:
+    """Strip the Markdown links from the meaning of a key, and keep their text."""
+    return re.sub(r"\[([^]]+)\]\([^)]*\)", r"\1", doc)
 
 
 def is_whole(value: Any) -> bool:

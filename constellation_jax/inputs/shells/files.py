@@ -15,13 +15,14 @@ from constellation_jax.inputs.files.configs import check_variant, find_config, k
 from constellation_jax.inputs.files.keys import text, whole
 from constellation_jax.inputs.files.toml_tables import Provenance, TomlTables, Values
 from constellation_jax.inputs.shells.lattice import shells_to_catalog
-from constellation_jax.inputs.shells.shell import DEFAULTS, RULES, Shell, conflicts
+from constellation_jax.inputs.shells.shell import KEYS, RULES, Shell, find_conflicts
 
 __all__ = ["Constellation", "Shell", "known_shells", "load_constellation", "load_shells", "shells_to_catalog"]
 
 _FILE_KEYS = ["title", "system", "sources", "default_variant", "common", "variants", "shells"]
-_COMMON_RULES = {key: rule._replace(required=False) for key, rule in RULES.items() if key not in ("name", "variant")}
-_VARIANT_RULES = {"title": text(), "total": whole(1)} | _COMMON_RULES
+_COMMON_RULES = {key: rule for key, rule in RULES.items() if key not in ("name", "variant")}
+_TOTAL = {"total": whole(1)}
+_VARIANT_RULES = {"title": text()} | _TOTAL | _COMMON_RULES
 
 
 class Constellation(NamedTuple):
@@ -114,21 +115,20 @@ def _read_shell(file: TomlTables, i: int, system: str, outer: Values, inherited:
     way, table = ("shells", i), file.data["shells"][i]
     name = table.get("name")
     label = f"shell {name!r}" if isinstance(name, str) else f"shell number {i + 1}"
-    given = outer.values.keys() - table.keys()
+    given = {*outer.values}
     if table.get("sun_synchronous", outer.values.get("sun_synchronous")) is True:
         if "inclination_deg" in table:
             said = f"{label}, inclination_deg: found beside sun_synchronous, expected one of the two"
             file.report((*way, "inclination_deg"), said)
-        given = given | {"inclination_deg"}
-    rules = {key: rule._replace(required=rule.required and key not in given) for key, rule in RULES.items()}
+        given.add("inclination_deg")
     before = len(file.mistakes)
-    own = Values(*file.read(table, way, label, rules | {"total": whole(1)}, inherited))
+    own = file.read(table, way, label, RULES | _TOTAL, inherited, given=given)
     values, provenance = own.within(outer)
     if len(file.mistakes) > before:
         return None
     stated = own.values.get("total")
     values = {key: value for key, value in values.items() if key in RULES}
-    found = conflicts(DEFAULTS | values)
+    found = find_conflicts({key: declared.default for key, declared in KEYS.items()} | values)
     for bad, what in found:
         file.report((*way, bad), f"{label}, {bad}: {what}")
     if found:
