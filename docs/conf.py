@@ -127,15 +127,14 @@ def _google_style(app: Any, what: str, name: str, obj: Any, options: Any, lines:
     lines[:] = GoogleDocstring(lines, NapoleonConfig(), app, what, name, obj, options).lines()
 
 
-def _describe_key(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
-    """Describe a field that a key of a file fills by what its declaration says."""
-    *_, owner, field = name.split(".")
-    cls = getattr(constellation_jax, owner, None)
-    if what == "attribute" and dataclasses.is_dataclass(cls):
-        lines += [without_links(key.doc) for key in keys_of(cls).values() if key.field == field]
+def _describe_keys(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+    """Add the fields that keys of a file fill to their class, with what the declarations of the keys say."""
+    if what == "class" and dataclasses.is_dataclass(obj):
+        for key in keys_of(obj).values():
+            lines += ["", f".. attribute:: {key.field}", "", f"   {without_links(key.doc)}"]
 
 
 def setup(app: Any) -> None:
     """Called by Sphinx."""
     app.connect("autodoc-process-docstring", _google_style)
-    app.connect("autodoc-process-docstring", _describe_key)
+    app.connect("autodoc-process-docstring", _describe_keys)
