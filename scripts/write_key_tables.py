@@ -20,6 +20,17 @@ from constellation_jax.inputs.deployment.vehicles import Load, Vehicle
 from constellation_jax.inputs.files.keys import Key, keys_of
 from constellation_jax.inputs.run_keys import EphemerisRun, PropagationRun, Run
 from constellation_jax.inputs.shells.shell import Filling, Orbit, Shell, Spacecraft, Walker
+from constellation_jax.inputs.tuning.problem import (
+    BackgroundCatalog,
+    Constraint,
+    LaunchOptions,
+    Objective,
+    SolarScenarios,
+    Solver,
+    Sweep,
+    Term,
+    TuningVariable,
+)
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -91,6 +102,15 @@ TABLES: dict[str, Callable[[], str]] = {
     "campaign": lambda: key_table(Campaign),
     "vehicle": lambda: key_table(Vehicle),
     "load": lambda: key_table(Load),
+    "variables": lambda: key_table(TuningVariable),
+    "term": lambda: key_table(Term),
+    "objectives": lambda: key_table(Objective),
+    "constraints": lambda: key_table(Constraint),
+    "sweep": lambda: key_table(Sweep),
+    "solver": lambda: key_table(Solver),
+    "solar": lambda: key_table(SolarScenarios),
+    "background": lambda: key_table(BackgroundCatalog),
+    "launch": lambda: key_table(LaunchOptions),
 }
 _PLACE = re.compile(r"(<!-- table: (\S+) -->\n\n).*?(\n\n<!-- end of table -->)", re.DOTALL)
 _LINK = re.compile(r"\]\(([\w-]+\.md)")

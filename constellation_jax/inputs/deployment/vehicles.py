@@ -25,7 +25,7 @@ from constellation_jax.inputs.files.keys import (
     text,
     whole,
 )
-from constellation_jax.inputs.files.toml_tables import Provenance, TomlTables
+from constellation_jax.inputs.files.toml_tables import Provenance, TableReader, TomlTables
 from constellation_jax.inputs.times import parse_time
 
 
@@ -104,21 +104,19 @@ def read_vehicles(file: TomlTables, known: Mapping[str, Vehicle]) -> dict[str, V
     """Read the [[vehicles]] and [[loads]] of a file, and add them to the known ones, which they replace by name."""
     vehicles = dict(known)
     for i, table in enumerate(file.tables("vehicles") if "vehicles" in file.data else []):
-        label = f"vehicle {table.get('name', i + 1)!r}"
-        before = len(file.mistakes)
-        values, provenance = file.read(table, ("vehicles", i), label, rules_of(Vehicle))
-        if len(file.mistakes) == before:
+        reader = TableReader(file, ("vehicles", i), f"vehicle {table.get('name', i + 1)!r}")
+        values, provenance = reader.read(rules_of(Vehicle))
+        if reader.is_sound():
             values.setdefault("title", values["name"])
             vehicles[values["name"]] = Vehicle(**values, provenance=provenance, sources=file.sources or {})
     for i, table in enumerate(file.tables("loads") if "loads" in file.data else []):
-        label = f"load of {table.get('vehicle', i + 1)!r}"
-        before = len(file.mistakes)
-        values, provenance = file.read(table, ("loads", i), label, rules_of(Load))
-        if len(file.mistakes) > before:
+        reader = TableReader(file, ("loads", i), f"load of {table.get('vehicle', i + 1)!r}")
+        values, provenance = reader.read(rules_of(Load))
+        if not reader.is_sound():
             continue
         load = Load(**values, provenance=provenance.get("satellites", Provenance()))
         if load.vehicle not in vehicles:
-            file.report(("loads", i, "vehicle"), f"{label}, vehicle: {unknown_vehicle(load.vehicle, vehicles)}")
+            reader.report(unknown_vehicle(load.vehicle, vehicles), "vehicle")
             continue
         vehicle = vehicles[load.vehicle]
         vehicles[load.vehicle] = dataclasses.replace(vehicle, loads={**vehicle.loads, load.cargo: load})

@@ -14,7 +14,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, dataclass_transform
@@ -122,6 +122,11 @@ def rules_of(cls: Any) -> dict[str, Rule]:
     return {name: declared.rule for name, declared in keys_of(cls).items()}
 
 
+def arguments_of(cls: Any, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values by their keys in a file as arguments of the `key_dataclass` that declares them; others are left out."""
+    return {declared.field: values[name] for name, declared in keys_of(cls).items() if name in values}
+
+
 def without_links(doc: str) -> str:
     """Strip the Markdown links from the meaning of a key, and keep their text."""
     return re.sub(r"\[([^]]+)\]\([^)]*\)", r"\1", doc)
@@ -178,6 +183,15 @@ def text(expected: str = "text", *, required: bool = False) -> Rule:
 def numbers(expected: str, accepts: Callable[[float], bool] = is_number, *, required: bool = False) -> Rule:
     """A list of numbers, each of which is accepted."""
     return Rule(expected, lambda v: isinstance(v, list) and all(is_number(x) and accepts(x) for x in v), required)
+
+
+def list_of(expected: str, accepts: Callable[[Any], bool], convert: Callable[[Any], Any] = lambda value: value) -> Rule:
+    """A list of one or more values, each of which is accepted; the field is a tuple of what `convert` makes of them."""
+    return Rule(
+        expected,
+        lambda v: isinstance(v, list) and len(v) > 0 and all(map(accepts, v)),
+        convert=lambda values, _: tuple(map(convert, values)),
+    )
 
 
 def one_or_more(each: Rule, expected: str, convert: Callable[[Any, Path], Any] | None = None) -> Rule:
