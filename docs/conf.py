@@ -4,6 +4,7 @@ The tables of variables, frames, constellations and groups are made here from th
 from it; a page takes one in by its name, as in `{{ variables_table }}`.
 """
 
+import dataclasses
 import re
 import shutil
 import sys
@@ -20,6 +21,7 @@ import constellation_jax
 from constellation_jax.inputs.catalog.celestrak import GROUPS as CELESTRAK_GROUPS
 from constellation_jax.inputs.deployment.files import known_deployments, load_deployment
 from constellation_jax.inputs.deployment.vehicles import load_vehicles
+from constellation_jax.inputs.files.keys import keys_of, without_links
 from constellation_jax.inputs.files.toml_tables import STATUSES
 from constellation_jax.inputs.shells.files import known_shells, load_constellation, load_shells
 from constellation_jax.outputs.variables import FRAMES, LIFETIME, PROPAGATED, STATUS_VARIABLE, VARIABLES
@@ -125,6 +127,14 @@ def _google_style(app: Any, what: str, name: str, obj: Any, options: Any, lines:
     lines[:] = GoogleDocstring(lines, NapoleonConfig(), app, what, name, obj, options).lines()
 
 
+def _describe_keys(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+    """Add the fields that keys of a file fill to their class, with what the declarations of the keys say."""
+    if what == "class" and dataclasses.is_dataclass(obj):
+        for key in keys_of(obj).values():
+            lines += ["", f".. attribute:: {key.field}", "", f"   {without_links(key.doc)}"]
+
+
 def setup(app: Any) -> None:
     """Called by Sphinx."""
     app.connect("autodoc-process-docstring", _google_style)
+    app.connect("autodoc-process-docstring", _describe_keys)

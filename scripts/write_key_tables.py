@@ -19,6 +19,18 @@ from constellation_jax.inputs.deployment.campaigns import Campaign
 from constellation_jax.inputs.deployment.vehicles import Load, Vehicle
 from constellation_jax.inputs.files.keys import Key, keys_of
 from constellation_jax.inputs.run_keys import EphemerisRun, PropagationRun, Run
+from constellation_jax.inputs.shells.shell import Filling, Orbit, Shell, Spacecraft, Walker
+from constellation_jax.inputs.tuning.problem import (
+    BackgroundCatalog,
+    Constraint,
+    LaunchOptions,
+    Objective,
+    SolarScenarios,
+    Solver,
+    Sweep,
+    Term,
+    TuningVariable,
+)
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -30,11 +42,11 @@ def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def key_table(declared: Any, *, without: Any = None, command: str = "") -> str:
-    """The keys that a class declares, with their values, meaning and default.
+def key_table(*declared: Any, without: Any = None, command: str = "") -> str:
+    """The keys that classes declare, with their values, meaning and default.
 
     Args:
-        declared: a `key_dataclass`.
+        declared: each a `key_dataclass`.
         without: a base class of it whose keys are left out.
         command: the command whose options stand beside the keys.
     """
@@ -42,7 +54,8 @@ def key_table(declared: Any, *, without: Any = None, command: str = "") -> str:
     known = {} if without is None else keys_of(without)
     rows = [
         (_code(name, *names.get(name, ())), key.rule.expected, key.doc, _absent(key))
-        for name, key in keys_of(declared).items()
+        for one in declared
+        for name, key in keys_of(one).items()
         if name not in known
     ]
     return table(("key and option" if command else "key", "values", "meaning", "where absent"), rows)
@@ -74,9 +87,9 @@ def _code(*words: str) -> str:
 def _absent(key: Key) -> str:
     if key.rule.required or key.absent:
         return key.absent or "required"
-    assert key.default not in (None, "", (), [], dataclasses.MISSING), (
-        f"say what holds where the key is absent: {key.doc}"
-    )
+    if key.default is None:
+        return "not known"
+    assert key.default not in ("", (), [], dataclasses.MISSING), f"say what holds where the key is absent: {key.doc}"
     return f"`{json.dumps(key.default)}`"
 
 
@@ -85,9 +98,19 @@ TABLES: dict[str, Callable[[], str]] = {
     "propagate": lambda: key_table(PropagationRun, without=Run, command="propagate"),
     "ephemeris": lambda: key_table(EphemerisRun, without=Run, command="ephemeris"),
     "options": option_table,
+    "shell": lambda: key_table(Shell, Orbit, Walker, Filling, Spacecraft),
     "campaign": lambda: key_table(Campaign),
     "vehicle": lambda: key_table(Vehicle),
     "load": lambda: key_table(Load),
+    "variables": lambda: key_table(TuningVariable),
+    "term": lambda: key_table(Term),
+    "objectives": lambda: key_table(Objective),
+    "constraints": lambda: key_table(Constraint),
+    "sweep": lambda: key_table(Sweep),
+    "solver": lambda: key_table(Solver),
+    "solar": lambda: key_table(SolarScenarios),
+    "background": lambda: key_table(BackgroundCatalog),
+    "launch": lambda: key_table(LaunchOptions),
 }
 _PLACE = re.compile(r"(<!-- table: (\S+) -->\n\n).*?(\n\n<!-- end of table -->)", re.DOTALL)
 _LINK = re.compile(r"\]\(([\w-]+\.md)")

@@ -7,8 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from constellation_jax.cli.options import AllowStale, Output, Overwrite, Quiet, command_line, load_catalog
-from constellation_jax.cli.reporting import choose_reporter
+from constellation_jax.cli.options import (
+    AllowStale,
+    Output,
+    Overwrite,
+    Quiet,
+    ShellNames,
+    SpaceWeatherFile,
+    load_catalog,
+    write_result,
+)
+from constellation_jax.cli.reporting import Reporter
 from constellation_jax.settings import configure
 
 if TYPE_CHECKING:
@@ -17,19 +26,7 @@ if TYPE_CHECKING:
     from constellation_jax.inputs.catalog.catalog import Catalog
     from constellation_jax.inputs.shells.files import Shell
 
-_Shells = Annotated[
-    list[str] | None,
-    typer.Option("--shells", metavar="NAME", help="Planned constellation by name, or a shell file; may be repeated."),
-]
 _Start = Annotated[str | None, typer.Option("--start", metavar="TIME", help="First day, UTC, such as 2027-01-01.")]
-_SpaceWeather = Annotated[
-    str | None,
-    typer.Option(
-        "--space-weather",
-        metavar="FILE",
-        help="Space weather: CelesTrak's SW-All.csv, an MSAFE forecast or a table [default: the bundled table].",
-    ),
-]
 _Ballistic = Annotated[
     float | None,
     typer.Option(
@@ -43,11 +40,11 @@ def decay(
     catalog: Annotated[
         str | None, typer.Argument(metavar="CATALOG", help="Element sets: a file, 'bundled' or a CelesTrak group.")
     ] = None,
-    shells: _Shells = None,
+    shells: ShellNames = None,
     years: Annotated[float, typer.Option(metavar="N", help="Span in years.")] = 25.0,
     start: _Start = None,
     solar: Annotated[str, typer.Option(metavar="low|median|high", help="Scenario of the solar activity.")] = "median",
-    space_weather: _SpaceWeather = None,
+    space_weather: SpaceWeatherFile = None,
     ballistic_coefficient: _Ballistic = None,
     attitude: Annotated[
         str, typer.Option(metavar="on_station|tumbling|face_on", help="Attitude of the satellites of shells.")
@@ -75,8 +72,7 @@ def decay(
     Of a catalogue or of planned shells, without manoeuvres. Prints a line for each shell, and writes a NetCDF file
     (decay.nc unless --output says otherwise).
     """
-    reporter = choose_reporter(quiet=quiet, log_json=False)
-    with reporter.session(debug=ctx.obj["debug"]):
+    with Reporter().session(debug=ctx.obj["debug"]):
         from constellation_jax.outputs.netcdf.partial_file import check_target
 
         target = output or Path("decay.nc")
@@ -95,17 +91,17 @@ def decay(
             ensemble=ensemble,
             strict=strict,
         )
-        _write(dataset, target, overwrite)
+        write_result(dataset, target, overwrite=overwrite)
         if not quiet:
             _print_decay(dataset, target)
 
 
 def station_keeping(
     ctx: typer.Context,
-    shells: _Shells = None,
+    shells: ShellNames = None,
     years: Annotated[float, typer.Option(metavar="N", help="Span of the mission in years.")] = 5.0,
     start: _Start = None,
-    space_weather: _SpaceWeather = None,
+    space_weather: SpaceWeatherFile = None,
     ballistic_coefficient: _Ballistic = None,
     mass_kg: Annotated[
         float | None, typer.Option(metavar="KG", help="Mass of a satellite with its propellant.")
@@ -127,8 +123,7 @@ def station_keeping(
     For planned shells, under low, median and high solar activity. Values replace those of the shell files. Writes a
     NetCDF file where --output is given.
     """
-    reporter = choose_reporter(quiet=quiet, log_json=False)
-    with reporter.session(debug=ctx.obj["debug"]):
+    with Reporter().session(debug=ctx.obj["debug"]):
         from constellation_jax.outputs.netcdf.partial_file import check_target
 
         if output is not None:
@@ -150,7 +145,7 @@ def station_keeping(
             space_weather=space_weather,
         )
         if output is not None:
-            _write(dataset, output, overwrite)
+            write_result(dataset, output, overwrite=overwrite)
         if not quiet:
             _print_station_keeping(dataset)
 
@@ -181,12 +176,6 @@ def _objects(
     if not parts:
         raise InputError("CATALOG, --shells: missing; give element sets or planned constellations")
     return select(Catalog.concatenate(parts), tuple(conditions))
-
-
-def _write(dataset: xr.Dataset, target: Path, overwrite: bool) -> None:
-    from constellation_jax.outputs.netcdf.whole_file import write_dataset
-
-    write_dataset(dataset.assign_attrs(command=command_line()), target, overwrite=overwrite)
 
 
 def _print_decay(dataset: xr.Dataset, target: Path) -> None:

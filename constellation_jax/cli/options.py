@@ -6,7 +6,6 @@ Nothing heavy is imported here, so that `--help` answers at once.
 from __future__ import annotations
 
 import inspect
-import re
 import shlex
 import sys
 from collections.abc import Callable
@@ -15,9 +14,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from constellation_jax.inputs.files.keys import TRUE_OR_FALSE, Key, keys_of
+from constellation_jax.inputs.files.keys import TRUE_OR_FALSE, Key, keys_of, without_links
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from constellation_jax.inputs.catalog.catalog import Catalog
 
 AllowStale = Annotated[
@@ -26,6 +27,18 @@ AllowStale = Annotated[
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only warnings and errors.")]
 Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="NetCDF file to write.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")]
+SpaceWeatherFile = Annotated[
+    str | None,
+    typer.Option(
+        "--space-weather",
+        metavar="FILE",
+        help="Space weather: CelesTrak's SW-All.csv, an MSAFE forecast or a table [default: the bundled table].",
+    ),
+]
+ShellNames = Annotated[
+    list[str] | None,
+    typer.Option("--shells", metavar="NAME", help="Planned constellation by name, or a shell file; may be repeated."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
@@ -69,7 +82,7 @@ def add_run_options(kind: Any) -> Callable[[Callable[..., None]], Callable[..., 
 
 def _parameter(name: str, key: Key) -> inspect.Parameter:
     """Make the option of a key, whose value is None or an empty list where it is not given."""
-    doc = re.sub(r"\[([^]]+)\]\([^)]*\)", r"\1", key.doc)  # without the links of Markdown
+    doc = without_links(key.doc)
     declarations = (f"--{name}", *_SHORT.get(name, ()))
     value: Any = str
     metavar: str | None = key.rule.placeholder
@@ -97,6 +110,13 @@ def load_catalog(source: str, place: str, *, allow_stale: bool) -> Catalog:
     except InputError as error:
         raise InputError(f"{place}: {error}") from None
     return read_source(found, allow_stale=allow_stale)
+
+
+def write_result(dataset: xr.Dataset, target: Path, *, overwrite: bool) -> None:
+    """Write the dataset of a command to a NetCDF file, with the command as an attribute."""
+    from constellation_jax.outputs.netcdf.whole_file import write_dataset
+
+    write_dataset(dataset.assign_attrs(command=command_line()), target, overwrite=overwrite)
 
 
 def command_line() -> str:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from constellation_jax.cli.reporting import choose_reporter
+from constellation_jax.cli.options import (
+    AllowStale,
+    Output,
+    Overwrite,
+    Quiet,
+    SpaceWeatherFile,
+    command_line,
+    load_catalog,
+    write_result,
+)
+from constellation_jax.cli.reporting import Reporter
 from constellation_jax.settings import configure
 
 if TYPE_CHECKING:
@@ -24,10 +32,7 @@ def tune(
     problem: Annotated[
         str | None, typer.Argument(metavar="PROBLEM", help="Tuning problem by name, or a file that holds one.")
     ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", metavar="FILE", help="NetCDF file to write; the shells go beside it, as .toml."),
-    ] = None,
+    output: Output = None,
     catalog: Annotated[
         str | None,
         typer.Option(
@@ -41,24 +46,17 @@ def tune(
     starts: Annotated[
         int | None, typer.Option(metavar="N", help="Number of points to begin from, in place of the problem's.")
     ] = None,
-    space_weather: Annotated[
-        str | None,
-        typer.Option("--space-weather", metavar="FILE", help="CelesTrak's SW-All.csv, an MSAFE forecast or a table."),
-    ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,
-    allow_stale: Annotated[
-        bool,
-        typer.Option("--allow-stale", help="Use an old copy, with a warning, where CelesTrak gives no new one."),
-    ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only warnings and errors.")] = False,
+    space_weather: SpaceWeatherFile = None,
+    overwrite: Overwrite = False,
+    allow_stale: AllowStale = False,
+    quiet: Quiet = False,
 ) -> None:
     """Tune the shells of a tuning problem by gradient.
 
     Prints the figures of merit before and after, the constraints that hold the shells and the sweep; writes all of it to a
     NetCDF file and the shells to a shell file, where --output is given. Without PROBLEM, lists the bundled ones.
     """
-    reporter = choose_reporter(quiet=quiet, log_json=False)
-    with reporter.session(debug=ctx.obj["debug"]):
+    with Reporter().session(debug=ctx.obj["debug"]):
         if problem is None:
             for line in _known():
                 typer.echo(line)
@@ -75,16 +73,7 @@ def tune(
                 raise InputError(f"--output: found {str(output)!r}, expected a NetCDF file such as tuned.nc")
             for target in (output, shells):
                 check_target(target, overwrite=overwrite)
-        background = None
-        if catalog is not None:
-            from constellation_jax.errors import InputError
-            from constellation_jax.inputs.sources import find_source, read_source
-
-            try:
-                found = find_source(catalog)
-            except InputError as error:
-                raise InputError(f"--catalog: {error}") from None
-            background = read_source(found, allow_stale=allow_stale)
+        background = None if catalog is None else load_catalog(catalog, "--catalog", allow_stale=allow_stale)
         configure(compile_cache=True)
         from constellation_jax.studies.tuning.tune import tune as compute
 
@@ -106,12 +95,11 @@ def _known() -> Iterator[str]:
 
 
 def _write(result: TuneResult, output: Path, shells: Path, overwrite: bool) -> None:
-    from constellation_jax.outputs.netcdf.whole_file import write_dataset
     from constellation_jax.outputs.shell_file import write_shells
 
-    command = shlex.join(["constellation-jax", *sys.argv[1:]])
-    write_dataset(result.dataset.assign_attrs(command=command), output, overwrite=overwrite)
-    write_shells(result.shells, shells, title=f"Tuned: {result.problem.title}", source=command, overwrite=overwrite)
+    write_result(result.dataset, output, overwrite=overwrite)
+    title, source = f"Tuned: {result.problem.title}", command_line()
+    write_shells(result.shells, shells, title=title, source=source, overwrite=overwrite)
 
 
 def _lines(result: TuneResult) -> Iterator[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from constellation_jax.errors import OutputError
-from constellation_jax.inputs.shells.shell import DEFAULTS, RULES, Shell
+from constellation_jax.inputs.shells.shell import KEYS, Shell
 from constellation_jax.outputs.netcdf.partial_file import check_target, describe_cause, give_name
 
 _COMPUTED = "tuned"
@@ -52,7 +52,7 @@ def _lines(shell: Shell) -> list[str]:
     lines = []
     for key, value in shell.values().items():
         absent = value is None or key == "variant" or (key == "inclination_deg" and shell.orbit.sun_synchronous)
-        if absent or (value == DEFAULTS[key] and not RULES[key].required):
+        if absent or (value == KEYS[key].default and not KEYS[key].rule.required):
             continue
         said = shell.provenance.get(key)
         # the reader takes truth values as they are: a shell is sun-synchronous before its numbers are read

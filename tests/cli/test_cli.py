@@ -524,7 +524,7 @@ propagation.BLOCK_BYTES = 2**14  # a block is on the disk many times a second
 signal.signal(signal.SIGINT, signal.default_int_handler)
 {LOAD}
 """
-    options = ["--shells", "tiny.toml", "--duration", "365d", "-o", "long.nc", "--log-json"]
+    options = ["--shells", "tiny.toml", "--start", "2026-01-01", "--duration", "365d", "-o", "long.nc", "--log-json"]
     process = start_process(folder, "propagate", *options, code=code)
     assert process.stderr is not None
     progress = 0

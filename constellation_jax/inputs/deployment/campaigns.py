@@ -21,6 +21,7 @@ from constellation_jax.inputs.files.keys import (
     is_whole,
     key,
     key_dataclass,
+    list_of,
     number,
     one_of,
     text,
@@ -66,21 +67,13 @@ _CADENCE = Rule(
     lambda v: v >= 0 if is_number(v) else bool(v) and _is_list_of_dates_and(is_number)(v),
     convert=_to_steps,
 )
-_DATES = Rule(
-    "a list of dates in ascending order",
-    lambda v: isinstance(v, list) and len(v) > 0 and all(map(is_date, v)),
-    convert=_to_days,
-)
+_DATES = list_of("a list of dates in ascending order", is_date)._replace(convert=_to_days)
 _FAILURES = Rule(
     "a list of [date of launch, satellites]",
     _is_list_of_dates_and(is_whole),
     convert=lambda value, _: tuple((as_day(date), n) for date, n in value),
 )
-_NAMES = Rule(
-    "a list of names of shells",
-    lambda v: isinstance(v, list) and len(v) > 0 and all(isinstance(name, str) for name in v),
-    convert=lambda names, _: tuple(names),
-)
+_NAMES = list_of("a list of names of shells", lambda name: isinstance(name, str))
 _PROBABILITY = Rule("a probability from 0 to below 1", lambda v: is_number(v) and 0 <= v < 1)
 _ALTITUDE = number(LOWEST_ALTITUDE_KM, unit="km")
 

@@ -18,8 +18,8 @@ from constellation_jax.errors import InputError, suggest
 from constellation_jax.inputs.deployment.campaigns import CADENCES, Campaign, find_conflicts
 from constellation_jax.inputs.deployment.vehicles import Vehicle, load_vehicles, read_vehicles, unknown_vehicle
 from constellation_jax.inputs.files.configs import check_variant, find_config, known_configs
-from constellation_jax.inputs.files.keys import is_number, rules_of, text
-from constellation_jax.inputs.files.toml_tables import Provenance, TomlTables, Values
+from constellation_jax.inputs.files.keys import arguments_of, is_number, rules_of, text
+from constellation_jax.inputs.files.toml_tables import Provenance, TableReader, TomlTables, Values
 from constellation_jax.inputs.shells.files import load_shells
 from constellation_jax.inputs.shells.shell import Shell
 
@@ -97,7 +97,7 @@ def load_deployment(name_or_path: str | Path) -> Deployment:
         if named and not file.is_variant(("campaigns", i, "variant"), label, named, outer):
             continue
         # A campaign that names no variant is part of all of them
-        campaign = _Reader(file, i, system, named or chosen, vehicles).read(*outer.get(named or chosen, common))
+        campaign = _CampaignReader(file, i, system, named or chosen, vehicles).read(*outer.get(named or chosen, common))
         if campaign and named in ("", chosen):
             campaigns.append(campaign)
     _check_targets(file, campaigns)
@@ -109,29 +109,26 @@ def load_deployment(name_or_path: str | Path) -> Deployment:
     return Deployment(called, ": ".join(part for part in (title, subtitle) if part), tuple(campaigns))
 
 
-class _Reader:
+class _CampaignReader:
     """Reader of one [[campaigns]] table of a file."""
 
     def __init__(self, file: TomlTables, i: int, system: str, variant: str, vehicles: Mapping[str, Vehicle]) -> None:
         self.file, self.i, self.system, self.variant, self.vehicles = file, i, system, variant, vehicles
-        self.table = file.tables("campaigns")[i]
-        name = self.table.get("name")
+        name = file.data["campaigns"][i].get("name")
         self.label = f"campaign {name!r}" if isinstance(name, str) else f"campaign number {i + 1}"
 
     def read(self, outer: Values, inherited: Provenance) -> Campaign | None:
         """Read the campaign; None, with its mistakes reported, where there are any."""
-        before = len(self.file.mistakes)
-        way = ("campaigns", self.i)
-        own = self.file.read(self.table, way, self.label, _RULES, inherited, given=outer.values)
-        values, provenance = own.within(outer)
-        if len(self.file.mistakes) > before:
+        table = TableReader(self.file, ("campaigns", self.i), self.label)
+        values, provenance = table.read(_RULES, inherited, given=outer.values).within(outer)
+        if not table.is_sound():
             return None
         system = values.setdefault("system", self.system)
         shells = self._shells(values)
         satellites = self._satellites(values, system)
         for key, what in find_conflicts(values, shells):
             self._report(key, what)
-        if len(self.file.mistakes) > before:
+        if not table.is_sound():
             return None
         cadence = next(key for key in CADENCES if key in values)
         if is_number(values[cadence]):
@@ -142,8 +139,8 @@ class _Reader:
             values["start"] = values[cadence][0][0]
         self._check_dates(values, cadence)
         values |= {"shells": shells, "satellites_per_launch": satellites}
-        declared = {key: value for key, value in values.items() if key in _RULES}  # without the title of the variant
-        return Campaign(**declared, provenance=provenance, sources=self.file.sources or {})
+        # without the title of the variant
+        return Campaign(**arguments_of(Campaign, values), provenance=provenance, sources=self.file.sources or {})
 
     def _report(self, key: str, what: str) -> None:
         """Note a mistake at the line of a key, in whichever table it stands."""

@@ -25,7 +25,7 @@ from constellation_jax.inputs.files.keys import (
     text,
     whole,
 )
-from constellation_jax.inputs.files.toml_tables import Provenance, TomlTables
+from constellation_jax.inputs.files.toml_tables import Provenance, TableReader, TomlTables
 from constellation_jax.inputs.times import parse_time
 
 
@@ -56,9 +56,7 @@ class Load:
 
     vehicle: str = key(text("the name of a vehicle"), doc="Name of the vehicle.")
     cargo: str = key(text("a kind of satellite"), doc="Kind of satellite.")
-    satellites: int | None = key(
-        whole(1), default=None, doc="Satellites of this kind on one launch.", absent="not known"
-    )
+    satellites: int | None = key(whole(1), default=None, doc="Satellites of this kind on one launch.")
     provenance: Provenance = Provenance()
     """Source of the number of satellites."""
 
@@ -73,19 +71,13 @@ class Vehicle:
         above_zero("kg"),
         default=None,
         doc="Payload to a low orbit, with recovery of the first stage where it is recovered.",
-        absent="not known",
     )
     payload_expended_kg: float | None = key(
-        above_zero("kg"), default=None, doc="Payload to a low orbit without recovery.", absent="not known"
+        above_zero("kg"), default=None, doc="Payload to a low orbit without recovery."
     )
-    reusable: bool | None = key(
-        TRUE_OR_FALSE, default=None, doc="Whether a stage is meant to fly again.", absent="not known"
-    )
+    reusable: bool | None = key(TRUE_OR_FALSE, default=None, doc="Whether a stage is meant to fly again.")
     first_flight: np.datetime64 | None = key(
-        DATE,
-        default=None,
-        doc="Day of the first flight that reached an orbit; no campaign begins before it.",
-        absent="not known",
+        DATE, default=None, doc="Day of the first flight that reached an orbit; no campaign begins before it."
     )
     loads: Mapping[str, Load] = dataclasses.field(default_factory=dict)
     """By kind of satellite."""
@@ -112,21 +104,19 @@ def read_vehicles(file: TomlTables, known: Mapping[str, Vehicle]) -> dict[str, V
     """Read the [[vehicles]] and [[loads]] of a file, and add them to the known ones, which they replace by name."""
     vehicles = dict(known)
     for i, table in enumerate(file.tables("vehicles") if "vehicles" in file.data else []):
-        label = f"vehicle {table.get('name', i + 1)!r}"
-        before = len(file.mistakes)
-        values, provenance = file.read(table, ("vehicles", i), label, rules_of(Vehicle))
-        if len(file.mistakes) == before:
+        reader = TableReader(file, ("vehicles", i), f"vehicle {table.get('name', i + 1)!r}")
+        values, provenance = reader.read(rules_of(Vehicle))
+        if reader.is_sound():
             values.setdefault("title", values["name"])
             vehicles[values["name"]] = Vehicle(**values, provenance=provenance, sources=file.sources or {})
     for i, table in enumerate(file.tables("loads") if "loads" in file.data else []):
-        label = f"load of {table.get('vehicle', i + 1)!r}"
-        before = len(file.mistakes)
-        values, provenance = file.read(table, ("loads", i), label, rules_of(Load))
-        if len(file.mistakes) > before:
+        reader = TableReader(file, ("loads", i), f"load of {table.get('vehicle', i + 1)!r}")
+        values, provenance = reader.read(rules_of(Load))
+        if not reader.is_sound():
             continue
         load = Load(**values, provenance=provenance.get("satellites", Provenance()))
         if load.vehicle not in vehicles:
-            file.report(("loads", i, "vehicle"), f"{label}, vehicle: {unknown_vehicle(load.vehicle, vehicles)}")
+            reader.report(unknown_vehicle(load.vehicle, vehicles), "vehicle")
             continue
         vehicle = vehicles[load.vehicle]
         vehicles[load.vehicle] = dataclasses.replace(vehicle, loads={**vehicle.loads, load.cargo: load})

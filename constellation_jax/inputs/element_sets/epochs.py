@@ -13,7 +13,7 @@ import re
 import numpy as np
 from numpy.typing import NDArray
 
-from constellation_jax.inputs.files.text_columns import Defects, TextColumn, shown
+from constellation_jax.inputs.files.text_columns import Defects, TextColumn, quote
 from constellation_jax.physics.constants import MJD_1970
 
 FIRST_YEAR, LAST_YEAR = 1957, 2199
@@ -79,20 +79,20 @@ def parse_epoch(text: str) -> tuple[int, float]:
     found = _EPOCH.fullmatch(text)
     if not found:
         expected = "YYYY-MM-DDThh:mm:ss or YYYY-DDDThh:mm:ss"
-        raise ValueError(f"found {shown(text)}, expected {expected}" if text else "missing, expected an epoch")
+        raise ValueError(f"found {quote(text)}, expected {expected}" if text else "missing, expected an epoch")
     year, hour, minute, second = int(found[1]), int(found[5]), int(found[6]), int(found[7])
     if not FIRST_YEAR <= year <= LAST_YEAR:
-        raise ValueError(f"found the year {year} in {shown(text)}, expected {FIRST_YEAR} to {LAST_YEAR}")
+        raise ValueError(f"found the year {year} in {quote(text)}, expected {FIRST_YEAR} to {LAST_YEAR}")
     if found[4]:
         first, end, day, period = _first_day(year, 1), _first_day(year + 1, 1), int(found[4]), f"{year}"
     else:
         month, day = int(found[2]), int(found[3])
         if not 1 <= month <= 12:
-            raise ValueError(f"found month {month} in {shown(text)}, expected 1 to 12")
+            raise ValueError(f"found month {month} in {quote(text)}, expected 1 to 12")
         first, end, period = _first_day(year, month), _first_day(year, month + 1), f"month {month}"
     midnight = first + day - 1
     if not first <= midnight < end:
-        raise ValueError(f"found day {day} of {period} in {shown(text)}, expected a day of the calendar")
+        raise ValueError(f"found day {day} of {period} in {quote(text)}, expected a day of the calendar")
     leap_second = second == 60 and (hour, minute) == (23, 59)
     if hour > 23 or minute > 59 or (second > 59 and not leap_second):
         raise ValueError(f"found the time {text[text.index('T') + 1 :]!r}, expected 00:00:00 to 23:59:60")

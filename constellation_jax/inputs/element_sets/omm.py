@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from constellation_jax.inputs.catalog.catalog import NO_NORAD_ID, Reject
 from constellation_jax.inputs.element_sets.checks import SGP4_XP, find_violations
 from constellation_jax.inputs.element_sets.epochs import parse_epochs
-from constellation_jax.inputs.files.text_columns import Defects, TextColumn, floats, integers, shown, strings
+from constellation_jax.inputs.files.text_columns import Defects, TextColumn, floats, integers, quote, strings
 
 REQUIRED = (
     "EPOCH",
@@ -148,7 +148,7 @@ def _find_foreign(messages: OmmMessages) -> list[tuple[int, str, str]]:
             fits = np.isin(values, [b"", *(value.encode() for value in allowed)])
             for row in np.flatnonzero(~fits).tolist():
                 other = bytes(values[row])
-                expected = SGP4_XP if b"XP" in other else f"found {shown(other)}, expected {' or '.join(allowed[:2])}"
+                expected = SGP4_XP if b"XP" in other else f"found {quote(other)}, expected {' or '.join(allowed[:2])}"
                 found.append((row, keyword, expected))
     if "SEMI_MAJOR_AXIS" in messages.texts:
         given = np.strings.strip(messages.texts["SEMI_MAJOR_AXIS"]) != b""
@@ -163,5 +163,5 @@ def _describe_object(messages: OmmMessages, row: int) -> str:
     """Describe the object of a message, for rejects: a JSON file may be a single line, so that the line does not tell."""
     for keyword, word in (("NORAD_CAT_ID", "object "), ("OBJECT_NAME", "")):
         if keyword in messages.texts and (name := bytes(messages.texts[keyword][row]).strip()):
-            return f" of {word}{name.decode('utf-8', 'replace') if word else shown(name)}"
+            return f" of {word}{name.decode('utf-8', 'replace') if word else quote(name)}"
     return ""

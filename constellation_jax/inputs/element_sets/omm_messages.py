@@ -16,7 +16,7 @@ from xml.parsers import expat
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.catalog.catalog import Reject
 from constellation_jax.inputs.element_sets.omm import KEYWORDS, UNITS, OmmMessages, messages_to_columns
-from constellation_jax.inputs.files.text_columns import column_of, shown
+from constellation_jax.inputs.files.text_columns import column_of, quote
 
 _START = ""
 """Key under which the lines of a message's keywords hold the first line of the message."""
@@ -49,7 +49,7 @@ def read_json(data: bytes, source: str) -> tuple[dict[str, Any], list[Reject]]:
                 raise InputError(f"{source}, line {_count_lines(text, at)}: nested too deeply for an OMM") from None
             else:
                 if KEYWORDS.isdisjoint(value):
-                    reason = f"found {shown(str(value))}, expected OMM keywords"
+                    reason = f"found {quote(str(value))}, expected OMM keywords"
                     rejects.append(Reject(source, _count_lines(text, at), reason))
                 else:
                     messages.append(value)
@@ -115,7 +115,7 @@ def read_kvn(data: bytes, source: str) -> tuple[dict[str, Any], list[Reject]]:
             messages.append({})
             lines.append({_START: number})
         if not equals:
-            rejects.append(Reject(source, number, f"found {shown(raw.strip())}, expected KEYWORD = value", kept=True))
+            rejects.append(Reject(source, number, f"found {quote(raw.strip())}, expected KEYWORD = value", kept=True))
         elif keyword in KEYWORDS and not foreign:
             messages[-1][keyword] = _strip_unit(keyword, value)
             lines[-1][keyword] = number
@@ -207,4 +207,4 @@ def _count_lines(text: str, at: int) -> int:
 
 
 def _quote_next(text: str, at: int) -> str:
-    return shown(text[at : at + 20]) if at < len(text) else "the end of the file"
+    return quote(text[at : at + 20]) if at < len(text) else "the end of the file"

@@ -19,8 +19,8 @@ from constellation_jax.inputs.catalog.catalog import Catalog, Reject
 from constellation_jax.inputs.element_sets.omm_csv import read_csv
 from constellation_jax.inputs.element_sets.omm_messages import read_json, read_kvn, read_xml
 from constellation_jax.inputs.element_sets.tle import read_tle
-from constellation_jax.inputs.files.text_columns import shown
-from constellation_jax.inputs.files.text_files import read_file, unpacked
+from constellation_jax.inputs.files.text_columns import quote
+from constellation_jax.inputs.files.text_files import decode_text, read_file
 
 _READERS: dict[str, Callable[[bytes, str], tuple[dict[str, Any], list[Reject]]]] = {
     "tle": read_tle,
@@ -82,7 +82,7 @@ def _load(source: Source) -> tuple[bytes, str]:
         data, name = source.encode("utf-8", "replace"), "text"
     else:
         data, name = read_file(source, "a file of element sets")
-    return unpacked(data, name), name
+    return decode_text(data, name), name
 
 
 def _detect_format(data: bytes, name: str) -> str:
@@ -94,7 +94,7 @@ def _detect_format(data: bytes, name: str) -> str:
     start = data[:100_000].lstrip().decode("utf-8", "replace")
     first_line = start.partition("\n")[0].strip()
     if re.match(r"<!doctype\s+html|<html", start, re.IGNORECASE):
-        raise InputError(f"{name}: a web page ({shown(_extract_title(start), 120)}); {_EXPECTED}")
+        raise InputError(f"{name}: a web page ({quote(_extract_title(start), 120)}); {_EXPECTED}")
     if start.startswith("<"):
         return "xml"
     if start.startswith(("{", "[")):
@@ -110,8 +110,8 @@ def _detect_format(data: bytes, name: str) -> str:
     if re.search(r"^[ \t]*[12] [ 0-9A-Za-z][ 0-9A-Za-z]{4}", start, re.MULTILINE):
         return "tle"
     if first_line.lower().startswith(_REFUSALS):
-        raise InputError(f"{name}: the server sent no element sets but said {shown(first_line, 200)}")
-    raise InputError(f"{name}: found {shown(first_line)}, {_EXPECTED}")
+        raise InputError(f"{name}: the server sent no element sets but said {quote(first_line, 200)}")
+    raise InputError(f"{name}: found {quote(first_line)}, {_EXPECTED}")
 
 
 def _extract_title(page: str) -> str:

@@ -30,7 +30,7 @@ from constellation_jax.inputs.element_sets.tle_fields import (
     read_all,
     read_one,
 )
-from constellation_jax.inputs.files.text_columns import LONGEST, cut, shown, strings
+from constellation_jax.inputs.files.text_columns import LONGEST, cut, quote, strings
 
 
 def read_tle(data: bytes, source: str) -> tuple[dict[str, Any], list[Reject]]:
@@ -143,13 +143,13 @@ def _pair_lines(lines: _Lines, source: str) -> tuple[NDArray[np.int64], NDArray[
     first = np.flatnonzero((lines.kind == 1) & (following == 2))
     rejects = []
     for i in np.flatnonzero((lines.kind == 1) & (following != 2)).tolist():
-        found = shown(lines.text(i + 1).rstrip()) if i + 1 < len(lines) else "the end of the file"
+        found = quote(lines.text(i + 1).rstrip()) if i + 1 < len(lines) else "the end of the file"
         expected = f"a line 2 that starts with {lines.text(i)[:7].replace('1', '2', 1)!r}"
         rejects.append(Reject(source, lines.number(i), f"line 2 is missing: found {found}, expected {expected}"))
     for i in np.flatnonzero((lines.kind == 2) & (preceding != 1)).tolist():
-        rejects.append(Reject(source, lines.number(i), f"line 1 is missing before {shown(lines.text(i)[:7])}"))
+        rejects.append(Reject(source, lines.number(i), f"line 1 is missing before {quote(lines.text(i)[:7])}"))
     for i in np.flatnonzero((lines.kind == 0) & (following < 1)).tolist():
-        reason = f"found {shown(lines.text(i).rstrip())}, expected an element line, or a name with a line 1 after it"
+        reason = f"found {quote(lines.text(i).rstrip())}, expected an element line, or a name with a line 1 after it"
         rejects.append(Reject(source, lines.number(i), reason))
     return first, first + 1, rejects
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from constellation_jax.inputs.files.text_columns import shown
+from constellation_jax.inputs.files.text_columns import quote
 
 ALPHA5_LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ"
 """First characters of catalogue numbers above 99999, from A = 10 to Z = 33; I and O are not used."""
@@ -95,7 +95,7 @@ def parse_norad_id(text: str) -> int:
     """
     stripped = text.strip()
     if not re.fullmatch(FIELDS[0].text, stripped, re.ASCII) or len(stripped) > 5:
-        raise ValueError(f"catalogue number: found {shown(text)}, expected {FIELDS[0].expected}")
+        raise ValueError(f"catalogue number: found {quote(text)}, expected {FIELDS[0].expected}")
     head = stripped[0]
     return int(stripped) if head.isdigit() else (ALPHA5_LETTERS.index(head) + 10) * 10_000 + int(stripped[1:])
 
@@ -164,7 +164,7 @@ def read_one(line_1: str, line_2: str) -> dict[str, float]:
         text = cards[field.line - 1][field.first - 1 : field.last]
         stripped = text.strip()
         if not re.fullmatch(field.text, stripped, re.ASCII) or (field.column == "eccentricity" and text.endswith(" ")):
-            raise RecordDefect(field.line, f"{describe_field(field)}: found {shown(text)}, expected {field.expected}")
+            raise RecordDefect(field.line, f"{describe_field(field)}: found {quote(text)}, expected {field.expected}")
         if field.column == "norad_id":
             values[_column_key(field)] = parse_norad_id(text)
         elif field.column in _INTEGERS:

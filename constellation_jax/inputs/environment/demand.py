@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from constellation_jax.errors import InputError, InputErrors, suggest
-from constellation_jax.inputs.files.text_columns import shown
-from constellation_jax.inputs.files.text_files import read_file, unpacked
+from constellation_jax.inputs.files.text_columns import quote
+from constellation_jax.inputs.files.text_files import decode_text, read_file
 
 KINDS: Final = ("area", "population")
 _POPULATION = Path(__file__).parent / "tables" / "population_by_latitude.csv"
@@ -78,18 +78,18 @@ def _cumulate(table: Demand) -> tuple[Floats, Floats]:
 
 def _read(path: str | Path) -> Demand:
     data, name = read_file(path, f"a CSV file with the columns {','.join(_HEADER)}")
-    lines = unpacked(data, name).decode().splitlines()
+    lines = decode_text(data, name).decode().splitlines()
     rows = [(number, row) for number, row in enumerate(csv.reader(lines), 1) if row and not row[0].startswith("#")]
     header = tuple(field.strip().lower() for field in rows[0][1]) if rows else ()
     if not set(_HEADER) <= set(header):
-        raise InputError(f"{name}: found {shown(','.join(header))}, expected a header with {','.join(_HEADER)}")
+        raise InputError(f"{name}: found {quote(','.join(header))}, expected a header with {','.join(_HEADER)}")
     mistakes: list[str] = []
     values: list[tuple[float, float]] = []
     lines_of: dict[float, int] = {}
     for number, row in rows[1:]:
         where, fields = f"{name}, line {number}", dict(zip(header, row, strict=False))
         latitude, weight = (_parse_number(fields.get(key, "")) for key in _HEADER)
-        texts = [shown(fields[key]) if key in fields else "missing" for key in _HEADER]
+        texts = [quote(fields[key]) if key in fields else "missing" for key in _HEADER]
         if not -90.0 <= latitude <= 90.0:
             mistakes.append(f"{where}: latitude_deg {texts[0]}, expected degrees from -90 to 90")
         elif latitude in lines_of:

@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from constellation_jax.errors import InputError
-from constellation_jax.inputs.files.text_columns import shown
-from constellation_jax.inputs.files.text_files import read_file, unpacked
+from constellation_jax.inputs.files.text_columns import quote
+from constellation_jax.inputs.files.text_files import decode_text, read_file
 from constellation_jax.physics.constants import MJD_1970
 
 PERCENTILES = ("f107_low", "f107_high", "ap_low", "ap_high")
@@ -60,7 +60,7 @@ def read_records(path: str | Path) -> IndexRecords:
         InputError: no such file, unknown content, or a line that cannot be read (file, line, found, expected).
     """
     data, name = read_file(path, "a file of space weather")
-    lines = unpacked(data, name).decode().splitlines()
+    lines = decode_text(data, name).decode().splitlines()
     head = next((line for line in lines if line.strip() and not line.startswith("#")), "").strip()
     first = "\n".join(lines[:12]).upper()
     if head.upper().startswith("DATATYPE") and "CSSISPACEWEATHER" in first.replace(" ", ""):
@@ -72,7 +72,7 @@ def read_records(path: str | Path) -> IndexRecords:
     elif "SOLAR FLUX" in first and "PERCENTILE" in first:
         rows = _read_msafe(name, lines)
     else:
-        raise InputError(f"{name}: found {shown(head)}, {_EXPECTED}")
+        raise InputError(f"{name}: found {quote(head)}, {_EXPECTED}")
     return _make_records(name, list(rows))
 
 
@@ -115,7 +115,7 @@ def _read_celestrak_csv(name: str, lines: list[str]) -> Iterator[_Record]:
     for where, number, fields in _read_csv_rows(name, lines, ("DATE", "AP_AVG", "F10.7_OBS", "F10.7_DATA_TYPE")):
         kind = fields["F10.7_DATA_TYPE"].strip()
         if kind not in ("OBS", "INT", "PRD", "PRM"):
-            raise InputError(f"{where}: F10.7_DATA_TYPE {shown(kind)}, expected OBS, INT, PRD or PRM")
+            raise InputError(f"{where}: F10.7_DATA_TYPE {quote(kind)}, expected OBS, INT, PRD or PRM")
         monthly = kind == "PRM"
         f107 = _parse_number(where, "F10.7_OBS", fields["F10.7_OBS"], *BOUNDS["f107"])
         ap = _parse_number(where, "AP_AVG", fields["AP_AVG"], *BOUNDS["ap"], optional=monthly)
@@ -131,7 +131,7 @@ def _read_own_csv(name: str, lines: list[str]) -> Iterator[_Record]:
         day = _parse_date(where, date + "-01" if monthly else date)
         kind = (fields.get("kind") or "observed").strip()
         if kind not in ("observed", "forecast"):
-            raise InputError(f"{where}: kind {shown(kind)}, expected observed or forecast")
+            raise InputError(f"{where}: kind {quote(kind)}, expected observed or forecast")
         f107 = _parse_number(where, "f107", fields["f107"], *BOUNDS["f107"])
         f107a = _parse_number(where, "f107a", fields.get("f107a") or "", *BOUNDS["f107"], optional=True)
         ap = _parse_number(where, "ap", fields["ap"], *BOUNDS["ap"])
@@ -158,7 +158,7 @@ def _read_msafe(name: str, lines: list[str]) -> Iterator[_Record]:
         where = f"{name}, line {number}"
         if len(words) != 8 or words[1].upper()[:3] not in _MONTHS:
             raise InputError(
-                f"{where}: found {shown(line.strip(), 80)}, expected a year, a month and six numbers "
+                f"{where}: found {quote(line.strip(), 80)}, expected a year, a month and six numbers "
                 "(F10.7 and Ap at three percentiles each)"
             )
         month = _MONTHS.index(words[1].upper()[:3]) + 1
@@ -213,7 +213,7 @@ def _read_csv_rows(name: str, lines: list[str], needed: tuple[str, ...]) -> Iter
             header = [field.strip() for field in fields]
             missing = [key for key in needed if key not in header]
             if missing:
-                raise InputError(f"{name}, line {number}: no column {', '.join(missing)}; found {shown(line, 80)}")
+                raise InputError(f"{name}, line {number}: no column {', '.join(missing)}; found {quote(line, 80)}")
             continue
         if len(fields) != len(header):
             raise InputError(f"{name}, line {number}: found {len(fields)} fields, expected {len(header)}; cut off?")
@@ -229,7 +229,7 @@ def _parse_number(where: str, what: str, text: str, lowest: float, highest: floa
         value = np.nan
     if not lowest <= value <= highest:  # NaN and infinity fall here too
         raise InputError(
-            f"{where}: {what}: found {shown(text.strip())}, expected a number from {lowest:g} to {highest:g}"
+            f"{where}: {what}: found {quote(text.strip())}, expected a number from {lowest:g} to {highest:g}"
         )
     return value
 
@@ -238,7 +238,7 @@ def _parse_date(where: str, text: str) -> datetime.date:
     try:
         return datetime.date.fromisoformat(text.strip())
     except ValueError:
-        raise InputError(f"{where}: date: found {shown(text.strip())}, expected a date such as 2026-08-23") from None
+        raise InputError(f"{where}: date: found {quote(text.strip())}, expected a date such as 2026-08-23") from None
 
 
 def _to_mjd(day: datetime.date) -> float:

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, dataclass_transform
@@ -69,12 +70,22 @@ class Key(NamedTuple):
     """Meaning: a sentence, in which Markdown links are allowed."""
     absent: str
     """Value, in words, where a file does not give the key; "" where that is the default."""
+    name: str = ""
+    """Name in a file; "" where it is that of the field."""
+    field: str = ""
+    """Name of the field that holds the value."""
 
 
 def key(
-    rule: Rule, *, default: Any = dataclasses.MISSING, required: bool | None = None, doc: str, absent: str = ""
+    rule: Rule,
+    *,
+    default: Any = dataclasses.MISSING,
+    required: bool | None = None,
+    doc: str,
+    absent: str = "",
+    name: str = "",
 ) -> Any:
-    """A field of a `key_dataclass` that a file gives under the same name.
+    """A field of a `key_dataclass` that a file gives.
 
     Args:
         rule: values that it takes.
@@ -82,10 +93,11 @@ def key(
         required: whether a file must hold it; by default, where neither `default` nor `absent` is given.
         doc: meaning, a sentence for the help of the command line and the docs; may hold Markdown links.
         absent: the value where the key is absent, in words, for the docs; by default that of `default`.
+        name: name of the key in a file, where it is not that of the field.
     """
     required = default is dataclasses.MISSING and not absent if required is None else required
     rule = rule._replace(required=required)
-    metadata = {"key": Key(rule, default, doc, absent)}
+    metadata = {"key": Key(rule, default, doc, absent, name)}
     if default in (dataclasses.MISSING, None, ()) or (rule.convert is None and rule.each is None):
         field: Any = dataclasses.field(default=default, metadata=metadata)
     else:  # not before it is needed: conversions import NumPy
@@ -100,13 +112,24 @@ def key_dataclass(cls: type[_T]) -> type[_T]:
 
 
 def keys_of(cls: Any) -> dict[str, Key]:
-    """The keys that a `key_dataclass` declares, in the order of its fields."""
-    return {field.name: field.metadata["key"] for field in dataclasses.fields(cls) if "key" in field.metadata}
+    """The keys that a `key_dataclass` declares, by their name in a file, in the order of its fields."""
+    declared = [(field.name, field.metadata["key"]) for field in dataclasses.fields(cls) if "key" in field.metadata]
+    return {found.name or field: found._replace(field=field) for field, found in declared}
 
 
 def rules_of(cls: Any) -> dict[str, Rule]:
     """The rule of every key that a `key_dataclass` declares."""
     return {name: declared.rule for name, declared in keys_of(cls).items()}
+
+
+def arguments_of(cls: Any, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values by their keys in a file as arguments of the `key_dataclass` that declares them; others are left out."""
+    return {declared.field: values[name] for name, declared in keys_of(cls).items() if name in values}
+
+
+def without_links(doc: str) -> str:
+    """Strip the Markdown links from the meaning of a key, and keep their text."""
+    return re.sub(r"\[([^]]+)\]\([^)]*\)", r"\1", doc)
 
 
 def is_whole(value: Any) -> bool:
@@ -160,6 +183,15 @@ def text(expected: str = "text", *, required: bool = False) -> Rule:
 def numbers(expected: str, accepts: Callable[[float], bool] = is_number, *, required: bool = False) -> Rule:
     """A list of numbers, each of which is accepted."""
     return Rule(expected, lambda v: isinstance(v, list) and all(is_number(x) and accepts(x) for x in v), required)
+
+
+def list_of(expected: str, accepts: Callable[[Any], bool], convert: Callable[[Any], Any] = lambda value: value) -> Rule:
+    """A list of one or more values, each of which is accepted; the field is a tuple of what `convert` makes of them."""
+    return Rule(
+        expected,
+        lambda v: isinstance(v, list) and len(v) > 0 and all(map(accepts, v)),
+        convert=lambda values, _: tuple(map(convert, values)),
+    )
 
 
 def one_or_more(each: Rule, expected: str, convert: Callable[[Any, Path], Any] | None = None) -> Rule:

@@ -120,7 +120,7 @@ def strings(text: TextColumn) -> NDArray[np.str_]:
     return np.array([entry.decode("utf-8", "replace") for entry in stripped.tolist()])
 
 
-def shown(text: bytes | str, limit: int = 40) -> str:
+def quote(text: bytes | str, limit: int = 40) -> str:
     """Quote a text for a message: one line, printable, at most `limit` characters."""
     decoded = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
     return repr(decoded if len(decoded) <= limit else decoded[: limit - 3] + "...")
@@ -129,7 +129,7 @@ def shown(text: bytes | str, limit: int = 40) -> str:
 def _default_or_defect(entry: bytes, default: float | None, expected: str, row: int, defects: Defects) -> float:
     if not entry and default is not None:
         return default
-    defects[row] = f"found {shown(entry)}, expected {expected}" if entry else f"missing, expected {expected}"
+    defects[row] = f"found {quote(entry)}, expected {expected}" if entry else f"missing, expected {expected}"
     return np.nan
 
 

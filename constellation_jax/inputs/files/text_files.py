@@ -35,7 +35,7 @@ def read_file(source: str | Path, expected: str) -> tuple[bytes, str]:
         raise InputError(f"{shown_path}: cannot be read: {reason}") from None
 
 
-def unpacked(data: bytes, name: str) -> bytes:
+def decode_text(data: bytes, name: str) -> bytes:
     """Decompress and decode bytes, plain or gzip, and return text in UTF-8 without byte-order mark.
 
     Raises:

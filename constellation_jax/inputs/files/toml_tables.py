@@ -157,6 +157,10 @@ class TomlTables:
                 self.report(way, f"{label}, {key}: missing, expected {rule.expected}")
         return Values(values, provenance)
 
+    def read_table(self, key: str, rules: Mapping[str, Rule]) -> dict[str, Any]:
+        """Read the values of the [key] table; none where it is absent, or, with a mistake, no table."""
+        return TableReader(self, (key,), key).read(rules).values if key in self.data else {}
+
     def read_top(self, rules: Mapping[str, Rule], *, skip: Collection[str] = ()) -> dict[str, Any]:
         """Read the top-level keys of a file whose numbers have no provenance, such as a run file.
 
@@ -235,6 +239,34 @@ class TomlTables:
                 near = suggest(source, self.sources) or f"; they are {', '.join(self.sources)}"
                 self.report((*way, "source"), f"{label}, source: found {source!r}, expected a key of [sources]{near}")
         return Provenance(str(status), str(source))
+
+
+class TableReader:
+    """Reader of one table of a file: reports mistakes under its label, and knows whether there were any."""
+
+    def __init__(self, file: TomlTables, way: KeyPath, label: str) -> None:
+        self.file, self.way, self.label = file, way, label
+        self._before = len(file.mistakes)
+        found: Any = file.data
+        for key in way:
+            found = found[key]
+        self.table: dict[str, Any] = found if isinstance(found, dict) else {}
+        if found is not self.table:
+            self.report(f"found {found!r}, expected a table [{way[-1]}]")
+
+    def read(
+        self, rules: Mapping[str, Rule], inherited: Provenance = _NOT_SAID, *, given: Collection[str] = ()
+    ) -> Values:
+        """Read the values of the table, see `TomlTables.read`."""
+        return self.file.read(self.table, self.way, self.label, rules, inherited, given=given)
+
+    def is_sound(self) -> bool:
+        """True where nothing has been reported to the file since this reader was made."""
+        return len(self.file.mistakes) == self._before
+
+    def report(self, what: str, key: str = "") -> None:
+        """Report a mistake at the line of a key, or of the head of the table where it holds no such key."""
+        self.file.report((*self.way, key), f"{self.label}, {key}: {what}" if key else f"{self.label}: {what}")
 
 
 _UNITS = ("km", "deg", "h", "kg", "mn", "s", "m2", "m2_kg", "years", "days", "km_per_day")

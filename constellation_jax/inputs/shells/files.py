@@ -13,15 +13,16 @@ from typing import NamedTuple
 
 from constellation_jax.inputs.files.configs import check_variant, find_config, known_configs
 from constellation_jax.inputs.files.keys import text, whole
-from constellation_jax.inputs.files.toml_tables import Provenance, TomlTables, Values
+from constellation_jax.inputs.files.toml_tables import Provenance, TableReader, TomlTables, Values
 from constellation_jax.inputs.shells.lattice import shells_to_catalog
-from constellation_jax.inputs.shells.shell import DEFAULTS, RULES, Shell, conflicts
+from constellation_jax.inputs.shells.shell import KEYS, RULES, Shell, find_conflicts
 
 __all__ = ["Constellation", "Shell", "known_shells", "load_constellation", "load_shells", "shells_to_catalog"]
 
 _FILE_KEYS = ["title", "system", "sources", "default_variant", "common", "variants", "shells"]
-_COMMON_RULES = {key: rule._replace(required=False) for key, rule in RULES.items() if key not in ("name", "variant")}
-_VARIANT_RULES = {"title": text(), "total": whole(1)} | _COMMON_RULES
+_COMMON_RULES = {key: rule for key, rule in RULES.items() if key not in ("name", "variant")}
+_TOTAL = {"total": whole(1)}
+_VARIANT_RULES = {"title": text()} | _TOTAL | _COMMON_RULES
 
 
 class Constellation(NamedTuple):
@@ -111,27 +112,22 @@ def read_shells(file: TomlTables, system: str = "") -> list[Shell]:
 
 def _read_shell(file: TomlTables, i: int, system: str, outer: Values, inherited: Provenance) -> Shell | None:
     """One [[shells]] table as a Shell; None, with mistakes reported, where it cannot be one."""
-    way, table = ("shells", i), file.data["shells"][i]
-    name = table.get("name")
-    label = f"shell {name!r}" if isinstance(name, str) else f"shell number {i + 1}"
-    given = outer.values.keys() - table.keys()
-    if table.get("sun_synchronous", outer.values.get("sun_synchronous")) is True:
-        if "inclination_deg" in table:
-            said = f"{label}, inclination_deg: found beside sun_synchronous, expected one of the two"
-            file.report((*way, "inclination_deg"), said)
-        given = given | {"inclination_deg"}
-    rules = {key: rule._replace(required=rule.required and key not in given) for key, rule in RULES.items()}
-    before = len(file.mistakes)
-    own = Values(*file.read(table, way, label, rules | {"total": whole(1)}, inherited))
+    name = file.data["shells"][i].get("name")
+    table = TableReader(file, ("shells", i), f"shell {name!r}" if isinstance(name, str) else f"shell number {i + 1}")
+    given = {*outer.values}
+    if table.table.get("sun_synchronous", outer.values.get("sun_synchronous")) is True:
+        if "inclination_deg" in table.table:
+            table.report("found beside sun_synchronous, expected one of the two", "inclination_deg")
+        given.add("inclination_deg")
+    own = table.read(RULES | _TOTAL, inherited, given=given)
     values, provenance = own.within(outer)
-    if len(file.mistakes) > before:
+    if not table.is_sound():
         return None
     stated = own.values.get("total")
     values = {key: value for key, value in values.items() if key in RULES}
-    found = conflicts(DEFAULTS | values)
-    for bad, what in found:
-        file.report((*way, bad), f"{label}, {bad}: {what}")
-    if found:
+    for bad, what in find_conflicts({key: declared.default for key, declared in KEYS.items()} | values):
+        table.report(what, bad)
+    if not table.is_sound():
         return None
     shell = Shell.from_values(
         values,
@@ -145,5 +141,5 @@ def _read_shell(file: TomlTables, i: int, system: str, outer: Values, inherited:
         how = f"planes x satellites_per_plane = {pattern.planes} x {pattern.per_plane} = {pattern.slots}"
         if shell.total != pattern.slots:
             how = f"{shell.filled} filled slots and {shell.filling.spares} spares = {shell.total}"
-        file.report((*way, "total"), f"{label}, total: found {stated}, expected {how}")
+        table.report(f"found {stated}, expected {how}", "total")
     return shell

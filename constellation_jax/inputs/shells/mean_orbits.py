@@ -79,7 +79,7 @@ def latitude_rate_deg_per_day(
     return np.asarray((perigee + anomaly) * SECONDS_PER_DAY / DEGREE)
 
 
-def wrapped_deg(angle_deg: ArrayLike, period_deg: float = 360.0) -> NDArray[np.float64]:
+def wrap_deg(angle_deg: ArrayLike, period_deg: float = 360.0) -> NDArray[np.float64]:
     """Wrap angles to within half a period of 0, any shape."""
     half = period_deg / 2.0
     return np.asarray(np.mod(np.asarray(angle_deg, np.float64) + half, period_deg) - half)

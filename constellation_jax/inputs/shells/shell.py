@@ -1,7 +1,6 @@
 """Shell: one Walker shell of a constellation as a value composed of orbit, pattern, filling and spacecraft.
 
-All but the filling are pytrees of JAX: `jax.grad` of a figure of merit by a shell gives a shell back. Each key of a shell file
-stands once, with its rule, on the field that holds it; `RULES` and the reader (files.py) are made from there. An altitude is the
+All but the filling are pytrees of JAX: `jax.grad` of a figure of merit by a shell gives a shell back. An altitude is the
 mean semi-major axis in Brouwer's sense, with which SGP4 propagates, minus 6378.137 km; an element set carries the mean motion in
 Kozai's sense, which is converted where element sets are made (lattice.py). Deliberately absent: files.
 """
@@ -11,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import numpy as np
 from jax.tree_util import GetAttrKey, register_pytree_with_keys
@@ -19,9 +18,13 @@ from jax.tree_util import GetAttrKey, register_pytree_with_keys
 from constellation_jax.errors import InputErrors
 from constellation_jax.inputs.files.keys import (
     TRUE_OR_FALSE,
+    Key,
     Rule,
     above_zero,
     is_number,
+    key,
+    key_dataclass,
+    keys_of,
     number,
     numbers,
     one_of,
@@ -38,26 +41,34 @@ ATTITUDES = ("on_station", "tumbling", "face_on")
 """Attitudes of a satellite, as far as drag is concerned."""
 
 
-def _key(rule: Rule, default: Any = dataclasses.MISSING, name: str = "") -> Any:
-    """A field that a key of shell files fills: its rule, its default, and the key's name where it is not the field's."""
-    return dataclasses.field(default=default, metadata={"rule": rule, "key": name})
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@key_dataclass
 class Orbit:
     """Mean orbit of the satellites of a shell."""
 
-    altitude_km: float = _key(number(LOWEST_ALTITUDE_KM, unit="km", required=True))
-    """Mean semi-major axis (Brouwer) minus 6378.137 km, of at least 120."""
-    inclination_deg: float = _key(number(0.0, 180.0, "degrees", required=True), math.nan)
-    """Must be given, unless the orbit is sun-synchronous: then it follows from altitude and eccentricity."""
-    sun_synchronous: bool = _key(TRUE_OR_FALSE, False)
-    """True: the inclination is the one at which the planes keep their local time. A traced altitude leaves it as it is."""
-    eccentricity: float = _key(Rule("a number from 0 to below 1", lambda v: is_number(v) and 0 <= v < 1), 0.0)
-    """SGP4 mean; 0 is the frozen orbit of J2 and J3, see `frozen_eccentricity`."""
-    arg_perigee_deg: float = _key(number(unit="degrees"), 0.0)
-    bstar: float = _key(number(unit="1/Earth radii"), 0.0)
-    """SGP4 drag term, 1/Earth radii; 0 for a shell that keeps its altitude."""
+    altitude_km: float = key(
+        number(LOWEST_ALTITUDE_KM, unit="km"), doc="Mean semi-major axis (Brouwer) minus 6378.137 km."
+    )
+    inclination_deg: float = key(
+        number(0.0, 180.0, "degrees"),
+        default=math.nan,
+        required=True,
+        doc="Inclination; that of a sun-synchronous orbit follows from altitude and eccentricity.",
+        absent="required, or the next",
+    )
+    sun_synchronous: bool = key(
+        TRUE_OR_FALSE,
+        default=False,
+        doc="Give the orbit the inclination at which the planes keep their local time. A traced altitude leaves it as it is.",
+    )
+    eccentricity: float = key(
+        Rule("a number from 0 to below 1", lambda v: is_number(v) and 0 <= v < 1),
+        default=0.0,
+        doc="SGP4 mean; 0 is the frozen orbit of J2 and J3, see `frozen_eccentricity`.",
+    )
+    arg_perigee_deg: float = key(number(unit="degrees"), default=0.0, doc="Argument of perigee, SGP4 mean.")
+    bstar: float = key(
+        number(unit="1/Earth radii"), default=0.0, doc="SGP4 drag term; 0 for a shell that keeps its altitude."
+    )
 
     def __post_init__(self) -> None:
         _whole_to_float(self)
@@ -71,33 +82,47 @@ class Orbit:
         return float(frozen_eccentricity(self.altitude_km, self.inclination_deg))
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@key_dataclass
 class Walker:
     """Walker pattern i:T/P/F of planes and slots. In JAX planes, slots and phasing are static as `int`, traced as arrays."""
 
-    planes: int = _key(whole(1, required=True))
-    per_plane: int = _key(whole(1, required=True), name="satellites_per_plane")
-    """Slots of each plane."""
-    kind: str = _key(one_of("delta", "star"), "delta", name="walker")
-    """"delta": planes spread over 360 degrees; "star": over 180, so that they run up one side of the Earth."""
-    phasing: int = _key(whole(0), 0)
-    """Walker's F, 0 to planes - 1: the next plane is ahead by F times 360 / (planes * per_plane) degrees."""
-    raan_offset_deg: float = _key(number(unit="degrees"), 0.0)
-    """Right ascension of the node of plane 0, TEME of the epoch."""
-    ltan_h: float | None = _key(
-        Rule("a local time from 0 to below 24 hours", lambda v: is_number(v) and 0 <= v < 24), None
+    planes: int = key(whole(1), doc="Planes of the pattern.")
+    per_plane: int = key(whole(1), name="satellites_per_plane", doc="Slots of each plane.")
+    kind: str = key(
+        one_of("delta", "star"),
+        default="delta",
+        name="walker",
+        doc="Spread of the planes: over 360 degrees (delta), or over 180, so that they run up one side of the Earth (star).",
     )
-    """Local mean time at which plane 0 crosses the equator northwards, h, in place of raan_offset_deg."""
-    raan_spread_deg: float | None = _key(
-        Rule("a number above 0, up to 360 degrees", lambda v: is_number(v) and 0 < v <= 360), None
+    phasing: int = key(
+        whole(0),
+        default=0,
+        doc="Walker's F, 0 to planes - 1: the next plane is ahead by F times 360 / (planes * satellites_per_plane) degrees.",
     )
-    """Arc over which the planes are spread; None: 360 for delta, 180 for star."""
-    anomaly_offset_deg: float = _key(number(unit="degrees"), 0.0)
-    """Mean argument of latitude of slot 0 of plane 0."""
-    plane_altitudes_km: tuple[float, ...] | None = _key(
-        numbers(f"a list of numbers of at least {LOWEST_ALTITUDE_KM:g} km", lambda v: v >= LOWEST_ALTITUDE_KM), None
+    raan_offset_deg: float = key(
+        number(unit="degrees"), default=0.0, doc="Right ascension of the node of plane 0, TEME of the epoch."
     )
-    """An altitude for each plane, in place of that of the orbit; the planes then drift apart as real ones do."""
+    ltan_h: float | None = key(
+        Rule("a local time from 0 to below 24 hours", lambda v: is_number(v) and 0 <= v < 24),
+        default=None,
+        doc="Local mean time at which plane 0 crosses the equator northwards, in place of raan_offset_deg.",
+        absent="not used",
+    )
+    raan_spread_deg: float | None = key(
+        Rule("a number above 0, up to 360 degrees", lambda v: is_number(v) and 0 < v <= 360),
+        default=None,
+        doc="Arc over which the planes are spread.",
+        absent="360 for delta, 180 for star",
+    )
+    anomaly_offset_deg: float = key(
+        number(unit="degrees"), default=0.0, doc="Mean argument of latitude of slot 0 of plane 0."
+    )
+    plane_altitudes_km: tuple[float, ...] | None = key(
+        numbers(f"a list of numbers of at least {LOWEST_ALTITUDE_KM:g} km", lambda v: v >= LOWEST_ALTITUDE_KM),
+        default=None,
+        doc="An altitude for each plane, in place of that of the orbit; the planes then drift apart as real ones do.",
+        absent="all alike",
+    )
 
     def __post_init__(self) -> None:
         _whole_to_float(self, "planes", "per_plane", "phasing")
@@ -114,45 +139,70 @@ class Walker:
         return self.planes * self.per_plane
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@key_dataclass
 class Filling:
     """Slots of a pattern that hold satellites, and spares beside them. Static: it chooses satellites, no number is traced."""
 
-    satellites: int | None = _key(whole(1), None)
-    """Number of filled slots; None: by `occupancy`."""
-    occupancy: float | None = _key(Rule("a number above 0, up to 1", lambda v: is_number(v) and 0 < v <= 1), None)
-    """Fraction of the slots that are filled; None: all."""
-    occupied_planes: int | None = _key(whole(1), None)
-    """Number of planes in use; None: all."""
-    fill: str = _key(one_of("drawn", "even"), "drawn")
-    """Choice of planes and slots: "drawn" by `seed`, or "even", spread evenly over planes and in each plane."""
-    spares: int = _key(whole(0), 0)
-    """Satellites beside the pattern, each `spare_offset_slots` ahead of a filled slot that is drawn by `seed`."""
-    spare_offset_slots: float = _key(Rule("a number between 0 and 1 slot", lambda v: is_number(v) and 0 < v < 1), 0.25)
-    seed: int = _key(whole(0), 0)
+    satellites: int | None = key(whole(1), default=None, doc="Number of filled slots.", absent="by `occupancy`")
+    occupancy: float | None = key(
+        Rule("a number above 0, up to 1", lambda v: is_number(v) and 0 < v <= 1),
+        default=None,
+        doc="Fraction of the slots that are filled.",
+        absent="all",
+    )
+    occupied_planes: int | None = key(whole(1), default=None, doc="Number of planes in use.", absent="all")
+    fill: str = key(
+        one_of("drawn", "even"),
+        default="drawn",
+        doc="Choice of planes and slots: drawn by `seed`, or spread evenly over planes and in each plane.",
+    )
+    spares: int = key(
+        whole(0),
+        default=0,
+        doc="Satellites beside the pattern, each `spare_offset_slots` ahead of a filled slot that is drawn by `seed`.",
+    )
+    spare_offset_slots: float = key(
+        Rule("a number between 0 and 1 slot", lambda v: is_number(v) and 0 < v < 1),
+        default=0.25,
+        doc="Slots between a spare and the satellite behind it.",
+    )
+    seed: int = key(whole(0), default=0, doc="Seed of the draws, the same on every machine.")
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@key_dataclass
 class Spacecraft:
     """Properties of one satellite; None where unknown, which is not 0."""
 
-    mass_kg: float | None = _key(above_zero("kg"), None)
-    """With its propellant."""
-    drag_area_min_m2: float | None = _key(above_zero("m2"), None)
-    """Area across the flow in the attitude of least drag, such as edge-on."""
-    drag_area_max_m2: float | None = _key(above_zero("m2"), None)
-    """Area across the flow in the attitude of most drag, panels face-on."""
-    drag_coefficient: float | None = _key(above_zero(), None)
-    drag_coefficient_min: float | None = _key(above_zero(), None)
-    drag_coefficient_max: float | None = _key(above_zero(), None)
-    ballistic_coefficient_m2_kg: float | None = _key(above_zero("m2/kg"), None)
-    """Cd A / m on station, in place of what mass, least area and drag coefficient make; see `ballistic_coefficient`."""
-    propellant_kg: float | None = _key(above_zero("kg"), None)
-    specific_impulse_s: float | None = _key(above_zero("s"), None)
-    thrust_mn: float | None = _key(above_zero("mN"), None)
-    min_elevation_deg: float | None = _key(number(0.0, 90.0, "degrees"), None)
-    """Least elevation of the satellite above the horizon of a user that it serves."""
-    design_life_years: float | None = _key(above_zero("years"), None)
+    mass_kg: float | None = key(above_zero("kg"), default=None, doc="Mass of a satellite with its propellant.")
+    drag_area_min_m2: float | None = key(
+        above_zero("m2"), default=None, doc="Area across the flow in the attitude of least drag, such as edge-on."
+    )
+    drag_area_max_m2: float | None = key(
+        above_zero("m2"), default=None, doc="Area across the flow in the attitude of most drag, panels face-on."
+    )
+    drag_coefficient: float | None = key(above_zero(), default=None, doc="Drag coefficient.")
+    drag_coefficient_min: float | None = key(
+        above_zero(), default=None, doc="Least drag coefficient that is thought possible."
+    )
+    drag_coefficient_max: float | None = key(
+        above_zero(), default=None, doc="Largest drag coefficient that is thought possible."
+    )
+    ballistic_coefficient_m2_kg: float | None = key(
+        above_zero("m2/kg"),
+        default=None,
+        doc="Cd A / m on station, in place of what mass, least area and drag coefficient make.",
+    )
+    propellant_kg: float | None = key(above_zero("kg"), default=None, doc="Propellant of a satellite.")
+    specific_impulse_s: float | None = key(above_zero("s"), default=None, doc="Specific impulse of its thruster.")
+    thrust_mn: float | None = key(above_zero("mN"), default=None, doc="Thrust of its thruster.")
+    min_elevation_deg: float | None = key(
+        number(0.0, 90.0, "degrees"),
+        default=None,
+        doc="Least elevation of the satellite above the horizon of a user that it serves.",
+    )
+    design_life_years: float | None = key(
+        above_zero("years"), default=None, doc="Life that the satellite is built for."
+    )
 
     def __post_init__(self) -> None:
         _whole_to_float(self)
@@ -174,7 +224,7 @@ class Spacecraft:
         return None if area is None else self.drag_coefficient * area / self.mass_kg
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@key_dataclass
 class Shell:
     """One shell of a constellation: a Walker pattern on one orbit, filled or in part, and what is known of its satellites.
 
@@ -184,8 +234,8 @@ class Shell:
         InputErrors: values that do not go together or are out of range, all at once.
     """
 
-    name: str = _key(text("a name", required=True), "")
-    variant: str = _key(text("a name"), "")
+    name: str = key(text("a name"), default="", required=True, doc="Name, unique in its file and variant.")
+    variant: str = key(text("a name"), default="", doc="Variant of the file that the shell belongs to.", absent="none")
     orbit: Orbit
     pattern: Walker
     filling: Filling = dataclasses.field(default_factory=Filling)
@@ -203,15 +253,15 @@ class Shell:
         values = self.values()
         plain = {key: v for key, v in values.items() if isinstance(v, str | int | float | tuple | np.generic)}
         mistakes = []
-        for key, value in plain.items():
+        for name, value in plain.items():
             found = list(value) if isinstance(value, tuple) else value
-            absent = (key in ("name", "variant") and value == "") or (
-                key == "inclination_deg" and self.orbit.sun_synchronous is True
+            absent = (name in ("name", "variant") and value == "") or (
+                name == "inclination_deg" and self.orbit.sun_synchronous is True
             )
-            if not absent and not RULES[key].accepts(found):
-                mistakes.append(f"shell {self.name!r}, {key}: found {found!r}, expected {RULES[key].expected}")
+            if not absent and not RULES[name].accepts(found):
+                mistakes.append(f"shell {self.name!r}, {name}: found {found!r}, expected {RULES[name].expected}")
         if not mistakes and all(value is None or key in plain for key, value in values.items()):
-            mistakes = [f"shell {self.name!r}, {key}: {what}" for key, what in conflicts(values)]
+            mistakes = [f"shell {self.name!r}, {key}: {what}" for key, what in find_conflicts(values)]
         if mistakes:
             raise InputErrors(mistakes)
 
@@ -224,14 +274,13 @@ class Shell:
             labels: `system`, `origin`, `provenance`, `sources`.
         """
         parts: dict[str, dict[str, Any]] = {part: {} for part in ("", *_PARTS)}
-        for key, value in values.items():
-            part, field, _ = _KEYS[key]
-            parts[part][field] = tuple(value) if isinstance(value, list) else value
+        for name, value in values.items():
+            parts[_PART_OF[name]][KEYS[name].field] = tuple(value) if isinstance(value, list) else value
         return cls(**parts.pop(""), **{part: _PARTS[part](**given) for part, given in parts.items()}, **labels)
 
     def values(self) -> dict[str, Any]:
         """All values by the keys of shell files, None where unknown."""
-        return {key: getattr(getattr(self, part) if part else self, field) for key, (part, field, _) in _KEYS.items()}
+        return {key: getattr(getattr(self, part) if part else self, KEYS[key].field) for key, part in _PART_OF.items()}
 
     def replace(self, **values: Any) -> Shell:
         """A copy with some values replaced, by the keys of shell files, such as `altitude_km=350`; they may be traced."""
@@ -250,33 +299,18 @@ class Shell:
         return self.filled + self.filling.spares
 
 
-class _Key(NamedTuple):
-    """Place of a key of shell files in a `Shell`."""
-
-    part: str
-    """Field of `Shell`; "" for a field of its own."""
-    field: str
-    rule: Rule
-
-
 _PARTS: Final[dict[str, type]] = {"orbit": Orbit, "pattern": Walker, "filling": Filling, "spacecraft": Spacecraft}
-_KEYS: Final = {
-    field.metadata["key"] or field.name: _Key(part, field.name, field.metadata["rule"])
-    for part, owner in {"": Shell, **_PARTS}.items()
-    for field in dataclasses.fields(owner)
-    if "rule" in field.metadata
+_PART_OF: Final = {key: part for part, owner in {"": Shell, **_PARTS}.items() for key in keys_of(owner)}
+"""Field of `Shell` that holds the value of each key; "" for one of its own."""
+KEYS: Final[dict[str, Key]] = {
+    key: found for owner in (Shell, *_PARTS.values()) for key, found in keys_of(owner).items()
 }
-RULES: Final[dict[str, Rule]] = {key: place.rule for key, place in _KEYS.items()}
-"""Rule of each key of a shell, in a file and in `Shell`."""
-DEFAULTS: Final[dict[str, Any]] = {
-    key: next(f.default for f in dataclasses.fields(_PARTS.get(part, Shell)) if f.name == field)
-    for key, (part, field, _) in _KEYS.items()
-}
-"""Value of each key where it is absent; `dataclasses.MISSING` of those that are required."""
+"""Declaration of each key of a shell, in a file and in `Shell`, in the order of the tables in the docs."""
+RULES: Final[dict[str, Rule]] = {key: declared.rule for key, declared in KEYS.items()}
 
 
-def conflicts(values: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Values of a shell by key, each right in itself, that do not go together: key and what is wrong."""
+def find_conflicts(values: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Find values of a shell, each right in itself, that do not go together; returns keys and messages."""
     return [*_orbit_conflicts(values), *_lattice_conflicts(values), *_satellite_conflicts(values)]
 
 

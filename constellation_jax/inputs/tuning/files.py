@@ -1,54 +1,57 @@
-"""TuningProblem files: which shells are tuned, within which bounds, for what, TOML -> TuningProblem.
+"""Tuning problem files: which shells are tuned, within which bounds, for what, TOML -> TuningProblem.
 
-The shells stand in the file, in the form of a shell file, or are those of a constellation. Deliberately absent: what
-a study holds (study.py), what the terms mean (study_terms.py) and how they are tuned (studies/tuning/tune.py).
+The shells stand in the file, in the form of a shell file, or are those of a constellation. Deliberately absent: the keys of the
+tables (problem.py), the meaning of terms (terms.py) and tuning (studies/tuning/tune.py).
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Callable
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 
 from constellation_jax.errors import InputError, suggest
-from constellation_jax.inputs.deployment.vehicles import load_vehicles, unknown_vehicle
 from constellation_jax.inputs.files.configs import find_config, known_configs
-from constellation_jax.inputs.files.keys import Rule
-from constellation_jax.inputs.files.toml_lines import KeyPath
-from constellation_jax.inputs.files.toml_tables import TomlTables
+from constellation_jax.inputs.files.keys import Rule, arguments_of, one_of, rules_of
+from constellation_jax.inputs.files.toml_tables import TableReader, TomlTables
 from constellation_jax.inputs.shells.files import load_shells, read_shells
-from constellation_jax.inputs.shells.shell import Shell
-from constellation_jax.inputs.tuning.keys import (
-    BACKGROUND_RULES,
-    COMMON_RULES,
-    CONSTRAINT_RULES,
-    LAUNCH_RULES,
-    OBJECTIVE_RULES,
-    REPORT_RULES,
-    SOLAR_RULES,
-    SOLVER_RULES,
-    SWEEP_RULES,
-    VARIABLE_RULES,
-)
+from constellation_jax.inputs.shells.shell import RULES, Shell
 from constellation_jax.inputs.tuning.problem import (
+    NUMBERS,
+    BackgroundCatalog,
     Constraint,
+    LaunchOptions,
     Objective,
+    SolarScenarios,
     Solver,
     Sweep,
     Term,
     TuningProblem,
     TuningVariable,
+    bounds_rule,
 )
 from constellation_jax.inputs.tuning.terms import QUANTITIES, TERMS
 
+_T = TypeVar("_T")
 _FILE_KEYS: Final = [
     "title", "question", "system", "sources", "constellation", "layers", "common", "shells", "variables", "objectives",
     "constraints", "reports", "sweep", "solver", "solar", "background", "launch",
 ]  # fmt: skip
+_COMMON_KEYS: Final = (
+    "mass_kg", "drag_area_min_m2", "drag_coefficient", "ballistic_coefficient_m2_kg", "propellant_kg",
+    "specific_impulse_s", "thrust_mn", "min_elevation_deg", "design_life_years",
+)  # fmt: skip
+"""Keys that a problem may add to the shells of a constellation that do not say them."""
+_TERM_RULES: Final = rules_of(Term)
+_OBJECTIVE_RULES: Final = (
+    {key: rule for key, rule in _TERM_RULES.items() if key != "quantity"}
+    | {"over": one_of("sum", "mean", "worst")}
+    | rules_of(Objective)
+)
 
 
 def known_tuning_problems() -> list[str]:
@@ -64,10 +67,10 @@ def load_tuning_problem(name_or_path: str | Path) -> TuningProblem:
         InputErrors: mistakes in the file, all at once, each with its line.
     """
     path, _ = find_config("tuning", "tuning problem", name_or_path)
-    return _Reader(TomlTables(path)).problem()
+    return _ProblemReader(TomlTables(path)).problem()
 
 
-class _Reader:
+class _ProblemReader:
     """Reads one file."""
 
     def __init__(self, file: TomlTables) -> None:
@@ -78,44 +81,25 @@ class _Reader:
         file.check_keys(_FILE_KEYS)
         self.shells = self._shells()
         self.names = [shell.name for shell in self.shells]
-        variables = tuple(v for i, t in self._tables("variables") if (v := self._variable(i, t)))
+        variables = self._each("variables", self._variable)
+        sweep = file.data.get("sweep", {})
+        self.varied = {*(v.quantity for v in variables), *(sweep if isinstance(sweep, dict) else ())}
         self._check_overlap(variables)
-        objectives = tuple(o for i, t in self._tables("objectives") if (o := self._objective(i, t)))
-        constraints = tuple(c for i, t in self._tables("constraints", least=0) if (c := self._constraint(i, t)))
-        reports = tuple(
-            term for i, t in self._tables("reports", least=0) if (term := self._term(("reports", i), t, REPORT_RULES))
-        )
-        sweep = self._sweep(constraints, variables)
-        solver = Solver(**self._table("solver", SOLVER_RULES))
-        solar = self._table("solar", SOLAR_RULES)
-        background = self._table("background", BACKGROUND_RULES)
-        launch = self._table("launch", LAUNCH_RULES)
-        vehicle, vehicles = launch.get("vehicle", "falcon-9"), load_vehicles()
-        if vehicle not in vehicles:
-            file.report(("launch", "vehicle"), f"launch, vehicle: {unknown_vehicle(vehicle, vehicles)}")
-        catalog = str(background.get("catalog", "bundled"))
-        beside = file.path.parent / catalog
+        constraints = self._each("constraints", self._constraint, least=0)
         problem = TuningProblem(
             name=file.path.stem,
             title=file.text("title"),
             question=file.text("question"),
             shells=self.shells,
             variables=variables,
-            objectives=objectives,
+            objectives=self._each("objectives", self._objective),
             constraints=constraints,
-            reports=reports,
-            sweep=sweep,
-            solver=solver,
-            scenarios=tuple(solar.get("scenarios", ("median",))),
-            combine=solar.get("combine", "worst"),
-            start=str(solar.get("start", np.datetime64("now").astype("datetime64[D]"))),
-            years=float(solar.get("years", 5.0)),
-            background=str(beside) if beside.is_file() else catalog,
-            exclude=tuple(background.get("exclude", ())),
-            miss_distance_km=float(background.get("miss_distance_km", 1.0)),
-            vehicle=vehicle,
-            cargo=launch.get("cargo", ""),
-            injection_altitude_km=float(launch.get("injection_altitude_km", 300.0)),
+            reports=self._each("reports", self._report, least=0),
+            sweep=self._sweep(constraints, variables) if "sweep" in file.data else None,
+            solver=Solver(**self._options("solver", Solver)),
+            **{"start": str(np.datetime64("now").astype("datetime64[D]"))} | self._options("solar", SolarScenarios),
+            **self._options("background", BackgroundCatalog),
+            **self._options("launch", LaunchOptions),
         )
         file.finish()
         return problem
@@ -143,49 +127,39 @@ class _Reader:
             if name not in named:
                 near = suggest(name, named) or f"; they are {', '.join(named)}"
                 file.report(("layers",), f"layers: found {name!r}, expected a shell of the constellation{near}")
-        values, provenance = file.read(common, ("common",), "common", COMMON_RULES)
+        rules = {key: RULES[key] for key in _COMMON_KEYS}
+        values, provenance = file.read(common, ("common",), "common", rules)
         if file.mistakes:
             return ()
         return tuple(_complete(named[name], values, provenance) for name in layers)
 
-    def _tables(self, key: str, least: int = 1) -> Iterable[tuple[int, dict[str, Any]]]:
-        if not least and key not in self.file.data:
-            return []
-        return list(enumerate(self.file.tables(key)))
+    def _options(self, key: str, declared: type) -> dict[str, Any]:
+        return arguments_of(declared, self.file.read_table(key, rules_of(declared)))
 
-    def _table(self, key: str, rules: dict[str, Rule]) -> dict[str, Any]:
-        table = self.file.data.get(key, {})
-        if not isinstance(table, dict):
-            self.file.report((key,), f"{key}: found {table!r}, expected a table [{key}]")
-            return {}
-        return self._read(table, (key,), key, rules)
+    def _each(self, key: str, read: Callable[[TableReader], _T | None], *, least: int = 1) -> tuple[_T, ...]:
+        """What is read of each [[key]] table without mistakes."""
+        count = len(self.file.tables(key)) if least or key in self.file.data else 0
+        tables = [TableReader(self.file, (key, i), f"{key[:-1]} number {i + 1}") for i in range(count)]
+        return tuple(found for table in tables if (found := read(table)) is not None)
 
-    def _read(self, table: dict[str, Any], way: KeyPath, label: str, rules: dict[str, Rule]) -> dict[str, Any]:
-        return self.file.read(table, way, label, rules)[0]
+    def _read(self, table: TableReader, rules: dict[str, Rule]) -> dict[str, Any]:
+        """The values of a table, with the positions of its shells in place of their names."""
+        values = table.read(rules).values
+        return values | {"shells": self._select_shells(table, values.get("shells", ("*",)))}
 
-    def _variable(self, i: int, table: dict[str, Any]) -> TuningVariable | None:
-        way, label = ("variables", i), f"variable number {i + 1}"
-        before = len(self.file.mistakes)
-        values = self._read(table, way, label, VARIABLE_RULES)
-        shells = self._select_shells(way, label, values)
-        found = [key for key in QUANTITIES if key in values]
-        if len(self.file.mistakes) > before:
+    def _variable(self, table: TableReader) -> TuningVariable | None:
+        rules = {quantity: bounds_rule(quantity) for quantity in QUANTITIES} | rules_of(TuningVariable)
+        values = self._read(table, rules)
+        found = [quantity for quantity in QUANTITIES if quantity in values]
+        if table.is_sound() and len(found) != 1:
+            table.report(f"found {', '.join(found) or 'none'}, expected one of {', '.join(QUANTITIES)} with its bounds")
+        if not table.is_sound():
             return None
-        if len(found) != 1:
-            said = f"found {', '.join(found) or 'none'}, expected one of {', '.join(QUANTITIES)} with its bounds"
-            self.file.report(way, f"{label}: {said}")
-            return None
-        key = found[0]
-        (low, high), limits = values[key], QUANTITIES[key]
-        if not low < high:
-            self.file.report((*way, key), f"{label}, {key}: found bounds {low:g} and {high:g}, expected low below high")
-            return None
-        if low < limits.low or high > limits.high:
-            said = f"found bounds {low:g} and {high:g}, expected them from {limits.low:g} to {limits.high:g}"
-            self.file.report((*way, key), f"{label}, {key}: {said}")
-            return None
-        self._check_known(way, f"{label}, {key}", shells, (key,) if key == "min_elevation_deg" else ())
-        return TuningVariable(key, shells, float(low), float(high), values.get("together", False))
+        quantity = found[0]
+        if quantity == "min_elevation_deg":
+            self._check_known(table, quantity, values["shells"], (quantity,))
+        low, high = values[quantity]
+        return TuningVariable(quantity=quantity, low=low, high=high, **arguments_of(TuningVariable, values))
 
     def _check_overlap(self, variables: tuple[TuningVariable, ...]) -> None:
         seen: set[tuple[str, int]] = set()
@@ -197,142 +171,99 @@ class _Reader:
                 self.file.report(("variables", i), f"variable number {i + 1}: {said}")
             seen |= here
 
-    def _objective(self, i: int, table: dict[str, Any]) -> Objective | None:
-        way = ("objectives", i)
-        key = "maximise" if "maximise" in table else "minimise"
-        rules = {k: r for k, r in OBJECTIVE_RULES.items() if k in ("weight", "scale")}
-        term = self._term(way, table, OBJECTIVE_RULES, key)
-        weight = table.get("weight", 1.0)
-        if term is None or not all(rule.accepts(table[k]) for k, rule in rules.items() if k in table):
-            return None
-        return Objective(term, -float(weight) if key == "maximise" else float(weight), table.get("scale"))
-
-    def _constraint(self, i: int, table: dict[str, Any]) -> Constraint | None:
-        way = ("constraints", i)
-        term = self._term(way, table, CONSTRAINT_RULES)
-        limits = [key for key in ("at_least", "at_most") if key in table]
+    def _objective(self, table: TableReader) -> Objective | None:
+        key = "maximise" if "maximise" in table.table else "minimise"
+        term, values = self._term(table, {key: _TERM_RULES["quantity"]} | _OBJECTIVE_RULES, key)
         if term is None:
             return None
-        if len(limits) != 1:
-            said = f"found {' and '.join(limits) or 'no limit'}, expected at_least or at_most"
-            self.file.report(way, f"constraint number {i + 1}: {said}")
+        objective = Objective(term=term, **arguments_of(Objective, values))
+        return dataclasses.replace(objective, weight=-objective.weight) if key == "maximise" else objective
+
+    def _constraint(self, table: TableReader) -> Constraint | None:
+        term, values = self._term(table, _TERM_RULES | rules_of(Constraint))
+        if term is None:
             return None
-        limit = table[limits[0]]
-        return Constraint(str(table.get("name", term.quantity)), term, float(limit), limits[0] == "at_least")
+        limits = [key for key in ("at_least", "at_most") if key in values]
+        if len(limits) != 1:
+            table.report(f"found {' and '.join(limits) or 'no limit'}, expected at_least or at_most")
+            return None
+        return Constraint(term=term, **{"name": term.quantity} | arguments_of(Constraint, values))
+
+    def _report(self, table: TableReader) -> Term | None:
+        return self._term(table, _TERM_RULES)[0]
 
     def _term(
-        self, way: tuple[str, int], table: dict[str, Any], rules: dict[str, Rule], key: str = "quantity"
-    ) -> Term | None:
-        label = f"{way[0][:-1]} number {way[1] + 1}"
-        before = len(self.file.mistakes)
-        if key in ("minimise", "maximise"):
-            other = {"minimise": "maximise", "maximise": "minimise"}[key]
-            rules = {k: rule for k, rule in rules.items() if k != other}
-        values = self._read(table, way, label, rules)
-        shells = self._select_shells(way, label, values)
-        name = values.get(key)
-        if name is None or len(self.file.mistakes) > before:
-            return None
-        if name not in TERMS:
-            self.file.report((*way, key), f"{label}, {key}: found {name!r}, expected a term{_near_term(name)}")
-            return None
-        kind = TERMS[name]
+        self, table: TableReader, rules: dict[str, Rule], key: str = "quantity"
+    ) -> tuple[Term | None, dict[str, Any]]:
+        """The term that a table names under a key, None where there are mistakes, and all values of the table."""
+        values = self._read(table, rules)
+        if not table.is_sound():
+            return None, values
+        values["quantity"] = name = values[key]
+        kind, shells = TERMS[name], values["shells"]
         given = [k for k in ("latitude_deg", "demand") if k in values]
         if kind.each == "latitude" and len(given) != 1:
-            said = f"found {' and '.join(given) or 'neither'}, expected latitude_deg or demand"
-            self.file.report(way, f"{label}, {name}: {said}")
+            table.report(f"found {' and '.join(given) or 'neither'}, expected latitude_deg or demand", name)
         if kind.each != "latitude" and given:
-            self.file.report((*way, given[0]), f"{label}, {given[0]}: {name} is not a term of latitudes, leave it out")
+            table.report(f"{name} is not a term of latitudes, leave it out", given[0])
         if "at_least_in_view" in values and not kind.counts_at_least:
-            self.file.report(
-                (*way, "at_least_in_view"), f"{label}, at_least_in_view: {name} does not count, leave it out"
-            )
-        self._check_one_pattern(way, label, key, values, shells)
+            table.report(f"{name} does not count, leave it out", "at_least_in_view")
+        self._check_one_pattern(table, key, values)
         if kind.each == "system" and len(shells) < 2:
-            self.file.report(way, f"{label}, {name}: found one shell, expected at least two")
-        self._check_known(way, f"{label}, {name}", shells, kind.needs)
-        if len(self.file.mistakes) > before:
-            return None
-        demand = str(values.get("demand", ""))
-        beside = self.file.path.parent / demand
-        return Term(
-            name,
-            shells,
-            values.get("over", ""),
-            tuple(float(v) for v in values.get("latitude_deg", ())),
-            str(beside) if demand and beside.is_file() else demand,
-            values.get("at_least_in_view", 1),
-        )
+            table.report("found one shell, expected at least two", name)
+        self._check_known(table, name, shells, kind.needs)
+        return (Term(**arguments_of(Term, values)) if table.is_sound() else None), values
 
-    def _check_one_pattern(
-        self, way: tuple[str, int], label: str, key: str, values: dict[str, Any], shells: tuple[int, ...]
-    ) -> None:
+    def _check_one_pattern(self, table: TableReader, key: str, values: dict[str, Any]) -> None:
         """Check a term that follows single satellites of a pattern."""
         name, kind = values[key], TERMS[values[key]]
-        sweep = self.file.data.get("sweep")
-        varied = [*(t for _, t in self._tables("variables")), sweep if isinstance(sweep, dict) else {}]
-        if kind.fixed_numbers and any("planes" in t or "satellites_per_plane" in t for t in varied):
+        if kind.fixed_numbers and self.varied & {"planes", "satellites_per_plane"}:
             said = f"{name} needs fixed numbers of planes and satellites, expected mean_in_view where they vary"
-            self.file.report((*way, key), f"{label}, {key}: {said}")
-        if kind.one_shell and len(shells) != 1:
-            said = f"found {len(shells)} shells, expected one, shells = [name]"
-            self.file.report(way, f"{label}, {name}: {said}")
+            table.report(said, key)
+        if kind.one_shell and len(values["shells"]) != 1:
+            table.report(f"found {len(values['shells'])} shells, expected one, shells = [name]", name)
         if kind.one_shell and "demand" in values:
-            said = f"a mean over latitudes says nothing about {name}, expected latitude_deg"
-            self.file.report((*way, "demand"), f"{label}, demand: {said}")
-        if kind.only_reported and way[0] != "reports":
-            said = f"{name} jumps and can only be reported, expected coverage_margin_deg here"
-            self.file.report((*way, key), f"{label}, {key}: {said}")
+            table.report(f"a mean over latitudes says nothing about {name}, expected latitude_deg", "demand")
+        if kind.only_reported and table.way[0] != "reports":
+            table.report(f"{name} jumps and can only be reported, expected coverage_margin_deg here", key)
 
     def _sweep(self, constraints: tuple[Constraint, ...], variables: tuple[TuningVariable, ...]) -> Sweep | None:
-        if "sweep" not in self.file.data:
-            return None
-        before = len(self.file.mistakes)
-        values = self._table("sweep", SWEEP_RULES)
-        shells = self._select_shells(("sweep",), "sweep", values)
-        if len(self.file.mistakes) > before:
-            return None
+        table = TableReader(self.file, ("sweep",), "sweep")
+        values = self._read(table, rules_of(Sweep) | dict.fromkeys(QUANTITIES, NUMBERS))
         found = [key for key in (*QUANTITIES, "constraint") if key in values]
-        if len(found) != 1:
+        if table.is_sound() and len(found) != 1:
             said = f"found {', '.join(found) or 'nothing'}, expected a constraint with its limits, or one quantity"
-            self.file.report(("sweep",), f"sweep: {said}")
+            table.report(said)
+        if not table.is_sound():
             return None
-        if found == ["constraint"]:
-            name, names = values["constraint"], [c.name for c in constraints]
-            if name not in names:
-                near = suggest(name, names) or f"; they are {', '.join(names) or 'none'}"
-                self.file.report(
-                    ("sweep", "constraint"), f"sweep, constraint: found {name!r}, expected a constraint{near}"
-                )
-            if "limits" not in values:
-                self.file.report(("sweep",), "sweep, limits: missing, expected the limits of the constraint in turn")
-            return Sweep(tuple(map(float, values.get("limits", ()))), constraint=name)
-        key = found[0]
-        if any(v.quantity == key and set(v.shells) & set(shells) for v in variables):
-            self.file.report(("sweep", key), f"sweep, {key}: is a variable already, expected one of the two")
-        return Sweep(tuple(map(float, values[key])), quantity=key, shells=shells)
+        key, names = found[0], [c.name for c in constraints]
+        if key != "constraint":
+            if any(v.quantity == key and {*v.shells} & {*values["shells"]} for v in variables):
+                table.report("is a variable already, expected one of the two", key)
+            return Sweep(values=values[key], quantity=key, shells=values["shells"])
+        if values[key] not in names:
+            near = suggest(values[key], names) or f"; they are {', '.join(names) or 'none'}"
+            table.report(f"found {values[key]!r}, expected a constraint{near}", key)
+        if "limits" not in values:
+            table.report("missing, expected the limits of the constraint in turn", "limits")
+        return Sweep(**{"values": ()} | arguments_of(Sweep, values))
 
-    def _select_shells(self, way: KeyPath, label: str, values: dict[str, Any]) -> tuple[int, ...]:
-        """Positions of the shells that a table names; all where it names none."""
-        if "shells" not in values:
-            return tuple(range(len(self.names)))
+    def _select_shells(self, table: TableReader, patterns: tuple[str, ...]) -> tuple[int, ...]:
+        """Positions of the shells whose names match one of some patterns, pattern by pattern."""
         picked: list[int] = []
-        for pattern in values["shells"]:
+        for pattern in patterns:
             here = [k for k, name in enumerate(self.names) if fnmatchcase(name, pattern)]
             if not here and self.names:
                 near = suggest(pattern, self.names) or f"; they are {', '.join(self.names)}"
-                self.file.report(
-                    (*way, "shells"), f"{label}, shells: found {pattern!r}, expected a shell of the problem{near}"
-                )
+                table.report(f"found {pattern!r}, expected a shell of the problem{near}", "shells")
             picked += [k for k in here if k not in picked]
         return tuple(picked)
 
-    def _check_known(self, way: KeyPath, label: str, shells: tuple[int, ...], needs: tuple[str, ...]) -> None:
+    def _check_known(self, table: TableReader, name: str, shells: tuple[int, ...], needs: tuple[str, ...]) -> None:
         for key in needs:
             lacking = [self.names[k] for k in shells if self.shells[k].values()[key] is None]
             if lacking:
-                said = f"{key} of shell {lacking[0]!r} is not known; give it in the shell or in [common]"
-                self.file.report(way, f"{label}: {said}")
+                table.report(f"{key} of shell {lacking[0]!r} is not known; give it in the shell or in [common]", name)
 
 
 def _complete(shell: Shell, values: dict[str, Any], provenance: dict[str, Any]) -> Shell:
@@ -340,11 +271,3 @@ def _complete(shell: Shell, values: dict[str, Any], provenance: dict[str, Any]) 
     absent = {key: value for key, value in values.items() if known[key] is None}
     said = {key: provenance[key] for key in absent}
     return dataclasses.replace(shell.replace(**absent), provenance={**shell.provenance, **said})
-
-
-def _near_term(name: str) -> str:
-    """The hint for a name that is no term: the same with its unit, a similar one, or all of them."""
-    with_unit = [term for term in TERMS if term.startswith(f"{name}_")]
-    if with_unit:
-        return f"; the unit is missing: {' or '.join(repr(term) for term in with_unit)}"
-    return suggest(name, TERMS) or f"; they are {', '.join(TERMS)}"

@@ -21,7 +21,7 @@ from constellation_jax.inputs.shells.mean_orbits import (
     kozai_mean_motion_rev_per_day,
     latitude_rate_deg_per_day,
     raan_rate_deg_per_day,
-    wrapped_deg,
+    wrap_deg,
 )
 from constellation_jax.inputs.times import Time, parse_time, to_day_fraction
 from constellation_jax.studies.deployment.ascent import climb, descend
@@ -160,7 +160,7 @@ def _move_off_station(
     # The train of the launch spreads evenly from its first slot, whose angle all share on the first day
     leader = _find_leader_latitude(history, climbing, latitude)
     open_part = np.minimum(moved / arrival, 1.0) if arrival else np.ones(len(moved))
-    ahead = wrapped_deg(latitude[climbing] - leader)
+    ahead = wrap_deg(latitude[climbing] - leader)
     train = _TRAIN_DEG * in_launch[climbing] * (1.0 - open_part)
     latitude[climbing] = leader + ahead * open_part + train + latitude_gain - way.latitude_gain_deg[-1]
 

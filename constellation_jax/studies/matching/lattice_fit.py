@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from constellation_jax.inputs.catalog.catalog import Catalog
-from constellation_jax.inputs.shells.mean_orbits import latitude_rate_deg_per_day, raan_rate_deg_per_day, wrapped_deg
+from constellation_jax.inputs.shells.mean_orbits import latitude_rate_deg_per_day, raan_rate_deg_per_day, wrap_deg
 from constellation_jax.inputs.shells.shell import Shell
 from constellation_jax.physics.constants import DEGREE, TWO_PI
 
@@ -95,7 +95,7 @@ def fit_lattice(raan: _Angles, latitude: _Angles, shell: Shell | None) -> Lattic
         none, nan = np.full(n, -1, np.int32), np.full(n, np.nan)
         return LatticeFit(0, np.nan, np.nan, 0, -1, plane_coherence, np.nan, none, none, nan, nan)
     number = np.rint(_measure_ahead(raan, offset, step) / step).astype(np.int32)
-    raan_residual = wrapped_deg(raan - offset - step * number)
+    raan_residual = wrap_deg(raan - offset - step * number)
     closed = round(360.0 / step) == planes
     plane = np.where(number < planes, number, 0 if closed else -1).astype(np.int32)
     inside = plane >= 0
@@ -128,7 +128,7 @@ def _fit_planes(raan: _Angles, shell: Shell | None) -> tuple[int, float, float, 
         return 0, np.nan, np.nan, best
     step = 360.0 / planes
     near = shell.pattern.raan_offset_deg if shell else 0.0
-    return planes, step, near + float(wrapped_deg(_compute_mean_angle(raan, step) - near, step)), best
+    return planes, step, near + float(wrap_deg(_compute_mean_angle(raan, step) - near, step)), best
 
 
 def _fit_star(raan: _Angles, planes: int, step: float, near: float) -> tuple[int, float, float, float]:
@@ -148,7 +148,7 @@ def _fit_star(raan: _Angles, planes: int, step: float, near: float) -> tuple[int
     places = np.arange(index.min() - planes + 1, index.max() + 1)  # for plane 0
     held = np.array([np.sum((index >= place) & (index < place + planes)) for place in places])
     firsts = (start + offset + step * places)[held == held.max()]
-    return planes, float(step), float(firsts[np.argmin(np.abs(wrapped_deg(firsts - near)))]), coherence
+    return planes, float(step), float(firsts[np.argmin(np.abs(wrap_deg(firsts - near)))]), coherence
 
 
 def _fit_slots(latitude: _Angles, plane: _Indices, planes: int, shell: Shell | None) -> tuple[int, int, float, _Angles]:
@@ -168,14 +168,14 @@ def _fit_slots(latitude: _Angles, plane: _Indices, planes: int, shell: Shell | N
     near = shell.pattern.anomaly_offset_deg if shell else 0.0
     if apart:
         phase = np.degrees(np.angle(sums)) / slots
-        return slots, -1, best, near + wrapped_deg(phase - near, period)
+        return slots, -1, best, near + wrap_deg(phase - near, period)
     stated = (
         shell.pattern.phasing if shell and (shell.pattern.planes, shell.pattern.per_plane) == (planes, slots) else 0
     )
     phasing, _ = _fit_phasing(sums, apart, stated)
     ahead = 360.0 * phasing * np.arange(planes) / (planes * slots)
     first = _compute_mean_angle(latitude - ahead[plane], period)
-    return slots, phasing if occupied > 1 else -1, best, near + wrapped_deg(first - near, period) + ahead
+    return slots, phasing if occupied > 1 else -1, best, near + wrap_deg(first - near, period) + ahead
 
 
 def _sum_phases(latitude: _Angles, plane: _Indices, planes: int, slots: int) -> NDArray[np.complex128]:

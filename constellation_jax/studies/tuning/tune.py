@@ -15,8 +15,7 @@ from constellation_jax.inputs.catalog.catalog import Catalog
 from constellation_jax.inputs.environment.space_weather_series import SpaceWeatherSource
 from constellation_jax.inputs.shells.shell import Shell
 from constellation_jax.inputs.tuning.files import load_tuning_problem
-from constellation_jax.inputs.tuning.keys import METHODS
-from constellation_jax.inputs.tuning.problem import Solver, TuningProblem
+from constellation_jax.inputs.tuning.problem import METHODS, Solver, TuningProblem
 from constellation_jax.inputs.tuning.terms import QUANTITIES, TERMS
 from constellation_jax.outputs.datasets.tuning import TunedFigure, make_tuning_dataset
 from constellation_jax.outputs.variables import CONSTRAINT, SHELL, SOLAR, SWEEP, VARIABLE

@@ -5,7 +5,7 @@ import pytest
 
 import constellation_jax as cj
 from constellation_jax.errors import InputError
-from constellation_jax.inputs.shells.mean_orbits import latitude_rate_deg_per_day, raan_rate_deg_per_day, wrapped_deg
+from constellation_jax.inputs.shells.mean_orbits import latitude_rate_deg_per_day, raan_rate_deg_per_day, wrap_deg
 from constellation_jax.physics.constants import DEGREE
 
 
@@ -69,16 +69,16 @@ def test_satellites_reach_their_plane_and_slot_on_arrival() -> None:
         name = sorted(set(before.select(source="*:raising").name) & set(after.select(source="*:on_station").name))
         one, two = before.select(name=name), after.select(name=name)
         assert len(one) >= 1
-        assert wrapped_deg(one.raan_deg - two.raan_deg) == pytest.approx(0, abs=1e-3)
+        assert wrap_deg(one.raan_deg - two.raan_deg) == pytest.approx(0, abs=1e-3)
         turned = 2 / 86400 * latitude_rate_deg_per_day(550.0, 0.0, 53.0)  # in two seconds
         ahead = two.mean_anomaly_deg + two.arg_perigee_deg - one.mean_anomaly_deg - one.arg_perigee_deg
-        assert wrapped_deg(ahead) == pytest.approx(float(turned), abs=2e-3)
+        assert wrap_deg(ahead) == pytest.approx(float(turned), abs=2e-3)
 
 
 def test_planes_of_one_launch_begin_together_and_drift_apart() -> None:
     first = cj.deployed_catalog("starlink", "2020-01-14").select(name="*V1.0 003*", source="*:raising")
     later = cj.deployed_catalog("starlink", "2020-03-25").select(name="*V1.0 003*", source="*:on_station")
-    same_day = np.ptp(wrapped_deg(first.raan_deg - first.raan_deg[0]))
+    same_day = np.ptp(wrap_deg(first.raan_deg - first.raan_deg[0]))
     planes = np.unique(np.round(np.mod(later.raan_deg, 360.0), 6))
     assert same_day < 0.05
     assert len(first) > 40
@@ -95,10 +95,10 @@ def test_a_snapshot_propagates_and_its_planes_turn_as_the_model_has_it(name: str
     assert (states.status == 0).all()
     assert np.abs(states.mean_altitude[0] - catalog.mean_altitude_km).max() < 1e-6
     node = _node_deg(states)
-    turned = wrapped_deg(node[1] - node[0])
+    turned = wrap_deg(node[1] - node[0])
     rate = raan_rate_deg_per_day(catalog.mean_altitude_km, catalog.eccentricity, catalog.inclination_deg)
     # Short-period terms of J2 move the node by some 0.03 degrees within a revolution
-    assert turned == pytest.approx(wrapped_deg(10 * rate), abs=0.06)
+    assert turned == pytest.approx(wrap_deg(10 * rate), abs=0.06)
 
 
 def test_a_snapshot_continues_the_one_before() -> None:
