@@ -28,7 +28,13 @@ from .inputs.shells.shell import Walker as Walker
 from .inputs.times import time_grid as time_grid
 from .inputs.tuning.files import known_tuning_problems as known_tuning_problems
 from .inputs.tuning.files import load_tuning_problem as load_tuning_problem
+from .inputs.tuning.problem import Constraint as Constraint
+from .inputs.tuning.problem import Objective as Objective
+from .inputs.tuning.problem import Solver as Solver
+from .inputs.tuning.problem import Sweep as Sweep
+from .inputs.tuning.problem import Term as Term
 from .inputs.tuning.problem import TuningProblem as TuningProblem
+from .inputs.tuning.problem import TuningVariable as TuningVariable
 from .outputs.datasets.satellites import find as find
 from .outputs.shell_file import write_shells as write_shells
 from .physics import frames as frames

@@ -147,7 +147,7 @@ class Run:
         _TIME,
         default=None,
         doc="First instant, UTC, such as 2025-06-24T12:00:00Z.",
-        absent="the midnight before the median epoch of the catalogue; 2026-01-01 for shells alone",
+        absent="the midnight before the median epoch of the catalogue; the last midnight for shells alone",
     )
     duration: np.timedelta64 = key(_DURATION, default="6h", doc="Length of the run, such as 6h or 1d12h.")
     select: tuple[str, ...] = key(
@@ -187,7 +187,7 @@ class PropagationRun(Run):
     dense: bool = key(
         TRUE_OR_FALSE,
         default=True,
-        doc="Allow [interpolation](performance.md#how-it-works) of states where steps are short.",
+        doc="Allow [interpolation](engine.md#interpolation) of states where steps are short.",
     )
     device: str | None = key(
         one_of("cpu", "gpu", "tpu"),

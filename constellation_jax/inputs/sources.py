@@ -16,7 +16,7 @@ CELESTRAK = "celestrak:"
 
 
 def find_source(text: str, *, folder: Path = Path()) -> str:
-    """Find the source that a word means: "bundled", "celestrak:GROUP" or the absolute path of a file.
+    """Find the source that a word or a path names, for `read_source`: "bundled", "celestrak:GROUP" or an absolute path.
 
     Args:
         text: "bundled", a group with or without its prefix, or a path; a file that is named like a group is written
@@ -32,7 +32,7 @@ def find_source(text: str, *, folder: Path = Path()) -> str:
         return CELESTRAK + text
     path = make_absolute(folder / Path(text).expanduser())
     if not path.is_file():
-        near = suggest(text, ("bundled", *GROUPS))
+        near = "" if Path(text).suffix else suggest(text, ("bundled", *GROUPS))
         raise InputError(f"found {text!r}, expected a file, 'bundled' or a CelesTrak group such as 'active'{near}")
     return str(path)
 

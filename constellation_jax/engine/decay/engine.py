@@ -127,7 +127,7 @@ def run(
         keep: the state is kept every so many calendar steps; 0 keeps none.
         progress: called from this thread as work is done.
     """
-    whole = _Run(objects, series, keep)
+    whole = _DecayRun(objects, series, keep)
     sinking = np.maximum(-decay_rates(objects, series)[0], 1e-12)
     # those that end together go together, the last of them first, so that no core waits for another at the end
     order = np.argsort((WGS84_EQUATORIAL_RADIUS_KM - objects.orbit.semi_major_axis) / sinking, kind="stable")
@@ -217,7 +217,7 @@ class _DecayTile:
         return np.asarray(values)[..., : self._count]
 
 
-class _Run:
+class _DecayRun:
     """Arrays of a run, which tiles of satellites fill in their own columns.
 
     Args:

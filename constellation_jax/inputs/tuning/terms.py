@@ -81,7 +81,7 @@ TERMS: Final[dict[str, TermKind]] = {
     ),
     "slant_range_km": TermKind("slant range, mean of the satellites in view", "km", needs=("min_elevation_deg",)),
     "round_trip_ms": TermKind(
-        "light time user - satellite - user, mean of the satellites in view", "ms", needs=("min_elevation_deg",)
+        "light time from user to gateway and back, mean of the satellites in view", "ms", needs=("min_elevation_deg",)
     ),
     "path_loss_db": TermKind(
         "free-space loss at 12 GHz, mean of the satellites in view", "dB", needs=("min_elevation_deg",)
