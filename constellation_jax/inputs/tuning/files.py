@@ -137,7 +137,7 @@ class _ProblemReader:
         return arguments_of(declared, self.file.read_table(key, rules_of(declared)))
 
     def _each(self, key: str, read: Callable[[TableReader], _T | None], *, least: int = 1) -> tuple[_T, ...]:
-        """Values of each [[key]] table that holds no mistake."""
+        """Read each [[key]] table; those with mistakes are left out."""
         count = len(self.file.tables(key)) if least or key in self.file.data else 0
         tables = [TableReader(self.file, (key, i), f"{key[:-1]} number {i + 1}") for i in range(count)]
         return tuple(found for table in tables if (found := read(table)) is not None)
