@@ -226,7 +226,9 @@ def check_target(path: Path, *, overwrite: bool) -> None:
     if path.is_dir():
         raise InputError(f"{path}: is a folder; expected the name of a file")
     if path.exists() and not overwrite:
-        raise InputError(f"{path}: exists already; choose another name, or replace it by --overwrite (in Python overwrite=True)")
+        raise InputError(
+            f"{path}: exists already; choose another name, or replace it by --overwrite (in Python overwrite=True)"
+        )
     if not os.access(folder, os.W_OK):
         raise InputError(f"{path}: the folder {folder} cannot be written to; choose another")
 
