@@ -1,9 +1,9 @@
 """A small fleet with every kind of orbit that the engine treats apart."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -33,13 +33,15 @@ def fleet(catalog_of: Callable[..., cj.Catalog]) -> cj.Catalog:
 
 
 @pytest.fixture
-def on_four_devices(tmp_path: Path) -> Callable[[str], None]:
+def on_four_devices(kept_kernels: dict[str, str]) -> Callable[[str], None]:
     """Function that runs a script in a process of its own, in which the CPU is four devices."""
 
     def run(script: str) -> None:
-        path = tmp_path / "devices.py"
-        path.write_text(f"import jax\njax.config.update('jax_num_cpu_devices', 4)\n{script}")
-        found = subprocess.run([sys.executable, path], capture_output=True, text=True, check=False)
+        code = f"import jax\njax.config.update('jax_num_cpu_devices', 4)\n{script}"
+        environment = os.environ | kept_kernels
+        found = subprocess.run(
+            [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
+        )
         assert found.returncode == 0, found.stderr
 
     return run

@@ -70,7 +70,7 @@ class TuningVariable:
     low: float
     high: float
     shells: tuple[int, ...] = key(_SHELLS, doc="Names of shells, or patterns such as 'L*'.", absent="all shells")
-    """Positions in `TuningProblem.shells`."""
+    # positions in TuningProblem.shells, once read
     together: bool = key(
         TRUE_OR_FALSE, default=False, doc="One value for all of these shells, instead of one for each."
     )
@@ -81,9 +81,8 @@ class Term:
     """Figure of merit of some shells, as the problem asks for it."""
 
     quantity: str = key(text("a term")._replace(convert=_check_term), doc="Name of the term.")
-    """Key of `TERMS`."""
     shells: tuple[int, ...] = key(_SHELLS, doc="Names of shells, or patterns such as 'L*'.", absent="all shells")
-    """Positions in `TuningProblem.shells`."""
+    # positions in TuningProblem.shells, once read
     over: str = key(
         one_of("sum", "mean", "worst", "each"),
         default="",
@@ -112,7 +111,7 @@ class Objective:
 
     term: Term
     weight: float = key(_to_float(above_zero()), default=1.0, doc="Weight in the sum of objectives.")
-    """Below 0 for what is maximised."""
+    # below 0, once read, for what is maximised
     scale: float | None = key(
         above_zero("in the unit of the term"),
         default=None,
@@ -161,7 +160,7 @@ class Sweep:
     quantity: str = ""
     """Key of `QUANTITIES` that is swept, "" for a constraint."""
     shells: tuple[int, ...] = key(_SHELLS, doc="Shells whose quantity is swept.", absent="all shells")
-    """Positions in `TuningProblem.shells`."""
+    # positions in TuningProblem.shells, once read
 
 
 @key_dataclass

@@ -146,6 +146,7 @@ def test_float32_is_close(fleet: cj.Catalog) -> None:
     assert _excess(single["jacobian"].values, exact["jacobian"].values) < RELATIVE_FLOAT32
 
 
+@pytest.mark.slow
 def test_four_devices_give_what_one_gives(on_four_devices: Callable[[str], None]) -> None:
     on_four_devices(FOUR_DEVICES)
 
