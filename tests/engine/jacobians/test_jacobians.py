@@ -161,7 +161,7 @@ from constellation_jax.engine.time_grid import Grid
 from constellation_jax.inputs.times import to_day_fraction
 
 kernels.TILE["cpu"] = 16  # so that every device has satellites
-low = cj.shells_to_catalog(cj.load_shells("qianfan")[:1])[:50]
+low = cj.shells_to_catalog(cj.load_shells("qianfan")[:1], epoch="2026-01-01")[:50]
 high = low[:3].replace(mean_motion_rev_per_day=1.0027, eccentricity=0.01)
 objects = cj.Catalog.concatenate([low, high])
 grid = Grid.inertial(*to_day_fraction(np.asarray(cj.time_grid("2026-01-01", "30min", "1min"))))

@@ -230,7 +230,7 @@ from constellation_jax.engine.propagation.options import Options
 from constellation_jax.engine.arrays import OutputArrays
 from constellation_jax.studies.propagation.propagate import _grid
 
-objects = cj.shells_to_catalog(cj.load_shells("qianfan")[:1])[:50]
+objects = cj.shells_to_catalog(cj.load_shells("qianfan")[:1], epoch="2026-01-01")[:50]
 times = np.asarray(cj.time_grid("2026-01-01", "10min", "5s"))
 everywhere = Devices()
 results = []

@@ -195,7 +195,7 @@ def test_frozen_shells_keep_their_distance() -> None:
         shell_of(name=f"{i}", altitude_km=550.0, inclination_deg=i, planes=1, satellites_per_plane=180)
         for i in (40.0, 70.0)
     ]
-    states = cj.propagate(cj.shells_to_catalog(shells), ["2026-01-01"], variables="position")
+    states = cj.propagate(cj.shells_to_catalog(shells, epoch="2026-01-01"), ["2026-01-01"], variables="position")
     x, y, z = (states[name].values[0].reshape(2, 180) for name in "xyz")
     radius = np.sqrt(x**2 + y**2 + z**2)
     by_latitude = [np.polynomial.Polynomial.fit(z[k] / radius[k], radius[k], 4) for k in (0, 1)]

@@ -50,7 +50,7 @@ def sites(longitudes: int) -> tuple[np.ndarray, np.ndarray]:
 @cache
 def counts(system: str, step_s: float, longitudes: int) -> np.ndarray:
     """Satellites in view, shape (instants, latitudes, longitudes), over a day."""
-    catalog = cj.shells_to_catalog(SYSTEMS[system][0]())
+    catalog = cj.shells_to_catalog(SYSTEMS[system][0](), epoch="2026-01-01")
     times = cj.time_grid("2026-01-01", "1d", f"{step_s:g}s")
     states = cj.propagate(catalog, times, frame="itrs", variables="position")
     positions = jnp.asarray(np.stack([states[axis].values for axis in "xyz"], axis=-1))

@@ -47,7 +47,7 @@ def test_dataset_holds_what_was_asked_for(some: cj.Catalog) -> None:
 
 def test_shells_keep_their_altitude_and_their_spacing() -> None:
     shell = [s for s in cj.load_shells("kuiper") if s.orbit.inclination_deg > 50]
-    catalog = cj.shells_to_catalog(shell)
+    catalog = cj.shells_to_catalog(shell, epoch="2026-01-01")
     times = cj.time_grid("2026-01-01", "1d", "17min")
     dataset = cj.propagate(catalog[:60], times, variables=("position", "decay"))
     radius = np.sqrt(dataset["x"] ** 2 + dataset["y"] ** 2 + dataset["z"] ** 2)
