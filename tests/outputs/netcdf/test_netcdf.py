@@ -100,7 +100,7 @@ def test_chunks_are_near_a_quarter_of_a_megabyte_and_equal(steps, objects, block
 def test_existing_file_is_kept_unless_overwriting_is_allowed(run, tmp_path):
     path = tmp_path / "a.nc"
     path.write_text("precious")
-    with pytest.raises(InputError, match=r"a\.nc: exists already; .*overwriting"):
+    with pytest.raises(InputError, match=r"a\.nc: exists already; .*overwrite=True"):
         NetCDFWriter(path, run.catalog, run.times, ["status"])
     assert path.read_text() == "precious"
     write(path, run, overwrite=True)
