@@ -16,7 +16,7 @@ TURNING = {"latitude", "longitude"}
 
 
 def attitude(gmst: Array, polar_x: Array, polar_y: Array) -> tuple[Array, Array]:
-    """Matrices `turn` and `spin` of `in_frame`, shape (instants, 3, 3), from sidereal time and the pole (rad, shape (instants,))."""
+    """Matrices `turn` and `spin` of `in_frame`, (instants, 3, 3), from sidereal time and the pole, rad, shape (instants,)."""
     basis = jnp.eye(3, dtype=gmst.dtype)
 
     def at(gmst: Array, polar_x: Array, polar_y: Array) -> tuple[Array, Array]:

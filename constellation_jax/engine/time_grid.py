@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from constellation_jax.engine.precision import evaluate
+from constellation_jax.engine.state_variables import attitude
+from constellation_jax.engine.tiles import pad
 from constellation_jax.physics import frames
 from constellation_jax.physics.constants import MINUTES_PER_DAY
 
@@ -103,4 +105,15 @@ def split(grid: Grid, start: int, stop: int, longest: float, most: int) -> list[
     return chunks
 
 
+def attitude_at(
+    grid: Grid, chunk: Chunk, minutes: NDArray[np.float64], length: int
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Matrices `turn` and `spin` of `in_frame` at minutes since the middle of a chunk and within it, padded to a length."""
+    angles = (np.unwrap(v[chunk.first : chunk.last]) for v in (grid.gmst, grid.polar_x, grid.polar_y))
+    # between the instants of a chunk all three are linear to rounding, and at the instants this is exact
+    turn, spin = _attitude(*(pad(np.interp(minutes, chunk.minutes, v), length) for v in angles))
+    return np.asarray(turn), np.asarray(spin)
+
+
 _gmst82 = jax.jit(frames.gmst82)
+_attitude = jax.jit(attitude)
