@@ -67,6 +67,7 @@ class GridRunner:
         self._most_states = _states_that_fit(devices.free_bytes(), options)
         """States of one device in a call."""
         self._shapes: dict[tuple[Regime, int], _Shape] = {}
+        self._has_warned = False
         self._lock = threading.Lock()
         self._cache = ThreadCache()
         coefficients = {group.regime: group.coefficients[0] for group in groups}
@@ -217,12 +218,14 @@ class GridRunner:
                     "XLA_PYTHON_CLIENT_MEM_FRACTION if another process holds the memory"
                 ) from None
             self._most_states = shape.chunks * shape.instants * per_device // 2
-        warnings.warn(
-            f"device {self._devices.platform}: not enough memory for results of {size / 2**20:.0f} MiB in one call; going on with "
-            'half of it in each. Fewer variables or precision="float32" need less',
-            RuntimeWarning,
-            stacklevel=2,
-        )
+            has_warned, self._has_warned = self._has_warned, True
+        if not has_warned:
+            warnings.warn(
+                f"device {self._devices.platform}: not enough memory for results of {size / 2**20:.0f} MiB in one call; going on "
+                'with smaller calls. Fewer variables or precision="float32" need less',
+                RuntimeWarning,
+                stacklevel=2,
+            )
 
     def _per_device(self, tile: Tile) -> int:
         return len(tile.padded_columns) // int(self._devices.mesh.size)

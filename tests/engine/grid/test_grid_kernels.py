@@ -55,7 +55,8 @@ def test_a_grid_equals_the_kernel_state_by_state(regime: Regime, fleet: cj.Catal
     np.testing.assert_allclose(found[fine], expected[fine], rtol=0, atol=1e-8)  # km, km/s: rounding
 
 
-@pytest.mark.parametrize("regime", [NEAR, DEEP], ids=lambda regime: regime.name)
+# the deep-space one takes half a minute to compile
+@pytest.mark.parametrize("regime", [NEAR, pytest.param(DEEP, marks=pytest.mark.slow)], ids=lambda regime: regime.name)
 def test_a_gradient_equals_differences(regime: Regime, fleet: cj.Catalog) -> None:
     _, c = group(regime, fleet)
     length, steps = regime.table_length(5000.0), regime.most_steps(3000.0)
