@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +15,7 @@ from constellation_jax.cli.options import (
     Quiet,
     ShellNames,
     SpaceWeatherFile,
+    claim,
     load_catalog,
     write_result,
 )
@@ -73,27 +75,25 @@ def decay(
     (decay.nc unless --output says otherwise).
     """
     with Reporter().session(debug=ctx.obj["debug"]):
-        from constellation_jax.outputs.netcdf.partial_file import check_target
+        inputs = (catalog, *(shells or []), space_weather)
+        with claim(output or Path("decay.nc"), overwrite=overwrite, inputs=inputs) as target:
+            objects = _objects(catalog, shells or [], start, attitude, select or [], allow_stale)
+            configure(compile_cache=True)
+            from constellation_jax.studies.decay.decay import decay as compute
 
-        target = output or Path("decay.nc")
-        check_target(target, overwrite=overwrite)
-        objects = _objects(catalog, shells or [], start, attitude, select or [], allow_stale)
-        configure(compile_cache=True)
-        from constellation_jax.studies.decay.decay import decay as compute
-
-        dataset = compute(
-            objects,
-            years=years,
-            start=start,
-            ballistic_coefficient=ballistic_coefficient,
-            solar=solar,
-            space_weather=space_weather,
-            ensemble=ensemble,
-            strict=strict,
-        )
-        write_result(dataset, target, overwrite=overwrite)
+            dataset = compute(
+                objects,
+                years=years,
+                start=start,
+                ballistic_coefficient=ballistic_coefficient,
+                solar=solar,
+                space_weather=space_weather,
+                ensemble=ensemble,
+                strict=strict,
+            )
+            write_result(dataset, target)
         if not quiet:
-            _print_decay(dataset, target)
+            _print_decay(dataset, target.path)
 
 
 def station_keeping(
@@ -124,28 +124,27 @@ def station_keeping(
     NetCDF file where --output is given.
     """
     with Reporter().session(debug=ctx.obj["debug"]):
-        from constellation_jax.outputs.netcdf.partial_file import check_target
-
-        if output is not None:
-            check_target(output, overwrite=overwrite)
+        inputs = (*(shells or []), space_weather)
+        target = None if output is None else claim(output, overwrite=overwrite, inputs=inputs)
         known = _shells(shells or [])
         configure(compile_cache=True)
         from constellation_jax.studies.decay.station_keeping import station_keeping as compute
 
-        dataset = compute(
-            known,
-            years=years,
-            **({"start": start} if start else {}),
-            ballistic_coefficient=ballistic_coefficient,
-            mass_kg=mass_kg,
-            propellant_kg=propellant_kg,
-            specific_impulse_s=specific_impulse_s,
-            thrust_mn=thrust_mn,
-            dead_band_km=dead_band_km,
-            space_weather=space_weather,
-        )
-        if output is not None:
-            write_result(dataset, output, overwrite=overwrite)
+        with target or contextlib.nullcontext():
+            dataset = compute(
+                known,
+                years=years,
+                **({"start": start} if start else {}),
+                ballistic_coefficient=ballistic_coefficient,
+                mass_kg=mass_kg,
+                propellant_kg=propellant_kg,
+                specific_impulse_s=specific_impulse_s,
+                thrust_mn=thrust_mn,
+                dead_band_km=dead_band_km,
+                space_weather=space_weather,
+            )
+            if target is not None:
+                write_result(dataset, target)
         if not quiet:
             _print_station_keeping(dataset)
 

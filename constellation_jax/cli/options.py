@@ -6,9 +6,10 @@ Nothing heavy is imported here, so that `--help` answers at once.
 from __future__ import annotations
 
 import inspect
+import os
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from constellation_jax.inputs.catalog.catalog import Catalog
+    from constellation_jax.outputs.target import Target
 
 AllowStale = Annotated[
     bool, typer.Option("--allow-stale", help="Use an old copy, with a warning, where CelesTrak gives no new one.")
@@ -54,6 +56,24 @@ GroupHelp = Annotated[
     bool, typer.Option("--help", "-h", callback=_print_help, is_eager=True, help="Show this message and exit.")
 ]
 _SHORT = {"output": ("-o",)}
+_OTHER_FORMATS = {
+    *(
+        ".csv",
+        ".feather",
+        ".gz",
+        ".json",
+        ".mat",
+        ".npy",
+        ".npz",
+        ".parquet",
+        ".pkl",
+        ".tsv",
+        ".txt",
+        ".xlsx",
+        ".zarr",
+        ".zip",
+    )
+}
 
 
 def add_run_options(kind: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -112,11 +132,35 @@ def load_catalog(source: str, place: str, *, allow_stale: bool) -> Catalog:
     return read_source(found, allow_stale=allow_stale)
 
 
-def write_result(dataset: xr.Dataset, target: Path, *, overwrite: bool) -> None:
+def claim(output: Path, *, overwrite: bool, inputs: Iterable[str | Path | None]) -> Target:
+    """Check the file that a command will write, to be held in a `with` statement while the command works.
+
+    Args:
+        output: the file.
+        overwrite: whether it may be replaced.
+        inputs: all that the command reads, files or other words; a file may have a variant after a colon. No file of them may be
+            the output.
+
+    Raises:
+        InputError: as for `Target`, or the name is that of another format.
+    """
+    from constellation_jax.errors import InputError
+    from constellation_jax.outputs.target import Target
+
+    if output.name == "-" or output.suffix.lower() in _OTHER_FORMATS:
+        raise InputError(
+            f"--output: found {str(output)!r}, expected a NetCDF file (.nc), the only format that is written"
+        )
+    words = [str(word) for word in inputs if word is not None]
+    files = [part for word in words for part in (word, word.rpartition(":")[0]) if part]
+    return Target(output, overwrite=overwrite, inputs=[os.path.expanduser(file) for file in files])
+
+
+def write_result(dataset: xr.Dataset, target: Target) -> None:
     """Write the dataset of a command to a NetCDF file, with the command as an attribute."""
     from constellation_jax.outputs.netcdf.whole_file import write_dataset
 
-    write_dataset(dataset.assign_attrs(command=command_line()), target, overwrite=overwrite)
+    write_dataset(dataset.assign_attrs(command=command_line()), target)
 
 
 def command_line() -> str:

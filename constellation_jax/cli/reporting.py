@@ -42,6 +42,11 @@ def choose_reporter(*, quiet: bool, log_json: bool) -> Reporter:
     return Reporter() if quiet else TerminalReporter()
 
 
+def count(number: int, noun: str) -> str:
+    """Format a number of things, such as "1 object" and "2,000 objects"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 class Reporter:
     """Warnings and errors on stderr, nothing else."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,16 +15,18 @@ from constellation_jax.cli.options import (
     Overwrite,
     Quiet,
     SpaceWeatherFile,
+    claim,
     command_line,
     load_catalog,
     write_result,
 )
-from constellation_jax.cli.reporting import Reporter
+from constellation_jax.cli.reporting import Reporter, count
 from constellation_jax.settings import configure
 
 if TYPE_CHECKING:
     import xarray as xr
 
+    from constellation_jax.outputs.target import Target
     from constellation_jax.studies.tuning.tune import TuneResult
 
 
@@ -64,27 +67,22 @@ def tune(
         from constellation_jax.inputs.tuning.files import load_tuning_problem
 
         loaded = load_tuning_problem(problem)
-        shells = None if output is None else output.with_suffix(".toml")
-        if output is not None and shells is not None:
-            from constellation_jax.errors import InputError
-            from constellation_jax.outputs.netcdf.partial_file import check_target
-
-            if shells == output:
-                raise InputError(f"--output: found {str(output)!r}, expected a NetCDF file such as tuned.nc")
-            for target in (output, shells):
-                check_target(target, overwrite=overwrite)
+        targets = [] if output is None else _claim(output, overwrite, (problem, catalog, space_weather))
         background = None if catalog is None else load_catalog(catalog, "--catalog", allow_stale=allow_stale)
         configure(compile_cache=True)
         from constellation_jax.studies.tuning.tune import tune as compute
 
-        result = compute(loaded, background=background, method=method, starts=starts, space_weather=space_weather)
-        if output is not None and shells is not None:
-            _write(result, output, shells, overwrite)
+        with contextlib.ExitStack() as held:
+            for target in targets:
+                held.enter_context(target)
+            result = compute(loaded, background=background, method=method, starts=starts, space_weather=space_weather)
+            if targets:
+                _write(result, *targets)
         if not quiet:
             for line in _lines(result):
                 typer.echo(line)
-            if output is not None:
-                typer.echo(f"{output}, {shells}: {len(result.shells)} shells")
+            if targets:
+                typer.echo(f"{', '.join(map(str, targets))}: {count(len(result.shells), 'shell')}")
 
 
 def _known() -> Iterator[str]:
@@ -94,12 +92,21 @@ def _known() -> Iterator[str]:
         yield f"{name:<22} {load_tuning_problem(name).question}"
 
 
-def _write(result: TuneResult, output: Path, shells: Path, overwrite: bool) -> None:
+def _claim(output: Path, overwrite: bool, inputs: tuple[str | None, ...]) -> list[Target]:
+    """Claim the NetCDF file and the shell file beside it."""
+    from constellation_jax.errors import InputError
+
+    if output.suffix == ".toml":
+        raise InputError(f"--output: found {str(output)!r}, expected a NetCDF file such as tuned.nc")
+    found = claim(output, overwrite=overwrite, inputs=inputs)
+    return [found, claim(output.with_suffix(".toml"), overwrite=overwrite, inputs=inputs)]
+
+
+def _write(result: TuneResult, output: Target, shells: Target) -> None:
     from constellation_jax.outputs.shell_file import write_shells
 
-    write_result(result.dataset, output, overwrite=overwrite)
-    title, source = f"Tuned: {result.problem.title}", command_line()
-    write_shells(result.shells, shells, title=title, source=source, overwrite=overwrite)
+    write_result(result.dataset, output)
+    write_shells(result.shells, shells, title=f"Tuned: {result.problem.title}", source=command_line())
 
 
 def _lines(result: TuneResult) -> Iterator[str]:
