@@ -47,6 +47,10 @@ def propagate(
         target = claim(config.output, overwrite=config.overwrite, inputs=inputs)
         objects, start = load_objects(config, allow_stale=allow_stale)
         times = time_grid(start, config.duration, config.step)
+        if config.step > config.duration:
+            reporter.warning(
+                "the step is longer than the duration (--step, --duration): the file holds one instant, the start"
+            )
         reporter.start(config, objects, times)
         configure(compile_cache=True)
         from constellation_jax.studies.propagation.propagate import propagate_to

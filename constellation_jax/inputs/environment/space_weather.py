@@ -1,12 +1,13 @@
 """Sources of `SpaceWeather.load`: the bundled table of solar and geomagnetic activity, files and constants.
 
     SpaceWeather.load()                      the bundled monthly table: observed since 1957, NASA's forecast to 2041
-    SpaceWeather.load("SW-All.csv")          daily values of CelesTrak, then its forecast
+    SpaceWeather.load("celestrak")           daily values of CelesTrak, then its forecast: downloaded, at most once in two hours
+    SpaceWeather.load("SW-All.csv")          the same from a file
     SpaceWeather.load("SW-All.csv", forecast="aug2026f10-prd.txt")
     SpaceWeather.load("Kp_ap_Ap_SN_F107_since_1932.txt", forecast="bundled")    GFZ's Kp and Ap, and Penticton's F10.7
     SpaceWeather.load((140.0, 15.0))         the same F10.7 and Ap for ever
 
-Deliberately absent: downloads, and the indices that only JB2008 uses.
+Deliberately absent: the indices that only JB2008 uses.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ from constellation_jax.inputs.environment.space_weather_series import (
 from constellation_jax.inputs.files.configs import configs_folder
 from constellation_jax.inputs.times import format_date
 
+CELESTRAK = "celestrak"
+"""Source that is downloaded, at most once in two hours."""
 _MEAN_DAYS = 81
 """Length of the running mean of F10.7, days."""
 
@@ -47,10 +50,10 @@ def read_sources(source: SpaceWeatherSource, forecast: SpaceWeatherSource | None
 def complete_forecast(weather: SpaceWeather) -> SpaceWeather:
     """Complete space weather by the bundled forecast where it has none: studies want every day of decades, with percentiles.
 
-    What the source says stays. Behind its last day the bundled forecast follows, unless the source is a solar cycle long or longer and
-    has a forecast: then its own last cycle goes on. A forecast without percentiles is given the spread of the bundled one about its own
-    values: that of the same day, or of the same day a cycle later where the bundled table is observed on that day.
-    Constants stay as they are.
+    What the source says stays. Behind its last day the bundled forecast follows, unless the source is a solar cycle long or longer
+    and has a forecast: then its own last cycle goes on. A forecast without percentiles is given the spread of the bundled one
+    about its own values: that of the same day, or of the same day a cycle later where the bundled table is observed on that
+    day. Constants stay as they are.
     """
     if weather.flags[0] & CONSTANT or weather.members:
         return weather
@@ -100,9 +103,15 @@ def _read(source: SpaceWeatherSource) -> SpaceWeather:
         return _make_constant(source)
     if source == "bundled":
         return _make_series("bundled", read_records(configs_folder() / "space_weather" / "monthly.csv"))
+    if source == CELESTRAK:
+        from constellation_jax.inputs.catalog.celestrak import fetch_space_weather
+
+        return _make_series("SW-All.csv of CelesTrak", read_records(fetch_space_weather()))
     if isinstance(source, str | Path):
         return _make_series(Path(source).name, read_records(source))
-    raise InputError(f"space weather {source!r}: expected 'bundled', a path, (f107, ap) or a mapping with f107 and ap")
+    raise InputError(
+        f"space weather {source!r}: expected 'bundled', '{CELESTRAK}', a path, (f107, ap) or a mapping with f107 and ap"
+    )
 
 
 def _make_constant(values: tuple[float, float] | Mapping[str, float]) -> SpaceWeather:

@@ -35,7 +35,7 @@ _EXPECTED = (
     "an MSAFE forecast of NASA, or a CSV whose header begins with date,f107"
 )
 _GFZ_FIELDS = 28
-"""Fields of a day in GFZ's file: date (3), days (2), Bartels rotation (2), Kp (8), ap (8), Ap, SN, F10.7 observed and adjusted, D."""
+"""Fields of a day in GFZ's file: date (3), days (2), Bartels rotation (2), Kp (8), ap (8), Ap, SN, F10.7 (2), D."""
 
 
 class IndexRecords(NamedTuple):
@@ -201,8 +201,8 @@ def _read_msafe(name: str, lines: list[str]) -> Iterator[_Record]:
     """Read the records of an MSAFE forecast: the percentiles 95, 50 and 5 of F10.7 and of Ap for each month.
 
     A line is "2026.5837   AUG   138.2  126.1  113.9   19.8   15.0   10.1".
-    Older issues name other percentiles in their heading; the outer columns are used as if they were 95 and 5. A heading may begin with
-    a number ("10.7 CM SOLAR FLUX"), and the low percentile of Ap, an estimate, may be negative: it counts as 0.
+    Older issues name other percentiles in their heading; the outer columns are used as if they were 95 and 5. A heading may
+    begin with a number ("10.7 CM SOLAR FLUX"), and the low percentile of Ap, an estimate, may be negative: it counts as 0.
     """
     for number, line in enumerate(lines, 1):
         words = line.split()

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from constellation_jax.errors import InputError
-from constellation_jax.inputs.times import format_date
+from constellation_jax.inputs.times import format_date, to_mjd, today
 
 FORECAST: Final = 1
 """Flag of a predicted value."""
@@ -95,9 +95,10 @@ class SpaceWeather:
         before the 81-day mean is taken. A day without F10.7 or Ap is interpolated, flagged (`FLAGS`) and warned of.
 
         Args:
-            source: "bundled", the monthly table observed since 1957 with NASA's forecast to 2041; the path of a file (CelesTrak's
-                SW-All.csv or sw19571001.txt, GFZ's Kp_ap_Ap_SN_F107_since_1932.txt, an MSAFE forecast, or a CSV with the columns date, f107, ap and, where known, f107a,
-                kind, f107_low, f107_high, ap_low, ap_high; date is a day such as 2026-08-23 or a month such as 2026-08); or
+            source: "bundled", the monthly table observed since 1957 with NASA's forecast to 2041; "celestrak", CelesTrak's current
+                table, downloaded at most once in two hours; the path of a file (CelesTrak's SW-All.csv or sw19571001.txt, GFZ's
+                Kp_ap_Ap_SN_F107_since_1932.txt, an MSAFE forecast, or a CSV with the columns date, f107, ap and, where known,
+                f107a, kind, f107_low, f107_high, ap_low, ap_high; date is a day such as 2026-08-23 or a month such as 2026-08); or
                 constants, (f107, ap) or {"f107": .., "f107a": .., "ap": ..}.
             forecast: a second source, which takes over after the last observed day of the first.
             scenario: "low", "median" or "high" of the forecast.
@@ -290,4 +291,14 @@ class SpaceWeather:
 
 
 SpaceWeatherSource = str | Path | tuple[float, float] | Mapping[str, float] | SpaceWeather
-"""Sources that `SpaceWeather.load` takes: "bundled", a path, constants, or a SpaceWeather."""
+"""Sources that `SpaceWeather.load` takes: "bundled", "celestrak", a path, constants, or a SpaceWeather."""
+
+
+def describe_observed(weather: SpaceWeather) -> str:
+    """Describe the age of space weather, such as "last observed day 2026-10-15, 44 days ago"."""
+    if weather.last_observed_mjd <= weather.first_mjd:
+        return "no day is observed"
+    last = weather.last_observed_mjd - 1
+    age = int(to_mjd(today()) - last)
+    when = f", {age} day{'s' if age > 1 else ''} ago" if age > 0 else ""
+    return f"last observed day {format_date(last)}{when}"

@@ -131,8 +131,8 @@ def between_shells(
 ) -> Array:
     """Expected approaches between all satellites of two shells within a distance, per year, shape (shells, shells).
 
-    Symmetric; zero on the diagonal, and where radii are farther apart than the distance and six standard deviations. The sum over all
-    pairs is half the sum of the matrix.
+    Symmetric; zero on the diagonal, and where radii are farther apart than the distance and six standard deviations. The sum
+    over all pairs is half the sum of the matrix.
 
     Args:
         shells: a list, or a stack of shape (shells,).
@@ -271,10 +271,9 @@ def _density_in_reach(apart: Array, variance: Array, d: Array) -> Array:
     low, high = jnp.maximum(-d, apart - _REACH * sigma), jnp.minimum(d, apart + _REACH * sigma)
     half, middle = 0.5 * jnp.maximum(high - low, 0.0), 0.5 * (high + low)
     # the sine takes out the root at the ends of the half circle
-    x, weight = np.polynomial.legendre.leggauss(_CHORD_NODES)
-    sine, weight = (
-        jnp.asarray(v, apart.dtype)[None, None] for v in (np.sin(HALF_PI * x), HALF_PI * np.cos(HALF_PI * x) * weight)
-    )
+    x, w = np.polynomial.legendre.leggauss(_CHORD_NODES)
+    turn = HALF_PI * x
+    sine, weight = (jnp.asarray(v, apart.dtype)[None, None] for v in (np.sin(turn), HALF_PI * np.cos(turn) * w))
     meets = (half > 0.0)[..., None]
     place = jnp.where(meets, middle[..., None] + half[..., None] * sine, 0.0)
     width = jnp.sqrt(jnp.maximum((d - place) * (d + place), 1e-12 * d * d))

@@ -39,11 +39,11 @@ _BISECTIONS: Final = 26
 def max_revisit_minutes(shell: ShellLike, latitude_deg: ArrayLike, *, horizon_minutes: float = 1440.0) -> Array:
     """Longest time without any satellite of a Walker shell in view at a latitude, min, shape (latitudes,).
 
-    The longest one over all longitudes: followed over the horizon from longitudes at most a degree apart within the angle between two
-    planes (all around for one plane, or a star), then from closer ones about the worst, in steps of 20 s, between which gaps are
-    not seen. The ends of the longest gap are exact, and so is its derivative at its longitude (by the implicit function). Zero, with
-    zero derivative, where coverage is continuous; the horizon where nothing is ever in view. As the longest of many it has corners:
-    to close gaps, use `smooth_least_margin_deg`.
+    The longest one over all longitudes: followed over the horizon from longitudes at most a degree apart within the angle between
+    two planes (all around for one plane, or a star), then from closer ones about the worst, in steps of 20 s, between which gaps
+    are not seen. The ends of the longest gap are exact, and so is its derivative at its longitude (by the implicit function).
+    Zero, with zero derivative, where coverage is continuous; the horizon where nothing is ever in view. As the longest of many it
+    has corners: to close gaps, use `smooth_least_margin_deg`.
 
     Args:
         shell: one, every slot of which is taken as filled; its planes and slots are static, its phasing need not be whole.

@@ -19,6 +19,7 @@ from constellation_jax.outputs.datasets.decay import DISPOSAL_RULES, make_decay_
 from constellation_jax.physics.constants import WGS84_EQUATORIAL_RADIUS_KM, YEAR_DAYS
 from constellation_jax.studies.decay.inputs import (
     ballistic_coefficients,
+    check_end,
     choose_step_days,
     describe_space_weather,
     has_forecast,
@@ -41,6 +42,8 @@ _LONGEST_YEARS = 200.0
 _MEMBERS: Final = 20
 """Members of the ensemble if not given."""
 _MOST_MEMBERS: Final = 1000
+_QUIET_YEARS: Final = 8.0
+"""Longest that a life of a year may become in a member of the ensemble."""
 _LOGGER = logging.getLogger("constellation_jax")
 
 
@@ -132,7 +135,7 @@ def decay(
     if absent and ensemble:
         _LOGGER.warning("an ensemble of %d members was asked for, but there are no percentiles: %s", ensemble, absent)
     if solar == "median" and len(alive):
-        arrays |= _spread(objects, parts, lifetime, weather, years, members, seed)
+        arrays |= _spread(objects, _lengthen(parts, span), lifetime, weather, years, members, seed)
     shells, summary = _by_shell(catalog, lifetime, raised, years)
     attributes = {
         "summary": f"Altitude of {len(catalog)} objects over {years:g} years, without manoeuvres, to re-entry at 120 km.",
@@ -240,6 +243,7 @@ def _span(objects: Objects, years: float, otherwise: float) -> _Span:
     """Calendar from the first epoch (or `otherwise`, where there is no object) to so many years after the last."""
     first = float(np.floor(objects.mjd.min())) if objects.satellites else otherwise
     last = float(objects.mjd.max()) if objects.satellites else otherwise
+    check_end(last, years)
     days, step = last + years * YEAR_DAYS - first, choose_step_days(years)
     every = max(1, round(days / _OUTPUT_TIMES / step))
     return _Span(first, first + np.ceil(days / (step * every)) * step * every, step, every)
@@ -248,7 +252,7 @@ def _span(objects: Objects, years: float, otherwise: float) -> _Span:
 def _run(
     objects: Objects, alive: NDArray[np.intp], weather: SpaceWeather, span: _Span, progress: DecayProgress | None
 ) -> tuple[Decay, list[CalendarPart]]:
-    """Decay of the objects above 120 km, and the parts of the calendar that they take; the others have a lifetime of 0 and no states."""
+    """Decay of the objects above 120 km, and the parts of the calendar that they take. Others have no life and no states."""
     n = objects.satellites
     whole = Decay(np.zeros(n), {name: np.full((span.rows, n), np.nan, np.float32) for name in TRACKS})
     parts: list[CalendarPart] = []
@@ -264,6 +268,12 @@ def _run(
         parts = [part._replace(members=alive[part.members]) for part in parts]
     others = np.setdiff1d(alive, np.concatenate([part.members for part in parts])) if parts else alive
     return whole, [*parts, *([CalendarPart(others, span.first, span.end, span.step)] if len(others) else [])]
+
+
+def _lengthen(parts: list[CalendarPart], span: _Span) -> list[CalendarPart]:
+    """Lengthen the parts of short lives: under a quiet sun they may last for years."""
+    longest = _QUIET_YEARS * YEAR_DAYS
+    return [part._replace(end=max(part.end, min(span.end, part.end + longest))) for part in parts]
 
 
 def _spread(

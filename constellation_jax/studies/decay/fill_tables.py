@@ -37,7 +37,7 @@ from constellation_jax.physics.merit.drag import (
     ln_fall_days,
     rate_table,
 )
-from constellation_jax.studies.decay.inputs import check_numbers, make_series, resolve_space_weather
+from constellation_jax.studies.decay.inputs import check_end, check_numbers, make_series, resolve_space_weather
 
 STEP_DAYS: Final = 10.0
 """Calendar step of a mission."""
@@ -74,6 +74,7 @@ def fill_drag_table(
     """
     check_numbers(_LONGEST_YEARS, years=years)
     first = to_mjd(today() if start is None else start)
+    check_end(first, years)
     loaded = SpaceWeather.load("bundled" if space_weather is None else space_weather)
     mean, worst = [], []
     for scenario in as_scenarios(solar):

@@ -33,7 +33,7 @@ from constellation_jax.inputs.environment.space_weather_series import (
     SpaceWeatherSource,
 )
 from constellation_jax.inputs.shells.shell import Shell
-from constellation_jax.inputs.times import format_date
+from constellation_jax.inputs.times import format_date, to_mjd
 from constellation_jax.physics.constants import DEGREE, MJD_J2000, WGS84_EQUATORIAL_RADIUS_KM, YEAR_DAYS
 from constellation_jax.physics.drag.rates import MeanOrbit, advance_secular
 from constellation_jax.physics.sgp4 import sgp4
@@ -49,6 +49,7 @@ USUAL_BALLISTIC_COEFFICIENT: Final = 1.0
 """Largest ballistic coefficient of a satellite that is no balloon, m2/kg. What is above is used, and said."""
 SOURCES: Final = ("given", "catalogue", "drag_term", "assumed")
 """Names of the sources of a ballistic coefficient, by number."""
+_LAST_DAY: Final = to_mjd("2261-12-31") + 1.0
 _LOGGER = logging.getLogger("constellation_jax")
 
 
@@ -212,13 +213,14 @@ def shell_ballistic_coefficients(
 
 
 def report_notes(notes: Sequence[str], *, strict: bool) -> None:
-    """Log lines about what is assumed as warnings.
+    """Log lines about what is assumed as warnings; each ends with "; " and what was done.
 
     Raises:
         InputError: there is one, and it must not be (`strict`).
     """
     if strict and notes:
-        raise InputError(f"{notes[0]}; refused, because nothing may be assumed (strict)")
+        found = notes[0].rpartition("; ")[0]
+        raise InputError(f"{found}; give a ballistic coefficient, or allow what is assumed (strict is on)")
     for note in notes:
         _LOGGER.warning("%s", note)
 
@@ -265,6 +267,18 @@ def _from_drag_term(catalog: Catalog, weather: SpaceWeather) -> Floats:
         ours[members] = decay_rates(objects, make_series(weather, start, start + 20.0, 20.0)[0])[0]
     result[some] = sgp4_decay_rate(catalog) / np.minimum(ours, -1e-12)
     return result
+
+
+def check_end(start: float, years: float) -> None:
+    """Check that a span from a day on (Modified Julian Date) ends within the calendar of datetime64[ns].
+
+    Raises:
+        InputError: it does not.
+    """
+    if start + years * YEAR_DAYS > _LAST_DAY:
+        raise InputError(
+            f"{years:g} years from {format_date(start)} on: expected an end before {format_date(_LAST_DAY)}"
+        )
 
 
 def _name(catalog: Catalog, those: NDArray[np.bool_]) -> str:

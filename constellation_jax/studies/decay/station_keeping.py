@@ -26,6 +26,7 @@ from constellation_jax.studies.decay.decay import LIFETIME_YEARS, lifetimes
 from constellation_jax.studies.decay.fill_tables import STEP_DAYS, as_scenarios, rates_on_station, step_middles
 from constellation_jax.studies.decay.inputs import (
     CREDIBLE_BALLISTIC_COEFFICIENTS,
+    check_end,
     check_numbers,
     describe_space_weather,
     make_objects,
@@ -114,6 +115,7 @@ def station_keeping(
     report_notes(notes, strict=strict)
     start = today() if start is None else start
     first = to_mjd(start)
+    check_end(first, years)
     columns: dict[str, list[Floats]] = {}
     loaded = SpaceWeather.load("bundled" if space_weather is None else space_weather)
     for scenario in scenarios:

@@ -150,9 +150,9 @@ def compute_multipliers(
         near: margin up to which a constraint is active.
 
     Returns:
-        Multipliers of the rows, shape (rows,), and the norm of the unfitted rest: as a part of that of the gradient, or of `amount`
-        where that is larger. (At an optimum that nothing holds the gradient is all rest. Coordinates go from 0 to 1, so that a gradient of
-        `amount` would change the objective by all of itself between the bounds.)
+        Multipliers of the rows, shape (rows,), and the norm of the unfitted rest: as a part of that of the gradient, or of
+        `amount` where that is larger. (At an optimum that nothing holds, all of the gradient is rest. Coordinates go from 0 to 1,
+        so that a gradient of `amount` would change the objective by all of itself between the bounds.)
     """
     gradient = at.gradient[free]
     x = coordinates[free]

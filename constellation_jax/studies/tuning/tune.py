@@ -14,7 +14,7 @@ from constellation_jax.errors import InputError, suggest
 from constellation_jax.inputs.catalog.catalog import Catalog
 from constellation_jax.inputs.environment.space_weather_series import SpaceWeatherSource
 from constellation_jax.inputs.shells.shell import Shell
-from constellation_jax.inputs.times import Time
+from constellation_jax.inputs.times import Time, parse_time
 from constellation_jax.inputs.tuning.files import load_tuning_problem
 from constellation_jax.inputs.tuning.problem import METHODS, Solver, TuningProblem
 from constellation_jax.inputs.tuning.terms import QUANTITIES, TERMS
@@ -93,7 +93,7 @@ def tune(
     given: dict[str, Any] = {key: value for key, value in (("method", method), ("starts", starts)) if value is not None}
     problem = dataclasses.replace(problem, solver=_check_solver(dataclasses.replace(problem.solver, **given)))
     if start is not None:
-        problem = dataclasses.replace(problem, start=start)
+        problem = dataclasses.replace(problem, start=str(parse_time(start).astype("datetime64[D]")))
     notes = list_assumptions(problem)
     report_notes(notes, strict=strict)
     if problem.solver.starts > 1 or problem.solver.method in ("adam", "lbfgs"):

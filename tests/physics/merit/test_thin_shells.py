@@ -25,8 +25,8 @@ def rate(second_km, spread_km, miss_km):
 def counted_at_the_crossings(second_km: float, spread_km: float, miss_km: float) -> float:
     """The same, of circular orbits that meet at the two ends of their common line, raans spread evenly.
 
-    A satellite passes both crossings in a revolution. The other one is near where it is within w / cos(I / 2) of the crossing along its
-    track, w half the chord of the miss distance at their difference of radius and I their mutual inclination.
+    A satellite passes both crossings in a revolution. The other one is near where it is within w / cos(I / 2) of the crossing along
+    its track, w half the chord of the miss distance at their difference of radius and I their mutual inclination.
     """
     level = np.asarray(conjunction_rate.frozen_altitude_km(np.array([550.0, second_km]), INCLINATIONS))
     apart, sigma = level[1] - level[0], np.sqrt(2.0) * spread_km
@@ -48,8 +48,7 @@ def counted_at_the_crossings(second_km: float, spread_km: float, miss_km: float)
 @pytest.mark.parametrize("second", [546.0, 549.0, 552.0])
 @pytest.mark.parametrize(("spread", "miss"), [(0.05, 5.0), (0.05, 10.0), (1.0, 10.0), (4.0, 1.0)])
 def test_thin_and_thick_shells(second: float, spread: float, miss: float) -> None:
-    """Within 0.2 %: the table of meeting weights is a mean over half a degree of inclination. Of a half circle of 5 km nothing is left
-    5.9 km apart."""
+    """Within 0.2 %: the table of meeting weights is a mean over half a degree of inclination."""
     expected = counted_at_the_crossings(second, spread, miss)
     found = float(rate(second, spread, miss))
     assert abs(found - expected) <= 2e-3 * expected + 1e-9
@@ -74,7 +73,7 @@ def test_derivatives(second: float, spread: float, miss: float) -> None:
 
 
 def test_a_thin_background_is_seen_through_a_half_circle() -> None:
-    """One shell of 400 satellites as a background, resolved to 0.5 km: as between shells, with the width of its kernel (0.35 km)."""
+    """One shell as a background, resolved to 0.5 km: as between shells, with the width of its kernel (0.35 km)."""
 
     class Layer:
         mean_altitude_km = np.full(400, 549.0)
