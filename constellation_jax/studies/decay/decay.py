@@ -27,7 +27,7 @@ from constellation_jax.studies.decay.inputs import (
     make_series,
     resolve_space_weather,
 )
-from constellation_jax.studies.decay.short_lives import DAILY, CalendarPart, refine_short_lives
+from constellation_jax.studies.decay.short_lives import DAILY, CalendarPart, find_short_lives, refine_short_lives
 from constellation_jax.studies.decay.spread import estimate_spread
 
 LIFETIME_YEARS: Final = 25.0
@@ -111,7 +111,7 @@ def decay(
     objects = make_objects(catalog, b.coefficient, None if start is None else earliest)
     span = _span(objects, years, earliest)
     alive = np.flatnonzero(keep)
-    found, parts = _run(objects, alive, weather, span, progress)
+    found = _run(objects, alive, weather, span, progress)
     lifetime = np.where(found.lifetime_days <= years * YEAR_DAYS, found.lifetime_days, np.inf)
     a, e = found.tracks["semi_major_axis"], found.tracks["eccentricity"]
     radius = np.float32(WGS84_EQUATORIAL_RADIUS_KM)
@@ -135,7 +135,7 @@ def decay(
     if absent and ensemble:
         _LOGGER.warning("an ensemble of %d members was asked for, but there are no percentiles: %s", ensemble, absent)
     if solar == "median" and len(alive):
-        arrays |= _spread(objects, _lengthen(parts, span), lifetime, weather, years, members, seed)
+        arrays |= _spread(objects, alive, lifetime, weather, span, years, members, seed)
     shells, summary = _by_shell(catalog, lifetime, raised, years)
     attributes = {
         "summary": f"Altitude of {len(catalog)} objects over {years:g} years, without manoeuvres, to re-entry at 120 km.",
@@ -200,7 +200,7 @@ def lifetimes(
         some = objects.take(sinking)
         found = run(some, series)
         if step > DAILY:
-            refine_short_lives(some, found, weather, first, DAILY)
+            refine_short_lives(some, found, weather, first, end, DAILY)
         result[sinking] = np.where(found.lifetime_days <= years * YEAR_DAYS, found.lifetime_days, np.inf)
     return result
 
@@ -251,36 +251,30 @@ def _span(objects: Objects, years: float, otherwise: float) -> _Span:
 
 def _run(
     objects: Objects, alive: NDArray[np.intp], weather: SpaceWeather, span: _Span, progress: DecayProgress | None
-) -> tuple[Decay, list[CalendarPart]]:
-    """Decay of the objects above 120 km, and the parts of the calendar that they take. Others have no life and no states."""
+) -> Decay:
+    """Decay of the objects above 120 km; the others have a lifetime of 0 and no states."""
     n = objects.satellites
     whole = Decay(np.zeros(n), {name: np.full((span.rows, n), np.nan, np.float32) for name in TRACKS})
-    parts: list[CalendarPart] = []
     if len(alive):
         series = make_series(weather, span.first, span.end, span.step)[0]
         some = objects.take(alive)
         found = run(some, series, keep=span.every, progress=progress)
         if span.step > DAILY:
-            parts = refine_short_lives(some, found, weather, span.first, span.step * span.every)
+            refine_short_lives(some, found, weather, span.first, span.end, span.step * span.every)
+        if len(alive) == n:
+            return found
         whole.lifetime_days[alive] = found.lifetime_days
         for name, values in found.tracks.items():
             whole.tracks[name][:, alive] = values
-        parts = [part._replace(members=alive[part.members]) for part in parts]
-    others = np.setdiff1d(alive, np.concatenate([part.members for part in parts])) if parts else alive
-    return whole, [*parts, *([CalendarPart(others, span.first, span.end, span.step)] if len(others) else [])]
-
-
-def _lengthen(parts: list[CalendarPart], span: _Span) -> list[CalendarPart]:
-    """Lengthen the parts of short lives: under a quiet sun they may last for years."""
-    longest = _QUIET_YEARS * YEAR_DAYS
-    return [part._replace(end=max(part.end, min(span.end, part.end + longest))) for part in parts]
+    return whole
 
 
 def _spread(
     objects: Objects,
-    parts: list[CalendarPart],
+    alive: NDArray[np.intp],
     lifetime: Floats,
     weather: SpaceWeather,
+    span: _Span,
     years: float,
     members: int,
     seed: int,
@@ -288,15 +282,16 @@ def _spread(
     """Lifetimes in another atmosphere, and percentiles over an ensemble of solar activity."""
     percentiles = np.zeros((len(PERCENTILES) if members else 0, len(lifetime)))
     other = np.zeros(len(lifetime))
+    some = objects.take(alive)
+    parts = find_short_lives(some, lifetime[alive], span.first, span.step * span.every) if span.step > DAILY else []
+    others = np.setdiff1d(np.arange(len(alive)), np.concatenate([part.members for part in parts] or [[]]))
+    # under a quiet sun a life of a year may last for several
+    parts = [p._replace(end=max(p.end, min(span.end, p.end + _QUIET_YEARS * YEAR_DAYS))) for p in parts]
+    parts += [CalendarPart(others, span.first, span.end, span.step)] if len(others) else []
     for part in parts:
-        percentiles[:, part.members], other[part.members] = estimate_spread(
-            objects.take(part.members),
-            lifetime[part.members],
-            weather,
-            part,
-            members=members,
-            seed=seed,
-            levels=PERCENTILES,
+        where = alive[part.members]
+        percentiles[:, where], other[where] = estimate_spread(
+            objects.take(where), lifetime[where], weather, part, members=members, seed=seed, levels=PERCENTILES
         )
     limit = years * YEAR_DAYS
     arrays: dict[str, NDArray[Any]] = {"lifetime_nrlmsis21": _nan_beyond(other, limit)}
