@@ -298,7 +298,7 @@ def _spline(coefficients: Array, row: Array, column: Array) -> Array:
     there = (row_at >= 0) & (row_at < rows)
     row_weights = jnp.where(there, row_weights, 0.0)
     values = coefficients[jnp.clip(row_at, 0, rows - 1)[..., :, None], jnp.clip(column_at, 0, many - 1)[..., None, :]]
-    return jnp.einsum("...r,...c,...rc->...", row_weights, column_weights, values)
+    return jnp.einsum("...r,...c,...rc->...", row_weights, column_weights, values, precision="highest")
 
 
 def _basis(index: Array) -> tuple[Array, Array]:
