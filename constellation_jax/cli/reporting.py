@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from constellation_jax.studies.ephemeris.write import EphemerisReport
     from constellation_jax.studies.propagation.propagate import PropagationReport
 
-EXIT_OUTPUT, EXIT_INPUT, EXIT_DEFECT, EXIT_INTERRUPTED = 1, 2, 70, 130
-"""Exit codes: two for mistakes that a user can mend, EX_SOFTWARE of sysexits.h, and 128 + SIGINT."""
+EXIT_OUTPUT, EXIT_INPUT, EXIT_NOT_CONVERGED, EXIT_DEFECT, EXIT_INTERRUPTED = 1, 2, 3, 70, 130
+"""Exit codes: two for mistakes that a user can mend, one for a tuning without an optimum, EX_SOFTWARE, 128 + SIGINT."""
 
 
 def choose_reporter(*, quiet: bool, log_json: bool) -> Reporter:
@@ -40,6 +40,11 @@ def choose_reporter(*, quiet: bool, log_json: bool) -> Reporter:
     if log_json:
         return JsonReporter()
     return Reporter() if quiet else TerminalReporter()
+
+
+def count(number: int, noun: str) -> str:
+    """Format a number of things, such as "1 object" and "2,000 objects"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 class Reporter:
