@@ -15,8 +15,9 @@ import jax.numpy as jnp
 from jax import Array
 
 from constellation_jax.engine.devices import REPLICATED, Specs, satellites_last
-from constellation_jax.engine.propagation.kernels import POSITION, VELOCITY, without_subnormals
+from constellation_jax.engine.precision import without_subnormals
 from constellation_jax.engine.regimes.regime import Regime
+from constellation_jax.engine.state_variables import POSITION, VELOCITY
 from constellation_jax.engine.tiles import OUTPUT_SPECS, Outputs
 from constellation_jax.physics.sgp4.common import OrbitState
 from constellation_jax.physics.sgp4.elements import Elements

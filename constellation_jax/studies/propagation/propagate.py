@@ -13,8 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from constellation_jax.engine.arrays import OutputArrays
 from constellation_jax.engine.propagation.engine import Engine
-from constellation_jax.engine.propagation.kernels import CHUNK, GEODETIC
+from constellation_jax.engine.propagation.kernels import CHUNK
 from constellation_jax.engine.propagation.options import Options
+from constellation_jax.engine.state_variables import GEODETIC
 from constellation_jax.engine.time_grid import Grid
 from constellation_jax.errors import InputError, suggest
 from constellation_jax.inputs.catalog.catalog import Catalog
