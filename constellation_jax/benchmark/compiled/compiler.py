@@ -56,13 +56,13 @@ class Compiled:
 
     @property
     def kernels(self) -> int:
-        """Launches of kernels of a call: those in a loop count with each pass, and once where the passes are unknown."""
-        return _count(self.program)
+        """Launches of kernels outside loops."""
+        return len(self.program.launches)
 
     @property
-    def copies(self) -> int:
-        """Copies within the card's memory outside loops."""
-        return self.program.copies
+    def kernels_in_loops(self) -> int:
+        """Launches of kernels in one pass of every loop."""
+        return sum(len(loop.body.launches) for loop in self.loops)
 
     @property
     def loops(self) -> list[Loop]:
@@ -75,13 +75,19 @@ class Compiled:
         return sum(loop.trips is None for loop in self.loops)
 
     @property
+    def library_calls(self) -> int:
+        """Calls of libraries and of the host in place of kernels, such as a product of matrices by cuBLAS."""
+        parts = (self.program, *(loop.body for loop in self.loops))
+        return sum(not launch.threads for part in parts for launch in part.launches)
+
+    @property
     def moved(self) -> int:
-        """Bytes through kernels and copies in a call, with loops as for `kernels`."""
+        """Bytes through kernels and copies in a call: those of a loop with each pass, or once where the passes are unknown."""
         return _sum_moved(self.program)
 
     @property
     def instructions(self) -> int:
-        """PTX instructions of all threads of a call, with loops as for `kernels`."""
+        """PTX instructions of all threads of a call, with loops as for `moved`."""
         return _sum_instructions(self.program, self.costs)[0]
 
     @property
@@ -155,10 +161,6 @@ def _loops(part: Part) -> Iterator[Loop]:
     for loop in part.loops:
         yield loop
         yield from _loops(loop.body)
-
-
-def _count(part: Part) -> int:
-    return len(part.launches) + sum((loop.trips or 1) * _count(loop.body) for loop in part.loops)
 
 
 def _sum_moved(part: Part) -> int:

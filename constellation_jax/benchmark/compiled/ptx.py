@@ -79,7 +79,7 @@ def _blocks(body: str) -> tuple[list[_Block], dict[str, int]]:
             block = blocks[-1]
             block.instructions += 1
             block.float64 += ".f64" in operation and not operation.startswith(("ld", "st", "mov"))
-            block.stores |= operation.startswith("st.global")
+            block.stores |= operation.startswith("st.") and ".global" in operation
             ends = operation.split(".")[0] in ("bra", "ret", "exit")
             if ends:
                 block.jumps += [operands] if operation.startswith("bra") else []
