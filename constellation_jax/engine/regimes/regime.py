@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple
 
+import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from numpy.typing import NDArray
@@ -129,6 +130,10 @@ class Regime:
             span: minutes from the epoch to the last instant.
         """
         return np.full(len(span), np.inf)
+
+    def trace_decay_times(self, coefficients: Any, span: Array) -> Array:
+        """As `decay_times`, of traced coefficients, without a derivative."""
+        return jnp.full_like(span, jnp.inf)
 
     def discontinuities(self, coefficients: Any, elements: Elements, ends: Ends) -> Discontinuities:
         """Times at which polynomials cannot stand for the orbits. NumPy arrays of shape (satellites,)."""

@@ -87,10 +87,10 @@ def propagate(
             enough memory for the result.
     """
     instants = as_times(times)
-    options = _options(catalog, frame, precision, variables, precision, dense, tolerance_m, device)
+    options = make_options(len(catalog), frame, precision, variables, precision, dense, tolerance_m, device)
     order = np.argsort(instants, kind="stable")
     arrays = _allocate(len(instants), len(catalog), options)
-    engine = Engine(catalog.elements, _grid(instants[order], options), options)
+    engine = Engine(catalog.elements, make_grid(instants[order], options), options)
     engine.run(0, len(instants), arrays, make_counter(progress, len(instants) * len(catalog)))
     if np.any(np.diff(order) != 1):
         arrays = arrays.rows(np.argsort(order))
@@ -140,7 +140,7 @@ def propagate_to(
     """
     clock = Stopwatch()
     instants = as_times(times)
-    options = _options(catalog, frame, precision, variables, dtype, dense, tolerance_m, device)
+    options = make_options(len(catalog), frame, precision, variables, dtype, dense, tolerance_m, device)
     block = min(_block_steps(len(catalog), options, memory_bytes), len(instants))
     attributes = {"history": f"{np.datetime64('now')}Z {history}"} if history else {}
     # made before anything is computed, so that an error about the place of the file comes at once
@@ -150,7 +150,7 @@ def propagate_to(
     )  # fmt: skip
 
     def make_engine() -> Engine:
-        engine = Engine(catalog.elements, _grid(instants, options), options)
+        engine = Engine(catalog.elements, make_grid(instants, options), options)
         engine.warm_up()
         return engine
 
@@ -177,18 +177,18 @@ def propagate_to(
     )
 
 
-def check_run(catalog: Catalog, precision: str) -> None:
+def check_run(satellites: int, precision: str) -> None:
     """Raise InputError where there is no object, or a precision is unknown."""
     if precision not in PRECISIONS:
         raise InputError(
             f"precision {precision!r}: unknown; known are {', '.join(PRECISIONS)}{suggest(precision, PRECISIONS)}"
         )
-    if not len(catalog):
+    if not satellites:
         raise InputError("catalogue: no objects; there is nothing to propagate")
 
 
-def _options(
-    catalog: Catalog,
+def make_options(
+    satellites: int,
     frame: str,
     precision: str,
     variables: str | Iterable[str],
@@ -199,7 +199,7 @@ def _options(
 ) -> Options:
     """Check what is asked for and return the options of the run."""
     check_frame(frame)
-    check_run(catalog, precision)
+    check_run(satellites, precision)
     if tolerance_m is not None and not tolerance_m > 0.0:
         raise InputError(f"tolerance_m {tolerance_m!r}: expected a length above 0, in m")
     if device is not None:
@@ -237,7 +237,7 @@ def _has_device(platform: str) -> bool:
         return False
 
 
-def _grid(instants: NDArray[np.datetime64], options: Options) -> Grid:
+def make_grid(instants: NDArray[np.datetime64], options: Options) -> Grid:
     day, fraction = to_day_fraction(instants)
     if options.frame == "teme" and not set(GEODETIC) & set(options.variables):
         return Grid.inertial(day, fraction)  # the Earth's attitude is not asked for
@@ -249,20 +249,20 @@ def _allocate(steps: int, satellites: int, options: Options) -> OutputArrays:
     try:
         return OutputArrays.allocate(steps, satellites, options.variables, options.dtype)
     except MemoryError:
-        size = steps * _step_bytes(satellites, options) / 2**30
+        size = steps * step_bytes(satellites, options) / 2**30
         raise InputError(
             f"{satellites} objects at {steps} instants take {size:.1f} GiB of memory, which is not there; ask for fewer variables "
             'or precision="float32", or write them to a file with propagate_to, whose memory does not grow'
         ) from None
 
 
-def _step_bytes(satellites: int, options: Options) -> int:
+def step_bytes(satellites: int, options: Options) -> int:
     return satellites * (len(options.variables) * np.dtype(options.dtype).itemsize + 1)
 
 
 def _block_steps(satellites: int, options: Options, memory_bytes: int) -> int:
     """Steps in a block of a file, of which two are in memory: whole chunks where there is room for one."""
-    step = _step_bytes(satellites, options)
+    step = step_bytes(satellites, options)
     if memory_bytes < 2 * step:
         raise InputError(
             f"memory: {memory_bytes} bytes hold not even two instants of {satellites} objects; expected at least {2 * step}"
