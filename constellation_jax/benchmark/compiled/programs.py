@@ -11,10 +11,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from constellation_jax.engine.decay import engine as decay
 from constellation_jax.engine.decay import integrator
 from constellation_jax.engine.decay.integrator import AtmosphereSeries, Course
 from constellation_jax.engine.grid import kernels
+from constellation_jax.engine.grid.failures import Marks
 from constellation_jax.engine.grid.kernels import Attitude
+from constellation_jax.engine.grid.program import BlockInstants, Part, RegimeCode
+from constellation_jax.engine.grid.program import Program as GridProgram
 from constellation_jax.engine.precision import x64
 from constellation_jax.engine.regimes.deep_space import DeepSpaceRegime
 from constellation_jax.engine.regimes.near_earth import NearEarthRegime
@@ -34,9 +38,6 @@ from constellation_jax.studies.tuning.problem import list_terms
 INSTANTS: Final = 128
 NEAR, DEEP = 32768, 1024
 """Satellites of a program of near-Earth and of deep-space orbits."""
-DECAYING: Final = 27000
-"""Satellites that decay together, as many as a whole catalogue has."""
-
 Builder = Callable[[], tuple[Callable[..., Any], tuple[Any, ...]]]
 """Makes a function and its arguments, `jax.ShapeDtypeStruct`s or pytrees of them."""
 
@@ -116,6 +117,35 @@ def _deep_space() -> Program:
     return Program(lambda: (compute, arguments), INSTANTS * DEEP)
 
 
+def _states() -> Program:
+    """`cj.states` in float32 of a catalogue of today: most satellites circular and safe, some that may fail, some in deep space."""
+    instants, chunks = 1440, 3
+    counts = {_CIRCULAR: 15000, _ECCENTRIC: 500, _DEEP: 800}
+    day = float(instants)
+
+    def build() -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        codes, parts = [], []
+        for regime, count in counts.items():
+            is_first = regime is _CIRCULAR
+            marks = None if is_first else Marks(*[_shape(count, dtype=jnp.int32)] * len(Marks._fields))
+            columns = None if is_first else _shape(count, dtype=jnp.int32)
+            parts.append(Part(_coefficients(regime, count), _shape(count), _shape(count), columns, marks))
+            codes.append(RegimeCode(regime, not is_first, regime.table_length(day), regime.most_steps(10.0 * day)))
+        block = BlockInstants(
+            _shape(dtype=jnp.int32),
+            _shape(),
+            _shape(),
+            _shape(instants),
+            _shape(chunks),
+            _shape(chunks, instants // chunks),
+            None,
+        )
+        program = GridProgram(tuple(codes), STATE, "teme", is_anchored=True, dtype="float32")
+        return program.compute, (parts, block, [_shape(count, dtype=jnp.int8) for count in counts.values()])
+
+    return Program(build, instants * counts[_CIRCULAR])
+
+
 def _public_kernel(regime: Any, satellites: int, is_traced: bool = False) -> Program:
     """A user's `vmap` over instants and satellites of `cj.sgp4.state_at`, in float32."""
 
@@ -128,29 +158,32 @@ def _public_kernel(regime: Any, satellites: int, is_traced: bool = False) -> Pro
     return Program(build, INSTANTS * satellites, is_float32=True)
 
 
-def _course() -> Course:
-    orbit = MeanOrbit(*[_shape(DECAYING)] * len(MeanOrbit._fields))
-    return Course(orbit, _shape(DECAYING), orbit, _shape(DECAYING, dtype=jnp.bool_))
+def _march(elliptic: bool) -> Program:
+    """Decay of a whole catalogue over a part of the calendar."""
+    steps, width = decay.PART_STEPS, decay.TILE[elliptic]["gpu"]
+
+    def build() -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        course = Course(_orbit(width), _shape(width), _orbit(width), _shape(width, dtype=jnp.bool_))
+        arguments = (_series(steps), course, _shape(width), _shape(width), _shape(dtype=jnp.int32))
+        return partial(integrator.march, keep=steps, elliptic=elliptic, in_kernel=True), arguments
+
+    return Program(build, steps * width, "step")
+
+
+def _fall(elliptic: bool) -> Program:
+    """Re-entry of the satellites that have left the march."""
+    steps, width = decay.FALL_PART, decay.TILE[elliptic]["gpu"]
+    arguments = (_series(decay.SERIES_STEPS), _orbit(width), *[_shape(width)] * 3)
+    function = partial(integrator.fall, steps=steps, elliptic=elliptic, in_kernel=True)
+    return Program(lambda: (function, arguments), steps * width, "step")
+
+
+def _orbit(width: int) -> MeanOrbit:
+    return MeanOrbit(*[_shape(width)] * len(MeanOrbit._fields))
 
 
 def _series(steps: int) -> AtmosphereSeries:
     return AtmosphereSeries(_shape(steps, 43, 43, dtype=jnp.float32), _shape(), _shape(), _shape())
-
-
-def _march(elliptic: bool) -> Program:
-    steps = 60
-
-    def build() -> tuple[Callable[..., Any], tuple[Any, ...]]:
-        arguments = (_series(steps), _course(), _shape(DECAYING), _shape(DECAYING), _shape(dtype=jnp.int32))
-        return partial(integrator.march, keep=steps, elliptic=elliptic), arguments
-
-    return Program(build, steps * DECAYING, "step")
-
-
-def _fall() -> Program:
-    steps = 20
-    arguments = (_series(1440), _course(), _shape(DECAYING), _shape(DECAYING))
-    return Program(lambda: (partial(integrator.fall, steps=steps, elliptic=False), arguments), steps * DECAYING, "step")
 
 
 def _tuning() -> Program:
@@ -192,9 +225,11 @@ PROGRAMS: Final[dict[str, Program]] = {
     "near-Earth, float64": _grid(_CIRCULAR, dtype=jnp.float64),
     "anchors of float32": _anchors(),
     "deep space": _deep_space(),
+    "states of a mixed catalogue": _states(),
     "decay, march": _march(elliptic=False),
     "decay, march of elliptic orbits": _march(elliptic=True),
-    "decay, fall": _fall(),
+    "decay, fall": _fall(elliptic=False),
+    "decay, fall of elliptic orbits": _fall(elliptic=True),
     "tuning, value and gradient": _tuning(),
     "vmap of state_at, near-Earth": _public_kernel("near_earth", NEAR),
     "vmap of state_at, deep space": _public_kernel("deep_space", DEEP),
