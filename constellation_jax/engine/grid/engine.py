@@ -3,8 +3,8 @@
     engine = GridEngine(elements, grid, options)
     states = engine.run(0, len(grid))
 
-For accelerators. On one CPU the loops of engine/propagation are several times as quick: XLA splits the program into dozens of passes
-there. On several devices each has a contiguous piece of the catalogue.
+For accelerators; on several each has a contiguous piece of the catalogue. On one CPU the loops of engine/propagation are several
+times as quick, because XLA splits the program into dozens of passes there.
 """
 
 from __future__ import annotations
@@ -69,13 +69,16 @@ class GridEngine:
         codes, parts = [], []
         with x64():
             for k, (regime, is_own, may_fail, coefficients) in enumerate(chosen):
-                lanes, columns = _place(np.flatnonzero(is_own), self._satellites, self._devices.mesh.size, everywhere=k == 0)
+                lanes, columns = _place(
+                    np.flatnonzero(is_own), self._satellites, self._devices.mesh.size, everywhere=k == 0
+                )
                 own = jax.tree.map(lambda v, lanes=lanes: v[lanes], coefficients)
-                own_epoch = tuple(v[lanes] for v in epoch)
-                marks = find_marks(grid, *own_epoch, decayed_after[lanes]) if may_fail else None
+                day, fraction = (v[lanes] for v in epoch)
+                marks = find_marks(grid, day, fraction, decayed_after[lanes]) if may_fail else None
                 farthest = float(max(np.abs(end[is_own]).max() for end in ends))
                 codes.append(RegimeCode(regime, may_fail, regime.table_length(span), regime.most_steps(farthest)))
-                parts.append(self._devices.put(Part(own, *own_epoch, columns, marks)))
+                part: Any = (own, day, fraction, columns, marks)
+                parts.append(self._devices.put(Part(*part)))
             self._parts = tuple(parts)
             self._codes: Any = tuple(self._devices.put(np.zeros(len(part.day), np.int8)) for part in parts)
         self._program = Program(
@@ -90,7 +93,13 @@ class GridEngine:
         """
         with x64():
             states, self._codes = _run(
-                self._program, self._devices.mesh, self._satellites, self._parts, self._instants(start, stop), self._codes, order
+                self._program,
+                self._devices.mesh,
+                self._satellites,
+                self._parts,
+                self._instants(start, stop),
+                self._codes,
+                order,
             )
         return states
 
@@ -129,11 +138,14 @@ def keep_types(function: Function, carry: Any, states: States, known: Any) -> An
         InputError: its structure or a shape differs.
     """
     found = function(carry, states, known)
-    if jax.tree.structure(found) != jax.tree.structure(carry):
-        raise InputError(f"function: returns {jax.tree.structure(found)}, expected {jax.tree.structure(carry)} as `initial`")
+    structures: list[Any] = [jax.tree.structure(v) for v in (found, carry)]
+    if structures[0] != structures[1]:
+        raise InputError(f"function: returns {structures[0]}, expected {structures[1]} as `initial`")
     for new, old in zip(jax.tree.leaves(found), jax.tree.leaves(carry), strict=True):
         if jnp.shape(new) != old.shape:
-            raise InputError(f"function: returns an array of shape {jnp.shape(new)}, expected {old.shape} as in `initial`")
+            raise InputError(
+                f"function: returns an array of shape {jnp.shape(new)}, expected {old.shape} as in `initial`"
+            )
     return jax.tree.map(lambda new, old: jnp.asarray(new).astype(old.dtype), found, carry)
 
 
@@ -203,9 +215,7 @@ def _choose_parts(
             yield regime, is_own, True, coefficients
 
 
-def _never_fails(
-    group: Group, elements: Elements, ends: Ends, decayed_after: NDArray[np.float64]
-) -> NDArray[np.bool_]:
+def _never_fails(group: Group, elements: Elements, ends: Ends, decayed_after: NDArray[np.float64]) -> NDArray[np.bool_]:
     """True for satellites of a group that have status 0 at all instants for certain, shape (satellites,)."""
     if group.regime.checks_nodes:
         return np.zeros(len(group.is_own), np.bool_)

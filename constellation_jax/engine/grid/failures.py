@@ -6,7 +6,7 @@ wrong side of an epoch that falls on an instant.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -23,13 +23,13 @@ _NONE = np.iinfo(np.int32).max
 class Marks(NamedTuple):
     """Rows of a run's grid from which something holds for each satellite, int32 arrays of shape (satellites,)."""
 
-    epoch: Array | NDArray[np.int32]
+    epoch: Array
     """First row at or after the epoch."""
-    decayed: Array | NDArray[np.int32]
+    decayed: Array
     """First row at which the satellite counts as decayed (`Regime.decay_times`)."""
-    near: Array | NDArray[np.int32]
+    near: Array
     """First row that is not too far from the epoch."""
-    far: Array | NDArray[np.int32]
+    far: Array
     """First row beyond it that is too far again."""
 
 
@@ -42,7 +42,9 @@ class Circumstances(NamedTuple):
     is_too_far: Array
 
 
-def find_marks(grid: Grid, day: NDArray[np.float64], fraction: NDArray[np.float64], decayed_after: NDArray[np.float64]) -> Marks:
+def find_marks(
+    grid: Grid, day: NDArray[np.float64], fraction: NDArray[np.float64], decayed_after: NDArray[np.float64]
+) -> Marks:
     """Find the rows of a grid from which something holds.
 
     Args:
@@ -51,7 +53,7 @@ def find_marks(grid: Grid, day: NDArray[np.float64], fraction: NDArray[np.float6
         decayed_after: minutes, of `Regime.decay_times`.
     """
 
-    def first(least: NDArray[np.float64] | float, *, beyond: bool = False) -> NDArray[np.int32]:
+    def first(least: NDArray[np.float64] | float, *, beyond: bool = False) -> Any:
         """First row with at least so many minutes since the epoch, or with more."""
         low, high = np.zeros(len(day), np.intp), np.full(len(day), len(grid))
         while (low < high).any():  # by the comparison itself: a search among sums would round otherwise
@@ -70,7 +72,8 @@ def find_marks(grid: Grid, day: NDArray[np.float64], fraction: NDArray[np.float6
 def at_rows(marks: Marks, rows: Array) -> Circumstances:
     """Circumstances of satellites at rows of the grid, shape (instants,)."""
     rows = rows[:, None]
-    return Circumstances(rows >= marks.epoch, rows >= marks.decayed, (rows < marks.near) | (rows >= marks.far))
+    epoch, decayed, near, far = (mark[None] for mark in marks)
+    return Circumstances(rows >= epoch, rows >= decayed, (rows < near) | (rows >= far))
 
 
 def at_minutes(minutes: Array, decayed_after: Array) -> Circumstances:
@@ -94,8 +97,8 @@ def apply_failures(status: Array, found: Circumstances, code: Array) -> tuple[Ar
     rows = jnp.arange(len(status), dtype=jnp.int32)[:, None]
     # row and status in one number: the first failure is found by one reduction
     key = jnp.where((status != 0) & found.is_after_epoch, 8 * rows + status.astype(jnp.int32), _NONE)
-    first = key.min(axis=0, initial=_NONE)
-    row, failure = first // 8, jnp.where(first == _NONE, 0, first % 8).astype(jnp.int8)
-    kept = jnp.where(code != 0, code, failure)
-    lasts = (kept != 0) & (rows >= jnp.where(code != 0, 0, row))
-    return jnp.where(lasts, kept, status), kept
+    first = key.min(axis=0, initial=_NONE)[None]
+    earlier = code[None]
+    kept = jnp.where(earlier != 0, earlier, jnp.where(first == _NONE, 0, first % 8).astype(jnp.int8))
+    lasts = (kept != 0) & (rows >= jnp.where(earlier != 0, 0, first // 8))
+    return jnp.where(lasts, kept, status), kept[0]

@@ -18,9 +18,6 @@ from constellation_jax.engine.propagation.options import Options
 from constellation_jax.engine.time_grid import Grid
 from constellation_jax.physics.sgp4.elements import Elements
 
-_ALIGNMENT = 64
-"""Bytes that XLA wants the memory of an array to be aligned to; JAX copies other arrays."""
-
 
 class HostEngine:
     """As `GridEngine`, with the CPU's loops and their interpolation between Chebyshev nodes.
@@ -61,22 +58,13 @@ class HostEngine:
             return jax.tree.map(lambda v: jax.device_put(np.array(v), self._device), carry)
 
     def _allocate(self, steps: int) -> OutputArrays:
-        names, dtype, satellites = self._options.variables, np.dtype(self._options.dtype), self._engine.satellites
-        count = steps * satellites
-        values = _aligned(len(names), count, dtype).reshape(len(names), steps, satellites)
-        return OutputArrays(names, values, _aligned(1, count, np.dtype(np.int8)).reshape(steps, satellites))
+        return OutputArrays.allocate(steps, self._engine.satellites, self._options.variables, self._options.dtype)
 
     def _as_states(self, out: OutputArrays) -> States:
         with x64():
-            return States(**{name: jax.device_put(values, self._device, may_alias=True) for name, values in out.items()})
-
-
-def _aligned(rows: int, count: int, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Uninitialised array of shape (rows, count), the beginning of each row aligned."""
-    size = -(-count * dtype.itemsize // _ALIGNMENT) * _ALIGNMENT
-    memory = np.empty(rows * size + _ALIGNMENT, np.uint8)
-    first = -memory.ctypes.data % _ALIGNMENT
-    return memory[first : first + rows * size].view(dtype).reshape(rows, -1)[:, :count]
+            return States(
+                **{name: jax.device_put(values, self._device, may_alias=True) for name, values in out.items()}
+            )
 
 
 @partial(jax.jit, static_argnums=0, donate_argnums=1)

@@ -127,7 +127,7 @@ class Program:
         if instants.earth is not None:
             earth = Attitude(*attitude(*instants.earth))
         if self.is_anchored and regime.precision is None:
-            c = anchor(part.coefficients, since + instants.middles[:, None], regime=regime)
+            c = anchor(part.coefficients, since[None] + instants.middles[:, None], regime=regime)
             minutes = instants.chunk_minutes.astype(jnp.float32)
             if earth is not None:
                 earth = jax.tree.map(lambda v: _in_chunks(v.astype(jnp.float32), minutes.shape), earth)
@@ -151,9 +151,8 @@ def split_block(grid: Grid, start: int, stop: int, variables: Sequence[str], fra
     earth = None
     if needs_attitude(variables, frame):
         earth = np.stack([v[start:stop] for v in (grid.gmst, grid.polar_x, grid.polar_y)])
-    return BlockInstants(
-        np.int32(start), np.float64(day), fraction, minutes, middles, chunks - middles[:, None], earth
-    )
+    fields: Any = (np.int32(start), np.float64(day), fraction, minutes, middles, chunks - middles[:, None], earth)
+    return BlockInstants(*fields)
 
 
 def _chunk_shape(minutes: NDArray[np.float64]) -> tuple[int, int]:
@@ -182,7 +181,7 @@ def _in_chunks(values: Any, shape: tuple[int, ...]) -> Any:
 def _circumstances(part: Part, instants: BlockInstants, since: Array) -> Circumstances:
     if part.marks is not None:
         return at_rows(part.marks, instants.row + jnp.arange(len(instants.minutes), dtype=jnp.int32))
-    return at_minutes(since + instants.minutes[:, None], jnp.asarray(part.decayed_after))
+    return at_minutes(since[None] + instants.minutes[:, None], jnp.asarray(part.decayed_after)[None])
 
 
 def _set(values: Array, columns: Array, own: Array) -> Array:

@@ -39,7 +39,8 @@ def trace_states(elements: Elements, grid: Grid, options: Options, is_deep: NDAr
     leaves = jnp.broadcast_arrays(*floats(*(getattr(elements, f.name) for f in dataclasses.fields(Elements))))
     is_scalar = leaves[0].ndim == 0
     elements = Elements(*(jnp.atleast_1d(leaf) for leaf in leaves))
-    near, deep = NearEarthRegime(options.gravity), DeepSpaceRegime(options.gravity)
+    near: Regime = NearEarthRegime(options.gravity)
+    deep: Regime = DeepSpaceRegime(options.gravity)
     if is_deep is None:
         both = sgp4.initialise(elements)
         if both.near is None or both.deep is None:  # the numbers that tell the regime are known after all
@@ -49,7 +50,7 @@ def trace_states(elements: Elements, grid: Grid, options: Options, is_deep: NDAr
             blocks = (
                 _compute(near, both.near, elements, grid, options), _compute(deep, both.deep, elements, grid, options)
             )  # fmt: skip
-            chosen = jnp.asarray(both.is_deep) > 0.5
+            chosen = jnp.asarray(both.is_deep)[None] > 0.5
             values, status = jax.tree.map(lambda n, d: jnp.where(chosen, d, n), *blocks)
     else:
         places = [np.flatnonzero(~is_deep), np.flatnonzero(is_deep)]
@@ -59,7 +60,9 @@ def trace_states(elements: Elements, grid: Grid, options: Options, is_deep: NDAr
                 own = jax.tree.map(lambda v, place=place: v[place], elements)
                 parts.append(_compute(regime, regime.initialise(own), own, grid, options))
         back = np.argsort(np.concatenate(places))
-        values, status = jax.tree.map(lambda *v: jnp.concatenate(v, axis=1)[:, back], *parts) if len(parts) > 1 else parts[0]
+        values, status = (
+            jax.tree.map(lambda *v: jnp.concatenate(v, axis=1)[:, back], *parts) if len(parts) > 1 else parts[0]
+        )
     named = dict(zip(options.variables, values, strict=True))
     states = States(status, **named)
     return jax.tree.map(lambda v: v[:, 0], states) if is_scalar else states
@@ -72,7 +75,9 @@ def _compute(regime: Regime, coefficients: Any, elements: Elements, grid: Grid, 
     instants = split_block(grid, 0, len(grid), options.variables, options.frame)
     instants = jax.tree.map(lambda v: jnp.asarray(v, dtype if np.issubdtype(v.dtype, np.floating) else None), instants)
     span = float(grid.minutes_since_first(-1))
-    last = instants.minutes[-1] + (instants.day - day) * MINUTES_PER_DAY + (instants.fraction - fraction) * MINUTES_PER_DAY
+    last = (
+        instants.minutes[-1] + (instants.day - day) * MINUTES_PER_DAY + (instants.fraction - fraction) * MINUTES_PER_DAY
+    )
     part = Part(coefficients, day, fraction, decayed_after=regime.trace_decay_times(coefficients, last))
     is_wide = dtype == jnp.float64
     program = Program(

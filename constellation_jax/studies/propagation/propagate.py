@@ -209,6 +209,29 @@ def make_options(
     return Options(names, frame, precision, dtype, dense=dense, tolerance_km=tolerance_km, platform=device)
 
 
+def make_grid(instants: NDArray[np.datetime64], options: Options) -> Grid:
+    """Make the grid of a run, with the Earth's attitude where something depends on it."""
+    day, fraction = to_day_fraction(instants)
+    if options.frame == "teme" and not set(GEODETIC) & set(options.variables):
+        return Grid.inertial(day, fraction)  # the Earth's attitude is not asked for
+    ut1_utc_s, polar_x, polar_y = load_earth_orientation().at(instants)
+    return Grid.turning(day, fraction, ut1_utc_s / SECONDS_PER_DAY, polar_x, polar_y)
+
+
+def step_bytes(satellites: int, options: Options) -> int:
+    """Size of the results of one instant."""
+    return satellites * (len(options.variables) * np.dtype(options.dtype).itemsize + 1)
+
+
+def too_large(steps: int, satellites: int, options: Options, way_out: str) -> InputError:
+    """Error for results that do not fit into memory; `way_out` says what takes less."""
+    size = steps * step_bytes(satellites, options) / 2**30
+    return InputError(
+        f"{satellites} objects at {steps} instants take {size:.1f} GiB of memory, which is not there; ask for fewer variables "
+        f'or precision="float32", or {way_out}'
+    )
+
+
 def _wants_lifetime(variables: str | Iterable[str]) -> bool:
     return LIFETIME.group in ([variables] if isinstance(variables, str) else variables)
 
@@ -237,27 +260,12 @@ def _has_device(platform: str) -> bool:
         return False
 
 
-def make_grid(instants: NDArray[np.datetime64], options: Options) -> Grid:
-    day, fraction = to_day_fraction(instants)
-    if options.frame == "teme" and not set(GEODETIC) & set(options.variables):
-        return Grid.inertial(day, fraction)  # the Earth's attitude is not asked for
-    ut1_utc_s, polar_x, polar_y = load_earth_orientation().at(instants)
-    return Grid.turning(day, fraction, ut1_utc_s / SECONDS_PER_DAY, polar_x, polar_y)
-
-
 def _allocate(steps: int, satellites: int, options: Options) -> OutputArrays:
     try:
         return OutputArrays.allocate(steps, satellites, options.variables, options.dtype)
     except MemoryError:
-        size = steps * step_bytes(satellites, options) / 2**30
-        raise InputError(
-            f"{satellites} objects at {steps} instants take {size:.1f} GiB of memory, which is not there; ask for fewer variables "
-            'or precision="float32", or write them to a file with propagate_to, whose memory does not grow'
-        ) from None
-
-
-def step_bytes(satellites: int, options: Options) -> int:
-    return satellites * (len(options.variables) * np.dtype(options.dtype).itemsize + 1)
+        way_out = "write them to a file with propagate_to, whose memory does not grow"
+        raise too_large(steps, satellites, options, way_out) from None
 
 
 def _block_steps(satellites: int, options: Options, memory_bytes: int) -> int:

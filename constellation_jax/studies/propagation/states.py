@@ -26,7 +26,7 @@ from constellation_jax.inputs.catalog.catalog import Catalog
 from constellation_jax.inputs.times import as_times
 from constellation_jax.outputs.variables import LIFETIME
 from constellation_jax.physics.sgp4.elements import Elements
-from constellation_jax.studies.propagation.propagate import make_grid, make_options, step_bytes
+from constellation_jax.studies.propagation.propagate import make_grid, make_options, step_bytes, too_large
 
 Carry = TypeVar("Carry")
 BLOCK_BYTES = {"cpu": 128 * 2**20}
@@ -61,9 +61,9 @@ def states(
     computed in 64 bits or about 64-bit anchors whatever `jax_enable_x64`; near-Earth and deep-space satellites each by their own
     theory. On several devices the satellites are sharded, if their number can be divided by that of the devices.
 
-    Inside jit, vmap and grad elements may be traced. All is then computed in the type of the elements. That is float32 unless
-    `jax_enable_x64` is on, and costs some 40 m at the epoch and 0.3 km for each week from it (in low orbits). `regime` says which theory is theirs;
-    without it both run for each satellite. The derivatives by the seven elements are exact, as those of `jacobians`.
+    Inside jit, vmap and grad elements may be traced. All is then computed in the type of the elements: in float32 unless
+    `jax_enable_x64` is on, which costs some 20 m at the epoch, 0.1 km a day and 1 km a month from it (low orbits). `regime` says
+    which theory is theirs; without it both run for each satellite. Derivatives by the elements are exact, as those of `jacobians`.
 
     Args:
         source: a catalogue of n objects, or `Elements`: arrays of shape (n,), or scalars for states of shape (time,).
@@ -90,7 +90,14 @@ def states(
         found = trace_states(elements, grid, options, is_deep)
         return found if back is None else jax.tree.map(lambda v: v[back], found)
     with _outside_traces():
-        found = _make_engine(elements, grid, options).run(0, len(grid), back)
+        engine = _make_engine(elements, grid, options)
+        try:
+            found = engine.run(0, len(grid), back)
+        except (MemoryError, jax.errors.JaxRuntimeError) as error:
+            if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
+                way_out = "go through blocks of them with stream or reduce, whose memory does not grow"
+                raise too_large(len(grid), *(shape or (1,)), options, way_out) from None
+            raise
         return found if shape else jax.tree.map(lambda v: v[:, 0], found)
 
 
@@ -104,7 +111,7 @@ def stream(
     variables: str | Iterable[str] = ("position",),
     device: str | None = None,
 ) -> Iterator[tuple[NDArray[np.datetime64], States]]:
-    """Propagate satellites block after block of time, each as by `states`, so that memory does not grow with the number of instants.
+    """Propagate satellites block after block of time, each as by `states`: memory does not grow with the number of instants.
 
     Failures last from block to block. All blocks have one shape but for the last one.
 
@@ -140,7 +147,8 @@ def reduce(
     """Reduce the states of satellites on the device, block after block of time, to what a function makes of them.
 
     The function is compiled together with the propagation, so that no state leaves the device, and a block need not be in memory
-    as a whole. The same function object is compiled once for each shape of a block, of which there are two at most.
+    as a whole. The same function object is compiled once for each shape of a block, of which there are two at most. The lowest
+    altitude of each object::
 
         def lowest(least, states, times):
             return jnp.minimum(least, jnp.nanmin(states.altitude, axis=0))
@@ -183,7 +191,9 @@ class _Run:
             raise InputError("times: not ascending; blocks go forward in time: sort them, or use `states`")
         elements, shape = _as_elements(source)
         if _is_traced(elements):
-            raise InputError("elements: traced; blocks need elements whose numbers are known: use `states` inside jit and grad")
+            raise InputError(
+                "elements: traced; blocks need elements whose numbers are known: use `states` inside jit and grad"
+            )
         if not shape:
             raise InputError("elements: found scalars, expected arrays of shape (satellites,)")
         options = _options(shape, frame, precision, variables, device)
@@ -247,7 +257,9 @@ def _as_mask(regime: str | ArrayLike | None, shape: tuple[int, ...]) -> NDArray[
     count = shape[0] if shape else 1
     if isinstance(regime, str):
         if regime not in ("near_earth", "deep_space"):
-            raise InputError(f"regime {regime!r}: unknown; known are near_earth, deep_space, a mask, or None to find out")
+            raise InputError(
+                f"regime {regime!r}: unknown; known are near_earth, deep_space, a mask, or None to find out"
+            )
         return np.full(count, regime == "deep_space")
     mask = np.asarray(regime)
     if mask.dtype != np.bool_ or mask.shape != (count,):
@@ -263,9 +275,7 @@ def _options(
     return make_options(shape[0] if shape else 1, frame, precision, variables, precision, True, None, device)
 
 
-def _make_engine(
-    elements: Elements, grid: Grid, options: Options, block: int | None = None
-) -> GridEngine | HostEngine:
+def _make_engine(elements: Elements, grid: Grid, options: Options, block: int | None = None) -> GridEngine | HostEngine:
     devices = Devices(options.platform)
     if devices.platform == "cpu" and devices.mesh.size == 1:
         return HostEngine(elements, grid, options)
