@@ -29,6 +29,17 @@ def test_of_an_argument_that_is_sliced_only_the_slice_counts() -> None:
     assert found.moved == 3 * 4 * WIDTH
 
 
+def test_of_an_array_that_is_updated_in_place_only_the_update_counts() -> None:
+    def update(rows: jax.Array, k: jax.Array) -> jax.Array:
+        return jax.lax.fori_loop(0, 5, lambda i, rows: rows.at[k + i].set(2.0 * rows[k]), rows)
+
+    rows = jax.ShapeDtypeStruct((32, WIDTH), jnp.float32)
+    found = compile_for(H100, update, (rows, jax.ShapeDtypeStruct((), jnp.int32)))
+    # one row read and one written, in each of five passes, beside one copy of the argument; of indices some bytes
+    inside = found.moved - 2 * 4 * 32 * WIDTH
+    assert inside == pytest.approx(5 * 2 * 4 * WIDTH, rel=1e-3)
+
+
 def _powers(x: jax.Array, passes: jax.Array | int) -> jax.Array:
     return jax.lax.fori_loop(0, passes, lambda _, x: jnp.cumsum(x) * x, x)
 

@@ -29,6 +29,8 @@ _FREE = {
     "after-all",
 }
 _PARTIAL = {"slice", "dynamic-slice"}
+_IN_PLACE = {"dynamic-update-slice": 1, "scatter": 2}
+"""Operand that holds what is written; the rest of the first one stays where it is."""
 _NO_KERNELS = {
     "CommandBuffer",
     "Sequential",
@@ -67,7 +69,7 @@ class Part:
     copies: int
     """Copies from one place of the card's memory to another, which are no kernels."""
     moved: int
-    """Bytes of the arguments and results of kernels and copies; of an argument that is only sliced, the bytes of the slices."""
+    """Bytes of the arguments and results of kernels and copies; of what is sliced or updated in part, those of the part."""
     loops: tuple[Loop, ...]
 
 
@@ -94,6 +96,8 @@ class _Operation:
     opcode: str
     operands: tuple[str, ...]
     attributes: str
+    is_root: bool
+    """True for the result of a computation."""
 
     def called(self, key: str) -> str:
         """Name of a computation that the operation calls."""
@@ -131,7 +135,9 @@ def _read_operation(line: str) -> _Operation | None:
     closing = _closing(right, opening)
     name = left.split()[-1].lstrip("%")
     operands = tuple(re.findall(r"%([\w.\-]+)", right[opening:closing]))
-    return _Operation(name, right[:shape_end], right[shape_end:opening].strip(), operands, right[opening:])
+    return _Operation(
+        name, right[:shape_end], right[shape_end:opening].strip(), operands, right[opening:], "ROOT" in left
+    )
 
 
 def _closing(text: str, start: int) -> int:
@@ -150,18 +156,28 @@ def _size(shape: str) -> int:
 
 
 def _moved(operation: _Operation, shapes: dict[str, str], computations: _Computations) -> int:
-    inner = computations.get(operation.called("calls"), [])
+    """Bytes that a kernel reads and writes."""
+    inner = {one.name: one for one in computations.get(operation.called("calls"), [])}
     users: dict[str, list[_Operation]] = {}
-    for one in inner:
+    for one in inner.values():
         for operand in one.operands:
             users.setdefault(operand, []).append(one)
-    parameters = {int(one.attributes[1:].split(")")[0]): one.name for one in inner if one.opcode == "parameter"}
-    total = _size(operation.shape)
+    root = next((one for one in inner.values() if one.is_root), None)
+    results = [inner[name] for name in root.operands] if root and root.opcode == "tuple" else [root] if root else []
+    updates = [one for one in results if one.opcode in _IN_PLACE]
+    written = [inner[one.operands[_IN_PLACE[one.opcode]]].shape for one in updates]
+    total = _size(operation.shape) + sum(_size(shape) for shape in written) - sum(_size(one.shape) for one in updates)
+    kept = {one.operands[0] for one in updates}
+    parameters = {
+        int(one.attributes[1:].split(")")[0]): name for name, one in inner.items() if one.opcode == "parameter"
+    }
     for k, operand in enumerate(operation.operands):
-        whole = _size(shapes.get(operand, ""))
-        uses = users.get(parameters.get(k, ""), [])
-        sliced = bool(uses) and all(use.opcode in _PARTIAL for use in uses)
-        total += min(whole, sum(_size(use.shape) for use in uses)) if sliced else whole
+        name = parameters.get(k, "")
+        whole, uses = _size(shapes.get(operand, "")), users.get(name, [])
+        if name in kept and len(uses) == 1:
+            continue
+        is_sliced = bool(uses) and all(use.opcode in _PARTIAL for use in uses)
+        total += min(whole, sum(_size(use.shape) for use in uses)) if is_sliced else whole
     return total
 
 
