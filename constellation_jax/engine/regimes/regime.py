@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, NamedTuple
 
+import jax
 import numpy as np
 from jax import Array
 from numpy.typing import NDArray
@@ -38,6 +39,10 @@ class Discontinuities(NamedTuple):
     """Change of velocity at each step of the theory's integrator at most, km/min; 0 without an integrator."""
 
 
+_COARSE = 17
+"""Instants at which satellites are looked for that drag makes meaningless during a run."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Regime:
     """Theory of motion; a static argument of compiled functions. Coefficients and minutes broadcast with each other.
@@ -57,6 +62,8 @@ class Regime:
     """Angular rate of usual orbits, for which Chebyshev nodes are spread (`node_count.node_spread`), rad/min."""
     step_minutes: ClassVar[float] = math.inf
     """Step of the theory's integrator, counted from the epoch; inf without one."""
+    largest_axis: ClassVar[float] = math.inf
+    """Largest mean semi-major axis, in Earth radii, of the orbits that the theory is made for."""
 
     @property
     def is_rare(self) -> bool:
@@ -106,13 +113,56 @@ class Regime:
         """Entry of a table for one instant of each satellite. Traced; arguments as for `tabulate`."""
         return table
 
-    def decay_times(self, coefficients: Any, span: Floats) -> Floats:
-        """Minutes after the epoch from which the theory gives states again after a decay, shape (satellites,); inf: it does not.
+    def mean_size(self, coefficients: Any, minutes: Floats) -> tuple[Floats, Floats]:
+        """Square root of the semi-major axis (Earth radii^0.5, with SGP4's sign) and mean eccentricity, as drag alone moves them.
 
         Args:
-            span: minutes from the epoch to the last instant.
+            coefficients: NumPy arrays of shape (satellites,).
+            minutes: since the epochs, shape (..., satellites).
         """
-        return np.full(len(span), np.inf)
+        raise NotImplementedError
+
+    def drag_limits(self, coefficients: Any, ends: Ends) -> tuple[Floats, Floats]:
+        """Minutes since the epoch between which the drag of SGP4, a polynomial in time, means something, each (satellites,).
+
+        Afterwards the theory gives states again although the semi-major axis has come under one Earth radius, and a grid that
+        begins later would show nothing of the decay. Before, the orbit that has grown backwards has left the regime, the mean
+        eccentricity its range, or the perigee the Earth's surface once more: SGP4 goes on with status 0, at 100,000 km and more.
+        Infinite where neither happens during the run.
+        """
+        first, last = np.minimum(ends[0], 0.0), np.maximum(ends[1], 0.0)
+        decayed_after, lost_before = np.full(len(first), np.inf), np.full(len(first), -np.inf)
+        with np.errstate(over="ignore", invalid="ignore"):  # elements that are no orbit
+            for part, size, minutes in self._swept(coefficients, last, lambda root_a, e: root_a < 1.0):
+                size = np.abs(size[0])
+                risen = np.logical_or.accumulate(size < 1.0)[:-1] & (np.diff(size, axis=0) > 0.0)
+                decayed_after[part] = _first_time(risen, minutes[:-1], np.inf)
+            for part, size, minutes in self._swept(coefficients, first, self._is_lost):
+                lost = self._is_lost(*size)
+                lost &= ~lost[0]  # elements that are below the ground at their epoch tell by themselves
+                lost_before[part] = _first_time(lost, minutes, -np.inf)
+        return decayed_after, lost_before
+
+    def _is_lost(self, root_a: Floats, eccentricity: Floats) -> NDArray[np.bool_]:
+        a = root_a * root_a
+        low = a * (1.0 - eccentricity) < 1.0
+        return np.asarray(low | (root_a < 0.0) | (a > self.largest_axis) | (eccentricity < -0.001))
+
+    def _swept(
+        self, coefficients: Any, end: Floats, is_of_interest: Callable[[Floats, Floats], NDArray[np.bool_]]
+    ) -> Iterator[tuple[NDArray[np.intp], tuple[Floats, Floats], Floats]]:
+        """Sizes at 2049 instants from the epoch to `end`, of the satellites of which some coarse instant is of interest: few."""
+
+        def sizes(of: Any, steps: int) -> tuple[Floats, tuple[Floats, Floats]]:
+            minutes = np.linspace(0.0, 1.0, steps)[:, None] * end[of]
+            return minutes, self.mean_size(jax.tree.map(lambda v: v[of], coefficients), minutes)
+
+        coarse = sizes(slice(None), _COARSE)[1]
+        members = np.flatnonzero(is_of_interest(*coarse).any(axis=0))
+        for i in range(0, len(members), 1024):
+            part = members[i : i + 1024]
+            minutes, found = sizes(part, 2049)
+            yield part, found, minutes
 
     def discontinuities(self, coefficients: Any, elements: Elements, ends: Ends) -> Discontinuities:
         """Times at which polynomials cannot stand for the orbits. NumPy arrays of shape (satellites,)."""
@@ -129,3 +179,9 @@ class Regime:
             edges: nanoseconds, ascending.
         """
         return np.zeros(0, np.intp), np.zeros(0, np.intp), np.zeros(0, np.int64)
+
+
+def _first_time(holds: NDArray[np.bool_], minutes: Floats, never: float) -> Floats:
+    """First instant at which something holds, or `never`; shapes (instants, satellites)."""
+    row, here = np.argmax(holds, axis=0), np.arange(holds.shape[1])
+    return np.where(holds[row, here], minutes[row, here], never)
