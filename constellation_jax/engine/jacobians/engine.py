@@ -64,12 +64,12 @@ class JacobianEngine:
         def make(regime: Regime, some: Elements) -> Any:
             return in_pieces(partial(kernels.coefficients_and_changes, regime=regime), some, self._width)
 
-        groups, decayed_after = assign_regimes(elements, grid.ends_since(*self._epoch), gravity, make)
+        groups, drag_limits = assign_regimes(elements, grid.ends_since(*self._epoch), gravity, make)
         # the coefficients of a tile are a pair: those of the regime, and their derivatives
         tiles = [make_tiles(self._devices, *group, self._width, in_place=not group.regime.is_rare) for group in groups]
         chunks = split(grid, 0, len(grid), LONGEST_MINUTES[precision], CHUNK)
         self._passes = [[(tile, chunk) for chunk in chunks for tile in group] for group in tiles]
-        self._failures = GridFailures(grid, *self._epoch, decayed_after)
+        self._failures = GridFailures(grid, *self._epoch, drag_limits)
 
     def allocate(self) -> OutputArrays:
         """Make arrays for `run`, of `kernels.VARIABLES`."""
