@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 from numpy.typing import NDArray
 
+from constellation_jax.engine.devices import Devices, Specs, satellites_last
 from constellation_jax.engine.precision import evaluate
 from constellation_jax.engine.regimes.deep_space import DeepSpaceRegime
 from constellation_jax.engine.regimes.near_earth import NearEarthRegime, stays_small
@@ -21,6 +21,7 @@ from constellation_jax.physics.sgp4.sgp4 import is_deep_space
 
 WIDTH = 1024
 """Number of satellites whose coefficients are made by one call."""
+INITIALISE_SPECS = Specs((satellites_last(1),), satellites_last(1))
 
 Make = Callable[[Regime, Elements], tuple[Any, ...]]
 """From a regime and elements to coefficients, and to what else is made with them, as NumPy arrays of shape (..., satellites)."""
@@ -79,7 +80,8 @@ def assign_regimes(
 
 def initialise(regime: Regime, elements: Elements) -> Any:
     """Coefficients of many element sets in a regime, as NumPy arrays of shape (satellites,)."""
-    return in_pieces(_compiled(regime), elements, WIDTH)
+    one = Devices(devices=jax.local_devices()[:1])
+    return in_pieces(one.compile(_initialise, INITIALISE_SPECS, regime=regime), elements, WIDTH)
 
 
 def in_pieces(make: Callable[[Elements], Any], elements: Elements, width: int) -> Any:
@@ -96,6 +98,5 @@ def in_pieces(make: Callable[[Elements], Any], elements: Elements, width: int) -
     return jax.tree.map(lambda *v: np.concatenate(v, axis=-1)[..., :count], *parts)
 
 
-@cache
-def _compiled(regime: Regime) -> Any:
-    return jax.jit(regime.initialise)
+def _initialise(elements: Elements, *, regime: Regime) -> Any:
+    return regime.initialise(elements)
