@@ -17,6 +17,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from constellation_jax.engine.device_checks import find_devices
 from constellation_jax.engine.precision import x64
+from constellation_jax.engine.programs import Program
 
 REPLICATED: Any = PartitionSpec()
 """Sharding of an array that every device has whole."""
@@ -88,15 +89,17 @@ class Devices:
 
     def zeros(self, shape: tuple[int, ...], dtype: str) -> Any:
         """Make an array on the devices, its last axis (satellites) sharded."""
+        if self.platform == "cpu" and self.mesh.size == 1:  # without a program; a copy, because buffers are donated
+            with x64():
+                return jax.device_put(np.zeros(shape, dtype), self.mesh.devices.flat[0], may_alias=False)
         with x64():
             return self.put(jnp.zeros(shape, dtype))
 
     def fetch(self, arrays: Any) -> Any:
         """Bring an array, or a pytree of arrays, to the host. On a CPU it is the device's own memory: read it before the array is
         donated."""
-        if (
-            self.platform != "cpu"
-        ):  # by way of page-locked memory, several times as quick as the direct way; all copies at once
+        if self.platform != "cpu":
+            # by way of page-locked memory, several times as quick as the direct way, all copies at once
             arrays = jax.tree.map(lambda v: jax.device_put(v, v.sharding.with_memory_kind("pinned_host")), arrays)
         return jax.tree.map(np.asarray, arrays)
 
@@ -119,9 +122,12 @@ class Devices:
 
 @cache
 def _compile(function: Any, mesh: Mesh, specs: Specs, static: tuple[tuple[str, Any], ...]) -> Any:
+    name = f"{function.__module__}.{function.__qualname__} {static}"
     function = partial(function, **dict(static))
+    on_cpu = mesh.devices.flat[0].platform == "cpu"
+    wide = {"xla_cpu_prefer_vector_width": 512} if specs.wide_vectors and on_cpu else None
+    if mesh.size == 1 and on_cpu:
+        return Program(function, name, donate_argnums=specs.donate, compiler_options=wide)
     if mesh.size > 1:
         function = jax.shard_map(function, mesh=mesh, in_specs=specs.inputs, out_specs=specs.outputs, check_vma=False)
-    wide = specs.wide_vectors and mesh.devices.flat[0].platform == "cpu"
-    options = {"xla_cpu_prefer_vector_width": 512} if wide else None
-    return jax.jit(function, donate_argnums=specs.donate, compiler_options=options)
+    return jax.jit(function, donate_argnums=specs.donate, compiler_options=wide)
