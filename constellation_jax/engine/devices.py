@@ -15,6 +15,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from constellation_jax.engine.default_device import default_platform
+from constellation_jax.engine.device_checks import find_devices
 from constellation_jax.engine.precision import x64
 from constellation_jax.engine.programs import Program
 
@@ -44,12 +46,15 @@ class Devices:
     """Local devices of one platform.
 
     Args:
-        platform: such as "cpu", "gpu" or "tpu"; None for JAX's default.
+        platform: such as "cpu", "gpu" or "tpu"; None for that of JAX's default device.
         devices: these instead of all local ones of the platform.
+
+    Raises:
+        InputError: there is no device of the platform.
     """
 
     def __init__(self, platform: str | None = None, devices: Sequence[Any] | None = None) -> None:
-        found = tuple(devices or jax.local_devices(backend=platform))
+        found = tuple(devices or find_devices(platform or default_platform()))
         self.platform: str = found[0].platform
         self.mesh = Mesh(np.array(found), ("satellites",))
         # on a GPU or TPU two: one copies its results to the host while the other's tile is computed
