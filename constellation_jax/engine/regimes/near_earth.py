@@ -12,7 +12,6 @@ from collections.abc import Callable
 from typing import Any, ClassVar, Final
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from numpy.typing import NDArray

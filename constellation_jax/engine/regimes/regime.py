@@ -184,7 +184,7 @@ class Regime:
             yield part, found, minutes
 
     def trace_drag_limits(self, coefficients: Any, ends: tuple[Array, Array]) -> tuple[Array, Array]:
-        """As `drag_limits`, of traced coefficients, without a derivative. A loop over the same instants, only where it may find any."""
+        """As `drag_limits`, of traced coefficients, without a derivative. A loop over the same instants."""
         coefficients, first, last = jax.lax.stop_gradient(
             (coefficients, jnp.minimum(ends[0], 0.0), jnp.maximum(ends[1], 0.0))
         )
