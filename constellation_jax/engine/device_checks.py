@@ -49,32 +49,34 @@ def warn_of_slow_float64(devices: Iterable[Any]) -> None:
 def _explain(platform: str | None, error: str) -> str:
     """Message about a platform without devices, from the error that JAX gave."""
     allowed = _allowed()
-    name = platform or allowed or "default"
-    is_gpu = any(word in name for word in ("gpu", "cuda"))
-    found = "" if platform is None else f"; it finds {', '.join(_found())}"
-    start = f"device {name!r}: JAX finds none here{found}"
+    if platform is None:
+        start = f"JAX_PLATFORMS={allowed}: JAX finds no such device here; unset the variable"
+    else:
+        found = [name for name in PLATFORMS if _has_devices(name)]
+        start = f"device {platform!r}: JAX finds none here; it finds {', '.join(found)}"
+    is_gpu = any(word in (platform or allowed) for word in ("gpu", "cuda"))
     if platform is not None and not is_gpu and platform not in PLATFORMS:
         return f"{start}; known are {', '.join(PLATFORMS)}{suggest(platform, PLATFORMS)}"
     if platform is not None and allowed and not {platform, "cuda" if is_gpu else platform} & set(allowed.split(",")):
         return f"{start}; JAX_PLATFORMS={allowed} leaves it out"
-    if not is_gpu:
-        return f"{start}; JAX says: {_last_line(error)}"
-    plugins = {cuda: _installed(f"jax-cuda{cuda}-plugin") for cuda in CUDA_VERSIONS}
-    present = {cuda: plugin for cuda, plugin in plugins.items() if plugin}
+    says = next((f"; JAX says: {line.strip()}" for line in reversed(error.splitlines()) if line.strip()), "")
+    return f"{start}; {_explain_cuda()}{says}" if is_gpu else f"{start}{says}"
+
+
+def _explain_cuda() -> str:
+    """Likely reason why JAX finds no NVIDIA card, and what to do."""
+    present = [cuda for cuda in CUDA_VERSIONS if _installed(f"jax-cuda{cuda}-plugin")]
     if not present:
         extras = " or ".join(f'pip install "constellation-jax[cuda{cuda}]"' for cuda in CUDA_VERSIONS)
-        return f"{start}; no CUDA plugin of JAX is installed: {extras}, as nvidia-smi shows the driver's CUDA version"
-    for cuda in present:
-        for package in (f"jax-cuda{cuda}-plugin", f"jax-cuda{cuda}-pjrt"):
-            if _installed(package) != _installed("jaxlib"):
-                return (
-                    f"{start}; {package} {_installed(package) or '(missing)'} does not fit jaxlib {_installed('jaxlib')}: "
-                    f'pip install "jax[cuda{cuda}]=={_installed("jax")}"'
-                )
-    cuda, plugin = next(iter(present.items()))
+        return f"no CUDA plugin of JAX is installed: {extras}, as nvidia-smi shows the driver's CUDA version"
+    cuda, jaxlib = present[0], _installed("jaxlib")
+    install = f'pip install "jax[cuda{cuda}]=={_installed("jax")}"'
+    for package in (f"jax-cuda{cuda}-plugin", f"jax-cuda{cuda}-pjrt"):
+        if _installed(package) != jaxlib:
+            return f"{package} {_installed(package) or '(missing)'} does not fit jaxlib {jaxlib}: {install}"
     return (
-        f"{start}; jax-cuda{cuda}-plugin {plugin} finds no card that it can use: does nvidia-smi show one, and are the libraries "
-        f'installed (pip install "jax[cuda{cuda}]=={_installed("jax")}")? JAX says: {_last_line(error)}'
+        f"jax-cuda{cuda}-plugin {jaxlib} finds no card that it can use: does nvidia-smi show one, and are its libraries "
+        f"installed ({install})?"
     )
 
 
@@ -82,10 +84,6 @@ def _allowed() -> str:
     """Platforms to which the environment variable JAX_PLATFORMS holds JAX; "": to none."""
     settings: Any = jax.config
     return settings.jax_platforms or ""
-
-
-def _found() -> list[str]:
-    return [name for name in PLATFORMS if _has_devices(name)]
 
 
 def _has_devices(platform: str) -> bool:
@@ -101,7 +99,3 @@ def _installed(package: str) -> str | None:
         return version(package)
     except PackageNotFoundError:
         return None
-
-
-def _last_line(error: str) -> str:
-    return next((line.strip() for line in reversed(error.splitlines()) if line.strip()), "nothing")

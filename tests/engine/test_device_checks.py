@@ -71,6 +71,11 @@ def test_a_plugin_that_cannot_load_its_libraries_is_no_traceback(
 
     monkeypatch.setattr(jax, "local_devices", fail)
     assert message("gpu").endswith("JAX says: RuntimeError: Unable to load cuFFT. Is it installed?")
+    monkeypatch.setattr(device_checks, "_allowed", lambda: "cuda")
+    with pytest.raises(
+        InputError, match=r"JAX_PLATFORMS=cuda: JAX finds no such device here; unset the variable; jax-c"
+    ):
+        Devices()
 
 
 def test_float64_on_a_card_for_games_is_one_warning() -> None:
