@@ -201,7 +201,7 @@ def test_an_accelerator_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     height, e = np.array([200.0, 280.0, 350.0, 700.0, 200.0, 260.0]), np.repeat([1e-4, 0.02], [4, 2])
     orbit = jax.tree.map(np.asarray, orbits((height + RADIUS) / (1.0 - e) - RADIUS, eccentricity=e))
     objects = Objects(orbit, np.full(6, MJD_2020 + 3.0), np.full(6, 0.02), np.zeros(6))
-    monkeypatch.setattr(engine, "TILE", dict.fromkeys((False, True), {"cpu": 4}))
+    monkeypatch.setattr(engine, "TILE", {elliptic: {"cpu": 4} for elliptic in (False, True)})
     on_cpu = run(objects, series, keep=5)
     monkeypatch.setattr(engine, "Devices", lambda: Devices(computes_grids=True))
     found = run(objects, series, keep=5)
