@@ -154,13 +154,13 @@ class Engine:
         return self._split(regime, is_own)
 
     def _measure(
-        self, regime: Regime, some: NDArray[np.bool_], chunks: list[Chunk], node_count: int
+        self, regime: Regime, some: NDArray[np.bool_], chunks: list[Chunk], node_count: int, degree: int
     ) -> NDArray[np.float64]:
         """Largest sizes of the coefficients of some satellites; see `interpolation.Measure`."""
         tasks = [[(tile, chunk) for tile in self._split(regime, some)] for chunk in chunks]
         with Workers(self._devices.threads) as workers, one_blas_thread():
             sizes = [
-                list(workers.map(lambda task: self._runner.measure(task[0], task[1], node_count), part))
+                list(workers.map(lambda task: self._runner.measure(task[0], task[1], node_count, degree), part))
                 for part in tasks
             ]
         return np.maximum.reduce([np.concatenate(part, axis=1) for part in sizes])

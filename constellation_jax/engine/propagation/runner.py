@@ -44,7 +44,7 @@ class TileRunner:
         self._per_device = self._width // devices.mesh.size
         self._interpolation = interpolation
         self._anchors_inside = devices.platform == "cpu"
-        self._cache = ThreadCache()
+        self._cache = ThreadCache(is_kept=devices.platform == "cpu")
         self._loops: dict[Any, Any] = {}
         # the position bounds the error of an interpolation, and shows that no decay lies between two nodes
         self._at_nodes = tuple(dict.fromkeys((*options.variables, *POSITION)))
@@ -72,11 +72,11 @@ class TileRunner:
         self._release(filled)
         return np.asarray(status.any(axis=0)), none
 
-    def measure(self, tile: Tile, chunk: Chunk, node_count: int) -> NDArray[np.float64]:
-        """Sizes of the coefficients of the polynomials through so many nodes, km, shape (node_count, tile.count); inf for a
-        satellite that may not be interpolated."""
+    def measure(self, tile: Tile, chunk: Chunk, node_count: int, degree: int) -> NDArray[np.float64]:
+        """Sizes of the coefficients, from a degree on, of the polynomials through so many nodes, km, shape (node_count - degree,
+        tile.count); inf for a satellite that may not be interpolated."""
         filled = self._evaluate(tile, chunk, self._at_nodes, "float64", "float64", node_count)
-        matrix = self._cache.get(("coefficients", node_count), lambda: chebyshev.coefficients(node_count))
+        matrix = self._cache.get(("coefficients", node_count), lambda: chebyshev.coefficients(node_count))[degree:]
         sizes, unsafe = self._check(matrix, filled, tile)
         self._release(filled)
         return np.where(unsafe, np.inf, sizes)
@@ -119,7 +119,7 @@ class TileRunner:
         instants = self._instants(tile.regime, chunk, dtype, node_count)
         rows = len(names)
         make = partial(make_outputs, self._devices, rows, CHUNK, self._width, stored)
-        buffers = self._cache.borrow((rows, stored), make)
+        buffers = self._cache.borrow((self._devices.mesh, rows, stored), make)
         # where several devices share a tile all of its blocks are computed
         satellites = tile.count if self._devices.mesh.size == 1 else self._per_device
         blocks = np.int32(-(-satellites // self._block(dtype, tile.is_sparse)))
@@ -176,7 +176,7 @@ class TileRunner:
         return self._devices.put(values, replicated=True)
 
     def _release(self, buffers: Outputs) -> None:
-        self._cache.release((buffers.values.shape[0], str(buffers.values.dtype)), buffers)
+        self._cache.release((self._devices.mesh, buffers.values.shape[0], str(buffers.values.dtype)), buffers)
 
 
 def _attitude_at(grid: Grid, chunk: Chunk, minutes: NDArray[np.float64]) -> tuple[NDArray[Any], NDArray[Any]]:
