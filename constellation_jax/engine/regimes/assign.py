@@ -39,7 +39,7 @@ class Group(NamedTuple):
 
 def assign_regimes(
     elements: Elements, ends: Ends, gravity: GravityModel, make: Make | None = None
-) -> tuple[list[Group], Floats]:
+) -> tuple[list[Group], tuple[Floats, Floats]]:
     """Assign every satellite to a regime.
 
     Args:
@@ -49,13 +49,13 @@ def assign_regimes(
         make: makes the coefficients; None: `initialise`.
 
     Returns:
-        The groups that have satellites, the largest first; and `Regime.decay_times` of all satellites.
+        The groups that have satellites, the largest first; and `Regime.drag_limits` of all satellites.
     """
     make = make or (lambda regime, some: (initialise(regime, some),))
     deep = np.asarray(is_deep_space(elements, gravity, np))
     plain, eccentric = NearEarthRegime(gravity, small_eccentricity=True), NearEarthRegime(gravity)
     groups = []
-    decayed_after = np.full(len(deep), np.inf)
+    decayed_after, lost_before = np.full(len(deep), np.inf), np.full(len(deep), -np.inf)
     families: tuple[tuple[Regime, NDArray[np.bool_]], ...] = ((eccentric, ~deep), (DeepSpaceRegime(gravity), deep))
     for regime, is_own in families:
         members = np.flatnonzero(is_own)
@@ -66,7 +66,7 @@ def assign_regimes(
         own = jax.tree.map(lambda v, members=members: np.asarray(v)[members], elements)
         made = make(regime, own)
         own_ends = (ends[0][members], ends[1][members])
-        decayed_after[members] = regime.decay_times(made[0], own_ends[1])
+        decayed_after[members], lost_before[members] = regime.drag_limits(made[0], own_ends)
         spread_out = jax.tree.map(lambda v, place=place: v[..., place], made)
         if regime is eccentric:
             small = np.zeros(len(deep), np.bool_)
@@ -75,7 +75,7 @@ def assign_regimes(
         else:
             groups.append(Group(regime, is_own, spread_out))
     groups.sort(key=lambda group: -int(group.is_own.sum()))
-    return [group for group in groups if group.is_own.any()], decayed_after
+    return [group for group in groups if group.is_own.any()], (decayed_after, lost_before)
 
 
 def initialise(regime: Regime, elements: Elements) -> Any:
