@@ -147,6 +147,7 @@ def propagate_to(
         path, catalog, instants, resolve_groups(variables), frame=frame, dtype=dtype, precision=precision, overwrite=overwrite,
         attributes=attributes, block_steps=block,
     )  # fmt: skip
+    writer.check_disk()
 
     def make_engine() -> Engine:
         engine = Engine(catalog.elements, _grid(instants, options), options)
@@ -245,14 +246,24 @@ def _grid(instants: NDArray[np.datetime64], options: Options) -> Grid:
 
 
 def _allocate(steps: int, satellites: int, options: Options) -> OutputArrays:
+    size = steps * _step_bytes(satellites, options)
     try:
+        if size > _memory_bytes():
+            raise MemoryError
         return OutputArrays.allocate(steps, satellites, options.variables, options.dtype)
     except MemoryError:
-        size = steps * _step_bytes(satellites, options) / 2**30
         raise InputError(
-            f"{satellites} objects at {steps} instants take {size:.1f} GiB of memory, which is not there; ask for fewer variables "
-            'or precision="float32", or write them to a file with propagate_to, whose memory does not grow'
+            f"{satellites} objects at {steps} instants take {size / 2**30:.1f} GiB of memory, which is not there; ask for fewer "
+            'variables or precision="float32", or write them to a file with propagate_to, whose memory does not grow'
         ) from None
+
+
+def _memory_bytes() -> float:
+    """Memory of the machine. Beyond it, Linux gives arrays all the same, and ends the process when they are filled."""
+    try:
+        return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    except (AttributeError, ValueError, OSError):  # Windows has none of it, and gives no such arrays
+        return np.inf
 
 
 def _step_bytes(satellites: int, options: Options) -> int:
