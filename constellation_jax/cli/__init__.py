@@ -1,8 +1,8 @@
 """The command line, `constellation-jax`: glue between files, the Python functions and the terminal. A file holds a command or two.
 
 Nothing heavy is imported before a command runs, so that `--help` answers at once. Exit codes: 0 done, 1 the output
-could not be written, 2 something given was wrong, 70 a defect of the program, 130 interrupted, 143 terminated. Deliberately
-absent: any computation.
+could not be written, 2 something given was wrong, 3 `tune` did not converge, 70 a defect of the program, 130 interrupted,
+143 terminated. Deliberately absent: any computation.
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from constellation_jax.inputs.catalog.catalog import Catalog
+    from constellation_jax.inputs.environment.space_weather_series import SpaceWeather
     from constellation_jax.outputs.target import Target
 
 AllowStale = Annotated[
@@ -34,9 +35,20 @@ SpaceWeatherFile = Annotated[
     typer.Option(
         "--space-weather",
         metavar="FILE",
-        help="Space weather: CelesTrak's SW-All.csv, an MSAFE forecast or a table [default: the bundled table].",
+        help="Space weather: CelesTrak's SW-All.csv, GFZ's Kp_ap_Ap_SN_F107_since_1932.txt, an MSAFE forecast or a table; or "
+        "'celestrak', which is downloaded [default: the bundled table].",
     ),
 ]
+ForecastFile = Annotated[
+    str | None,
+    typer.Option(
+        "--forecast",
+        metavar="FILE",
+        help="Space weather after the last observed day: an MSAFE forecast, a table or 'bundled' [default: that of "
+        "--space-weather itself, then the bundled one].",
+    ),
+]
+Strict = Annotated[bool, typer.Option("--strict", help="Treat an assumed or absurd ballistic coefficient as an error.")]
 ShellNames = Annotated[
     list[str] | None,
     typer.Option("--shells", metavar="NAME", help="Planned constellation by name, or a shell file; may be repeated."),
@@ -130,6 +142,17 @@ def load_catalog(source: str, place: str, *, allow_stale: bool) -> Catalog:
     except InputError as error:
         raise InputError(f"{place}: {error}") from None
     return read_source(found, allow_stale=allow_stale)
+
+
+def load_space_weather(source: str | None, forecast: str | None) -> SpaceWeather:
+    """Load the space weather of the options `--space-weather` and `--forecast`, the bundled one where neither is given.
+
+    Raises:
+        InputError: a source that cannot be read, or a forecast that does not continue it.
+    """
+    from constellation_jax.inputs.environment.space_weather_series import SpaceWeather
+
+    return SpaceWeather.load("bundled" if source is None else source, forecast=forecast)
 
 
 def claim(output: Path, *, overwrite: bool, inputs: Iterable[str | Path | None]) -> Target:

@@ -50,6 +50,10 @@ def propagate(
         steps = count_times(config.duration, config.step)
         check_size(target, len(objects), steps, config.variables, config.dtype, config.memory)
         times = time_grid(start, config.duration, config.step)
+        if config.step > config.duration:
+            reporter.warning(
+                "the step is longer than the duration (--step, --duration): the file holds one instant, the start"
+            )
         reporter.start(config, objects, times)
         configure(compile_cache=True)
         from constellation_jax.studies.propagation.propagate import propagate_to

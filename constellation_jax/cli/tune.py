@@ -11,16 +11,19 @@ import typer
 
 from constellation_jax.cli.options import (
     AllowStale,
+    ForecastFile,
     Output,
     Overwrite,
     Quiet,
     SpaceWeatherFile,
+    Strict,
     claim,
     command_line,
     load_catalog,
+    load_space_weather,
     write_result,
 )
-from constellation_jax.cli.reporting import Reporter, count
+from constellation_jax.cli.reporting import EXIT_NOT_CONVERGED, Reporter, count
 from constellation_jax.settings import configure
 
 if TYPE_CHECKING:
@@ -49,7 +52,13 @@ def tune(
     starts: Annotated[
         int | None, typer.Option(metavar="N", help="Number of points to begin from, in place of the problem's.")
     ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="First day of drag and lifetimes, UTC, in place of the problem's."),
+    ] = None,
     space_weather: SpaceWeatherFile = None,
+    forecast: ForecastFile = None,
+    strict: Strict = False,
     overwrite: Overwrite = False,
     allow_stale: AllowStale = False,
     quiet: Quiet = False,
@@ -57,9 +66,11 @@ def tune(
     """Tune the shells of a tuning problem by gradient.
 
     Prints the figures of merit before and after, the constraints that hold the shells and the sweep; writes all of it to a
-    NetCDF file and the shells to a shell file, where --output is given. Without PROBLEM, lists the bundled ones.
+    NetCDF file and the shells to a shell file, where --output is given. Without PROBLEM, lists the bundled ones. A tuning that did
+    not converge prints and writes the best point seen, says so, and ends with exit code 3.
     """
-    with Reporter().session(debug=ctx.obj["debug"]):
+    reporter = Reporter()
+    with reporter.session(debug=ctx.obj["debug"]):
         if problem is None:
             for line in _known():
                 typer.echo(line)
@@ -67,7 +78,7 @@ def tune(
         from constellation_jax.inputs.tuning.files import load_tuning_problem
 
         loaded = load_tuning_problem(problem)
-        targets = [] if output is None else _claim(output, overwrite, (problem, catalog, space_weather))
+        targets = [] if output is None else _claim(output, overwrite, (problem, catalog, space_weather, forecast))
         background = None if catalog is None else load_catalog(catalog, "--catalog", allow_stale=allow_stale)
         configure(compile_cache=True)
         from constellation_jax.studies.tuning.tune import tune as compute
@@ -75,7 +86,15 @@ def tune(
         with contextlib.ExitStack() as held:
             for target in targets:
                 held.enter_context(target)
-            result = compute(loaded, background=background, method=method, starts=starts, space_weather=space_weather)
+            result = compute(
+                loaded,
+                background=background,
+                method=method,
+                starts=starts,
+                start=start,
+                space_weather=load_space_weather(space_weather, forecast),
+                strict=strict,
+            )
             if targets:
                 _write(result, *targets)
         if not quiet:
@@ -83,6 +102,10 @@ def tune(
                 typer.echo(line)
             if targets:
                 typer.echo(f"{', '.join(map(str, targets))}: {count(len(result.shells), 'shell')}")
+        if result.status != "converged":
+            kept = "; the best point seen is written" if targets else ""
+            reporter.warning(f"the tuning did not converge: {result.message}{kept}")
+            raise typer.Exit(EXIT_NOT_CONVERGED)
 
 
 def _known() -> Iterator[str]:

@@ -6,7 +6,9 @@ from importlib import import_module
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+from jax import Array
 
 
 def x64() -> AbstractContextManager[Any]:
@@ -22,3 +24,8 @@ def evaluate(function: Callable[..., Any], *arguments: Any) -> Any:
     """Call a function of JAX in 64 bits and return its result, an array or a pytree of arrays, as NumPy arrays."""
     with x64():
         return jax.tree.map(np.asarray, function(*arguments))
+
+
+def without_subnormals(values: Array) -> Array:
+    """Convert to float32, with zero for drag terms far below any effect: as subnormals they would slow processors down."""
+    return jnp.where(jnp.abs(values) < 1e-30, 0.0, values).astype(jnp.float32)

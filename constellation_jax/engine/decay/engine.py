@@ -1,8 +1,9 @@
-"""Decay of a whole catalogue: tiles of satellites through parts of the calendar, one thread for each core.
+"""Decay of a whole catalogue: tiles of satellites through parts of the calendar, then the fall of those that have left the march.
 
-The march of a tile ends when all of its satellites have left it, so that satellites near re-entry cost little. Elements and times
-are in float64, whatever the user's `jax_enable_x64`; densities are computed in float32, whose rounding is a thousandth of the error
-of the atmosphere's table.
+On a CPU, one thread for each core takes small tiles, whose march ends when all of their satellites have left it, so that satellites
+near re-entry cost little. On an accelerator a tile is the whole catalogue, and the host sends every part ahead without waiting.
+Those that fall go together, whatever tile they marched in. Elements and times are in float64, whatever the user's
+`jax_enable_x64`; densities are computed in float32, whose rounding is a thousandth of the error of the atmosphere's table.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ from constellation_jax.physics.constants import WGS84_EQUATORIAL_RADIUS_KM
 from constellation_jax.physics.drag.atmosphere import AtmosphereTable
 from constellation_jax.physics.drag.rates import NEAR_CIRCULAR_ECCENTRICITY, MeanOrbit, Rates, advance_secular
 
-TILE: Final = {False: 1024, True: 128}
-"""Satellites of one device in a tile of near-circular (False) and of elliptic orbits (True)."""
+TILE: Final = {False: {"cpu": 1024, "gpu": 32768}, True: {"cpu": 128, "gpu": 4096}}
+"""Satellites of one device in a tile of near-circular (False) and of elliptic orbits (True), by platform."""
 STEPS_TOGETHER: Final = 360
 """Steps whose atmosphere is computed in one call."""
 SERIES_STEPS: Final = 1440
@@ -46,7 +47,7 @@ _ONE, _MANY = satellites_last(1), satellites_last(2)
 RATES_SPECS: Final = Specs((REPLICATED, *[_ONE] * 4), _ONE)
 ADVANCE_SPECS: Final = Specs((_ONE, _ONE), _ONE)
 MARCH_SPECS: Final = Specs((REPLICATED, *[_ONE] * 3, REPLICATED), (_ONE, _MANY))
-FALL_SPECS: Final = Specs((REPLICATED, *[_ONE] * 3), Fall(*[_ONE] * 2, *[_MANY] * 5, *[_ONE]))
+FALL_SPECS: Final = Specs((REPLICATED, *[_ONE] * 4), Fall(*[_ONE] * 2, *[_MANY] * 5, *[_ONE]))
 """Placement of the arguments and results of `rates_at`, `advance_secular`, `march` and `fall`."""
 
 Floats = NDArray[np.float64]
@@ -140,7 +141,8 @@ def run(
             progress(done, objects.satellites)
 
     with Workers(whole.devices.threads) as workers:
-        workers.run(whole.decay_tile, _make_tiles(objects, order, whole.devices), count)
+        workers.run(whole.march_tile, _make_tiles(objects, order, whole.devices), count)
+        workers.run(whole.fall_tile, _make_tiles(objects, order[whole.falling[order]], whole.devices))
     return Decay(whole.lifetime, dict(zip(TRACKS, whole.tracks, strict=True)) if keep else {})
 
 
@@ -168,14 +170,14 @@ def stays_up(objects: Objects, series: AtmosphereSeries) -> NDArray[np.bool_]:
 
     def stay(members: NDArray[np.intp]) -> NDArray[np.bool_]:
         tile = _DecayTile(objects.take(members), False, series, devices)
-        first, sunk = np.asarray(tile.day), np.zeros(tile.day.shape)
+        first, sunk = np.asarray(tile.day), np.zeros(len(members))
         advance = devices.compile(advance_secular, ADVANCE_SPECS)
         for day in dates:
-            orbit = advance(tile.orbit, day - first)
-            sunk -= np.asarray(tile.rates(orbit, np.full(tile.day.shape, day)).orbit.semi_major_axis)
+            orbit = advance(tile.orbit, devices.put(day - first))
+            sunk -= tile.fetch(tile.rates(orbit, devices.put(np.full(first.shape, day))).orbit.semi_major_axis)
         sunk *= 1.5 * days / SINKING_DATES
-        altitude = np.asarray(tile.orbit.semi_major_axis) - WGS84_EQUATORIAL_RADIUS_KM
-        return tile.fetch(sunk < np.maximum(altitude - 60.0, 0.0) / 9.0)
+        altitude = objects.orbit.semi_major_axis[members] - WGS84_EQUATORIAL_RADIUS_KM
+        return np.asarray(sunk < np.maximum(altitude - 60.0, 0.0) / 9.0)
 
     result = np.zeros(objects.satellites, np.bool_)
     every = np.arange(objects.satellites)
@@ -200,11 +202,11 @@ class _DecayTile:
         self.elliptic = elliptic
         self._count = objects.satellites
         self._series = series
-        self.compile = partial(devices.compile, elliptic=elliptic)
+        self._devices = devices
+        self._width = devices.tile_width(TILE[elliptic])
+        self.compile = partial(devices.compile, elliptic=elliptic, in_kernel=devices.platform != "cpu")
         """Function that compiles one of the integrator's for the orbits of the tile."""
-        width = TILE[elliptic] * devices.mesh.size
-        since_first = objects._replace(mjd=objects.mjd - float(series.first_mjd))
-        self.orbit, self.day, *self.coefficients = devices.put(jax.tree.map(lambda v: pad(v, width), since_first))
+        self.orbit, self.day, *self.coefficients = self.put(objects._replace(mjd=objects.mjd - float(series.first_mjd)))
         """Mean orbits at the epochs; the epochs, days since the first day of the series; coefficients of drag and of radiation."""
 
     def rates(self, orbit: MeanOrbit, day: Any) -> Rates:
@@ -212,9 +214,13 @@ class _DecayTile:
         found: Rates = self.compile(integrator.rates_at, RATES_SPECS)(self._series, orbit, day, *self.coefficients)
         return found
 
-    def fetch(self, values: Any) -> NDArray[Any]:
-        """Bring values to the host, without the padding."""
-        return np.asarray(values)[..., : self._count]
+    def put(self, values: Any) -> Any:
+        """Place values of the satellites on the devices, with the padding."""
+        return self._devices.put(jax.tree.map(lambda v: pad(v, self._width), values))
+
+    def fetch(self, values: Any) -> Any:
+        """Bring values, an array or a pytree of arrays, to the host, without the padding."""
+        return jax.tree.map(lambda v: self._devices.fetch(v)[..., : self._count], values)
 
 
 class _DecayRun:
@@ -226,7 +232,8 @@ class _DecayRun:
 
     def __init__(self, objects: Objects, series: AtmosphereSeries, keep: int) -> None:
         self.devices = Devices()
-        self._objects, self._series, self._keep = objects, series, keep
+        self._objects, self._keep = objects, keep
+        self._series: AtmosphereSeries = self.devices.put(series, replicated=True)
         step_days = float(series.step_days)
         steps = round(float(series.days) / step_days)
         self._row_days = keep * step_days
@@ -235,83 +242,94 @@ class _DecayRun:
         firsts = range(0, steps, part)
         densities = pad(series.coefficients, max(len(firsts) * part, series.steps), axis=0)
         self._parts = [
-            (np.int32(k), series._replace(coefficients=self.devices.put(densities[k : k + part], replicated=True)))
+            (
+                np.int32(k),
+                self._series._replace(coefficients=self.devices.put(densities[k : k + part], replicated=True)),
+            )
             for k in firsts
         ]
         """First step and atmosphere of each part."""
         rows = steps // keep + 1 if keep else 0
         self.tracks = np.full((len(TRACKS), rows, objects.satellites), np.nan, np.float32)
         self.lifetime = np.full(objects.satellites, np.inf)
+        self.falling = np.zeros(objects.satellites, np.bool_)
+        """True for satellites that have left the march."""
+        self._end_of_march = np.empty((len(MeanOrbit._fields) + 1, objects.satellites))
+        """Mean orbits and days in which they have left it."""
 
-    def decay_tile(self, task: tuple[bool, NDArray[np.intp]]) -> int:
-        """Decay the satellites of a tile, (elliptic, columns), and return their number."""
+    def march_tile(self, task: tuple[bool, NDArray[np.intp]]) -> int:
+        """March the satellites of a tile, (elliptic, columns), and return their number."""
         elliptic, columns = task
         objects = self._objects.take(columns)
         tile = _DecayTile(objects, elliptic, self._series, self.devices)
-        day = tile.fetch(tile.day)
         begin = tile.rates(tile.orbit, tile.day)
-        course: Course = Course(tile.orbit, tile.day, begin.orbit, jnp.zeros(tile.day.shape, bool))
-        if self._keep:
-            here = day <= 0.0
-            a, ex, ey = objects.orbit[:3]
-            values = (a, np.hypot(ex, ey), tile.fetch(begin.orbit.semi_major_axis), tile.fetch(begin.density))
-            self.tracks[:, 0, columns[here]] = np.stack(values)[:, here]
+        course = Course(tile.orbit, tile.day, begin.orbit, self.devices.put(np.zeros(tile.day.shape, np.bool_)))
         march = tile.compile(integrator.march, MARCH_SPECS, keep=self._keep or PART_STEPS)
+        states: list[KeptStates] = []
         for first, series in self._parts:
             course, kept = march(series, course, *tile.coefficients, first)
-            if self._keep:
-                self._write_march(jax.tree.map(tile.fetch, kept), day, columns, int(first) // self._keep + 1)
-            fallen = tile.fetch(course.falling)
-            if fallen.all():
+            states.append(kept)
+            # an accelerator would wait for the answer, and its tiles are too wide for all satellites to leave early
+            if self.devices.platform == "cpu" and tile.fetch(course.falling).all():
                 break
-        if fallen.any():
-            end, states = self._fall(tile, course, fallen)
-            self.lifetime[columns] = np.where(tile.fetch(end.reentered) & fallen, tile.fetch(end.day) - day, np.inf)
-            if self._keep:
-                self._write_fall(states, columns, fallen)
+        if self._keep:
+            self._write_march(begin, states, tile, columns)
+        self.falling[columns] = tile.fetch(course.falling)
+        self._end_of_march[:, columns] = tile.fetch((*course.orbit, course.day))
         return len(columns)
 
-    def _fall(self, tile: _DecayTile, course: Course, fallen: NDArray[np.bool_]) -> tuple[Fall, NDArray[np.float64]]:
-        """Integrate the satellites that have left the march, a few steps at a time, until all of them are down.
-
-        Returns:
-            The last fall; and `days` and `TRACKS` of all of them, shape (5, states, satellites).
-        """
-        most = integrator.ELLIPTIC_FALL_STEPS if tile.elliptic else integrator.NEAR_CIRCULAR_FALL_STEPS
+    def fall_tile(self, task: tuple[bool, NDArray[np.intp]]) -> None:
+        """Integrate satellites of a tile, (elliptic, columns), all of which have left the march, to re-entry."""
+        elliptic, columns = task
+        objects = self._objects.take(columns)
+        tile = _DecayTile(objects, elliptic, self._series, self.devices)
+        *elements, day = tile.put(tuple(self._end_of_march[:, columns]))
+        orbit = MeanOrbit(*elements)
+        most = integrator.ELLIPTIC_FALL_STEPS if elliptic else integrator.NEAR_CIRCULAR_FALL_STEPS
         fall = tile.compile(integrator.fall, FALL_SPECS, steps=FALL_PART)
         states = []
-        for _ in range(0, most, FALL_PART):
-            end: Fall = fall(self._series, course, *tile.coefficients)
-            states.append(np.stack([tile.fetch(v) for v in (end.days, *(getattr(end, name) for name in TRACKS))]))
-            over = tile.fetch(end.reentered) | (states[-1][0, -1] >= float(self._series.days))
-            if over[fallen].all():
+        for _ in range(0, most, FALL_PART):  # a few steps at a time, until all of them are down
+            end: Fall = fall(self._series, orbit, day, *tile.coefficients)
+            orbit, day = end.orbit, end.days[-1]
+            states.append(tile.fetch((end.days, *(getattr(end, name) for name in TRACKS))) if self._keep else ())
+            if (tile.fetch(end.reentered) | (tile.fetch(day) >= float(self._series.days))).all():
                 break
-            course = course._replace(orbit=end.orbit, day=end.days[-1])
-        return end, np.concatenate(states, axis=1)
+        days = tile.fetch(end.day) - (objects.mjd - float(self._series.first_mjd))
+        self.lifetime[columns] = np.where(tile.fetch(end.reentered), days, np.inf)
+        if self._keep:
+            self._write_fall([np.concatenate(v) for v in zip(*states, strict=True)], columns)
 
-    def _write_march(self, kept: KeptStates, day: Floats, columns: NDArray[np.intp], row: int) -> None:
-        """Copy the states of a part of the march to the rows from `row` on."""
-        rows = min(len(kept.density), self.tracks.shape[1] - row)
-        if rows > 0:
+    def _write_march(self, begin: Rates, states: list[KeptStates], tile: _DecayTile, columns: NDArray[np.intp]) -> None:
+        """Copy the states at the beginning of a march and those that it kept."""
+        day = tile.fetch(tile.day)
+        here = day <= 0.0
+        a, ex, ey = self._objects.take(columns).orbit[:3]
+        values = (a, np.hypot(ex, ey), *tile.fetch((begin.orbit.semi_major_axis, begin.density)))
+        self.tracks[:, 0, columns[here]] = np.stack(values)[:, here]
+        row = 1
+        for kept in states:
+            *found, falling = tile.fetch(kept)
+            rows = min(len(falling), self.tracks.shape[1] - row)
             times = (row + np.arange(rows)) * self._row_days
-            gone = kept.falling[:rows] | (times[:, None] < day)
-            states = np.stack([getattr(kept, name)[:rows] for name in TRACKS])
-            self.tracks[:, row : row + rows, columns] = np.where(gone, np.nan, states)
+            gone = falling[:rows] | (times[:, None] < day)
+            for track, values in zip(self.tracks, found, strict=True):
+                track[row : row + rows, columns] = np.where(gone, np.nan, values[:rows])
+            row += rows
 
-    def _write_fall(self, states: NDArray[np.float64], columns: NDArray[np.intp], fallen: NDArray[np.bool_]) -> None:
-        """Interpolate the rows that lie in a fall linearly between its states."""
-        days, values, step = states[0], states[1:], self._row_days
+    def _write_fall(self, states: list[Floats], columns: NDArray[np.intp]) -> None:
+        """Interpolate the rows that lie in a fall linearly between its states: `days` and `TRACKS`, shape (states, satellites)."""
+        (days, *tracks), step = states, self._row_days
         begin = np.ceil(days[0] / step - 1e-9).astype(int)
         stop = np.minimum(np.floor(days[-1] / step).astype(int), self.tracks.shape[1] - 1)
-        for k in range(int((stop - begin)[fallen].max(initial=-1)) + 1):
+        for k in range(int((stop - begin).max(initial=-1)) + 1):
             row = begin + k
-            those = np.flatnonzero(fallen & (row <= stop) & (row >= 0))
+            those = np.flatnonzero((row <= stop) & (row >= 0))
             time = row[those] * step
             j = np.clip((days[:, those] <= time).sum(axis=0) - 1, 0, len(days) - 2)
             t0, t1 = days[j, those], days[j + 1, those]
             w = np.clip((time - t0) / np.maximum(t1 - t0, 1e-12), 0.0, 1.0)
-            between = (1.0 - w) * values[:, j, those] + w * values[:, j + 1, those]
-            self.tracks[:, row[those], columns[those]] = between
+            for track, values in zip(self.tracks, tracks, strict=True):
+                track[row[those], columns[those]] = (1.0 - w) * values[j, those] + w * values[j + 1, those]
 
 
 def _make_tiles(objects: Objects, order: NDArray[np.intp], devices: Devices) -> list[tuple[bool, NDArray[np.intp]]]:
@@ -319,6 +337,7 @@ def _make_tiles(objects: Objects, order: NDArray[np.intp], devices: Devices) -> 
     e = np.hypot(objects.orbit.eccentricity_x, objects.orbit.eccentricity_y)[order]
     tiles = []
     for elliptic in (True, False):
-        group, width = order[(e > NEAR_CIRCULAR_ECCENTRICITY) == elliptic], TILE[elliptic] * devices.mesh.size
+        group = order[(e > NEAR_CIRCULAR_ECCENTRICITY) == elliptic]
+        width = devices.tile_width(TILE[elliptic])
         tiles += [(elliptic, group[k : k + width]) for k in range(0, len(group), width)]
     return tiles

@@ -11,7 +11,7 @@ that of the implicit function, -(dh/dp) / (dh/dt).
 """
 
 from functools import partial
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -19,7 +19,13 @@ from jax import Array
 
 from constellation_jax.physics.constants import WGS84_EQUATORIAL_RADIUS_KM
 from constellation_jax.physics.drag import rates as drag
-from constellation_jax.physics.drag.atmosphere import AtmosphereTable, Conditions, ConditionsOfStep, conditions
+from constellation_jax.physics.drag.atmosphere import (
+    AtmosphereTable,
+    Conditions,
+    ConditionsInKernel,
+    ConditionsOfStep,
+    conditions,
+)
 from constellation_jax.physics.drag.rates import MeanOrbit
 
 REENTRY_ALTITUDE_KM: Final = 120.0
@@ -68,7 +74,7 @@ class Course(NamedTuple):
 
 
 class KeptStates(NamedTuple):
-    """States that a march has kept at the end of every so many steps, arrays of shape (kept, satellites)."""
+    """States that a march has kept at the end of every so many steps, float32 arrays of shape (kept, satellites)."""
 
     semi_major_axis: Array
     """Mean semi-major axis, km."""
@@ -127,10 +133,18 @@ def tabulate_atmosphere(
 
 
 def rates_at(
-    series: AtmosphereSeries, orbit: MeanOrbit, day: Array, ballistic: Array, radiation: Array, *, elliptic: bool
+    series: AtmosphereSeries,
+    orbit: MeanOrbit,
+    day: Array,
+    ballistic: Array,
+    radiation: Array,
+    *,
+    elliptic: bool,
+    in_kernel: bool = False,
 ) -> drag.Rates:
     """Rates of mean elements of satellites, each at its own time, days since the series' first; arguments as `march`."""
-    return drag.rates(_at(series, day), orbit, series.first_mjd + day, ballistic, radiation, elliptic=elliptic)
+    at = _at(series, day, in_kernel)
+    return drag.rates(at, orbit, series.first_mjd + day, ballistic, radiation, elliptic=elliptic)
 
 
 def begin_course(
@@ -150,6 +164,7 @@ def march(
     *,
     keep: int,
     elliptic: bool,
+    in_kernel: bool = False,
 ) -> tuple[Course, KeptStates]:
     """Integrate satellites over the steps of a part of the series.
 
@@ -160,66 +175,65 @@ def march(
         first: index of the part's first step in the whole.
         keep: static; the state is kept every so many steps, a divisor of the number of steps.
         elliptic: static, as in `drag.rates`.
+        in_kernel: static; True: each satellite looks its atmosphere up by itself, which XLA makes part of one kernel on a GPU, some
+            five kernels a step. False: by a product of matrices, which is quicker on a CPU.
     """
+    coefficients = series.coefficients
 
-    def step(carry: tuple[Course, Array, Array], at: Array) -> tuple[tuple[Course, Array, Array], None]:
-        c, k, _ = carry
-        end = (k + 1).astype(c.day.dtype) * series.step_days
+    def step(carry: tuple[Course, Array], now: tuple[Any, Array]) -> tuple[tuple[Course, Array], None]:
+        (c, _), (own, k) = carry, now
+        at = ConditionsInKernel(coefficients, k) if in_kernel else Conditions(own)
+        end = (first + k + 1).astype(c.day.dtype) * series.step_days
         dt = jnp.where(c.falling, 0.0, jnp.clip(end - c.day, 0.0, series.step_days))
         half = 0.5 * dt
         middle = jax.tree.map(lambda y, s: y + half * s, c.orbit, c.slope)
         mjd = series.first_mjd + c.day + half
-        found = drag.rates(Conditions(at), middle, mjd, ballistic, radiation, elliptic=elliptic)
+        found = drag.rates(at, middle, mjd, ballistic, radiation, elliptic=elliptic)
         falling = c.falling | (dt * _sinking_speed(c.orbit, found.orbit) > _MARCH_LIMIT)
         dt = jnp.where(falling, 0.0, dt)
         orbit = jax.tree.map(lambda y, s: y + dt * s, c.orbit, found.orbit)
         moved = dt > 0.0
         slope = jax.tree.map(lambda new, old: jnp.where(moved, new, old), found.orbit, c.slope)
-        return (Course(orbit, c.day + dt, slope, falling), k + 1, found.density), None
+        return (Course(orbit, c.day + dt, slope, falling), found.density), None
 
-    def march_and_keep(carry: tuple[Course, Array, Array], at: Array) -> tuple[tuple[Course, Array, Array], KeptStates]:
-        carry, _ = jax.lax.scan(step, carry, at)
-        course, _, density = carry
+    def march_and_keep(carry: tuple[Course, Array], now: Any) -> tuple[tuple[Course, Array], KeptStates]:
+        (course, density), _ = jax.lax.scan(step, carry, now)
         orbit = course.orbit
-        kept = KeptStates(
-            orbit.semi_major_axis,
-            drag.eccentricity(orbit),
-            course.slope.semi_major_axis,
-            density,
-            course.falling,
-        )
-        return carry, kept
+        states = (orbit.semi_major_axis, drag.eccentricity(orbit), course.slope.semi_major_axis, density)
+        kept = KeptStates(*(v.astype(jnp.float32) for v in states), course.falling)
+        return (course, density), kept
 
-    at = series.coefficients
-    blocks = at.reshape(at.shape[0] // keep, keep, *at.shape[1:])
-    start = (course, jnp.asarray(first), jnp.zeros_like(course.day))
-    (course, _, _), kept = jax.lax.scan(march_and_keep, start, blocks)
+    steps = (None if in_kernel else coefficients, jnp.arange(series.steps, dtype=jnp.int32))
+    blocks = jax.tree.map(lambda v: v.reshape(-1, keep, *v.shape[1:]), steps)
+    (course, _), kept = jax.lax.scan(march_and_keep, (course, jnp.zeros_like(course.day)), blocks)
     return course, kept
 
 
 def fall(
     series: AtmosphereSeries,
-    course: Course,
+    orbit: MeanOrbit,
+    day: Array,
     ballistic: Array,
     radiation: Array,
     *,
     elliptic: bool,
+    in_kernel: bool = False,
     steps: int | None = None,
 ) -> Fall:
     """Integrate satellites that have left the march to 120 km: mean altitude of near-circular orbits, perigee of elliptic ones.
 
     Args:
         series: the whole series. Beyond its end its last step goes on, and nothing counts as re-entered.
-        course: states in which the satellites have left the march.
+        orbit, day: states in which the satellites have left the march, as in `Course`.
         steps: static; as many as every fall needs if not given.
-        ballistic, radiation, elliptic: as in `march`.
+        ballistic, radiation, elliptic, in_kernel: as in `march`.
     """
     height_of = drag.perigee_altitude if elliptic else drag.mean_altitude
     steps = steps or (ELLIPTIC_FALL_STEPS if elliptic else NEAR_CIRCULAR_FALL_STEPS)
 
     def step(carry: tuple[MeanOrbit, Array, Array], _: None) -> tuple[tuple[MeanOrbit, Array, Array], Fall]:
         orbit, day, over = carry
-        at = _at(series, day)
+        at = _at(series, day, in_kernel)
         # up to the end of the calendar step, whose atmosphere holds; 1e-9: so that the next one begins beyond it
         left = ((_step_of(series, day) + 1) * series.step_days - day) * (1.0 + 1e-9)
 
@@ -253,8 +267,8 @@ def fall(
         out = Fall(day + part * dt, over | crosses, day, orbit.semi_major_axis, e, rate, found.density[0], orbit)
         return carry, out
 
-    over = height_of(course.orbit) <= REENTRY_ALTITUDE_KM
-    (orbit, day, over), way = jax.lax.scan(step, (course.orbit, course.day, over), None, length=steps)
+    over = height_of(orbit) <= REENTRY_ALTITUDE_KM
+    (orbit, day, over), way = jax.lax.scan(step, (orbit, day, over), None, length=steps)
     over = over & (day <= series.days)
 
     def with_end(values: Array, last: Array) -> Array:
@@ -291,7 +305,7 @@ def lifetime(
     """
     course = begin_course(series, orbit, day, ballistic, radiation, elliptic=elliptic)
     course, _ = march(series, course, ballistic, radiation, jnp.zeros((), jnp.int32), keep=1, elliptic=elliptic)
-    end = fall(series, course, ballistic, radiation, elliptic=elliptic)
+    end = fall(series, course.orbit, course.day, ballistic, radiation, elliptic=elliptic)
     return end.day - day, end.reentered
 
 
@@ -300,10 +314,10 @@ def _step_of(series: AtmosphereSeries, day: Array) -> Array:
     return jnp.floor(day / series.step_days)
 
 
-def _at(series: AtmosphereSeries, day: Array) -> ConditionsOfStep:
+def _at(series: AtmosphereSeries, day: Array, in_kernel: bool) -> ConditionsOfStep:
     """Atmosphere of the step in which a day lies; outside the series, of its nearest step."""
     k = jnp.clip(_step_of(series, day), 0, series.steps - 1).astype(jnp.int32)
-    return ConditionsOfStep(series.coefficients, k)
+    return (ConditionsInKernel if in_kernel else ConditionsOfStep)(series.coefficients, k)
 
 
 def _sinking_speed(orbit: MeanOrbit, slope: MeanOrbit) -> Array:

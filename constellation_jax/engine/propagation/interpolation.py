@@ -19,6 +19,7 @@ from constellation_jax.engine.propagation.node_count import (
 from constellation_jax.engine.propagation.options import Options
 from constellation_jax.engine.regimes.assign import Group
 from constellation_jax.engine.regimes.regime import Ends, Regime
+from constellation_jax.engine.state_variables import TURNING
 from constellation_jax.engine.tiles import Tile
 from constellation_jax.engine.time_grid import LONGEST_MINUTES, Chunk, Grid, split
 from constellation_jax.physics.numerics import chebyshev
@@ -56,7 +57,7 @@ class Interpolation:
         """Longest span and most instants of a chunk that is interpolated."""
         steps, most = len(grid), self.layout[1]
         samples: list[Chunk] = []
-        if options.dense and not kernels.TURNING & set(options.variables):
+        if options.dense and not TURNING & set(options.variables):
             samples = [split(grid, i, min(i + most, steps), *self.layout)[0] for i in {0, max(0, steps - most)}]
         self._samples = [chunk for chunk in samples if len(chunk) > 8 and chunk.half_span > 0.0]
         """Chunks at the ends of the grid, which the number of nodes is measured in."""

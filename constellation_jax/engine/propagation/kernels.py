@@ -16,10 +16,11 @@ import numpy as np
 from jax import Array
 
 from constellation_jax.engine.devices import REPLICATED, Specs, satellites_last
+from constellation_jax.engine.precision import without_subnormals
 from constellation_jax.engine.regimes.regime import Regime
+from constellation_jax.engine.state_variables import in_frame
 from constellation_jax.engine.tiles import OUTPUT_SPECS, Outputs
-from constellation_jax.physics import frames
-from constellation_jax.physics.constants import DEGREE, MINUTES_PER_DAY
+from constellation_jax.physics.constants import MINUTES_PER_DAY
 from constellation_jax.physics.sgp4.elements import Elements
 
 TILE = {"cpu": 2048, "gpu": 32768, "tpu": 32768}
@@ -33,11 +34,6 @@ save no time."""
 FEW = 128
 CHUNK = 128
 """Largest number of instants in a chunk. Measured on a CPU: with 64 float64 is a quarter and float32 a third slower."""
-
-POSITION, VELOCITY, GEODETIC = ("x", "y", "z"), ("vx", "vy", "vz"), ("latitude", "longitude", "altitude")
-VARIABLES = (*POSITION, *VELOCITY, "altitude", "latitude", "longitude", "mean_altitude", "decay_rate")
-TURNING = {"latitude", "longitude"}
-"""Variables that cannot be interpolated: at a pole, or at 180 degrees, they have a discontinuity."""
 
 
 class Instants(NamedTuple):
@@ -90,7 +86,7 @@ def fill(
         out: buffers that are written over.
         blocks: number of blocks that are computed, from the first one on; the rest of the tile is padding.
         regime: static.
-        variables: static; names out of `VARIABLES`, in the order of `out`.
+        variables: static; names out of `state_variables.VARIABLES`, in the order of `out`.
         frame: static; "teme" or "itrs".
         table_length: static; `Regime.table_length` of the chunk.
         block: static; satellites that are worked on together.
@@ -115,7 +111,7 @@ def fill(
         orbit_at = make_orbit_at(first)
 
         def fill_instant(k: Array, out: Outputs) -> Outputs:
-            values = _in_frame(orbit_at(k), instants.turn[k], instants.spin[k], variables, frame)
+            values = in_frame(orbit_at(k), instants.turn[k], instants.spin[k], variables, frame)
             return _write(out, k, first, values, variables)
 
         return jax.lax.fori_loop(0, instants.rows, fill_instant, out)
@@ -140,54 +136,12 @@ def anchor(coefficients: Array, middle: Array, *, regime: Regime) -> Array:
     return without_subnormals(jnp.stack([*jax.tree.leaves(regime.shift(c, t0)), zero, zero]))
 
 
-def without_subnormals(values: Array) -> Array:
-    """Convert to float32, with zero for drag terms far below any effect: as subnormals they would slow processors down."""
-    return jnp.where(jnp.abs(values) < 1e-30, 0.0, values).astype(jnp.float32)
-
-
-def attitude(gmst: Array, polar_x: Array, polar_y: Array) -> tuple[Array, Array]:
-    """Matrices from TEME to ITRS, `Instants.turn` and `.spin`, from sidereal time and the pole (rad, shape (instants,))."""
-    basis = jnp.eye(3, dtype=gmst.dtype)
-
-    def at(gmst: Array, polar_x: Array, polar_y: Array) -> tuple[Array, Array]:
-        turn, spin = jax.vmap(lambda e: frames.teme_to_itrs(e, jnp.zeros_like(e), gmst, polar_x, polar_y))(basis)
-        return turn.T, spin.T
-
-    return jax.vmap(at)(gmst, polar_x, polar_y)
-
-
-def _in_frame(
-    values: dict[str, Array], turn: Array, spin: Array, variables: tuple[str, ...], frame: str
-) -> dict[str, Array]:
-    names = set(variables)
-    if frame == "teme" and not names & set(GEODETIC):
-        return values
-    r = tuple(values[name] for name in POSITION)
-    r_itrs = _rotate(turn, r)
-    if names & {"latitude", "longitude"}:
-        latitude, longitude, altitude = frames.geodetic(*r_itrs)
-        values = values | {"latitude": latitude / DEGREE, "longitude": longitude / DEGREE, "altitude": altitude}
-    elif "altitude" in names:
-        values = values | {"altitude": frames.geodetic_altitude(*r_itrs)}
-    if frame == "itrs":
-        values = values | dict(zip(POSITION, r_itrs, strict=True))
-        if names & set(VELOCITY):
-            v = _rotate(turn, tuple(values[name] for name in VELOCITY))
-            turning = _rotate(spin, r)
-            values = values | {name: v[i] + turning[i] for i, name in enumerate(VELOCITY)}
-    return values
-
-
 def _write(out: Outputs, k: Array, first: Array, values: dict[str, Array], variables: tuple[str, ...]) -> Outputs:
     update = jax.lax.dynamic_update_slice
     filled = out.values
     for i, name in enumerate(variables):
         filled = update(filled, values[name].astype(filled.dtype)[None, None], _index(i, k, first))
     return Outputs(filled, update(out.status, values["status"].astype(jnp.int8)[None], _index(k, first)))
-
-
-def _rotate(matrix: Array, vector: tuple[Array, ...]) -> tuple[Array, ...]:
-    return tuple(matrix[i, 0] * vector[0] + matrix[i, 1] * vector[1] + matrix[i, 2] * vector[2] for i in range(3))
 
 
 def _index(*indices: Array | int) -> tuple[Array, ...]:

@@ -15,7 +15,7 @@ class Options:
     """Results, frame and arithmetic of a run. Static: they choose code."""
 
     variables: tuple[str, ...]
-    """Names out of `kernels.VARIABLES`."""
+    """Names out of `state_variables.VARIABLES`."""
     frame: str = "teme"
     """Frame of position and velocity: "teme" or "itrs"."""
     precision: str = "float64"

@@ -18,6 +18,7 @@ from constellation_jax.engine.propagation.kernels import CHUNK, Instants
 from constellation_jax.engine.propagation.node_count import coefficient_sizes
 from constellation_jax.engine.propagation.options import Options
 from constellation_jax.engine.regimes.regime import SAFE_RADIUS_KM, Regime
+from constellation_jax.engine.state_variables import GEODETIC, POSITION, attitude
 from constellation_jax.engine.threads import ThreadCache
 from constellation_jax.engine.tiles import Outputs, Tile, make_outputs, pad
 from constellation_jax.engine.time_grid import Chunk, Grid
@@ -47,7 +48,7 @@ class TileRunner:
         self._cache = ThreadCache()
         self._loops: dict[Any, Any] = {}
         # the position bounds the error of an interpolation, and shows that no decay lies between two nodes
-        self._at_nodes = tuple(dict.fromkeys((*options.variables, *kernels.POSITION)))
+        self._at_nodes = tuple(dict.fromkeys((*options.variables, *POSITION)))
 
     def fill(self, tile: Tile, chunk: Chunk, out: OutputArrays, start: int) -> tuple[Flags, Flags]:
         """Write a tile into arrays that begin at an instant of the grid.
@@ -103,7 +104,7 @@ class TileRunner:
         count = matrix.shape[1]
         nodes = self._devices.fetch(filled.values)[:, :count, : tile.count]
         with np.errstate(over="ignore", invalid="ignore"):  # what has failed may have any value
-            position = [nodes[self._at_nodes.index(name)] for name in kernels.POSITION]
+            position = [nodes[self._at_nodes.index(name)] for name in POSITION]
             others = [nodes[self._at_nodes.index("altitude")]] if "altitude" in self._at_nodes else []
             sizes = coefficient_sizes(matrix, position, others)
             if not tile.regime.checks_nodes:
@@ -153,7 +154,7 @@ class TileRunner:
         def make() -> Instants:
             minutes = self._interpolation.nodes(regime, chunk, node_count) if node_count else chunk.minutes
             turn = spin = np.zeros((CHUNK, 3, 3))
-            if self._options.frame != "teme" or set(kernels.GEODETIC) & set(self._options.variables):
+            if self._options.frame != "teme" or set(GEODETIC) & set(self._options.variables):
                 turn, spin = _attitude_at(self._grid, chunk, minutes)
             is_anchored = dtype == "float32" and not self._anchors_inside
             middle = np.zeros(2, dtype) if is_anchored else chunk.middle
@@ -187,4 +188,4 @@ def _attitude_at(grid: Grid, chunk: Chunk, minutes: NDArray[np.float64]) -> tupl
     return np.asarray(turn), np.asarray(spin)
 
 
-_attitude = jax.jit(kernels.attitude)
+_attitude = jax.jit(attitude)

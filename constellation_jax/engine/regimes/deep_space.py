@@ -40,20 +40,34 @@ class DeepSpaceRegime(Regime):
         steps = int(minutes / STEP_MINUTES) + 2
         return 1 << (steps - 1).bit_length()
 
+    def most_steps(self, minutes: float) -> int:
+        """A power of two, so that few numbers are compiled."""
+        return 1 << int(minutes / STEP_MINUTES).bit_length()
+
+    def table_minutes(self, start: Array, length: int) -> Array:
+        steps = jnp.trunc(start / STEP_MINUTES)[None] + jnp.arange(length, dtype=start.dtype)[:, None]
+        # an instant only has to lie in the step that it asks for: half a step beyond its start, away from the epoch
+        return (steps + 0.5 * jnp.sign(steps)) * STEP_MINUTES
+
     def tabulate(self, integrate: Callable[[Array], Any], start: Array, length: int) -> Any:
-        return jax.lax.map(integrate, table_minutes(start, length))
+        return jax.lax.map(integrate, self.table_minutes(start, length))
 
     def look_up(self, table: Any, minutes: Array, start: Array, length: int) -> Any:
         entry = table_entry(minutes, start, length)
 
         def pick(values: Array) -> Array:
-            index = jnp.broadcast_to(entry, (1, *values.shape[1:]))
-            return jnp.take_along_axis(values, index, axis=0)[0]
+            between = values.shape[1:-1]  # of derivatives, say
+            index = entry.reshape(-1, *[1] * len(between), entry.shape[-1])
+            index = jnp.broadcast_to(index, (len(index), *values.shape[1:]))
+            found = jnp.take_along_axis(values, index, axis=0, mode="promise_in_bounds")
+            return jnp.moveaxis(found, 0, -2).reshape(*between, *entry.shape)
 
         return jax.tree.map(pick, table)
 
-    def integrate(self, coefficients: DeepSpace, minutes: Array, *, forward_only: bool = False) -> Resonance:
-        return deep_space.resonance_at(coefficients, minutes, forward_only=forward_only)
+    def integrate(
+        self, coefficients: DeepSpace, minutes: Array, *, forward_only: bool = False, most_steps: int | None = None
+    ) -> Resonance:
+        return deep_space.resonance_at(coefficients, minutes, forward_only=forward_only, most_steps=most_steps)
 
     def at(self, coefficients: DeepSpace, minutes: Array, state: Resonance) -> OrbitState:
         return deep_space.evaluate(coefficients, minutes, state, minutes - state.atime, self.gravity)
@@ -64,20 +78,8 @@ class DeepSpaceRegime(Regime):
         return Discontinuities(~may_jump(elements, ends), np.full(count, np.inf), np.full(count, -np.inf), kick)
 
 
-def table_minutes(start: Array, length: int) -> Array:
-    """Instants at which the integrator stands at each entry of a table, shape (length, satellites).
-
-    Args:
-        start: first instant that the table serves, minutes since each epoch.
-        length: static.
-    """
-    steps = jnp.trunc(start / STEP_MINUTES)[None] + jnp.arange(length, dtype=start.dtype)[:, None]
-    # an instant only has to lie in the step that it asks for: half a step beyond its start, away from the epoch
-    return (steps + 0.5 * jnp.sign(steps)) * STEP_MINUTES
-
-
 def table_entry(t: Array, start: Array, length: int) -> Array:
-    """Entry of a table for instants t, minutes since each epoch, shape (satellites,), int32."""
+    """Entries of a table for instants t, minutes since each epoch, shape (..., satellites), int32."""
     steps = jnp.trunc(t / STEP_MINUTES) - jnp.trunc(start / STEP_MINUTES)
     return jnp.clip(steps, 0, length - 1).astype(jnp.int32)
 

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple
 
+import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from numpy.typing import NDArray
@@ -80,17 +81,33 @@ class Regime:
         """Orbits some minutes after the anchors of the coefficients, from the integrator's state there. Traced."""
         raise NotImplementedError
 
-    def integrate(self, coefficients: Any, minutes: Array, *, forward_only: bool = False) -> Any:
+    def integrate(
+        self, coefficients: Any, minutes: Array, *, forward_only: bool = False, most_steps: int | None = None
+    ) -> Any:
         """State of the theory's integrator at an instant; an empty pytree without one. Traced.
 
         Args:
             forward_only: static; True where it is derived in forward mode alone, which costs less.
+            most_steps: static; number of steps that serves all instants; None: as many as they ask for.
         """
         return ()
 
     def table_length(self, minutes: float) -> int:
         """Entries of a table of the integrator's states that serves a span of time; 0 without an integrator."""
         return 0
+
+    def most_steps(self, minutes: float) -> int:
+        """Steps of the theory's integrator that serve instants up to so many minutes from an epoch; 0 without an integrator."""
+        return 0
+
+    def table_minutes(self, start: Array, length: int) -> Array:
+        """Instants at which to integrate for the entries of a table, minutes since the epochs, shape (length, satellites). Traced.
+
+        Args:
+            start: first instant that the table serves, minutes since each epoch, shape (satellites,).
+            length: static; of `table_length`.
+        """
+        raise NotImplementedError
 
     def tabulate(self, integrate: Callable[[Array], Any], start: Array, length: int) -> Any:
         """Make a table of what `integrate` gives at the integrator's steps from an instant on. Traced.
@@ -103,7 +120,7 @@ class Regime:
         return integrate(start)
 
     def look_up(self, table: Any, minutes: Array, start: Array, length: int) -> Any:
-        """Entry of a table for one instant of each satellite. Traced; arguments as for `tabulate`."""
+        """Entries of a table for instants of shape (..., satellites). Traced; arguments as for `tabulate`."""
         return table
 
     def decay_times(self, coefficients: Any, span: Floats) -> Floats:
@@ -113,6 +130,10 @@ class Regime:
             span: minutes from the epoch to the last instant.
         """
         return np.full(len(span), np.inf)
+
+    def trace_decay_times(self, coefficients: Any, span: Array) -> Array:
+        """As `decay_times`, of traced coefficients, without a derivative."""
+        return jnp.full_like(span, jnp.inf)
 
     def discontinuities(self, coefficients: Any, elements: Elements, ends: Ends) -> Discontinuities:
         """Times at which polynomials cannot stand for the orbits. NumPy arrays of shape (satellites,)."""

@@ -60,6 +60,9 @@ BASIS: Final = (
 
 _BOTTOM, _TOP = (math.log(h - _ALTITUDE_OFFSET) for h in ALTITUDE_RANGE)
 _STEP = (_TOP - _BOTTOM) / _INTERVALS
+_EXACT = (
+    jax.lax.Precision.HIGHEST
+)  # a GPU would take the factors of a float32 product in 11 bits: densities would be off by percents
 
 
 @jax.tree_util.register_dataclass
@@ -87,7 +90,7 @@ class Conditions:
         Returns:
             For each order of derivative below `orders` a list of 43 arrays of shape (1, ...).
         """
-        return [_entries(jnp.tensordot(self.coefficients, w, 1)) for w in _weights(altitude)[:orders]]
+        return [_entries(jnp.tensordot(self.coefficients, w, 1, precision=_EXACT)) for w in _weights(altitude)[:orders]]
 
 
 @jax.tree_util.register_dataclass
@@ -102,28 +105,44 @@ class ConditionsOfStep:
 
     def columns(self, altitude: Array, orders: int) -> list[list[Array]]:
         """Coefficients of `polynomials` at altitudes and their derivatives; as `Conditions.columns`."""
+        # satellites first, as XLA looks them up, until 43 sums are left: to move them last before is a slow copy on a CPU
+        n = altitude.ndim
+        near, weights = self._near(altitude, (n, n + 1), orders)
+        columns = []
+        for w in weights:
+            # four multiples by hand: a product of small matrices, one for each satellite, is slow on a CPU
+            w0, w1, w2, w3 = (weight[..., None] for weight in w)
+            column = w0 * near[..., 0] + w1 * near[..., 1] + w2 * near[..., 2] + w3 * near[..., 3]
+            columns.append([jnp.moveaxis(entry, -1, 0) for entry in _entries(column, axis=n)])
+        return columns
+
+    def _near(self, altitude: Array, axes: tuple[int, int], orders: int) -> tuple[Array, tuple[Array, ...]]:
+        """Coefficients of the 43 polynomials by the 4 splines about each altitude, along two axes; and weights of these splines."""
         inside = jnp.clip(altitude, *ALTITUDE_RANGE)
         interval = jnp.clip(
             jnp.floor((jnp.log(inside - _ALTITUDE_OFFSET) - _BOTTOM) * (1.0 / _STEP)), 0, _INTERVALS - 1
         )
         interval = jax.lax.stop_gradient(interval)
         place = jnp.stack([jnp.broadcast_to(self.step, inside.shape), interval.astype(self.step.dtype)], axis=-1)
-        # satellites first, as XLA looks them up, until 43 sums are left: to move them last before is a slow copy on a CPU
-        n = inside.ndim
         near = jax.lax.gather(
             self.coefficients,
             place,
-            jax.lax.GatherDimensionNumbers(offset_dims=(n, n + 1), collapsed_slice_dims=(0,), start_index_map=(0, 2)),
+            jax.lax.GatherDimensionNumbers(offset_dims=axes, collapsed_slice_dims=(0,), start_index_map=(0, 2)),
             slice_sizes=(1, self.coefficients.shape[1], 4),
             mode="promise_in_bounds",
         )
-        columns = []
-        for w in _weights(altitude, [interval - 1.0 + k for k in range(4)])[:orders]:
-            # four multiples by hand: a product of small matrices, one for each satellite, is slow on a CPU
-            w0, w1, w2, w3 = (weight[..., None] for weight in w)
-            column = w0 * near[..., 0] + w1 * near[..., 1] + w2 * near[..., 2] + w3 * near[..., 3]
-            columns.append([jnp.moveaxis(entry, -1, 0) for entry in _entries(column, axis=n)])
-        return columns
+        return near, _weights(altitude, interval)[:orders]
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class ConditionsInKernel(ConditionsOfStep):
+    """As `ConditionsOfStep`, in the order of axes in which XLA makes the look-up part of a kernel on a GPU. Slow on a CPU."""
+
+    def columns(self, altitude: Array, orders: int) -> list[list[Array]]:
+        """Coefficients of `polynomials` at altitudes and their derivatives; as `Conditions.columns`."""
+        near, weights = self._near(altitude, (0, 1), orders)
+        return [_entries(jnp.sum(w[None] * near, axis=1)) for w in weights]
 
 
 def conditions(
@@ -144,9 +163,10 @@ def conditions(
     # one contraction after the other, as products of a vector and a matrix
     state = jnp.asarray(table.states).astype(dtype)
     for w in (*weights, season_terms(day).astype(dtype)):
-        state = (w @ state.reshape(w.shape[0], -1)).reshape(state.shape[1:])
+        state = jnp.matmul(w, state.reshape(w.shape[0], -1), precision=_EXACT).reshape(state.shape[1:])
     profiles = jnp.asarray(table.profiles).astype(dtype)
-    return Conditions((state @ profiles.reshape(profiles.shape[0], -1)).reshape(profiles.shape[1:]))
+    at = jnp.matmul(state, profiles.reshape(profiles.shape[0], -1), precision=_EXACT)
+    return Conditions(at.reshape(profiles.shape[1:]))
 
 
 def density(at: Conditions, altitude: ArrayLike, latitude: ArrayLike, local_time: ArrayLike) -> Array:
@@ -216,12 +236,18 @@ def densities_along(
         cos_u, sin_u: of their arguments of latitude, shape (points, ...).
         inclination, node_local_time: as `orbit_densities`, shape (...).
     """
+    inclination, node_local_time = jnp.asarray(inclination), jnp.asarray(node_local_time)
+
+    def at_points(altitude: Array, cos_u: Array, sin_u: Array, inclination: Array, node_local_time: Array) -> Array:
+        place = _sunward(cos_u[None], sin_u[None], inclination, node_local_time)
+        return jnp.exp(_sum(at.columns(altitude, 1)[0], *place)[0])
+
+    if isinstance(at, ConditionsInKernel):
+        return at_points(altitudes, cos_u, sin_u, inclination[None], node_local_time[None])
 
     # as a loop: what 32 points look up at once would leave the cache
     def at_point(_: None, point: tuple[Array, Array, Array]) -> tuple[None, Array]:
-        altitude, cos_u, sin_u = point
-        place = _sunward(cos_u[None], sin_u[None], inclination, node_local_time)
-        return None, jnp.exp(_sum(at.columns(altitude, 1)[0], *place)[0])
+        return None, at_points(*point, inclination, node_local_time)
 
     return jax.lax.scan(at_point, None, (altitudes, cos_u, sin_u))[1]
 
@@ -283,19 +309,20 @@ def season_terms(day_of_year: Array) -> Array:
     return jnp.stack(terms)
 
 
-def spline_weights(altitude: Array, knots: list[Array] | None = None) -> tuple[Array, Array, Array]:
+def spline_weights(altitude: Array, interval: Array | None = None) -> tuple[Array, Array, Array]:
     """Cubic B-splines at altitudes within the range, and their first and second derivatives by it (1/km, 1/km2).
 
     Args:
         altitude: km, any shape (...).
-        knots: numbers of the knots whose splines are wanted, if not all.
+        interval: number of the interval that each altitude lies in, of whose four splines the weights are wanted, if not of all.
 
     Returns:
-        Shapes (43, ...), or (knots, ...).
+        Shapes (43, ...), or (4, ...).
     """
     place = (jnp.log(altitude - _ALTITUDE_OFFSET) - _BOTTOM) * (1.0 / _STEP)
-    every = jnp.arange(-1, _INTERVALS + 2, dtype=place.dtype).reshape((-1,) + (1,) * place.ndim)
-    weight, first, second = cubic_b_spline(place[None] - (every if knots is None else jnp.stack(knots)))
+    last = _INTERVALS + 1 if interval is None else 2
+    knots = np.arange(-1, last + 1, dtype=place.dtype).reshape((-1,) + (1,) * place.ndim)
+    weight, first, second = cubic_b_spline(place[None] - (knots if interval is None else interval[None] + knots))
     # d place / d altitude; its own derivative is -STEP rate^2
     rate = 1.0 / (_STEP * (altitude[None] - _ALTITUDE_OFFSET))
     return weight, first * rate, (second - _STEP * first) * (rate * rate)
@@ -327,11 +354,11 @@ def _chebyshev(value: Array, low: float, high: float, terms: int) -> Array:
     return jnp.stack(polynomials[:terms])
 
 
-def _weights(altitude: Array, knots: list[Array] | None = None) -> tuple[Array, Array, Array]:
+def _weights(altitude: Array, interval: Array | None = None) -> tuple[Array, Array, Array]:
     """`spline_weights` at any altitude: beyond the range ln(density) goes on with the slope of the edge."""
     inside = jnp.clip(altitude, *ALTITUDE_RANGE)  # also keeps the logarithm of the splines away from zero
     beyond = jnp.maximum(altitude, 0.0) - inside
-    value, slope, curvature = spline_weights(inside, knots)
+    value, slope, curvature = spline_weights(inside, interval)
     return value + beyond[None] * slope, slope, curvature
 
 

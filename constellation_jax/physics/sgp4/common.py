@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from constellation_jax.physics.constants import MINUTES_PER_DAY, WGS84_EQUATORIAL_RADIUS_KM, GravityModel
-from constellation_jax.physics.numerics.fastmath import sincos, turn
+from constellation_jax.physics.numerics.fastmath import computed_once, sincos, turn
 from constellation_jax.physics.sgp4 import kepler
 from constellation_jax.physics.sgp4.brouwer import kozai_to_brouwer
 from constellation_jax.physics.sgp4.elements import Elements
@@ -331,8 +331,7 @@ def _state_jvp(gravity, small_eccentricity, primals, tangents):  # type: ignore[
     reverse mode follows; the short-period terms count as in `_polar`, not to first order.
     """
     (mean,), (d,) = primals, tangents
-    # Barriers: where many tangents go through at once, XLA would compute what they share again for each of them
-    p = jax.lax.optimization_barrier(_polar(mean, gravity, small_eccentricity))
+    p = computed_once(_polar(mean, gravity, small_eccentricity))
     e, cosi = mean.eccentricity, mean.cosi
     dlog = d.root_a * p.inv_root  # relative change of the square root of a
 
@@ -347,7 +346,7 @@ def _state_jvp(gravity, small_eccentricity, primals, tangents):  # type: ignore[
     decose = p.coseo1 * daxnl + p.sineo1 * daynl - p.esine * dlongitude
     dbetal = (p.axnl * daxnl + p.aynl * daynl) / -p.betal
 
-    dlog, daxnl, daynl, dlongitude, desine, decose, dbetal = jax.lax.optimization_barrier(
+    dlog, daxnl, daynl, dlongitude, desine, decose, dbetal = computed_once(
         (dlog, daxnl, daynl, dlongitude, desine, decose, dbetal)
     )
 

@@ -256,15 +256,17 @@ def evaluate(
     )  # fmt: skip
 
 
-def resonance_at(c: DeepSpace, t: Array, *, forward_only: bool = False) -> Resonance:
+def resonance_at(c: DeepSpace, t: Array, *, forward_only: bool = False, most_steps: int | None = None) -> Resonance:
     """Integrate the resonance from the epoch to the last step before an instant.
 
-    The number of steps depends on t; forward and reverse derivatives both work, since the rule carries the Jacobian along.
+    Forward and reverse derivatives both work, though the number of steps depends on t, since the rule carries the Jacobian along.
 
     Args:
         c: coefficients, anchored at the epoch.
         t: minutes since the epoch.
         forward_only: static; True derives the loop itself, which costs less than the rule and has no reverse mode.
+        most_steps: static; number of steps that serves every t, known to a compiler beforehand; None: as many as t asks for. A GPU
+            waits for its host before each step of a loop of unknown length.
     """
     t = jnp.asarray(t)
     steps = jax.lax.stop_gradient(jnp.floor(jnp.abs(t) * (1.0 / STEP_MINUTES)))
@@ -275,33 +277,37 @@ def resonance_at(c: DeepSpace, t: Array, *, forward_only: bool = False) -> Reson
     stacked = jnp.stack([jnp.broadcast_to(p, shape).astype(dtype) for p in parameters])
     steps, direction = (jnp.broadcast_to(v, shape).astype(dtype) for v in (steps, direction))
     integrate = _integrate_steps if forward_only else _integrate
-    xli, xni = integrate(stacked, steps, direction)
+    xli, xni = integrate(stacked, steps, direction, most_steps)
     return Resonance(xli, xni, steps * direction * STEP_MINUTES)
 
 
-def _integrate_steps(parameters: Array, steps: Array, direction: Array) -> tuple[Array, Array]:
+def _integrate_steps(parameters: Array, steps: Array, direction: Array, most_steps: int | None) -> tuple[Array, Array]:
     """Resonance angle and mean motion after some steps of dspace, from parameters as `resonance_at` stacks them."""
     delt, half = direction * STEP_MINUTES, 0.5 * STEP_MINUTES * STEP_MINUTES
 
-    def step(k_r: tuple[Array, Resonance]) -> tuple[Array, Resonance]:
-        k, r = k_r
+    def step(k: Array, r: Resonance) -> Resonance:
         xndt, xldot, xnddt = _resonance_rates(tuple(parameters[2:]), r)
         xli, xni = r.xli + xldot * delt + xndt * half, r.xni + xndt * delt + xnddt * half
         moved = Resonance(xli, xni, r.atime + delt)
         running = k < steps
-        return k + 1.0, jax.tree.map(lambda new, old: jnp.where(running, new, old), moved, r)
+        return jax.tree.map(lambda new, old: jnp.where(running, new, old), moved, r)
 
     start = Resonance(parameters[0], parameters[1], jnp.zeros_like(steps))
+    if most_steps is not None:
+        r = jax.lax.fori_loop(0, most_steps, lambda k, r: step(k.astype(steps.dtype), r), start)
+        return r.xli, r.xni
     most = jnp.max(steps, initial=0.0)
-    _, r = jax.lax.while_loop(lambda k_r: k_r[0] < most, step, (jnp.zeros_like(most), start))
+    _, r = jax.lax.while_loop(
+        lambda k_r: k_r[0] < most, lambda k_r: (k_r[0] + 1.0, step(*k_r)), (jnp.zeros_like(most), start)
+    )
     return r.xli, r.xni
 
 
-_integrate = jax.custom_jvp(_integrate_steps)
+_integrate = jax.custom_jvp(_integrate_steps, nondiff_argnums=(3,))
 
 
 @_integrate.defjvp
-def _integrate_jvp(primals, tangents):  # type: ignore[no-untyped-def]
+def _integrate_jvp(most_steps, primals, tangents):  # type: ignore[no-untyped-def]
     # The Jacobian with respect to each parameter is made by the primal loop, so that the result is linear in the tangents and
     # can be transposed: reverse mode works although the number of steps is dynamic. Lanes are independent of each other.
     parameters, steps, direction = primals
@@ -310,11 +316,16 @@ def _integrate_jvp(primals, tangents):  # type: ignore[no-untyped-def]
     basis = jnp.broadcast_to(basis, (n, *parameters.shape))
 
     def derivative(direction_of_change: Array) -> tuple[Array, Array]:
-        return jax.jvp(lambda p: _integrate_steps(p, steps, direction), (parameters,), (direction_of_change,))[1]
+        return jax.jvp(
+            lambda p: _integrate_steps(p, steps, direction, most_steps), (parameters,), (direction_of_change,)
+        )[1]
 
     dxli, dxni = jax.vmap(derivative)(basis)
     change = tangents[0]
-    return _integrate(parameters, steps, direction), (jnp.sum(dxli * change, axis=0), jnp.sum(dxni * change, axis=0))
+    return _integrate(parameters, steps, direction, most_steps), (
+        jnp.sum(dxli * change, axis=0),
+        jnp.sum(dxni * change, axis=0),
+    )
 
 
 def _resonance_rates(parameters: tuple[Array, ...], r: Resonance) -> tuple[Array, Array, Array]:

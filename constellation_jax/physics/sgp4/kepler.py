@@ -71,4 +71,10 @@ def _any_eccentricity(u: Array, axn: Array, ayn: Array) -> tuple[Array, Array]:
 
     # sine of the angle at which centre and focus are seen from the place of M on the auxiliary circle
     start = es * jax.lax.rsqrt(jnp.maximum(1.0 - 2.0 * ec + axn * axn + ayn * ayn, 1e-12))
-    return turn(su, cu, jax.lax.fori_loop(0, 4, step, start))
+
+    def steps(start: Array, unroll: bool) -> Array:
+        return jax.lax.fori_loop(0, 4, step, start, unroll=unroll)
+
+    # unrolled, XLA makes one kernel of a whole state on a GPU; on a CPU that takes two to three times as long (float64)
+    moved = jax.lax.platform_dependent(start, cpu=partial(steps, unroll=False), default=partial(steps, unroll=True))
+    return turn(su, cu, moved)

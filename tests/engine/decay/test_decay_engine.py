@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import jax
@@ -159,7 +160,7 @@ def test_elliptic_orbits_fall_and_become_circular() -> None:
         course = decay.begin_course(series, orbit, zero, zero + 0.01, zero, elliptic=True)
         first = jnp.zeros((), jnp.int32)
         course, _ = decay.march(series, course, zero + 0.01, zero, first=first, keep=1, elliptic=True)
-        return decay.fall(series, course, zero + 0.01, zero, elliptic=True)
+        return decay.fall(series, course.orbit, course.day, zero + 0.01, zero, elliptic=True)
 
     end = decayed(series, orbit)
     assert np.asarray(end.reentered).tolist() == [True, True, True, False]
@@ -168,6 +169,27 @@ def test_elliptic_orbits_fall_and_become_circular() -> None:
     assert (last < 0.006).all()
     perigee = np.asarray(end.semi_major_axis)[-1, :3] * (1.0 - last) - RADIUS
     np.testing.assert_allclose(perigee, 120.0, atol=0.2)
+
+
+@pytest.mark.parametrize("elliptic", [False, True])
+def test_looking_densities_up_in_the_kernel_gives_the_same(elliptic: bool) -> None:
+    """The form for accelerators against that for CPUs, to the rounding of sums in another order."""
+    series = constant_series(140.0, 15.0, 0.1, 5.0)
+    series = series._replace(coefficients=series.coefficients + 0.01 * np.arange(series.steps).reshape(-1, 1, 1))
+    altitude = np.array([95.0, 210.0, 303.0, 800.0])  # the first outside the table
+    orbit = orbits(altitude / (0.9 if elliptic else 1.0), eccentricity=0.1 if elliptic else 1e-3)
+    day, b = jnp.array([0.0, 2.0, 11.0, 22.0]), jnp.full(4, 1e-4)
+    begin = decay.begin_course(series, orbit, day, b, b, elliptic=elliptic)
+
+    @partial(jax.jit, static_argnames="in_kernel")
+    def both(in_kernel: bool) -> tuple[decay.Course, drag.Rates]:
+        form = {"elliptic": elliptic, "in_kernel": in_kernel}
+        course, kept = decay.march(series, begin, b, b, jnp.zeros((), jnp.int32), keep=4, **form)
+        return course, kept, decay.rates_at(series, orbit, day, b, b, **form)
+
+    assert series.steps == 8
+    assert (np.asarray(both(False)[0].day) > day).any()
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-18), both(True), both(False))
 
 
 @pytest.mark.slow
@@ -182,7 +204,7 @@ from constellation_jax.engine.devices import Devices
 from constellation_jax.physics.drag.rates import MeanOrbit
 from constellation_jax.studies.decay.inputs import make_series, resolve_space_weather
 
-engine.TILE = {False: 8, True: 8}  # so that every device has satellites
+engine.TILE = dict.fromkeys((False, True), {"cpu": 8})  # so that every device has satellites
 height, e = np.linspace(200.0, 320.0, 40), np.repeat([0.0, 0.01], 20)
 zero = np.zeros(40)
 orbit = MeanOrbit((height + 6378.0) / (1.0 - e), e, zero, zero + 0.9, zero, zero)

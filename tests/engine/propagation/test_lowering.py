@@ -15,6 +15,7 @@ import pytest
 from jax import export
 
 import constellation_jax as cj
+from constellation_jax.engine import state_variables
 from constellation_jax.engine.jacobians import kernels as jacobian_tiles
 from constellation_jax.engine.propagation import kernels as tiles
 from constellation_jax.engine.regimes.deep_space import DeepSpaceRegime
@@ -41,8 +42,8 @@ def _column(*shape: int) -> Any:
 
 
 ELEMENTS = cj.Elements(*[_column()] * 9)
-STATES = (*tiles.POSITION, *tiles.VELOCITY)
-GEODETIC = (*tiles.POSITION, "altitude", "latitude", "longitude", "mean_altitude", "decay_rate")
+STATES = (*state_variables.POSITION, *state_variables.VELOCITY)
+GEODETIC = (*state_variables.POSITION, "altitude", "latitude", "longitude", "mean_altitude", "decay_rate")
 
 
 PLAIN, ECCENTRIC, DEEP = NearEarthRegime(WGS72, small_eccentricity=True), NearEarthRegime(WGS72), DeepSpaceRegime(WGS72)
@@ -119,7 +120,7 @@ KERNELS: dict[str, Callable[[], Kernel]] = {
     },
     "fill deep teme state": partial(_fill, "teme", STATES, DEEP),
     "fill deep itrs geodetic": partial(_fill, "itrs", GEODETIC, DEEP),
-    "attitude": lambda: Kernel(jax.jit(tiles.attitude), (_column(tiles.CHUNK),) * 3),
+    "attitude": lambda: Kernel(jax.jit(state_variables.attitude), (_column(tiles.CHUNK),) * 3),
     "anchored, packed": _anchored,
     "interpolate": _interpolate,
     **{

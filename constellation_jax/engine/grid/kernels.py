@@ -1,0 +1,124 @@
+"""Programs for an accelerator: all instants of a tile at once, made of the same regimes as the loops for a CPU.
+
+    table = tabulate(coefficients, first, regime=regime, length=regime.table_length(span), most_steps=steps)
+    values, status = evaluate(coefficients, offset, minutes, attitude, table, regime=regime, variables=("x", "y", "z"))
+
+XLA makes one kernel of `evaluate` for near-Earth orbits in float32: there is no loop over instants, whose condition a GPU would
+bring to its host each time; coefficients are broadcast inside; and every variable is an array of its own, written once. All are
+pure and have derivatives in both modes. float32 goes about anchors: `anchor` moves coefficients to the middles of all chunks of a
+call in float64.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jax.typing import ArrayLike
+
+from constellation_jax.engine.precision import without_subnormals
+from constellation_jax.engine.regimes.regime import Regime
+from constellation_jax.engine.state_variables import in_frame
+
+
+class Attitude(NamedTuple):
+    """Attitude of the Earth at instants: the matrices of `state_variables.in_frame`, each of shape (..., instants, 3, 3)."""
+
+    turn: Array
+    spin: Array
+
+
+class Table(NamedTuple):
+    """States of a regime's integrator at its steps from an instant on."""
+
+    first: Array
+    """That instant, minutes since each epoch, shape (satellites,)."""
+    states: Any
+    """Pytree of arrays of shape (steps, satellites)."""
+
+
+def evaluate(
+    coefficients: Any,
+    offset: ArrayLike,
+    minutes: Array,
+    attitude: Attitude | None = None,
+    table: Table | None = None,
+    *,
+    regime: Regime,
+    variables: tuple[str, ...],
+    frame: str = "teme",
+    dtype: str | None = None,
+) -> tuple[tuple[Array, ...], Array]:
+    """States of satellites at instants: each variable, of shape (chunks * instants, satellites), and the status, int8.
+
+    Values are finite, if meaningless, where the status is not 0; the status of an instant knows nothing of earlier ones.
+
+    Args:
+        coefficients: of the regime, arrays of shape (satellites,), or (chunks, satellites) where each chunk has its anchors.
+        offset: minutes from each anchor to what the minutes are counted from, (satellites,) or (chunks, satellites), or 0.
+        minutes: instants, shape (instants,) or (chunks, instants).
+        attitude: at the instants; only where a variable depends on it.
+        table: `tabulate` over all instants; None: for a regime without integrator.
+        regime: static.
+        variables: static; names out of `state_variables.VARIABLES`.
+        frame: static; "teme" or "itrs".
+        dtype: static; type of the variables; None: that of the arithmetic.
+    """
+    rank = minutes.ndim + 1
+
+    def on_grid(values: ArrayLike) -> Array:
+        """(chunks, 1, satellites)"""
+        values = (
+            jnp.asarray(values, minutes.dtype)[..., None, :] if jnp.ndim(values) else jnp.asarray(values, minutes.dtype)
+        )
+        return values.reshape(*[1] * (rank - values.ndim), *values.shape)
+
+    t = on_grid(offset) + minutes[..., None]
+    state = ()
+    if table is not None:
+        length = len(jax.tree.leaves(table.states)[0])
+        t = jnp.broadcast_to(t, jnp.broadcast_shapes(t.shape, on_grid(table.first).shape))
+        state = regime.look_up(table.states, t, on_grid(table.first), length)
+    orbit = regime.at(jax.tree.map(on_grid, coefficients), t, state)._asdict()
+    turn, spin = (jnp.moveaxis(m, (-2, -1), (0, 1))[..., None] for m in attitude) if attitude else (None, None)
+    values = in_frame(orbit, turn, spin, variables, frame)
+
+    def as_rows(values: Array, kind: Any) -> Array:
+        return values.astype(kind).reshape(-1, values.shape[-1])
+
+    return tuple(as_rows(values[name], dtype or minutes.dtype) for name in variables), as_rows(
+        values["status"], jnp.int8
+    )
+
+
+def anchor(coefficients: Any, offset: Array, *, regime: Regime) -> Any:
+    """Coefficients anchored at the middles of chunks, in float32, arrays of shape (chunks, satellites). To be run in float64.
+
+    Args:
+        coefficients: arrays of shape (satellites,).
+        offset: minutes from each anchor to the middle of each chunk, shape (chunks, satellites).
+        regime: static; one without a precision of its own.
+    """
+    moved = regime.shift(jax.tree.map(lambda v: v[None], coefficients), offset)
+    return jax.tree.map(lambda v: without_subnormals(jnp.broadcast_to(v, offset.shape)), moved)
+
+
+def tabulate(
+    coefficients: Any, first: Array, *, regime: Regime, length: int, most_steps: int | None = None
+) -> Table | None:
+    """States of a regime's integrator for all instants of a call; None for a regime without one.
+
+    Args:
+        coefficients: anchored at the epochs, arrays of shape (satellites,).
+        first: the first of the instants, minutes since each epoch, shape (satellites,).
+        regime: static.
+        length: static; `Regime.table_length` of their span.
+        most_steps: static; `Regime.most_steps` from the epochs to all of them; None: found at run time, in a loop of unknown length.
+    """
+    if not length:
+        return None
+    whole = jax.tree.map(lambda v: v[None], coefficients)
+    minutes = regime.table_minutes(first, length)
+    return Table(first, regime.integrate(whole, minutes, most_steps=most_steps))
