@@ -39,8 +39,11 @@ def check_variant(path: Path, variant: str, known: Iterable[str]) -> None:
     """Raise InputError where a file does not have the named variant; "" stands for the default one."""
     names = list(known)
     if variant and variant not in names:
-        hint = suggest(variant, names) or f"; it has {', '.join(names) or 'none'}"
-        raise InputError(f"{path}: no variant {variant!r}{hint}")
+        called = path.stem if path.parent.parent == configs_folder() else path
+        near = suggest(variant, names)
+        raise InputError(
+            f"{called}: no variant {variant!r}{near or ';'} {'it' if not near else 'It'} has {', '.join(names) or 'none'}"
+        )
 
 
 def find_config(folder: str, noun: str, name_or_path: str | Path) -> tuple[Path, str]:
