@@ -50,7 +50,7 @@ def test_blocks_equal_the_loops_of_a_cpu(fleet: cj.Catalog, start: str, step: st
 
 
 def _step(text: str) -> Any:
-    return np.timedelta64(int(text[:-1]), text[-1])
+    return np.timedelta64(int(text[:-1]), text[-1].replace("d", "D"))
 
 
 def test_float32_reduced_as_it_is_made(fleet: cj.Catalog) -> None:
