@@ -457,7 +457,7 @@ def test_wrong_sources(tmp_path: Path, bundled: cj.SpaceWeather) -> None:
         (("140", 15.0), "f107 = '140', expected a number from 40 to 1500"),
         ((140.0, 900.0), "ap = 900.0, expected a number from 0 to 400"),
         ({"f107": 140.0}, "expected \\(f107, ap\\), or a mapping"),
-        (7, "expected 'bundled', a path"),
+        (7, "expected 'bundled', 'celestrak', a path"),
     ):
         with pytest.raises(InputError, match=message):
             cj.SpaceWeather.load(source)
