@@ -1,5 +1,6 @@
 """Public names of constellation_jax. This list is the only one: `__init__.py` loads from it what is used."""
 
+from .engine.grid.states import States as States
 from .errors import InputError as InputError
 from .errors import OutputError as OutputError
 from .inputs.catalog.catalog import Catalog as Catalog
@@ -71,6 +72,10 @@ from .studies.propagation.jacobians import jacobians as jacobians
 from .studies.propagation.propagate import PropagationReport as PropagationReport
 from .studies.propagation.propagate import propagate as propagate
 from .studies.propagation.propagate import propagate_to as propagate_to
+from .studies.propagation.states import BlockTimes as BlockTimes
+from .studies.propagation.states import reduce as reduce
+from .studies.propagation.states import states as states
+from .studies.propagation.states import stream as stream
 from .studies.tuning.tune import TuneResult as TuneResult
 from .studies.tuning.tune import tune as tune
 from .views import plots as plots

@@ -16,6 +16,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from constellation_jax.engine.precision import x64
+from constellation_jax.engine.programs import Program
 
 REPLICATED: Any = PartitionSpec()
 """Sharding of an array that every device has whole."""
@@ -75,6 +76,9 @@ class Devices:
 
     def zeros(self, shape: tuple[int, ...], dtype: str) -> Any:
         """Make an array on the devices, its last axis (satellites) sharded."""
+        if self.platform == "cpu" and self.mesh.size == 1:  # without a program; a copy, because buffers are donated
+            with x64():
+                return jax.device_put(np.zeros(shape, dtype), self.mesh.devices.flat[0], may_alias=False)
         with x64():
             return self.put(jnp.zeros(shape, dtype))
 
@@ -97,9 +101,12 @@ class Devices:
 
 @cache
 def _compile(function: Any, mesh: Mesh, specs: Specs, static: tuple[tuple[str, Any], ...]) -> Any:
+    name = f"{function.__module__}.{function.__qualname__} {static}"
     function = partial(function, **dict(static))
+    on_cpu = mesh.devices.flat[0].platform == "cpu"
+    wide = {"xla_cpu_prefer_vector_width": 512} if specs.wide_vectors and on_cpu else None
+    if mesh.size == 1 and on_cpu:
+        return Program(function, name, donate_argnums=specs.donate, compiler_options=wide)
     if mesh.size > 1:
         function = jax.shard_map(function, mesh=mesh, in_specs=specs.inputs, out_specs=specs.outputs, check_vma=False)
-    wide = specs.wide_vectors and mesh.devices.flat[0].platform == "cpu"
-    options = {"xla_cpu_prefer_vector_width": 512} if wide else None
-    return jax.jit(function, donate_argnums=specs.donate, compiler_options=options)
+    return jax.jit(function, donate_argnums=specs.donate, compiler_options=wide)

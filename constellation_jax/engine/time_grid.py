@@ -5,11 +5,9 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from constellation_jax.engine.precision import evaluate
 from constellation_jax.physics import frames
 from constellation_jax.physics.constants import MINUTES_PER_DAY
 
@@ -40,7 +38,7 @@ class Grid:
         day: NDArray[np.int64], fraction: NDArray[np.float64], ut1_utc_days: Any, polar_x: Any, polar_y: Any
     ) -> Grid:
         """Make a grid with the sidereal time from UT1; UT1 - UTC in days, the pole in rad, arrays of shape (steps,)."""
-        gmst = evaluate(_gmst82, day.astype(np.float64), fraction + ut1_utc_days)
+        gmst = frames.sidereal_time(day.astype(np.float64), fraction + ut1_utc_days, np.floor)
         return Grid(day, fraction, gmst, polar_x, polar_y)
 
     def __len__(self) -> int:
@@ -101,6 +99,3 @@ def split(grid: Grid, start: int, stop: int, longest: float, most: int) -> list[
         chunks.append(Chunk(first, last, float(grid.day[first]), fraction, minutes[: last - first] - middle))
         first = last
     return chunks
-
-
-_gmst82 = jax.jit(frames.gmst82)

@@ -28,6 +28,7 @@ from constellation_jax.inputs.run_file import load_objects, read_run
 from constellation_jax.inputs.run_keys import PropagationRun
 from constellation_jax.inputs.shells.files import known_shells
 from constellation_jax.inputs.times import time_grid
+from constellation_jax.outputs.target import Target
 
 ISS = """ISS (ZARYA)
 1 25544U 98067A   25175.50000000  .00010000  00000-0  18000-3 0  9998
@@ -94,8 +95,9 @@ def propagation(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[..., Any]
     def install(body: Callable[..., Any]) -> dict[str, Any]:
         called: dict[str, Any] = {}
 
-        def propagate_to(path: Path, catalog: Any, times: Any, **settings: Any) -> Any:
-            called.update(path=path, catalog=catalog, times=times, **settings)
+        def propagate_to(target: Target, catalog: Any, times: Any, **settings: Any) -> Any:
+            path = target.path
+            called.update(path=path, overwrite=target.overwrite, catalog=catalog, times=times, **settings)
             body(settings["progress"])
             states = len(catalog) * len(times)
             figures = {"compile_s": 0.5, "compute_s": 1.0, "write_s": 0.25, "wall_s": 2.0}
@@ -611,7 +613,7 @@ def test_tune_writes_a_dataset_and_a_shell_file(folder: Path) -> None:
     code, out, err = run_process(folder, "tune", "low.toml", "--output", "tuned.nc")
     assert code == 0, err
     assert "converged: " in out
-    assert "tuned.nc, tuned.toml: 1 shells" in out
+    assert "tuned.nc, tuned.toml: 1 shell\n" in out
     (shell,) = constellation_jax.load_shells(folder / "tuned.toml")
     with xr.open_dataset(folder / "tuned.nc") as dataset:
         assert float(dataset.mean_altitude[0]) == pytest.approx(shell.orbit.altitude_km, rel=1e-12)

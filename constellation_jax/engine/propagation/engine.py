@@ -58,11 +58,11 @@ class Engine:
         self._runner = TileRunner(grid, options, self._devices, self._interpolation)
         epoch = (elements.epoch_day, elements.epoch_fraction)
         ends = grid.ends_since(*epoch)
-        groups, decayed_after = assign_regimes(elements, ends, options.gravity)
+        groups, drag_limits = assign_regimes(elements, ends, options.gravity)
         self._packed = {group.regime: kernels.pack(group.coefficients, *epoch) for group in groups}
         self._interpolation.choose_nodes(groups, elements, ends, self._measure)
         self._tiles = self._make_tiles(groups)
-        self._failures = GridFailures(grid, *epoch, decayed_after)
+        self._failures = GridFailures(grid, *epoch, drag_limits)
 
     def run(self, start: int, stop: int, out: OutputArrays, progress: Callable[[int], None] | None = None) -> None:
         """Compute the states at instants start:stop of the grid. Blocks must come in ascending order.

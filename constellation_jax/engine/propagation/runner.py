@@ -6,7 +6,6 @@ import dataclasses
 from functools import partial
 from typing import Any
 
-import jax
 import numpy as np
 from numpy.typing import NDArray
 
@@ -184,8 +183,4 @@ def _attitude_at(grid: Grid, chunk: Chunk, minutes: NDArray[np.float64]) -> tupl
     """`Instants.turn` and `.spin` at minutes since the middle of a chunk and within it."""
     angles = (np.unwrap(v[chunk.first : chunk.last]) for v in (grid.gmst, grid.polar_x, grid.polar_y))
     # between the instants of a chunk all three are linear to rounding, and at the instants this is exact
-    turn, spin = _attitude(*(pad(np.interp(minutes, chunk.minutes, v), CHUNK) for v in angles))
-    return np.asarray(turn), np.asarray(spin)
-
-
-_attitude = jax.jit(attitude)
+    return attitude(*(pad(np.interp(minutes, chunk.minutes, v), CHUNK) for v in angles), np)

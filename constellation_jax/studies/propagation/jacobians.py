@@ -39,7 +39,7 @@ def jacobians(
     Raises:
         InputError: no object, no instant, or an unknown precision.
     """
-    check_run(catalog, precision)
+    check_run(len(catalog), precision)
     instants = as_times(times)
     order = np.argsort(instants, kind="stable")
     grid = Grid.inertial(*to_day_fraction(instants[order]))

@@ -87,10 +87,10 @@ def propagate(
             enough memory for the result.
     """
     instants = as_times(times)
-    options = _options(catalog, frame, precision, variables, precision, dense, tolerance_m, device)
+    options = make_options(len(catalog), frame, precision, variables, precision, dense, tolerance_m, device)
     order = np.argsort(instants, kind="stable")
     arrays = _allocate(len(instants), len(catalog), options)
-    engine = Engine(catalog.elements, _grid(instants[order], options), options)
+    engine = Engine(catalog.elements, make_grid(instants[order], options), options)
     engine.run(0, len(instants), arrays, make_counter(progress, len(instants) * len(catalog)))
     if np.any(np.diff(order) != 1):
         arrays = arrays.rows(np.argsort(order))
@@ -140,7 +140,7 @@ def propagate_to(
     """
     clock = Stopwatch()
     instants = as_times(times)
-    options = _options(catalog, frame, precision, variables, dtype, dense, tolerance_m, device)
+    options = make_options(len(catalog), frame, precision, variables, dtype, dense, tolerance_m, device)
     block = min(_block_steps(len(catalog), options, memory_bytes), len(instants))
     attributes = {"history": f"{np.datetime64('now')}Z {history}"} if history else {}
     # made before anything is computed, so that an error about the place of the file comes at once
@@ -150,7 +150,7 @@ def propagate_to(
     )  # fmt: skip
 
     def make_engine() -> Engine:
-        engine = Engine(catalog.elements, _grid(instants, options), options)
+        engine = Engine(catalog.elements, make_grid(instants, options), options)
         engine.warm_up()
         return engine
 
@@ -177,18 +177,18 @@ def propagate_to(
     )
 
 
-def check_run(catalog: Catalog, precision: str) -> None:
+def check_run(satellites: int, precision: str) -> None:
     """Raise InputError where there is no object, or a precision is unknown."""
     if precision not in PRECISIONS:
         raise InputError(
             f"precision {precision!r}: unknown; known are {', '.join(PRECISIONS)}{suggest(precision, PRECISIONS)}"
         )
-    if not len(catalog):
+    if not satellites:
         raise InputError("catalogue: no objects; there is nothing to propagate")
 
 
-def _options(
-    catalog: Catalog,
+def make_options(
+    satellites: int,
     frame: str,
     precision: str,
     variables: str | Iterable[str],
@@ -199,7 +199,7 @@ def _options(
 ) -> Options:
     """Check what is asked for and return the options of the run."""
     check_frame(frame)
-    check_run(catalog, precision)
+    check_run(satellites, precision)
     if tolerance_m is not None and not tolerance_m > 0.0:
         raise InputError(f"tolerance_m {tolerance_m!r}: expected a length above 0, in m")
     if device is not None:
@@ -207,6 +207,29 @@ def _options(
     names = tuple(name for name in resolve_groups(variables) if name != STATUS_VARIABLE)
     tolerance_km = None if tolerance_m is None else 1e-3 * tolerance_m
     return Options(names, frame, precision, dtype, dense=dense, tolerance_km=tolerance_km, platform=device)
+
+
+def make_grid(instants: NDArray[np.datetime64], options: Options) -> Grid:
+    """Make the grid of a run, with the Earth's attitude where something depends on it."""
+    day, fraction = to_day_fraction(instants)
+    if options.frame == "teme" and not set(GEODETIC) & set(options.variables):
+        return Grid.inertial(day, fraction)  # the Earth's attitude is not asked for
+    ut1_utc_s, polar_x, polar_y = load_earth_orientation().at(instants)
+    return Grid.turning(day, fraction, ut1_utc_s / SECONDS_PER_DAY, polar_x, polar_y)
+
+
+def step_bytes(satellites: int, options: Options) -> int:
+    """Size of the results of one instant."""
+    return satellites * (len(options.variables) * np.dtype(options.dtype).itemsize + 1)
+
+
+def too_large(steps: int, satellites: int, options: Options, way_out: str) -> InputError:
+    """Error for results that do not fit into memory; `way_out` says what takes less."""
+    size = steps * step_bytes(satellites, options) / 2**30
+    return InputError(
+        f"{satellites} objects at {steps} instants take {size:.1f} GiB of memory, which is not there; ask for fewer variables "
+        f'or precision="float32", or {way_out}'
+    )
 
 
 def _wants_lifetime(variables: str | Iterable[str]) -> bool:
@@ -237,32 +260,17 @@ def _has_device(platform: str) -> bool:
         return False
 
 
-def _grid(instants: NDArray[np.datetime64], options: Options) -> Grid:
-    day, fraction = to_day_fraction(instants)
-    if options.frame == "teme" and not set(GEODETIC) & set(options.variables):
-        return Grid.inertial(day, fraction)  # the Earth's attitude is not asked for
-    ut1_utc_s, polar_x, polar_y = load_earth_orientation().at(instants)
-    return Grid.turning(day, fraction, ut1_utc_s / SECONDS_PER_DAY, polar_x, polar_y)
-
-
 def _allocate(steps: int, satellites: int, options: Options) -> OutputArrays:
     try:
         return OutputArrays.allocate(steps, satellites, options.variables, options.dtype)
     except MemoryError:
-        size = steps * _step_bytes(satellites, options) / 2**30
-        raise InputError(
-            f"{satellites} objects at {steps} instants take {size:.1f} GiB of memory, which is not there; ask for fewer variables "
-            'or precision="float32", or write them to a file with propagate_to, whose memory does not grow'
-        ) from None
-
-
-def _step_bytes(satellites: int, options: Options) -> int:
-    return satellites * (len(options.variables) * np.dtype(options.dtype).itemsize + 1)
+        way_out = "write them to a file with propagate_to, whose memory does not grow"
+        raise too_large(steps, satellites, options, way_out) from None
 
 
 def _block_steps(satellites: int, options: Options, memory_bytes: int) -> int:
     """Steps in a block of a file, of which two are in memory: whole chunks where there is room for one."""
-    step = _step_bytes(satellites, options)
+    step = step_bytes(satellites, options)
     if memory_bytes < 2 * step:
         raise InputError(
             f"memory: {memory_bytes} bytes hold not even two instants of {satellites} objects; expected at least {2 * step}"

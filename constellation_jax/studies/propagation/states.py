@@ -1,0 +1,302 @@
+"""States as JAX arrays on the device: all at once, block by block, or reduced as they are made."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, NamedTuple, TypeVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from numpy.typing import ArrayLike, NDArray
+
+from constellation_jax.engine.devices import Devices
+from constellation_jax.engine.grid.engine import GridEngine
+from constellation_jax.engine.grid.host import HostEngine
+from constellation_jax.engine.grid.states import States
+from constellation_jax.engine.grid.traced import trace_states
+from constellation_jax.engine.propagation.kernels import CHUNK
+from constellation_jax.engine.propagation.options import Options
+from constellation_jax.engine.time_grid import Grid
+from constellation_jax.errors import InputError
+from constellation_jax.inputs.catalog.catalog import Catalog
+from constellation_jax.inputs.times import as_times
+from constellation_jax.outputs.variables import LIFETIME
+from constellation_jax.physics.sgp4.elements import Elements
+from constellation_jax.studies.propagation.propagate import make_grid, make_options, step_bytes, too_large
+
+Carry = TypeVar("Carry")
+BLOCK_BYTES = {"cpu": 128 * 2**20}
+"""Largest size of the states of a block, by platform. CPU: larger ones are not quicker."""
+OTHER_BLOCK_BYTES = 2**30
+"""The same for each device of other platforms."""
+_NAMES = tuple(field.name for field in dataclasses.fields(Elements))
+
+
+class BlockTimes(NamedTuple):
+    """Instants of a block, as the function of `reduce` sees them."""
+
+    index: Array
+    """Place of each instant in the times, int32, shape (rows,)."""
+    minutes: Array
+    """Minutes since the first of all instants, float64, shape (rows,)."""
+
+
+def states(
+    source: Catalog | Elements,
+    times: ArrayLike,
+    *,
+    frame: str = "teme",
+    precision: str = "float64",
+    variables: str | Iterable[str] = ("position",),
+    regime: str | ArrayLike | None = None,
+    device: str | None = None,
+) -> States:
+    """Propagate satellites and return JAX arrays that stay on the device.
+
+    The states are those of `propagate`, lasting failures included. With a catalogue, or elements whose numbers are known, they are
+    computed in 64 bits or about 64-bit anchors whatever `jax_enable_x64`; near-Earth and deep-space satellites each by their own
+    theory. On several devices the satellites are sharded, if their number can be divided by that of the devices.
+
+    Inside jit, vmap and grad elements may be traced. All is then computed in the type of the elements: in float32 unless
+    `jax_enable_x64` is on, which costs some 20 m at the epoch, 0.1 km a day and 1 km a month from it (low orbits). `regime` says
+    which theory is theirs; without it both run for each satellite. Derivatives by the elements are exact, as those of `jacobians`.
+
+    Args:
+        source: a catalogue of n objects, or `Elements`: arrays of shape (n,), or scalars for states of shape (time,).
+        times: instants (UTC) as for `propagate`, shape (m,), in any order; never traced.
+        frame: as for `propagate`.
+        precision: type of the arithmetic and of the result, as for `propagate`. JAX warns of float64 arrays in later computations
+            unless `jax_enable_x64` is on.
+        variables: groups as for `propagate`, without lifetime.
+        regime: of traced elements: "near_earth", "deep_space", or a mask of shape (n,), True in deep space. Not used for others.
+        device: platform as for `propagate`; traced elements are computed where the user's program runs.
+
+    Raises:
+        InputError: as for `propagate`; elements that are not finite or not of one shape; an unknown regime.
+    """
+    instants = as_times(times)
+    elements, shape = _as_elements(source)
+    options = _options(shape, frame, precision, variables, device)
+    is_deep = _as_mask(regime, shape)
+    order = np.argsort(instants, kind="stable")
+    back = np.argsort(order) if np.any(np.diff(order) != 1) else None
+    with _outside_traces():
+        grid = make_grid(instants[order], options)
+    if _is_traced(elements):
+        found = trace_states(elements, grid, options, is_deep)
+        return found if back is None else jax.tree.map(lambda v: v[back], found)
+    with _outside_traces():
+        engine = _make_engine(elements, grid, options)
+        try:
+            found = engine.run(0, len(grid), back)
+        except (MemoryError, jax.errors.JaxRuntimeError) as error:
+            if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
+                way_out = "go through blocks of them with stream or reduce, whose memory does not grow"
+                raise too_large(len(grid), *(shape or (1,)), options, way_out) from None
+            raise
+        return found if shape else jax.tree.map(lambda v: v[:, 0], found)
+
+
+def stream(
+    source: Catalog | Elements,
+    times: ArrayLike,
+    *,
+    block: int | None = None,
+    frame: str = "teme",
+    precision: str = "float64",
+    variables: str | Iterable[str] = ("position",),
+    device: str | None = None,
+) -> Iterator[tuple[NDArray[np.datetime64], States]]:
+    """Propagate satellites block after block of time, each as by `states`: memory does not grow with the number of instants.
+
+    Failures last from block to block. All blocks have one shape but for the last one.
+
+    Args:
+        source: a catalogue, or `Elements` whose numbers are known, arrays of shape (n,).
+        times: as for `states`, but ascending.
+        block: instants in a block; None: as many as 128 MiB hold on a CPU, and 1 GiB on each other device. Two blocks may be there
+            at a time, beside those that the caller keeps.
+        others: as for `states`.
+
+    Returns:
+        Iterator over the instants of each block, datetime64 of shape (rows,), and their states.
+
+    Raises:
+        InputError: as for `states`, when called; times that do not ascend, traced elements, or a block below 1.
+    """
+    run = _Run(source, times, block, frame, precision, variables, device)
+    return run.iterate()
+
+
+def reduce(
+    source: Catalog | Elements,
+    times: ArrayLike,
+    function: Callable[[Carry, States, BlockTimes], Carry],
+    initial: Carry,
+    *,
+    block: int | None = None,
+    frame: str = "teme",
+    precision: str = "float64",
+    variables: str | Iterable[str] = ("position",),
+    device: str | None = None,
+) -> Carry:
+    """Reduce the states of satellites on the device, block after block of time, to what a function makes of them.
+
+    The function is compiled together with the propagation, so that no state leaves the device, and a block need not be in memory
+    as a whole. The same function object is compiled once for each shape of a block, of which there are two at most. The lowest
+    altitude of each object::
+
+        def lowest(least, states, times):
+            return jnp.minimum(least, jnp.nanmin(states.altitude, axis=0))
+
+        least = cj.reduce(catalog, times, lowest, np.full(len(catalog), np.inf), variables=("altitude",))
+
+    Args:
+        source: as for `stream`.
+        times: as for `stream`.
+        function: from the carry so far, the states of a block, and its `BlockTimes`, to the carry. Traced, in 64 bits whatever
+            `jax_enable_x64`; the carry is brought back to the types of `initial`.
+        initial: the first carry: an array, or a pytree of arrays.
+        block: instants in a block, as for `stream`.
+        others: as for `states`.
+
+    Returns:
+        The last carry, arrays on the device in the shapes and types of `initial`.
+
+    Raises:
+        InputError: as for `stream`; a function whose carry has another structure or shape than `initial`.
+    """
+    return _Run(source, times, block, frame, precision, variables, device).reduce(function, initial)
+
+
+class _Run:
+    """Checked arguments of `stream` and `reduce`, with the engine."""
+
+    def __init__(
+        self,
+        source: Catalog | Elements,
+        times: ArrayLike,
+        block: int | None,
+        frame: str,
+        precision: str,
+        variables: str | Iterable[str],
+        device: str | None,
+    ) -> None:
+        self._instants = as_times(times)
+        if (np.diff(self._instants) < np.timedelta64(0, "ns")).any():
+            raise InputError("times: not ascending; blocks go forward in time: sort them, or use `states`")
+        elements, shape = _as_elements(source)
+        if _is_traced(elements):
+            raise InputError(
+                "elements: traced; blocks need elements whose numbers are known: use `states` inside jit and grad"
+            )
+        if not shape:
+            raise InputError("elements: found scalars, expected arrays of shape (satellites,)")
+        options = _options(shape, frame, precision, variables, device)
+        self._block = min(_block_rows(shape[0], options) if block is None else _check_block(block), len(self._instants))
+        with _outside_traces():
+            self._grid = make_grid(self._instants, options)
+            self._engine = _make_engine(elements, self._grid, options, self._block)
+
+    def iterate(self) -> Iterator[tuple[NDArray[np.datetime64], States]]:
+        """Compute block after block; where calls return before they are done, the next one is under way already."""
+        waiting: list[tuple[NDArray[np.datetime64], States]] = []
+        for start, stop in self._blocks():
+            waiting.append((self._instants[start:stop], self._engine.run(start, stop)))
+            if len(waiting) > self._engine.is_asynchronous:
+                yield waiting.pop(0)
+        yield from waiting
+
+    def reduce(self, function: Callable[[Any, States, BlockTimes], Any], initial: Any) -> Any:
+        with _outside_traces():
+            carry = self._engine.put_carry(initial)
+            for start, stop in self._blocks():
+                rows = np.arange(start, stop)
+                known = BlockTimes(rows.astype(np.int32), self._grid.minutes_since_first(rows))  # type: ignore[arg-type]
+                carry = self._engine.fold(function, carry, start, stop, known)
+        return carry
+
+    def _blocks(self) -> Iterator[tuple[int, int]]:
+        count = len(self._instants)
+        return ((start, min(start + self._block, count)) for start in range(0, count, self._block))
+
+
+def _as_elements(source: Catalog | Elements) -> tuple[Elements, tuple[int, ...]]:
+    """Elements in arrays of shape (satellites,), float64 on the host unless they are traced; and the shape that was given."""
+    elements = source if isinstance(source, Elements) else source.elements
+    leaves = {name: getattr(elements, name) for name in _NAMES}
+    try:
+        shape = np.broadcast_shapes(*(np.shape(leaf) for leaf in leaves.values()))
+    except ValueError:
+        shape = (-1, -1)
+    if len(shape) > 1:
+        found = ", ".join(str(np.shape(leaf)) for leaf in leaves.values())
+        raise InputError(f"elements: found shapes {found}, expected one shape, () or (satellites,)")
+    if _is_traced(elements):
+        return elements, shape
+    arrays = {name: np.broadcast_to(np.asarray(leaf, np.float64), shape or (1,)) for name, leaf in leaves.items()}
+    for name, values in arrays.items():
+        if not np.isfinite(values).all():
+            bad = int(np.argmin(np.isfinite(values)))
+            raise InputError(f"elements: {name} of satellite {bad} is {values[bad]}, expected a number")
+    return Elements(**arrays), shape
+
+
+def _is_traced(elements: Elements) -> bool:
+    return any(isinstance(getattr(elements, name), jax.core.Tracer) for name in _NAMES)
+
+
+def _as_mask(regime: str | ArrayLike | None, shape: tuple[int, ...]) -> NDArray[np.bool_] | None:
+    """True for satellites in deep space, shape (satellites,); None where the regime is to be found."""
+    if regime is None:
+        return None
+    count = shape[0] if shape else 1
+    if isinstance(regime, str):
+        if regime not in ("near_earth", "deep_space"):
+            raise InputError(
+                f"regime {regime!r}: unknown; known are near_earth, deep_space, a mask, or None to find out"
+            )
+        return np.full(count, regime == "deep_space")
+    mask = np.asarray(regime)
+    if mask.dtype != np.bool_ or mask.shape != (count,):
+        raise InputError(f"regime: found {mask.dtype} of shape {mask.shape}, expected bool of shape ({count},)")
+    return mask
+
+
+def _options(
+    shape: tuple[int, ...], frame: str, precision: str, variables: str | Iterable[str], device: str | None
+) -> Options:
+    if LIFETIME.group in ([variables] if isinstance(variables, str) else variables):
+        raise InputError("variables 'lifetime': not among states; use `lifetimes`")
+    return make_options(shape[0] if shape else 1, frame, precision, variables, precision, True, None, device)
+
+
+def _make_engine(elements: Elements, grid: Grid, options: Options, block: int | None = None) -> GridEngine | HostEngine:
+    devices = Devices(options.platform)
+    if devices.platform == "cpu" and devices.mesh.size == 1:
+        return HostEngine(elements, grid, options)
+    return GridEngine(elements, grid, options, block, devices)
+
+
+def _block_rows(satellites: int, options: Options) -> int:
+    """Instants in a block, by memory: whole chunks where there is room for one."""
+    devices = Devices(options.platform)
+    size = BLOCK_BYTES.get(devices.platform, OTHER_BLOCK_BYTES * devices.mesh.size)
+    rows = size // step_bytes(satellites, options)
+    return max(1, rows - rows % CHUNK if rows > CHUNK else rows)
+
+
+def _check_block(block: int) -> int:
+    if block < 1:
+        raise InputError(f"block {block}: expected at least 1 instant")
+    return block
+
+
+def _outside_traces() -> AbstractContextManager[Any]:
+    """Context in which numbers that are known are computed at once, also while a user's function is traced."""
+    is_tracing = isinstance(jnp.zeros(()), jax.core.Tracer)
+    return jax.ensure_compile_time_eval() if is_tracing else nullcontext()
