@@ -255,6 +255,7 @@ def test_a_source_without_forecast_is_completed(write, bundled: cj.SpaceWeather)
     """Behind the last observed day come NASA's values and percentiles; a forecast of one's own keeps its values."""
     weather = complete_forecast(cj.SpaceWeather.load(write(HEADER + DAYS + PREDICTED)))
     assert weather.last_mjd == bundled.last_mjd
+    assert weather.source == "indices.txt with the spread of bundled + bundled"
     day = int(mjd("2026-09-01") - weather.first_mjd)
     low, high = (weather.scenario(name).f107 for name in ("low", "high"))
     assert (low[10:] < weather.f107[10:]).all()
