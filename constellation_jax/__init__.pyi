@@ -7,6 +7,7 @@ from .inputs.catalog.catalog import Catalog as Catalog
 from .inputs.catalog.catalog import Reject as Reject
 from .inputs.catalog.celestrak import DownloadError as DownloadError
 from .inputs.catalog.celestrak import fetch as fetch
+from .inputs.catalog.celestrak import fetch_space_weather as fetch_space_weather
 from .inputs.catalog.population import bundled_population as bundled_population
 from .inputs.deployment.campaigns import Campaign as Campaign
 from .inputs.deployment.files import Deployment as Deployment

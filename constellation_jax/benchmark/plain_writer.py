@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import netCDF4
 
+from constellation_jax.outputs.netcdf.library import NETCDF_LOCK
 from constellation_jax.outputs.variables import DIMENSIONS, SATELLITE, TIME
 
 
@@ -20,7 +21,7 @@ def make_plain_writer(finished: str | os.PathLike[str], path: str | os.PathLike[
         finished: a file of `propagate_to`; the new one has its variables, types, chunks and compression.
         path: of the new file, replaced by every call.
     """
-    with netCDF4.Dataset(finished) as file:
+    with NETCDF_LOCK, netCDF4.Dataset(finished) as file:
         steps, satellites = (len(file.dimensions[name]) for name in DIMENSIONS)
         variables = {name: v for name, v in file.variables.items() if v.dimensions == DIMENSIONS}
         rows = min(int(v.chunking()[0]) for v in variables.values())
@@ -34,7 +35,7 @@ def make_plain_writer(finished: str | os.PathLike[str], path: str | os.PathLike[
         values = {name: v[:rows] for name, v in variables.items()}
 
     def write() -> None:
-        with netCDF4.Dataset(path, "w") as file:
+        with NETCDF_LOCK, netCDF4.Dataset(path, "w") as file:
             file.createDimension(TIME, None)
             file.createDimension(SATELLITE, satellites)
             for name, spec in specs.items():

@@ -20,7 +20,7 @@ from constellation_jax.benchmark.plain_writer import make_plain_writer
 from constellation_jax.benchmark.timing import Machine, Work, describe_machine, take_medians, time_in_turn, time_once
 from constellation_jax.engine.arrays import OutputArrays
 from constellation_jax.engine.devices import Devices
-from constellation_jax.engine.propagation import kernels
+from constellation_jax.engine.propagation import grid_runner, kernels
 from constellation_jax.engine.propagation.engine import Engine
 from constellation_jax.engine.propagation.options import Options
 from constellation_jax.engine.tiles import Outputs, make_outputs
@@ -234,7 +234,7 @@ class _Transfer:
         self._out = out
         self._devices = devices
         steps, satellites = out.status.shape
-        self._width = self._devices.tile_width(kernels.TILE)
+        self._width = self._devices.tile_width(kernels.TILE | {"gpu": grid_runner.TILE})
         self._corners = [(k, i) for k in range(0, steps, kernels.CHUNK) for i in range(0, satellites, self._width)]
         self._tiles: list[Outputs] = []
 

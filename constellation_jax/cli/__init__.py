@@ -1,8 +1,8 @@
 """The command line, `constellation-jax`: glue between files, the Python functions and the terminal. A file holds a command or two.
 
 Nothing heavy is imported before a command runs, so that `--help` answers at once. Exit codes: 0 done, 1 the output
-could not be written, 2 something given was wrong, 70 a defect of the program, 130 interrupted. Deliberately absent:
-any computation.
+could not be written, 2 something given was wrong, 3 `tune` did not converge, 70 a defect of the program, 130 interrupted,
+143 terminated. Deliberately absent: any computation.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import typer
 from constellation_jax import __version__
 from constellation_jax.cli import bench, catalog, decay, deploy, propagate, shells, tune
 from constellation_jax.cli.options import GroupHelp
+from constellation_jax.cli.process import run
 
 app = typer.Typer(
     name="constellation-jax",
@@ -36,7 +37,7 @@ app.add_typer(shells.app, name="shells")
 
 def main() -> None:
     """Run the command line; the console script calls this."""
-    app(prog_name="constellation-jax")
+    run(lambda: app(prog_name="constellation-jax"))
 
 
 def _print_version(asked: bool) -> None:

@@ -50,17 +50,31 @@ def catalog(
 
 def fetch(
     ctx: typer.Context,
-    group: Annotated[str, typer.Argument(help="CelesTrak group, such as active, starlink or geo.")],
+    group: Annotated[
+        str,
+        typer.Argument(
+            help="CelesTrak group, such as active, starlink or geo; or space-weather, its table of indices."
+        ),
+    ],
     allow_stale: AllowStale = False,
 ) -> None:
-    """Download the element sets of a CelesTrak group.
+    """Download the element sets of a CelesTrak group, or its space weather.
 
-    Prints the path of the file. A group is asked for at most once in two hours; until then the kept copy is given.
+    Prints the path of the file on stdout, and the age of the copy on stderr. A file is asked for at most once in two hours;
+    until then the kept copy is given.
     """
     with Reporter().session(debug=ctx.obj["debug"]):
-        from constellation_jax.inputs.catalog.celestrak import fetch
+        from constellation_jax.inputs.catalog.celestrak import describe_age, fetch, fetch_space_weather
 
-        typer.echo(fetch(group, allow_stale=allow_stale))
+        is_weather = group.lower() == "space-weather"
+        path = fetch_space_weather(allow_stale=allow_stale) if is_weather else fetch(group, allow_stale=allow_stale)
+        typer.echo(path)
+        said = f"fetched {describe_age(path)} ago"
+        if is_weather:
+            from constellation_jax.inputs.environment.space_weather_series import SpaceWeather, describe_observed
+
+            said += f"; {describe_observed(SpaceWeather.load(path))}"
+        typer.echo(said, err=True)
 
 
 def _summary_lines(objects: Catalog, as_json: bool) -> Iterator[str]:

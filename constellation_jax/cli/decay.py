@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,12 +10,16 @@ import typer
 
 from constellation_jax.cli.options import (
     AllowStale,
+    ForecastFile,
     Output,
     Overwrite,
     Quiet,
     ShellNames,
     SpaceWeatherFile,
+    Strict,
+    claim,
     load_catalog,
+    load_space_weather,
     write_result,
 )
 from constellation_jax.cli.reporting import Reporter
@@ -24,6 +29,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from constellation_jax.inputs.catalog.catalog import Catalog
+    from constellation_jax.inputs.environment.space_weather_series import SpaceWeather
     from constellation_jax.inputs.shells.files import Shell
 
 _Start = Annotated[str | None, typer.Option("--start", metavar="TIME", help="First day, UTC, such as 2027-01-01.")]
@@ -33,6 +39,15 @@ _Ballistic = Annotated[
         "--ballistic-coefficient", metavar="B", help="Ballistic coefficient Cd A / m of every satellite, m2/kg."
     ),
 ]
+_Area = Annotated[
+    float | None,
+    typer.Option("--area-m2", metavar="M2", help="Drag area of a satellite, which makes B with its mass, m2."),
+]
+_DragCoefficient = Annotated[
+    float | None,
+    typer.Option("--drag-coefficient", metavar="CD", help="Drag coefficient that goes with the area [default: 2.2]."),
+]
+_DRAG_COEFFICIENT = 2.2
 
 
 def decay(
@@ -45,7 +60,11 @@ def decay(
     start: _Start = None,
     solar: Annotated[str, typer.Option(metavar="low|median|high", help="Scenario of the solar activity.")] = "median",
     space_weather: SpaceWeatherFile = None,
+    forecast: ForecastFile = None,
     ballistic_coefficient: _Ballistic = None,
+    mass_kg: Annotated[float | None, typer.Option(metavar="KG", help="Mass of every satellite.")] = None,
+    area_m2: _Area = None,
+    drag_coefficient: _DragCoefficient = None,
     attitude: Annotated[
         str, typer.Option(metavar="on_station|tumbling|face_on", help="Attitude of the satellites of shells.")
     ] = "on_station",
@@ -57,11 +76,13 @@ def decay(
         ),
     ] = None,
     ensemble: Annotated[
-        int, typer.Option(metavar="N", help="Members of the ensemble behind the percentiles; 0 for none.")
-    ] = 20,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Treat an absurd ballistic coefficient as an error.")
-    ] = False,
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Members of the ensemble behind the percentiles, 0 for none [default: 20, where there is a forecast].",
+        ),
+    ] = None,
+    strict: Strict = False,
     output: Output = None,
     overwrite: Overwrite = False,
     allow_stale: AllowStale = False,
@@ -73,27 +94,26 @@ def decay(
     (decay.nc unless --output says otherwise).
     """
     with Reporter().session(debug=ctx.obj["debug"]):
-        from constellation_jax.outputs.netcdf.partial_file import check_target
+        inputs = (catalog, *(shells or []), space_weather, forecast)
+        with claim(output or Path("decay.nc"), overwrite=overwrite, inputs=inputs) as target:
+            objects = _objects(catalog, shells or [], start, attitude, select or [], allow_stale)
+            configure(compile_cache=True)
+            from constellation_jax.studies.decay.decay import decay as compute
 
-        target = output or Path("decay.nc")
-        check_target(target, overwrite=overwrite)
-        objects = _objects(catalog, shells or [], start, attitude, select or [], allow_stale)
-        configure(compile_cache=True)
-        from constellation_jax.studies.decay.decay import decay as compute
-
-        dataset = compute(
-            objects,
-            years=years,
-            start=start,
-            ballistic_coefficient=ballistic_coefficient,
-            solar=solar,
-            space_weather=space_weather,
-            ensemble=ensemble,
-            strict=strict,
-        )
-        write_result(dataset, target, overwrite=overwrite)
+            weather = load_space_weather(space_weather, forecast)
+            dataset = compute(
+                objects,
+                years=years,
+                start=start,
+                ballistic_coefficient=_coefficient(ballistic_coefficient, mass_kg, area_m2, drag_coefficient),
+                solar=solar,
+                space_weather=weather,
+                ensemble=ensemble,
+                strict=strict,
+            )
+            write_result(dataset, target)
         if not quiet:
-            _print_decay(dataset, target)
+            _print_decay(dataset, target.path, weather)
 
 
 def station_keeping(
@@ -102,10 +122,13 @@ def station_keeping(
     years: Annotated[float, typer.Option(metavar="N", help="Span of the mission in years.")] = 5.0,
     start: _Start = None,
     space_weather: SpaceWeatherFile = None,
+    forecast: ForecastFile = None,
     ballistic_coefficient: _Ballistic = None,
     mass_kg: Annotated[
         float | None, typer.Option(metavar="KG", help="Mass of a satellite with its propellant.")
     ] = None,
+    area_m2: _Area = None,
+    drag_coefficient: _DragCoefficient = None,
     propellant_kg: Annotated[float | None, typer.Option(metavar="KG", help="Propellant of a satellite.")] = None,
     specific_impulse_s: Annotated[
         float | None, typer.Option(metavar="S", help="Specific impulse of its thruster, s.")
@@ -114,6 +137,7 @@ def station_keeping(
     dead_band_km: Annotated[
         float, typer.Option(metavar="KM", help="Depth that a satellite sinks between manoeuvres, km.")
     ] = 1.0,
+    strict: Strict = False,
     output: Output = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
@@ -124,30 +148,78 @@ def station_keeping(
     NetCDF file where --output is given.
     """
     with Reporter().session(debug=ctx.obj["debug"]):
-        from constellation_jax.outputs.netcdf.partial_file import check_target
-
-        if output is not None:
-            check_target(output, overwrite=overwrite)
+        inputs = (*(shells or []), space_weather, forecast)
+        target = None if output is None else claim(output, overwrite=overwrite, inputs=inputs)
         known = _shells(shells or [])
         configure(compile_cache=True)
         from constellation_jax.studies.decay.station_keeping import station_keeping as compute
 
-        dataset = compute(
-            known,
-            years=years,
-            **({"start": start} if start else {}),
-            ballistic_coefficient=ballistic_coefficient,
-            mass_kg=mass_kg,
-            propellant_kg=propellant_kg,
-            specific_impulse_s=specific_impulse_s,
-            thrust_mn=thrust_mn,
-            dead_band_km=dead_band_km,
-            space_weather=space_weather,
-        )
-        if output is not None:
-            write_result(dataset, output, overwrite=overwrite)
+        with target or contextlib.nullcontext():
+            b = _coefficient(ballistic_coefficient, mass_kg, area_m2, drag_coefficient, shells=known)
+            if isinstance(b, list):
+                pairs = zip(known, b, strict=True)
+                known, b = [shell.replace(ballistic_coefficient_m2_kg=value) for shell, value in pairs], None
+            weather = load_space_weather(space_weather, forecast)
+            dataset = compute(
+                known,
+                years=years,
+                **({"start": start} if start else {}),
+                ballistic_coefficient=b,
+                mass_kg=mass_kg,
+                propellant_kg=propellant_kg,
+                specific_impulse_s=specific_impulse_s,
+                thrust_mn=thrust_mn,
+                dead_band_km=dead_band_km,
+                space_weather=weather,
+                strict=strict,
+            )
+            if target is not None:
+                write_result(dataset, target)
         if not quiet:
-            _print_station_keeping(dataset)
+            _print_station_keeping(dataset, weather)
+
+
+def _coefficient(
+    ballistic: float | None,
+    mass_kg: float | None,
+    area_m2: float | None,
+    drag_coefficient: float | None,
+    *,
+    shells: list[Shell] | None = None,
+) -> float | list[float] | None:
+    """Ballistic coefficient of the options, m2/kg: given, or of mass, area and drag coefficient; of each shell by its own mass.
+
+    Raises:
+        InputError: a number that is not above 0 or not finite, or options that do not go together.
+    """
+    from constellation_jax.errors import InputError
+    from constellation_jax.studies.decay.inputs import CREDIBLE_BALLISTIC_COEFFICIENTS, check_numbers
+
+    low, high = CREDIBLE_BALLISTIC_COEFFICIENTS
+
+    def check(name: str, value: float) -> float:
+        if not low <= value <= high:  # NaN falls here too
+            raise InputError(f"{name}: found a ballistic coefficient of {value:g} m2/kg, expected {low:g} to {high:g}")
+        return value
+
+    check_numbers(1e9, **{"--mass-kg": mass_kg, "--area-m2": area_m2, "--drag-coefficient": drag_coefficient})
+    if area_m2 is None:
+        if drag_coefficient is not None:
+            raise InputError("--drag-coefficient: found without --area-m2, expected both")
+        if mass_kg is not None and shells is None:
+            raise InputError("--mass-kg: found without --area-m2, expected both")
+        return None if ballistic is None else check("--ballistic-coefficient", ballistic)
+    if ballistic is not None:
+        raise InputError("--ballistic-coefficient: found with --area-m2, expected one of them")
+    drag_area = area_m2 * (_DRAG_COEFFICIENT if drag_coefficient is None else drag_coefficient)
+    if mass_kg is not None:
+        return check("--drag-coefficient, --area-m2 and --mass-kg", drag_area / mass_kg)
+    masses = [(shell.name, shell.spacecraft.mass_kg) for shell in shells or ()]
+    unknown = next((name for name, mass in masses if mass is None), None)
+    if unknown is not None or not masses:
+        what = f"the mass of shell {unknown!r} is not known; " if unknown is not None else ""
+        raise InputError(f"--area-m2: found without --mass-kg, expected both ({what}B is Cd A / m)")
+    return [check("--area-m2", drag_area / mass) for _, mass in masses if mass is not None]
 
 
 def _shells(names: list[str]) -> list[Shell]:
@@ -178,7 +250,7 @@ def _objects(
     return select(Catalog.concatenate(parts), tuple(conditions))
 
 
-def _print_decay(dataset: xr.Dataset, target: Path) -> None:
+def _print_decay(dataset: xr.Dataset, target: Path, weather: SpaceWeather) -> None:
     from constellation_jax.physics.constants import YEAR_DAYS
 
     years = dataset.attrs["years"]
@@ -191,33 +263,38 @@ def _print_decay(dataset: xr.Dataset, target: Path) -> None:
             f"{(f'{life:.2f} years' if life == life else f'over {years:g}'):>14}"
             f"{_percent(row.shell_five_year_fraction):>13}{_percent(row.shell_25_year_fraction):>9}"
         )
-    assumed = int((dataset.ballistic_coefficient_source == 3).sum())
-    if assumed:
-        typer.echo(f"{assumed:,} objects have an assumed ballistic coefficient; --ballistic-coefficient sets it")
-    typer.echo(f"space weather: {dataset.attrs['space_weather']}")
+    if "ensemble_absent" in dataset.attrs:
+        typer.echo(f"no percentiles: {dataset.attrs['ensemble_absent']}")
+    _print_space_weather(dataset, weather)
     typer.echo(f"{target}: {dataset.sizes['satellite']:,} objects over {years:g} years")
 
 
-def _print_station_keeping(dataset: xr.Dataset) -> None:
+def _print_station_keeping(dataset: xr.Dataset, weather: SpaceWeather) -> None:
     from constellation_jax.physics.constants import YEAR_DAYS
 
     typer.echo(
-        f"{'shell':<16}{'solar':<8}{'km':>7}{'m/s a year':>12}{'peak':>8}{'kg a year':>11}{'duty':>8}{'peak':>8}"
-        f"{'interval':>11}{'lowest':>9}{'lasts':>9}{'then':>8}"
+        f"{'shell':<16}{'solar':<8}{'km':>7}{'m/s a year':>12}{'m/s peak':>10}{'kg a year':>11}{'duty':>10}{'duty peak':>11}"
+        f"{'interval':>12}{'lowest':>9}{'lasts':>9}{'then':>9}"
     )
     for shell in dataset.shell.values:
         for solar in dataset.solar.values:
             row = dataset.sel(shell=shell, solar=solar)
             cells = [
-                f"{shell!s:<16}{solar!s:<8}{float(row.mean_altitude):>7.0f}",
-                f"{float(row.delta_v):>12.3g}{float(row.delta_v_peak):>8.3g}{_number(row.propellant, 11)}",
-                f"{_number(row.duty_cycle, 8)}{_number(row.duty_cycle_peak, 8)}{float(row.manoeuvre_interval):>9.3g} d",
+                f"{shell!s:<15} {solar!s:<8}{float(row.mean_altitude):>7.0f}",
+                f"{_number(row.delta_v, 12)}{_number(row.delta_v_peak, 10)}{_number(row.propellant, 11)}",
+                f"{_number(row.duty_cycle, 10)}{_number(row.duty_cycle_peak, 11)}{_number(row.manoeuvre_interval, 10)} d",
                 f"{_number(row.lowest_mean_altitude, 9)}{_number(row.propellant_lifetime / YEAR_DAYS, 9)}",
-                _number(row.lifetime_after_propellant / YEAR_DAYS, 8),
+                _number(row.lifetime_after_propellant / YEAR_DAYS, 9),
             ]
             typer.echo("".join(cells))
-    typer.echo("m/s, kg and duty: mean of the span and its worst ten days; lowest: km; lasts, then: years")
-    typer.echo(f"space weather: {dataset.attrs['space_weather']}")
+    typer.echo("m/s, kg and duty: mean of the span, peak: its worst ten days; lowest: km; lasts, then: years")
+    _print_space_weather(dataset, weather)
+
+
+def _print_space_weather(dataset: xr.Dataset, weather: SpaceWeather) -> None:
+    from constellation_jax.inputs.environment.space_weather_series import describe_observed
+
+    typer.echo(f"space weather: {dataset.attrs['space_weather']}; {describe_observed(weather)}")
 
 
 def _percent(value: Any) -> str:
@@ -227,4 +304,4 @@ def _percent(value: Any) -> str:
 
 def _number(value: Any, width: int) -> str:
     number = float(value)
-    return f"{f'{number:.3g}' if number == number else '-':>{width}}"
+    return f" {f'{number:.3g}' if number == number else '-':>{width - 1}}"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from constellation_jax.cli.options import Output, Overwrite, Quiet, command_line
+from constellation_jax.cli.options import Output, Overwrite, Quiet, claim, command_line
 from constellation_jax.cli.reporting import Reporter
 
 if TYPE_CHECKING:
@@ -72,18 +73,16 @@ def deploy(
                 typer.echo(line)
             if output is None:
                 return
-        if output is not None:
-            from constellation_jax.outputs.netcdf.partial_file import check_target
-
-            check_target(output, overwrite=overwrite)
+        target = None if output is None else claim(output, overwrite=overwrite, inputs=(scenario,))
         from constellation_jax.studies.deployment.deploy import deploy as launch
 
-        dataset = launch(deployment, draws=draws, seed=seed, start=start, until=until)
-        if output is not None:
-            from constellation_jax.outputs.netcdf.whole_file import write_dataset
+        with target or contextlib.nullcontext():
+            dataset = launch(deployment, draws=draws, seed=seed, start=start, until=until)
+            if target is not None:
+                from constellation_jax.outputs.netcdf.whole_file import write_dataset
 
-            dataset.attrs["history"] = f"{dataset.attrs['date_created']} {command_line()}"
-            write_dataset(dataset, output, overwrite=overwrite)
+                dataset.attrs["history"] = f"{dataset.attrs['date_created']} {command_line()}"
+                write_dataset(dataset, target)
         if not quiet:
             for line in _summary_lines(dataset, deployment.title):
                 typer.echo(line)

@@ -6,9 +6,10 @@ Nothing heavy is imported here, so that `--help` answers at once.
 from __future__ import annotations
 
 import inspect
+import os
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from constellation_jax.inputs.catalog.catalog import Catalog
+    from constellation_jax.inputs.environment.space_weather_series import SpaceWeather
+    from constellation_jax.outputs.target import Target
 
 AllowStale = Annotated[
     bool, typer.Option("--allow-stale", help="Use an old copy, with a warning, where CelesTrak gives no new one.")
@@ -32,9 +35,20 @@ SpaceWeatherFile = Annotated[
     typer.Option(
         "--space-weather",
         metavar="FILE",
-        help="Space weather: CelesTrak's SW-All.csv, an MSAFE forecast or a table [default: the bundled table].",
+        help="Space weather: CelesTrak's SW-All.csv, GFZ's Kp_ap_Ap_SN_F107_since_1932.txt, an MSAFE forecast or a table; or "
+        "'celestrak', which is downloaded [default: the bundled table].",
     ),
 ]
+ForecastFile = Annotated[
+    str | None,
+    typer.Option(
+        "--forecast",
+        metavar="FILE",
+        help="Space weather after the last observed day: an MSAFE forecast, a table or 'bundled' [default: that of "
+        "--space-weather itself, then the bundled one].",
+    ),
+]
+Strict = Annotated[bool, typer.Option("--strict", help="Treat an assumed or absurd ballistic coefficient as an error.")]
 ShellNames = Annotated[
     list[str] | None,
     typer.Option("--shells", metavar="NAME", help="Planned constellation by name, or a shell file; may be repeated."),
@@ -54,6 +68,24 @@ GroupHelp = Annotated[
     bool, typer.Option("--help", "-h", callback=_print_help, is_eager=True, help="Show this message and exit.")
 ]
 _SHORT = {"output": ("-o",)}
+_OTHER_FORMATS = {
+    *(
+        ".csv",
+        ".feather",
+        ".gz",
+        ".json",
+        ".mat",
+        ".npy",
+        ".npz",
+        ".parquet",
+        ".pkl",
+        ".tsv",
+        ".txt",
+        ".xlsx",
+        ".zarr",
+        ".zip",
+    )
+}
 
 
 def add_run_options(kind: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -112,11 +144,46 @@ def load_catalog(source: str, place: str, *, allow_stale: bool) -> Catalog:
     return read_source(found, allow_stale=allow_stale)
 
 
-def write_result(dataset: xr.Dataset, target: Path, *, overwrite: bool) -> None:
+def load_space_weather(source: str | None, forecast: str | None) -> SpaceWeather:
+    """Load the space weather of the options `--space-weather` and `--forecast`, the bundled one where neither is given.
+
+    Raises:
+        InputError: a source that cannot be read, or a forecast that does not continue it.
+    """
+    from constellation_jax.inputs.environment.space_weather_series import SpaceWeather
+
+    return SpaceWeather.load("bundled" if source is None else source, forecast=forecast)
+
+
+def claim(output: Path, *, overwrite: bool, inputs: Iterable[str | Path | None]) -> Target:
+    """Check the file that a command will write, to be held in a `with` statement while the command works.
+
+    Args:
+        output: the file.
+        overwrite: whether it may be replaced.
+        inputs: all that the command reads, files or other words; a file may have a variant after a colon. No file of them may be
+            the output.
+
+    Raises:
+        InputError: as for `Target`, or the name is that of another format.
+    """
+    from constellation_jax.errors import InputError
+    from constellation_jax.outputs.target import Target
+
+    if output.name == "-" or output.suffix.lower() in _OTHER_FORMATS:
+        raise InputError(
+            f"--output: found {str(output)!r}, expected a NetCDF file (.nc), the only format that is written"
+        )
+    words = [str(word) for word in inputs if word is not None]
+    files = [part for word in words for part in (word, word.rpartition(":")[0]) if part]
+    return Target(output, overwrite=overwrite, inputs=[os.path.expanduser(file) for file in files])
+
+
+def write_result(dataset: xr.Dataset, target: Target) -> None:
     """Write the dataset of a command to a NetCDF file, with the command as an attribute."""
     from constellation_jax.outputs.netcdf.whole_file import write_dataset
 
-    write_dataset(dataset.assign_attrs(command=command_line()), target, overwrite=overwrite)
+    write_dataset(dataset.assign_attrs(command=command_line()), target)
 
 
 def command_line() -> str:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from constellation_jax.cli.options import AllowStale, Quiet, add_run_options, command_line
+from constellation_jax.cli.options import AllowStale, Quiet, add_run_options, claim, command_line
 from constellation_jax.cli.reporting import choose_reporter
 from constellation_jax.inputs.run_keys import EphemerisRun, PropagationRun
 from constellation_jax.settings import configure
@@ -43,14 +43,20 @@ def propagate(
         from constellation_jax.outputs.variables import resolve_groups
 
         config = read_run(PropagationRun, run, options=keys, checks={"variables": resolve_groups})
+        inputs = (run, *config.catalog, *config.shells)
+        target = claim(config.output, overwrite=config.overwrite, inputs=inputs)
         objects, start = load_objects(config, allow_stale=allow_stale)
         times = time_grid(start, config.duration, config.step)
+        if config.step > config.duration:
+            reporter.warning(
+                "the step is longer than the duration (--step, --duration): the file holds one instant, the start"
+            )
         reporter.start(config, objects, times)
         configure(compile_cache=True)
         from constellation_jax.studies.propagation.propagate import propagate_to
 
         report = propagate_to(
-            config.output,
+            target,
             objects,
             times,
             frame=config.frame,
@@ -60,7 +66,6 @@ def propagate(
             dense=config.dense,
             device=config.device,
             memory_bytes=config.memory,
-            overwrite=config.overwrite,
             progress=reporter.progress,
             history=command_line(),
         )
@@ -88,19 +93,20 @@ def ephemeris(
         from constellation_jax.inputs.times import time_grid
 
         config = read_run(EphemerisRun, run, options=keys)
+        inputs = (run, *config.catalog, *config.shells)
+        target = claim(config.output, overwrite=config.overwrite, inputs=inputs)
         objects, start = load_objects(config, allow_stale=allow_stale)
         reporter.start(config, objects, time_grid(start, config.duration, EPHEMERIS_SPAN))
         configure(compile_cache=True)
         from constellation_jax.studies.ephemeris.write import ephemeris_to
 
         report = ephemeris_to(
-            config.output,
+            target,
             objects,
             start,
             config.duration,
             tolerance_m=config.tolerance,
             span=EPHEMERIS_SPAN,
-            overwrite=config.overwrite,
             progress=reporter.progress,
             history=command_line(),
         )

@@ -20,6 +20,13 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from constellation_jax import __version__
+from constellation_jax.cli.process import (
+    EXIT_INTERRUPTED,
+    EXIT_OUTPUT,
+    EXIT_TERMINATED,
+    Terminated,
+    describe_full_stdout,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,8 +38,8 @@ if TYPE_CHECKING:
     from constellation_jax.studies.ephemeris.write import EphemerisReport
     from constellation_jax.studies.propagation.propagate import PropagationReport
 
-EXIT_OUTPUT, EXIT_INPUT, EXIT_DEFECT, EXIT_INTERRUPTED = 1, 2, 70, 130
-"""Exit codes: two for mistakes that a user can mend, EX_SOFTWARE of sysexits.h, and 128 + SIGINT."""
+EXIT_INPUT, EXIT_NOT_CONVERGED, EXIT_DEFECT = 2, 3, 70
+"""Exit codes: a mistake that a user can mend, a tuning without an optimum, EX_SOFTWARE; the others are in process.py."""
 
 
 def choose_reporter(*, quiet: bool, log_json: bool) -> Reporter:
@@ -42,16 +49,21 @@ def choose_reporter(*, quiet: bool, log_json: bool) -> Reporter:
     return Reporter() if quiet else TerminalReporter()
 
 
+def count(number: int, noun: str) -> str:
+    """Format a number of things, such as "1 object" and "2,000 objects"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 class Reporter:
     """Warnings and errors on stderr, nothing else."""
 
     _first_progress: tuple[float, int] | None = None
 
     def error(self, line: str, exit_code: int) -> None:
-        typer.echo(f"constellation-jax: error: {line}", err=True)
+        _print_to_stderr(f"constellation-jax: error: {line}")
 
     def warning(self, line: str) -> None:
-        typer.echo(f"constellation-jax: warning: {line}", err=True)
+        _print_to_stderr(f"constellation-jax: warning: {line}")
 
     def start(self, run: Run, objects: Catalog, times: NDArray[np.datetime64]) -> None:
         """Report the objects and times of a run that is about to begin."""
@@ -94,13 +106,15 @@ class Reporter:
             code, text = EXIT_OUTPUT, str(error)
         except KeyboardInterrupt as error:  # the writer has noted on it what is left on the disk
             notes = getattr(error, "__notes__", ["nothing was written"])
-            code, text = EXIT_INTERRUPTED, "; ".join(["interrupted", *notes])
+            words = "terminated" if isinstance(error, Terminated) else "interrupted"
+            code = EXIT_TERMINATED if isinstance(error, Terminated) else EXIT_INTERRUPTED
+            text = "; ".join([words, *notes])
         except (typer.Exit, typer.Abort, BrokenPipeError):  # typer ends these itself
             raise
         except Exception as error:  # the last resort: a user gets a line to report, not a traceback
             if debug:
                 raise
-            code, text = EXIT_DEFECT, _describe_defect(error)
+            code, text = _describe_other(error)
         else:
             return
         finally:
@@ -131,9 +145,9 @@ class TerminalReporter(Reporter):
         rejected = [reject for reject in objects.rejects if not reject.kept]
         if rejected:
             records = "1 record was" if len(rejected) == 1 else f"{len(rejected):,} records were"
-            typer.echo(f"{records} rejected ('constellation-jax catalog FILE' lists all):", err=True)
+            _print_to_stderr(f"{records} rejected ('constellation-jax catalog FILE' lists all):")
             for reject in rejected[:3]:
-                typer.echo(f"  {reject}", err=True)
+                _print_to_stderr(f"  {reject}")
         if not sys.stderr.isatty():
             return
         from rich.console import Console
@@ -164,8 +178,9 @@ class TerminalReporter(Reporter):
     def done(self, report: PropagationReport | EphemerisReport, *, counted: str) -> None:
         self.close()
         rate = _number_in_words(report.states / max(1e-9, report.wall_s))
+        length = count(getattr(report, counted), counted.removesuffix("s"))
         typer.echo(
-            f"{report.path}: {report.satellites:,} objects at {getattr(report, counted):,} {counted} in {report.wall_s:.1f} s "
+            f"{report.path}: {count(report.satellites, 'object')} at {length} in {report.wall_s:.1f} s "
             f"({rate} states/s), {report.failed:,} failed (variable status), {report.bytes / 1e6:,.1f} MB"
         )
 
@@ -233,7 +248,37 @@ class _Forward(logging.Handler):
 
 def _print_event(event: str, **fields: Any) -> None:
     now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    typer.echo(json.dumps({"event": event, "time": now, **fields}), err=True)
+    _print_to_stderr(json.dumps({"event": event, "time": now, **fields}))
+
+
+def _print_to_stderr(line: str) -> None:
+    with contextlib.suppress(OSError):  # a full disk: there is nowhere left to say it
+        typer.echo(line, err=True)
+
+
+def _describe_other(error: Exception) -> tuple[int, str]:
+    """Exit code and message about an exception that no function has described: of stdout, of JAX's devices, or a defect."""
+    full = describe_full_stdout(error) if isinstance(error, OSError) else None
+    if full is not None:
+        return EXIT_OUTPUT, full
+    lacking = _describe_missing_device()
+    if lacking is not None:
+        return EXIT_INPUT, lacking
+    return EXIT_DEFECT, _describe_defect(error)
+
+
+def _describe_missing_device() -> str | None:
+    """Message about devices that JAX_PLATFORMS asks for and JAX does not find; None where it finds some."""
+    asked = os.environ.get("JAX_PLATFORMS")
+    if not asked or "jax" not in sys.modules:
+        return None
+    try:
+        sys.modules["jax"].devices()
+    except Exception:  # JAX has several, an AssertionError without words among them
+        return (
+            f"JAX_PLATFORMS={asked}: JAX finds no such device here; unset the variable, or install JAX for the device"
+        )
+    return None
 
 
 def _describe_defect(error: Exception) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,20 +11,25 @@ import typer
 
 from constellation_jax.cli.options import (
     AllowStale,
+    ForecastFile,
     Output,
     Overwrite,
     Quiet,
     SpaceWeatherFile,
+    Strict,
+    claim,
     command_line,
     load_catalog,
+    load_space_weather,
     write_result,
 )
-from constellation_jax.cli.reporting import Reporter
+from constellation_jax.cli.reporting import EXIT_NOT_CONVERGED, Reporter, count
 from constellation_jax.settings import configure
 
 if TYPE_CHECKING:
     import xarray as xr
 
+    from constellation_jax.outputs.target import Target
     from constellation_jax.studies.tuning.tune import TuneResult
 
 
@@ -46,7 +52,13 @@ def tune(
     starts: Annotated[
         int | None, typer.Option(metavar="N", help="Number of points to begin from, in place of the problem's.")
     ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="First day of drag and lifetimes, UTC, in place of the problem's."),
+    ] = None,
     space_weather: SpaceWeatherFile = None,
+    forecast: ForecastFile = None,
+    strict: Strict = False,
     overwrite: Overwrite = False,
     allow_stale: AllowStale = False,
     quiet: Quiet = False,
@@ -54,9 +66,11 @@ def tune(
     """Tune the shells of a tuning problem by gradient.
 
     Prints the figures of merit before and after, the constraints that hold the shells and the sweep; writes all of it to a
-    NetCDF file and the shells to a shell file, where --output is given. Without PROBLEM, lists the bundled ones.
+    NetCDF file and the shells to a shell file, where --output is given. Without PROBLEM, lists the bundled ones. A tuning that did
+    not converge prints and writes the best point seen, says so, and ends with exit code 3.
     """
-    with Reporter().session(debug=ctx.obj["debug"]):
+    reporter = Reporter()
+    with reporter.session(debug=ctx.obj["debug"]):
         if problem is None:
             for line in _known():
                 typer.echo(line)
@@ -64,27 +78,34 @@ def tune(
         from constellation_jax.inputs.tuning.files import load_tuning_problem
 
         loaded = load_tuning_problem(problem)
-        shells = None if output is None else output.with_suffix(".toml")
-        if output is not None and shells is not None:
-            from constellation_jax.errors import InputError
-            from constellation_jax.outputs.netcdf.partial_file import check_target
-
-            if shells == output:
-                raise InputError(f"--output: found {str(output)!r}, expected a NetCDF file such as tuned.nc")
-            for target in (output, shells):
-                check_target(target, overwrite=overwrite)
+        targets = [] if output is None else _claim(output, overwrite, (problem, catalog, space_weather, forecast))
         background = None if catalog is None else load_catalog(catalog, "--catalog", allow_stale=allow_stale)
         configure(compile_cache=True)
         from constellation_jax.studies.tuning.tune import tune as compute
 
-        result = compute(loaded, background=background, method=method, starts=starts, space_weather=space_weather)
-        if output is not None and shells is not None:
-            _write(result, output, shells, overwrite)
+        with contextlib.ExitStack() as held:
+            for target in targets:
+                held.enter_context(target)
+            result = compute(
+                loaded,
+                background=background,
+                method=method,
+                starts=starts,
+                start=start,
+                space_weather=load_space_weather(space_weather, forecast),
+                strict=strict,
+            )
+            if targets:
+                _write(result, *targets)
         if not quiet:
             for line in _lines(result):
                 typer.echo(line)
-            if output is not None:
-                typer.echo(f"{output}, {shells}: {len(result.shells)} shells")
+            if targets:
+                typer.echo(f"{', '.join(map(str, targets))}: {count(len(result.shells), 'shell')}")
+        if result.status != "converged":
+            kept = "; the best point seen is written" if targets else ""
+            reporter.warning(f"the tuning did not converge: {result.message}{kept}")
+            raise typer.Exit(EXIT_NOT_CONVERGED)
 
 
 def _known() -> Iterator[str]:
@@ -94,12 +115,21 @@ def _known() -> Iterator[str]:
         yield f"{name:<22} {load_tuning_problem(name).question}"
 
 
-def _write(result: TuneResult, output: Path, shells: Path, overwrite: bool) -> None:
+def _claim(output: Path, overwrite: bool, inputs: tuple[str | None, ...]) -> list[Target]:
+    """Claim the NetCDF file and the shell file beside it."""
+    from constellation_jax.errors import InputError
+
+    if output.suffix == ".toml":
+        raise InputError(f"--output: found {str(output)!r}, expected a NetCDF file such as tuned.nc")
+    found = claim(output, overwrite=overwrite, inputs=inputs)
+    return [found, claim(output.with_suffix(".toml"), overwrite=overwrite, inputs=inputs)]
+
+
+def _write(result: TuneResult, output: Target, shells: Target) -> None:
     from constellation_jax.outputs.shell_file import write_shells
 
-    write_result(result.dataset, output, overwrite=overwrite)
-    title, source = f"Tuned: {result.problem.title}", command_line()
-    write_shells(result.shells, shells, title=title, source=source, overwrite=overwrite)
+    write_result(result.dataset, output)
+    write_shells(result.shells, shells, title=f"Tuned: {result.problem.title}", source=command_line())
 
 
 def _lines(result: TuneResult) -> Iterator[str]:

@@ -61,6 +61,14 @@ class OutputArrays(Mapping[str, NDArray[Any]]):
         self.values_block[:, rows, columns] = values
         self.status[rows, columns] = status
 
+    def write_each(
+        self, values: Sequence[NDArray[Any]], status: NDArray[np.int8], rows: slice, columns: Columns
+    ) -> None:
+        """Copy an array of shape (instants, satellites) for each variable, and their status, into some rows and columns."""
+        for target, part in zip(self.values_block, values, strict=True):
+            target[rows, columns] = part
+        self.status[rows, columns] = status
+
     def write_product(self, matrix: NDArray[Any], values: NDArray[Any], rows: slice, columns: Columns) -> None:
         """Write matrix @ values with status 0, as `write` does, straight into the block where types and columns allow it."""
         if isinstance(columns, slice) and self.values_block.dtype == values.dtype:

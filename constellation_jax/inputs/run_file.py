@@ -96,6 +96,8 @@ def load_objects(run: Run, *, allow_stale: bool = False) -> tuple[Catalog, np.da
         shells = [shell for entry in run.shells for shell in load_shells(entry)]
         parts.append(shells_to_catalog(shells) if start is None else shells_to_catalog(shells, epoch=start))
     catalog = Catalog.concatenate(parts)
+    if not run.drag:
+        catalog = catalog.replace(bstar=0.0)
     return select(catalog, run.select), catalog.epoch[0] if start is None else start
 
 

@@ -157,6 +157,9 @@ class Run:
         "'mean_altitude_km=300..600'.",
         absent="all objects",
     )
+    drag: bool = key(
+        TRUE_OR_FALSE, default=True, doc="Use the drag term B* of the element sets; without it every B* is taken as 0."
+    )
     output: Path = key(_FILE, default="constellation.nc", doc="NetCDF file to write.")
     overwrite: bool = key(TRUE_OR_FALSE, default=False, doc="Replace an existing file.")
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from constellation_jax.errors import OutputError
 from constellation_jax.inputs.shells.shell import KEYS, Shell
-from constellation_jax.outputs.netcdf.partial_file import check_target, describe_cause, give_name
+from constellation_jax.outputs.target import Target, describe_cause
 
 _COMPUTED = "tuned"
 
@@ -28,24 +27,27 @@ def write_shells(
         overwrite: whether an existing file may be replaced.
 
     Raises:
-        InputError: the file exists, or its folder does not or cannot be written to.
+        InputError: the file exists, its folder does not or cannot be written to, or another run is writing it.
         OutputError: it could not be written.
     """
-    path = Path(path)
-    check_target(path, overwrite=overwrite)
     systems = {shell.system for shell in shells}
     lines = [f"title = {_toml(title or 'Shells')}", f"system = {_toml(systems.pop() if len(systems) == 1 else '')}", ""]
     sources = {key: text for shell in shells for key, text in shell.sources.items()} | {_COMPUTED: source or "tuned"}
     lines += ["[sources]", *(f"{_toml(key)} = {_toml(text)}" for key, text in sources.items())]
     for shell in shells:
         lines += ["", "[[shells]]", 'status = "estimated"', f"source = {_toml(_COMPUTED)}", *_lines(shell)]
-    partial = path.with_name(path.name + ".partial")
-    try:
-        partial.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise OutputError(f"{path}: {describe_cause(error)}; nothing was written") from error
-    give_name(partial, path, overwrite=overwrite)
+    content = "\n".join(lines) + "\n"
+    with Target.of(path, overwrite=overwrite) as target:
+        descriptor = target.begin(lambda head: False)  # no run leaves one: it is written in one go
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content.encode())
+        except BaseException as error:
+            target.abandon()
+            if isinstance(error, OSError):
+                raise OutputError(f"{target}: {describe_cause(error)}; nothing was written") from error
+            raise
+        target.finish()
 
 
 def _lines(shell: Shell) -> list[str]:

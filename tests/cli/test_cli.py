@@ -28,6 +28,7 @@ from constellation_jax.inputs.run_file import load_objects, read_run
 from constellation_jax.inputs.run_keys import PropagationRun
 from constellation_jax.inputs.shells.files import known_shells
 from constellation_jax.inputs.times import time_grid
+from constellation_jax.outputs.target import Target
 
 ISS = """ISS (ZARYA)
 1 25544U 98067A   25175.50000000  .00010000  00000-0  18000-3 0  9998
@@ -94,8 +95,9 @@ def propagation(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[..., Any]
     def install(body: Callable[..., Any]) -> dict[str, Any]:
         called: dict[str, Any] = {}
 
-        def propagate_to(path: Path, catalog: Any, times: Any, **settings: Any) -> Any:
-            called.update(path=path, catalog=catalog, times=times, **settings)
+        def propagate_to(target: Target, catalog: Any, times: Any, **settings: Any) -> Any:
+            path = target.path
+            called.update(path=path, overwrite=target.overwrite, catalog=catalog, times=times, **settings)
             body(settings["progress"])
             states = len(catalog) * len(times)
             figures = {"compile_s": 0.5, "compute_s": 1.0, "write_s": 0.25, "wall_s": 2.0}
@@ -616,7 +618,7 @@ def test_tune_writes_a_dataset_and_a_shell_file(folder: Path) -> None:
     code, out, err = run_process(folder, "tune", "low.toml", "--output", "tuned.nc")
     assert code == 0, err
     assert "converged: " in out
-    assert "tuned.nc, tuned.toml: 1 shells" in out
+    assert "tuned.nc, tuned.toml: 1 shell\n" in out
     (shell,) = constellation_jax.load_shells(folder / "tuned.toml")
     with xr.open_dataset(folder / "tuned.nc") as dataset:
         assert float(dataset.mean_altitude[0]) == pytest.approx(shell.orbit.altitude_km, rel=1e-12)
@@ -635,3 +637,27 @@ def test_tune_lists_its_problems_and_tells_mistakes(folder: Path) -> None:
     wrong = run("tune", "low.toml")
     assert wrong.exit_code == 2
     assert "line 11, variable number 1, altitude_km: found bounds 600 and 250" in wrong.stderr
+
+
+def test_a_step_longer_than_the_run_is_said(folder: Path) -> None:
+    result = run("propagate", "--catalog", "iss.tle", "--duration", "10min", "--step", "1h", "-o", "one.nc")
+    assert result.exit_code == 0
+    assert "warning: the step is longer than the duration (--step, --duration)" in result.stderr
+    with xr.open_dataset("one.nc") as dataset:
+        assert dataset.sizes["time"] == 1
+    assert (
+        run("propagate", "--catalog", "iss.tle", "--duration", "10min", "--step", "5min", "-o", "two.nc").stderr == ""
+    )
+
+
+def test_the_drag_term_can_be_left_out(folder: Path) -> None:
+    """Without B* the mean motion of SGP4 does not change: a day later the ISS is where J2 alone takes it."""
+    options = ["--catalog", "iss.tle", "--duration", "2d", "--step", "1d", "--variables", "decay,position"]
+    assert run("propagate", *options, "-o", "with.nc").exit_code == 0
+    assert run("propagate", *options, "--no-drag", "-o", "without.nc").exit_code == 0
+    with xr.open_dataset("with.nc") as drag, xr.open_dataset("without.nc") as free:
+        assert (drag.bstar != 0.0).all()
+        assert (free.bstar == 0.0).all()
+        assert (drag.decay_rate < 0.0).all()
+        assert (free.decay_rate == 0.0).all()
+        assert float(np.abs(drag.x[1] - free.x[1]).max()) > 0.1

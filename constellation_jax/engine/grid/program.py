@@ -40,8 +40,8 @@ class Part(NamedTuple):
     """Columns of the results; those beyond the last are dropped. None: all, in order."""
     marks: Marks | None = None
     """None where no satellite fails, or where the instants are compared on the device."""
-    decayed_after: Array | None = None
-    """Minutes, of `Regime.decay_times`; None where there are marks."""
+    limits: tuple[Array, Array] | None = None
+    """Minutes, of `Regime.drag_limits`; None where there are marks."""
 
 
 class BlockInstants(NamedTuple):
@@ -181,7 +181,7 @@ def _in_chunks(values: Any, shape: tuple[int, ...]) -> Any:
 def _circumstances(part: Part, instants: BlockInstants, since: Array) -> Circumstances:
     if part.marks is not None:
         return at_rows(part.marks, instants.row + jnp.arange(len(instants.minutes), dtype=jnp.int32))
-    return at_minutes(since[None] + instants.minutes[:, None], jnp.asarray(part.decayed_after)[None])
+    return at_minutes(since[None] + instants.minutes[:, None], part.limits)  # type: ignore[arg-type]  # one of the two is there
 
 
 def _set(values: Array, columns: Array, own: Array) -> Array:

@@ -4,8 +4,9 @@
     engine.run(engine.allocate())
 
 Forward mode. The elements act on a state through the coefficients, whose derivatives are made once for each satellite; then the
-seven tangents of a tile of satellites go through the evaluation together, one instant after the other, so that on a CPU they stay
-in cache and memory holds nothing but the result. Deliberately absent: derivatives by the time and by the epoch.
+seven tangents of a tile of satellites go through the evaluation together: on a CPU one instant after the other, so that they stay
+in cache and memory holds nothing but the result; on an accelerator all instants of a chunk at once. Deliberately absent:
+derivatives by the time and by the epoch.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import jax
 import numpy as np
 
 from constellation_jax.engine.arrays import OutputArrays
-from constellation_jax.engine.devices import Devices
+from constellation_jax.engine.devices import Devices, Specs
 from constellation_jax.engine.failures import GridFailures
 from constellation_jax.engine.jacobians import kernels
 from constellation_jax.engine.jacobians.kernels import CHUNK
@@ -57,18 +58,18 @@ class JacobianEngine:
         self._grid = grid
         self._precision = precision
         self._cache = ThreadCache()
-        self._loops: dict[tuple[Regime, int], tuple[Any, Any]] = {}
+        self._programs: dict[Any, Any] = {}
         self._is_compiled = False
 
         def make(regime: Regime, some: Elements) -> Any:
             return in_pieces(partial(kernels.coefficients_and_changes, regime=regime), some, self._width)
 
-        groups, decayed_after = assign_regimes(elements, grid.ends_since(*self._epoch), gravity, make)
+        groups, drag_limits = assign_regimes(elements, grid.ends_since(*self._epoch), gravity, make)
         # the coefficients of a tile are a pair: those of the regime, and their derivatives
         tiles = [make_tiles(self._devices, *group, self._width, in_place=not group.regime.is_rare) for group in groups]
         chunks = split(grid, 0, len(grid), LONGEST_MINUTES[precision], CHUNK)
         self._passes = [[(tile, chunk) for chunk in chunks for tile in group] for group in tiles]
-        self._failures = GridFailures(grid, *self._epoch, decayed_after)
+        self._failures = GridFailures(grid, *self._epoch, drag_limits)
 
     def allocate(self) -> OutputArrays:
         """Make arrays for `run`, of `kernels.VARIABLES`."""
@@ -100,31 +101,35 @@ class JacobianEngine:
         dtype = tile.regime.precision or self._precision
         day, fraction = (v[tile.padded_columns] for v in self._epoch)
         offset = (chunk.day - day) * MINUTES_PER_DAY + (chunk.fraction - fraction) * MINUTES_PER_DAY
-        put, get = self._devices.put, self._cache.get
-        coefficients, minutes_since_anchor = tile.coefficients, put(offset)
-        anchor, fill = self._compile(tile.regime, tile.regime.table_length(2.0 * chunk.half_span))
-        if dtype == "float32":
-            coefficients = anchor(*coefficients, minutes_since_anchor)
-            minutes_since_anchor = get("zeros", lambda: put(np.zeros(self._width, dtype)))
-        filled = fill(
-            *coefficients,
-            minutes_since_anchor,
-            get((chunk.first, dtype), lambda: put(pad(chunk.minutes, CHUNK).astype(dtype), replicated=True)),
-            np.int32(len(chunk)),
-            self._cache.borrow(
-                dtype, lambda: make_outputs(self._devices, len(kernels.VARIABLES), CHUNK, self._width, dtype)
-            ),
+        make_minutes = partial(self._devices.put, pad(chunk.minutes, CHUNK).astype(dtype), replicated=True)
+        given = (*tile.coefficients, self._devices.put(offset), self._cache.get((chunk.first, dtype), make_minutes))
+        static = {"regime": tile.regime, "table_length": tile.regime.table_length(2.0 * chunk.half_span)}
+        target = slice(chunk.first, chunk.last)
+        if self._devices.platform != "cpu":
+            steps = tile.regime.most_steps(float(np.abs(offset).max()) + chunk.half_span)
+            program = self._compile(kernels.evaluate, kernels.GRID_SPECS, **static, most_steps=steps)
+            states, derivatives, status = self._fetch(program(*given), chunk, tile)
+            for k, values in enumerate((*states, *(row for component in derivatives for row in component))):
+                out.values_block[k, target, tile.columns] = values
+            out.status[target, tile.columns] = status
+            return
+        buffers = self._cache.borrow(
+            dtype, lambda: make_outputs(self._devices, len(kernels.VARIABLES), CHUNK, self._width, dtype)
         )
+        program = self._compile(kernels.fill, kernels.FILL_SPECS, **static)
+        filled = program(*given, np.int32(len(chunk)), buffers)
         # the buffers belong to JAX: their contents are copied before the next call of this thread takes them
-        values, status = (self._devices.fetch(v)[..., : len(chunk), : tile.count] for v in filled)
-        out.write(values, status, slice(chunk.first, chunk.last), tile.columns)
+        values, status = self._fetch(filled, chunk, tile)
+        out.write(values, status, target, tile.columns)
         self._cache.release(dtype, filled)
 
-    def _compile(self, regime: Regime, table_length: int) -> tuple[Any, Any]:
-        """`kernels.anchor` and `kernels.fill` for a regime, looked up once: each request costs Python as much as a call."""
-        if (regime, table_length) not in self._loops:
-            compiled = partial(self._devices.compile, regime=regime)
-            anchor = compiled(kernels.anchor, kernels.ANCHOR_SPECS)
-            fill = compiled(kernels.fill, kernels.FILL_SPECS, table_length=table_length)
-            self._loops[regime, table_length] = anchor, fill
-        return self._loops[regime, table_length]
+    def _fetch(self, values: Any, chunk: Chunk, tile: Tile) -> Any:
+        """Bring results, an array or a pytree of arrays, to the host, without the padding."""
+        return jax.tree.map(lambda v: self._devices.fetch(v)[..., : len(chunk), : tile.count], values)
+
+    def _compile(self, function: Any, specs: Specs, **static: Any) -> Any:
+        """As `Devices.compile`, looked up once: each request costs Python as much as a call."""
+        key = (function, *static.values())
+        if key not in self._programs:
+            self._programs[key] = self._devices.compile(function, specs, **static)
+        return self._programs[key]

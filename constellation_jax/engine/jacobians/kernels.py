@@ -1,6 +1,8 @@
-"""Compiled loops of the Jacobians: one tile of satellites over one chunk of instants, seven tangents together.
+"""Compiled programs of the Jacobians: one tile of satellites over one chunk of instants, seven tangents together.
 
-As in propagation/kernels.py, shapes are fixed, and buffers are donated and reused.
+`fill` goes from one instant to the next, for a CPU; `evaluate` takes all of them at once, for an accelerator. As in
+propagation/kernels.py, shapes are fixed, and buffers of the former are donated and reused. In float32 both move the coefficients to
+the reference of the chunk in float64 first.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from constellation_jax.engine.devices import REPLICATED, Specs, satellites_last
+from constellation_jax.engine.grid import kernels as grid
 from constellation_jax.engine.precision import without_subnormals
 from constellation_jax.engine.regimes.regime import Regime
 from constellation_jax.engine.state_variables import POSITION, VELOCITY
@@ -33,10 +36,10 @@ it."""
 
 VARIABLES = (*STATE, *(f"d{state}/d{element}" for state in STATE for element in ELEMENTS))
 """Results: the six components of the state (km, km/s, TEME), then their derivatives per unit of each of the seven elements."""
-_ANCHORED = (satellites_last(1), satellites_last(2))
-FILL_SPECS = Specs((*_ANCHORED, satellites_last(1), REPLICATED, REPLICATED, OUTPUT_SPECS), OUTPUT_SPECS, donate=(5,))
-ANCHOR_SPECS = Specs((*_ANCHORED, satellites_last(1)), _ANCHORED)
-"""Placement of the arguments of the functions below."""
+_GIVEN = (satellites_last(1), satellites_last(2), satellites_last(1), REPLICATED)
+FILL_SPECS = Specs((*_GIVEN, REPLICATED, OUTPUT_SPECS), OUTPUT_SPECS, donate=(5,))
+GRID_SPECS = Specs(_GIVEN, (satellites_last(2), satellites_last(3), satellites_last(2)))
+"""Placement of the arguments and results of the functions below."""
 
 
 @partial(jax.jit, static_argnames="regime")
@@ -52,12 +55,6 @@ def coefficients_and_changes(elements: Elements, *, regime: Regime) -> tuple[Any
     return regime.initialise(elements), jax.lax.map(along, jnp.arange(len(ELEMENTS)))
 
 
-def anchor(coefficients: Any, changes: Any, minutes: Array, *, regime: Regime) -> Any:
-    """Coefficients and their derivatives about an anchor some minutes later, in float32. To be run in float64."""
-    moved = _with_derivatives(lambda c: regime.shift(c, minutes), (coefficients,), (changes,))
-    return jax.tree.map(without_subnormals, moved)
-
-
 def fill(
     coefficients: Any,
     changes: Any,
@@ -69,18 +66,22 @@ def fill(
     regime: Regime,
     table_length: int,
 ) -> Outputs:
-    """States and derivatives of one tile of satellites at each instant.
+    """States and derivatives of one tile of satellites at each instant, one instant after the other, for a CPU.
 
     Args:
-        coefficients: of the regime, arrays of shape (TILE,).
+        coefficients: of the regime, float64 arrays of shape (TILE,).
         changes: their derivatives, shape (7, TILE).
-        offset: minutes from each anchor to the chunk's reference, shape (TILE,).
-        minutes: from there to the instants, ascending, shape (CHUNK,).
+        offset: minutes from each anchor to the chunk's reference, float64, shape (TILE,).
+        minutes: from there to the instants, ascending, shape (CHUNK,), in the type of the arithmetic.
         rows: number of instants to compute.
         out: buffers for `VARIABLES`, donated.
         regime: static.
         table_length: static; `Regime.table_length` of the chunk.
     """
+
+    if minutes.dtype != offset.dtype:
+        coefficients, changes = _anchored(coefficients, changes, offset, regime)
+        offset = jnp.zeros_like(offset, minutes.dtype)
     start = offset + minutes[0]
 
     def integrate(t: Array) -> tuple[Any, Any]:
@@ -95,6 +96,55 @@ def fill(
         return _write(out, k, *orbit)
 
     return jax.lax.fori_loop(0, rows, fill_instant, out)
+
+
+def evaluate(
+    coefficients: Any,
+    changes: Any,
+    offset: Array,
+    minutes: Array,
+    *,
+    regime: Regime,
+    table_length: int,
+    most_steps: int | None = None,
+) -> tuple[tuple[Array, ...], tuple[Array, ...], Array]:
+    """States and derivatives of one tile of satellites at all instants at once, for an accelerator.
+
+    Args:
+        coefficients, changes, offset, minutes, regime, table_length: as for `fill`.
+        most_steps: static; `Regime.most_steps` of the chunk.
+
+    Returns:
+        Components of the state, each of shape (CHUNK, TILE); their derivatives, each (7, CHUNK, TILE); the status, (CHUNK, TILE).
+    """
+
+    make_table = partial(
+        grid.tabulate, first=offset + minutes[0], regime=regime, length=table_length, most_steps=most_steps
+    )
+    table = _with_derivatives(make_table, (coefficients,), (changes,))
+    if minutes.dtype != offset.dtype:
+        # the barrier: otherwise XLA may anchor for every state again, in float64
+        coefficients, changes = jax.lax.optimization_barrier(_anchored(coefficients, changes, offset, regime))
+        offset = jnp.zeros_like(offset, minutes.dtype)
+
+    def spread_out(v: Array) -> Array:
+        """To every instant: otherwise XLA makes a kernel of its own of what depends on the satellite alone."""
+        return jnp.broadcast_to(v.reshape(*v.shape[:-1], 1, v.shape[-1]), (*v.shape[:-1], len(minutes), v.shape[-1]))
+
+    coefficients, changes = jax.tree.map(spread_out, (coefficients, changes))
+
+    def states(coefficients: Any, table: Any) -> Any:
+        return grid.evaluate(coefficients, offset, minutes[:, None], table=table, regime=regime, variables=STATE)
+
+    (values, status), (derivatives, _) = _with_derivatives(states, (coefficients, table[0]), (changes, table[1]))
+    return values, derivatives, status
+
+
+def _anchored(coefficients: Any, changes: Any, offset: Array, regime: Regime) -> tuple[Any, Any]:
+    """Coefficients and their derivatives about anchors `offset` minutes later, in float32."""
+    moved = _with_derivatives(lambda c: regime.shift(c, offset), (coefficients,), (changes,))
+    found: tuple[Any, Any] = jax.tree.map(without_subnormals, moved)
+    return found
 
 
 def _with_derivatives(function: Callable[..., Any], at: tuple[Any, ...], changes: tuple[Any, ...]) -> tuple[Any, Any]:

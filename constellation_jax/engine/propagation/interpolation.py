@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from constellation_jax.engine.propagation import kernels
 from constellation_jax.engine.propagation.node_count import (
     LAST,
     choose_node_count,
@@ -29,8 +28,8 @@ from constellation_jax.physics.sgp4.elements import Elements
 LONGEST_DENSE_MINUTES = 128.0
 """Longest chunk that is interpolated. Longer ones save evaluations, but each instant is a sum over all nodes: 60 to 128 minutes are
 equally quick."""
-DENSE_CHUNK = {"cpu": 512}
-"""Largest number of instants in a chunk that is interpolated, by platform; elsewhere `kernels.CHUNK`."""
+DENSE_CHUNK = 512
+"""Largest number of instants in a chunk that is interpolated."""
 FLOAT32_NOISE_KM = 2e-3
 """Rounding in the last coefficients of float32 states; their size was measured in float64 before."""
 
@@ -45,15 +44,14 @@ class Interpolation:
     Args:
         grid: all instants.
         options: of the run.
-        platform: of the devices.
         satellites: number of them.
     """
 
-    def __init__(self, grid: Grid, options: Options, platform: str, satellites: int) -> None:
+    def __init__(self, grid: Grid, options: Options, satellites: int) -> None:
         self._grid = grid
         self._options = options
         longest = min(LONGEST_DENSE_MINUTES, LONGEST_MINUTES[options.precision])
-        self.layout = (longest, DENSE_CHUNK.get(platform, kernels.CHUNK))
+        self.layout = (longest, DENSE_CHUNK)
         """Longest span and most instants of a chunk that is interpolated."""
         steps, most = len(grid), self.layout[1]
         samples: list[Chunk] = []

@@ -1,4 +1,6 @@
-"""Download of current element sets from CelesTrak as OMM CSV files, at most once in each update cycle, with a cache.
+"""Download of current element sets and space weather from CelesTrak, at most once in each update cycle, with a cache.
+
+Element sets come as OMM CSV files, space weather as the table SW-All.csv.
 
 The rules follow CelesTrak's usage policy (T. S. Kelso, 2026-05-22). Data change once in two hours, so that a younger copy is used
 without a request. A person has to read any answer other than 200 before the next request: there is no retry, no redirect is
@@ -24,6 +26,7 @@ import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from constellation_jax import __version__
 from constellation_jax.errors import InputError, suggest
@@ -32,8 +35,11 @@ from constellation_jax.settings import cache_folder
 BASE_URL = "https://celestrak.org/NORAD/elements/gp.php"
 """Address of the GP query; the environment variable CONSTELLATION_JAX_CELESTRAK_URL (a mirror) replaces it."""
 
+SPACE_WEATHER_URL = "https://celestrak.org/SpaceData/SW-All.csv"
+"""Address of the table of space weather; the environment variable CONSTELLATION_JAX_SPACE_WEATHER_URL (a mirror) replaces it."""
+
 UPDATE_SECONDS = 2 * 3600
-"""Length of CelesTrak's update cycle, s: a group is requested once within it."""
+"""Length of CelesTrak's update cycle, s: a file is requested once within it."""
 
 _GROUPS = """
     active stations visual last-30-days analyst geo weather noaa goes resource sarsat dmc tdrss argos planet
@@ -83,23 +89,78 @@ def fetch(
             f"{_suggest_group(group)}"
         )
     base = base_url or os.environ.get("CONSTELLATION_JAX_CELESTRAK_URL") or BASE_URL
-    parts = urllib.parse.urlsplit(base)
+    url = f"{base}?{urllib.parse.urlencode({'GROUP': group, 'FORMAT': 'csv'})}"
+    wanted = _Wanted(url, f"{group}.csv", {"OBJECT_NAME", "NORAD_CAT_ID"}, "OMM CSV", _suggest_group(group))
+    return _fetch(wanted, cache, allow_stale=allow_stale, timeout=timeout)
+
+
+def fetch_space_weather(
+    *,
+    cache: str | os.PathLike[str] | None = None,
+    allow_stale: bool = False,
+    url: str | None = None,
+    timeout: float = 60.0,
+) -> Path:
+    """Download CelesTrak's table of space weather since 1957, or use a copy younger than two hours, and return its path.
+
+    Rules as for `fetch`. Without a network the "bundled" table, which ends with NASA's forecast, or any file serves as well.
+
+    Args:
+        cache: folder for the copies; default: `cache_folder()`.
+        allow_stale: use an older copy, with a logged warning, where the download fails.
+        url: address of SW-All.csv; default: CONSTELLATION_JAX_SPACE_WEATHER_URL, else CelesTrak itself.
+        timeout: seconds to wait for the server.
+
+    Raises:
+        InputError: a malformed address, or a cache folder that cannot be written.
+        DownloadError: the server refused, did not answer, or sent something else.
+    """
+    address = url or os.environ.get("CONSTELLATION_JAX_SPACE_WEATHER_URL") or SPACE_WEATHER_URL
+    wanted = _Wanted(address, "SW-All.csv", {"DATE", "F10.7_OBS", "AP_AVG"}, "the table SW-All.csv", "")
+    try:
+        return _fetch(wanted, cache, allow_stale=allow_stale, timeout=timeout)
+    except DownloadError as error:
+        raise DownloadError(f"{error}; without it take 'bundled' or a file of space weather") from None
+
+
+def describe_age(path: Path) -> str:
+    """Describe the time since a copy was fetched, such as "12 min"."""
+    return _spell_duration(_measure_age_seconds(path))
+
+
+class _Wanted(NamedTuple):
+    """File that CelesTrak is asked for."""
+
+    url: str
+    copy: str
+    """Name of its copy."""
+    columns: set[str]
+    """Columns that its first line names."""
+    expected: str
+    """Name of its format, for messages."""
+    hint: str
+    """End of a message about another answer."""
+
+
+def _fetch(wanted: _Wanted, cache: str | os.PathLike[str] | None, *, allow_stale: bool, timeout: float) -> Path:
+    parts = urllib.parse.urlsplit(wanted.url)
     if parts.scheme not in ("http", "https") or not parts.netloc:
-        raise InputError(f"CelesTrak address: found {base!r}, expected one that begins with https://")
+        shown = wanted.url.partition("?")[0]
+        raise InputError(f"CelesTrak address: found {shown!r}, expected one that begins with https://")
     folder = Path(cache) if cache is not None else cache_folder()
     folder = folder / re.sub(r"[^A-Za-z0-9.-]", "_", parts.netloc.rpartition("@")[2])
-    copy = folder / f"{group}.csv"
+    copy = folder / wanted.copy
     if _is_young(copy):  # the usual case needs no lock: copies appear whole
         return copy
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with _hold_lock(folder / f"{group}.lock", timeout + 10):
+        with _hold_lock(copy.with_suffix(".lock"), timeout + 10):
             if not _is_young(copy):  # another process may have fetched it while this one waited
-                _renew(copy, group, f"{base}?{urllib.parse.urlencode({'GROUP': group, 'FORMAT': 'csv'})}", timeout)
+                _renew(copy, wanted, timeout)
     except DownloadError as error:
         if not copy.exists():
             raise
-        age = _spell_duration(_measure_age_seconds(copy))
+        age = describe_age(copy)
         if not allow_stale:
             offer = f"a copy {age} old is there: allow_stale=True (--allow-stale) uses it"
             raise DownloadError(f"{error}; {offer}") from None
@@ -111,7 +172,7 @@ def fetch(
     return copy
 
 
-def _renew(copy: Path, group: str, url: str, timeout: float) -> None:
+def _renew(copy: Path, wanted: _Wanted, timeout: float) -> None:
     """Send one request and write the answer to `copy`. A refusal is written beside it and raised again for two hours."""
     refusal = copy.with_suffix(".refused.json")
     if _is_young(refusal):
@@ -121,11 +182,11 @@ def _renew(copy: Path, group: str, url: str, timeout: float) -> None:
         )
         raise DownloadError(f"{_read_refusal(refusal)} (said {ago} ago; CelesTrak is not asked again for {wait})")
     try:
-        body = _ask(url, group, timeout)
+        body = _ask(wanted, timeout)
     except _Unreachable as error:
         raise DownloadError(str(error)) from None  # nothing reached the server, so there is nothing to remember
     except DownloadError as error:
-        _write_whole(refusal, json.dumps({"url": url, "message": str(error)}).encode())
+        _write_whole(refusal, json.dumps({"url": wanted.url, "message": str(error)}).encode())
         raise
     _write_whole(copy, body)
     refusal.unlink(missing_ok=True)
@@ -149,7 +210,8 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
         """Leave a redirection to the error handler: the policy wants a person to see it."""
 
 
-def _ask(url: str, group: str, timeout: float) -> bytes:
+def _ask(wanted: _Wanted, timeout: float) -> bytes:
+    url = wanted.url
     request = urllib.request.Request(url, headers={"User-Agent": f"constellation-jax/{__version__}"})
     opener = urllib.request.build_opener(_NoRedirect)
     try:
@@ -169,9 +231,9 @@ def _ask(url: str, group: str, timeout: float) -> bytes:
     if status != 200:
         raise DownloadError(f"{url}: HTTP {status}: {_extract_first_line(body)}")
     header, last = (_split_line(body, end) for end in (0, -1))
-    if not {"OBJECT_NAME", "NORAD_CAT_ID"} <= set(header):
+    if not wanted.columns <= set(header):
         # "Invalid query: ..." and "No GP data found" come with status 200
-        raise DownloadError(f"{url}: found {_extract_first_line(body)!r}, expected OMM CSV{_suggest_group(group)}")
+        raise DownloadError(f"{url}: found {_extract_first_line(body)!r}, expected {wanted.expected}{wanted.hint}")
     if len(last) != len(header):
         raise DownloadError(f"{url}: the answer broke off: {len(last)} of {len(header)} fields in its last line")
     return body

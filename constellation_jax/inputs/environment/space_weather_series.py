@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from constellation_jax.errors import InputError
-from constellation_jax.inputs.times import format_date
+from constellation_jax.inputs.times import format_date, to_mjd, today
 
 FORECAST: Final = 1
 """Flag of a predicted value."""
@@ -26,7 +26,15 @@ DESPIKED: Final = 4
 """Flag of an F10.7 with a flare, replaced by the median of its neighbours."""
 CONSTANT: Final = 8
 """Flag of a constant of the user."""
-FLAGS: Final = {FORECAST: "forecast", REPEATED: "repeated_cycle", DESPIKED: "despiked", CONSTANT: "constant"}
+FILLED: Final = 16
+"""Flag of a day without F10.7 or Ap in the source, interpolated between its neighbours."""
+FLAGS: Final = {
+    FORECAST: "forecast",
+    REPEATED: "repeated_cycle",
+    DESPIKED: "despiked",
+    CONSTANT: "constant",
+    FILLED: "filled",
+}
 """Name of each bit of a flag, for the attribute `flag_meanings`."""
 
 CYCLE_DAYS: Final = 4018
@@ -84,12 +92,13 @@ class SpaceWeather:
         """Load solar and geomagnetic activity from the bundled table, a file or constants.
 
         Days of flares, whose F10.7 lies outside 0.7 to 1.5 times the median of the 15 days about them, are given that median
-        before the 81-day mean is taken.
+        before the 81-day mean is taken. A day without F10.7 or Ap is interpolated, flagged (`FLAGS`) and warned of.
 
         Args:
-            source: "bundled", the monthly table observed since 1957 with NASA's forecast to 2041; the path of a file (CelesTrak's
-                SW-All.csv or sw19571001.txt, an MSAFE forecast, or a CSV with the columns date, f107, ap and, where known, f107a,
-                kind, f107_low, f107_high, ap_low, ap_high; date is a day such as 2026-08-23 or a month such as 2026-08); or
+            source: "bundled", the monthly table observed since 1957 with NASA's forecast to 2041; "celestrak", CelesTrak's current
+                table, downloaded at most once in two hours; the path of a file (CelesTrak's SW-All.csv or sw19571001.txt, GFZ's
+                Kp_ap_Ap_SN_F107_since_1932.txt, an MSAFE forecast, or a CSV with the columns date, f107, ap and, where known,
+                f107a, kind, f107_low, f107_high, ap_low, ap_high; date is a day such as 2026-08-23 or a month such as 2026-08); or
                 constants, (f107, ap) or {"f107": .., "f107a": .., "ap": ..}.
             forecast: a second source, which takes over after the last observed day of the first.
             scenario: "low", "median" or "high" of the forecast.
@@ -208,7 +217,10 @@ class SpaceWeather:
         return self._at_quantile(z[:, None] / _PERCENTILE_Z)
 
     def _at_quantile(self, level: NDArray[np.float64]) -> SpaceWeather:
-        """Compute the space weather at a level: -1 for the 5th, 0 the 50th, 1 the 95th percentile, between them log-linear."""
+        """Compute the space weather at a level: -1 for the 5th, 0 the 50th, 1 the 95th percentile.
+
+        Between them ln(F10.7) and ln(1 + Ap) are linear: an Ap of 0 is a number as any other.
+        """
         if not self.percentiles:
             raise InputError(
                 f"space weather {self.source}: it has no percentiles; give forecast='bundled' or an MSAFE file, or "
@@ -217,17 +229,16 @@ class SpaceWeather:
         if self.members:
             raise InputError("space weather: this is an ensemble already; build it from SpaceWeather.load(...)")
 
-        def at_level(middle: NDArray[np.float64], key: str) -> NDArray[np.float64]:
+        def at_level(middle: NDArray[np.float64], key: str, offset: float) -> NDArray[np.float64]:
             side = np.where(level < 0, self.percentiles[f"{key}_low"], self.percentiles[f"{key}_high"])
-            # an observed day keeps its value; its Ap may be 0
-            ratio = np.where(predicted, side, 1.0) / np.where(predicted, middle, 1.0)
-            return np.asarray(middle * ratio ** np.abs(level))
+            scaled = (middle + offset) * ((side + offset) / (middle + offset)) ** np.abs(level) - offset
+            return np.where(predicted, np.maximum(scaled, 0.0), middle)
 
         predicted = (self.flags & FORECAST) != 0
-        f107 = at_level(self.f107, "f107")
+        f107 = at_level(self.f107, "f107", 0.0)
         # Forecast days hold smoothed means, whose 81-day mean is their own.
         f107a = np.where(predicted, self.f107a * (f107 / self.f107), self.f107a)
-        return dataclasses.replace(self, f107=f107, f107a=f107a, ap=at_level(self.ap, "ap"), percentiles={})
+        return dataclasses.replace(self, f107=f107, f107a=f107a, ap=at_level(self.ap, "ap", 1.0), percentiles={})
 
     def _count_days(self, start: float, stop: float) -> int:
         """Count the days from the first of the series to stop, after a check that the series covers start to stop."""
@@ -280,4 +291,14 @@ class SpaceWeather:
 
 
 SpaceWeatherSource = str | Path | tuple[float, float] | Mapping[str, float] | SpaceWeather
-"""Sources that `SpaceWeather.load` takes: "bundled", a path, constants, or a SpaceWeather."""
+"""Sources that `SpaceWeather.load` takes: "bundled", "celestrak", a path, constants, or a SpaceWeather."""
+
+
+def describe_observed(weather: SpaceWeather) -> str:
+    """Describe the age of space weather, such as "last observed day 2026-10-15, 44 days ago"."""
+    if weather.last_observed_mjd <= weather.first_mjd:
+        return "no day is observed"
+    last = weather.last_observed_mjd - 1
+    age = int(to_mjd(today()) - last)
+    when = f", {age} day{'s' if age > 1 else ''} ago" if age > 0 else ""
+    return f"last observed day {format_date(last)}{when}"

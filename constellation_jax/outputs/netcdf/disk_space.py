@@ -15,26 +15,27 @@ import struct
 from pathlib import Path
 from typing import Final
 
+SIGNATURE: Final = b"\x89HDF\r\n\x1a\n"
+"""First bytes of an HDF5 file."""
+
 
 class DiskSpace:
     """Reservation of disk space behind the end of a growing HDF5 file; unused space is given back at the end.
 
     Args:
-        path: the file; created where it does not exist.
-
-    Raises:
-        OSError: it cannot be opened for writing, or another process is writing it.
+        path: the file.
+        descriptor: of the file, open for reading and writing; it is closed by `close`.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, descriptor: int) -> None:
         self._path = path
-        self._descriptor: int | None = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
-        try:
-            _refuse_if_locked(self._descriptor)
-            os.ftruncate(self._descriptor, 0)
-        except OSError:
-            os.close(self._descriptor)
-            raise
+        self._descriptor: int | None = descriptor
+
+    def holds_hdf5(self) -> bool:
+        """True where the file is HDF5: netCDF-C has opened this one, and no other by its reading of the name."""
+        assert self._descriptor is not None
+        os.lseek(self._descriptor, 0, os.SEEK_SET)
+        return os.read(self._descriptor, len(SIGNATURE)) == SIGNATURE
 
     def reserve(self, size: int) -> None:
         """Make sure that the file can grow by `size` bytes.
@@ -80,21 +81,6 @@ def _find_end_of_data(descriptor: int) -> int:
     size = os.fstat(descriptor).st_size
     os.lseek(descriptor, 0, os.SEEK_SET)
     header = os.read(descriptor, 36)
-    if len(header) < 36 or header[:8] != b"\x89HDF\r\n\x1a\n" or header[8] not in (2, 3) or header[9] != 8:
+    if len(header) < 36 or header[:8] != SIGNATURE or header[8] not in (2, 3) or header[9] != 8:
         return size
     return min(size, int(struct.unpack_from("<Q", header, 28)[0]))
-
-
-def _refuse_if_locked(descriptor: int) -> None:
-    """Raise OSError where another writer has the file open: HDF5 locks what it writes, and this file is about to be cut."""
-    try:
-        import fcntl
-    except ImportError:  # Windows: the file of another writer cannot be opened in the first place
-        return
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise OSError(errno.EBUSY, "another run is writing it") from None
-    except OSError:
-        return  # a file system without locks
-    fcntl.flock(descriptor, fcntl.LOCK_UN)

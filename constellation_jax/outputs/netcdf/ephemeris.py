@@ -6,8 +6,8 @@
     piece_satellite, piece_start, piece_stop, piece_status (piece)
 
 int32 with one scale has the size of float32, but its rounding is the same for every coefficient, where float32 rounds the
-leading ones to 0.25 m. The file grows as NAME.partial, see partial_file.py. Deliberately absent: reading
-(studies/ephemeris/read.py) and fitting (studies/ephemeris/fit.py).
+leading ones to 0.25 m. Every block has a checksum (Fletcher's), so that damage shows. The file grows as NAME.partial, see
+partial_file.py. Deliberately absent: reading (ephemeris_file.py) and fitting (studies/ephemeris/fit.py).
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from constellation_jax.outputs.datasets.header import (
     make_propagation_header,
 )
 from constellation_jax.outputs.datasets.times import CALENDAR, encode_times
+from constellation_jax.outputs.netcdf.library import encode_attributes
 from constellation_jax.outputs.netcdf.partial_file import (
     CHUNK_CACHE_BYTES,
     CHUNK_INDEX_BYTES,
@@ -92,7 +93,7 @@ class EphemerisWriter(PartialFile):
     """Writer of blocks of spans. Use it in a `with` statement.
 
     Args:
-        path: the file to be made.
+        path: the file to be made, or its `Target`.
         catalog: the n objects.
         edges: instants at which spans begin and end, datetime64[ns] of shape (spans + 1,), ascending.
         degrees: number of coefficients of a series.
@@ -106,6 +107,8 @@ class EphemerisWriter(PartialFile):
         InputError: as for `NetCDFWriter`.
         OutputError: (on entering) the disk has no room for the whole file.
     """
+
+    _dimension = SPAN
 
     def __init__(
         self,
@@ -171,7 +174,7 @@ class EphemerisWriter(PartialFile):
         dataset[STATUS_VARIABLE][spans] = block.status
 
     def _create(self, dataset: netCDF4.Dataset) -> None:
-        dataset.setncatts({**self._make_header(), **self.attributes})
+        dataset.setncatts(encode_attributes({**self._make_header(), **self.attributes}))
         dataset.createDimension(SPAN, None)
         dataset.createDimension(DEGREE, self._degrees)
         dataset.createDimension(PIECE, None)
@@ -185,12 +188,16 @@ class EphemerisWriter(PartialFile):
         rows, columns = self._chunks
 
         def make(variable: Variable, kind: str, attributes: Mapping[str, Any] | None = None, **options: Any) -> None:
-            made = dataset.createVariable(variable.name, kind, variable.dims, chunk_cache=CHUNK_CACHE_BYTES, **options)
+            made = dataset.createVariable(
+                variable.name, kind, variable.dims, chunk_cache=CHUNK_CACHE_BYTES, fletcher32=True, **options
+            )
             made.setncatts({**variable.make_attributes(), **(attributes or {})})
 
         make(VARIABLES[SPAN], "i8", clock, chunksizes=(min(self._total, 4096),))
         bounds = (min(self._total, 4096), 2)
-        dataset.createVariable("span_bounds", "i8", (SPAN, BOUND), chunk_cache=CHUNK_CACHE_BYTES, chunksizes=bounds)
+        dataset.createVariable(
+            "span_bounds", "i8", (SPAN, BOUND), chunk_cache=CHUNK_CACHE_BYTES, chunksizes=bounds, fletcher32=True
+        )
         make(VARIABLES[DEGREE], "i4")
         dataset[DEGREE][:] = np.arange(self._degrees)
         named = {"coordinates": " ".join(self._put_satellites(dataset))}

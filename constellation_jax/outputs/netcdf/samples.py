@@ -11,9 +11,8 @@ system, as nothing waits for the disk (fsync).
 On a full disk the file stays readable (see partial_file.py). Without space set aside beforehand it did not open, or opened with
 blocks that were not there: both were seen, on tmpfs, on ext4 and under a limit of the file size.
 
-Deliberately absent: appending to a finished file, compression of positions (it shrinks them by 10 to 20 % at a
-thirtieth of the speed), and locks: netCDF-C is not safe across threads, so that only one thread of a process at a time may use
-netCDF, this writer included.
+Deliberately absent: appending to a finished file, and compression of positions (it shrinks them by 10 to 20 % at a thirtieth of
+the speed).
 """
 
 from __future__ import annotations
@@ -37,6 +36,7 @@ from constellation_jax.outputs.datasets.propagation import (
     make_lifetime_attributes,
 )
 from constellation_jax.outputs.datasets.times import CALENDAR, check_times, encode_times
+from constellation_jax.outputs.netcdf.library import encode_attributes
 from constellation_jax.outputs.netcdf.partial_file import (
     CHUNK_CACHE_BYTES,
     CHUNK_INDEX_BYTES,
@@ -64,10 +64,10 @@ class NetCDFWriter(PartialFile):
     `xr.open_dataset("run.nc")` then equals `make_dataset` of the same arguments, attributes included. The file appears
     when the `with` block ends and every step has been written; until then, and for good where something fails, there
     is `NAME.partial` with the steps so far. It lacks the attributes on the extent in time and space. A NAME.partial
-    left by an earlier run is overwritten.
+    left by an earlier run is replaced; any other file of that name is refused.
 
     Args:
-        path: the file to be made.
+        path: the file to be made, or its `Target`.
         catalog: the n objects.
         times: all m instants, UTC, datetime64 of shape (m,), strictly increasing.
         variables: names of variables, as `resolve_groups` gives them; `status` must be among them.
@@ -81,10 +81,11 @@ class NetCDFWriter(PartialFile):
         block_steps: number of steps of most blocks; the file is laid out for it.
 
     Raises:
-        InputError: the file exists, its folder does not or cannot be written to, another run is writing it, or an
-            argument is wrong.
+        InputError: an argument is wrong, or as for `Target`.
         OutputError: (on entering) the disk has no room for the whole file.
     """
+
+    _dimension = TIME
 
     def __init__(
         self,
@@ -152,7 +153,9 @@ class NetCDFWriter(PartialFile):
             variable = dataset.createVariable(
                 LIFETIME.name, "f8", (SATELLITE,), zlib=True, complevel=1, fill_value=np.nan
             )
-            variable.setncatts(make_lifetime_attributes(comment) | {"coordinates": " ".join(self._coordinates)})
+            variable.setncatts(
+                encode_attributes(make_lifetime_attributes(comment)) | {"coordinates": " ".join(self._coordinates)}
+            )
             variable[:] = np.asarray(lifetime)
 
         self._append(self._written, HEADER_BYTES + 8 * len(self._catalog), put)
@@ -161,7 +164,7 @@ class NetCDFWriter(PartialFile):
         # Fill values stay on: they cost nothing for whole chunks, and values that a killed run has not stored read as NaN,
         # not as noise.
         header = make_propagation_header(self._catalog, self._times, frame=self._frame, precision=self._precision)
-        dataset.setncatts({**header, **self.attributes})
+        dataset.setncatts(encode_attributes({**header, **self.attributes}))
         dataset.createDimension(TIME, None)
         self._encoded = encode_times(self._times)
         time = dataset.createVariable(TIME, "i8", (TIME,), chunksizes=(min(len(self._times), _TIME_CHUNK),))

@@ -38,6 +38,11 @@ INCLINATION_STEP_DEG: Final = 0.5
 LOWEST_KM, HIGHEST_KM = 100.0, 2500.0
 """Range of a background in altitude."""
 _MEETING_NODES: Final = 16
+_CHORD_NODES: Final = 32
+"""Quadrature points across the width of a target. Between two shells the error is below 4e-8 of the largest density, whatever their
+thickness and distance; a background is followed to its resolution up to a miss distance of ten times that."""
+_REACH: Final = 6.0
+"""Standard deviations of the radii beyond which two shells cannot meet: 2e-9 of a normal distribution."""
 _ORBITS: Final = ("orbit.altitude_km", "orbit.inclination_deg")
 _ANOMALIES: Final = 64
 """Points along each orbit of a background, in eccentric anomaly."""
@@ -113,8 +118,8 @@ def with_background(shells: Shells, background: ConjunctionBackground, miss_dist
     level = frozen_surface_km(h, i * DEGREE)
     # relative velocities are horizontal: at a difference of radius x the width of the target is 2 sqrt(d^2 - x^2),
     # whose mean is a Gauss-Chebyshev sum of the second kind
-    k = np.arange(1, 4) * (math.pi / 4.0)
-    across, share = jnp.asarray(np.cos(k), h.dtype), jnp.asarray(np.sin(k) ** 2 / 2.0, h.dtype)
+    k = np.arange(1, _CHORD_NODES + 1) * (math.pi / (_CHORD_NODES + 1))
+    across, share = (jnp.asarray(v, h.dtype) for v in (np.cos(k), np.sin(k) ** 2 * (2.0 / (_CHORD_NODES + 1))))
     row = (level[:, None] + d[:, None] * across[None] - background.first_km) / background.step_km
     column = jnp.broadcast_to((i / INCLINATION_STEP_DEG)[:, None], row.shape)
     density = _spline(jnp.asarray(background.coefficients, h.dtype), row, column)
@@ -126,21 +131,20 @@ def between_shells(
 ) -> Array:
     """Expected approaches between all satellites of two shells within a distance, per year, shape (shells, shells).
 
-    Symmetric; zero on the diagonal. The sum over all pairs is half the sum of the matrix.
+    Symmetric; zero on the diagonal, and where radii are farther apart than the distance and six standard deviations. The sum
+    over all pairs is half the sum of the matrix.
 
     Args:
         shells: a list, or a stack of shape (shells,).
         miss_distance_km: scalar.
-        radial_spread_km: standard deviation of a satellite's radius about its frozen orbit, shape (shells,) or scalar, above
-            0: dead band, and eccentricity that is not frozen (a e / sqrt 2).
+        radial_spread_km: standard deviation of a satellite's radius about its frozen orbit, shape (shells,) or scalar, 0
+            or above: dead band, and eccentricity that is not frozen (a e / sqrt 2).
     """
     h, i, n, spread, d = floats(*numbers(shells, *_ORBITS, "total"), radial_spread_km, miss_distance_km)
     h, i, n, spread = jnp.broadcast_arrays(*[jnp.atleast_1d(v) for v in (h, i, n, spread)])
     level = frozen_surface_km(h, i * DEGREE)
     apart = level[:, None] - level[None]
-    # the target's width, a half circle of radius d, is taken into a normal distribution of the same variance
-    variance = spread[:, None] ** 2 + spread[None] ** 2 + 0.25 * d * d
-    density = jnp.exp(-0.5 * apart**2 / variance) / jnp.sqrt(TWO_PI * variance)
+    density = _density_in_reach(apart, spread[:, None] ** 2 + spread[None] ** 2, d)
     weights = jnp.asarray(meeting_weights(), h.dtype)
     row, column = jnp.broadcast_arrays((i / INCLINATION_STEP_DEG)[:, None], (i / INCLINATION_STEP_DEG)[None])
     radius = R + 0.5 * (h[:, None] + h[None])
@@ -252,6 +256,32 @@ def _deposit(catalog: MeanElements, rows: int, step: float) -> NDArray[np.float6
     return result.reshape(rows, columns)
 
 
+def _density_in_reach(apart: Array, variance: Array, d: Array) -> Array:
+    """Mean over the width of a target, a half circle of radius d, of the normal density of the difference of radius, 1/km.
+
+    Zero, with zero derivatives, where the two cannot meet; the half circle itself where the variance is 0.
+
+    Args:
+        apart: mean difference of radius, km, shape (shells, shells), as variance.
+        variance: of the difference, km2.
+        d: miss distance, km, scalar.
+    """
+    # thinner than a ten-thousandth of the target nothing changes; the square root then has a slope at a variance of 0
+    sigma = jnp.sqrt(jnp.maximum(variance, (1e-4 * d) ** 2))
+    low, high = jnp.maximum(-d, apart - _REACH * sigma), jnp.minimum(d, apart + _REACH * sigma)
+    half, middle = 0.5 * jnp.maximum(high - low, 0.0), 0.5 * (high + low)
+    # the sine takes out the root at the ends of the half circle
+    x, w = np.polynomial.legendre.leggauss(_CHORD_NODES)
+    turn = HALF_PI * x
+    sine, weight = (jnp.asarray(v, apart.dtype)[None, None] for v in (np.sin(turn), HALF_PI * np.cos(turn) * w))
+    meets = (half > 0.0)[..., None]
+    place = jnp.where(meets, middle[..., None] + half[..., None] * sine, 0.0)
+    width = jnp.sqrt(jnp.maximum((d - place) * (d + place), 1e-12 * d * d))
+    off = jnp.where(meets, (place - apart[..., None]) / sigma[..., None], 0.0)
+    mass = jnp.sum(weight * width * jnp.exp(-0.5 * off**2), axis=-1)
+    return mass * half * (2.0 / (math.pi * math.sqrt(TWO_PI))) / (d * d * sigma)
+
+
 def _rate(radius: Array, d: Array) -> Array:
     """pi d^2 v / r^2 in a year, km."""
     return (math.pi * YEAR_SECONDS * math.sqrt(MU)) * d * d / (radius * radius * jnp.sqrt(radius))
@@ -268,7 +298,7 @@ def _spline(coefficients: Array, row: Array, column: Array) -> Array:
     there = (row_at >= 0) & (row_at < rows)
     row_weights = jnp.where(there, row_weights, 0.0)
     values = coefficients[jnp.clip(row_at, 0, rows - 1)[..., :, None], jnp.clip(column_at, 0, many - 1)[..., None, :]]
-    return jnp.einsum("...r,...c,...rc->...", row_weights, column_weights, values)
+    return jnp.einsum("...r,...c,...rc->...", row_weights, column_weights, values, precision="highest")
 
 
 def _basis(index: Array) -> tuple[Array, Array]:

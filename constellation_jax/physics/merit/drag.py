@@ -16,6 +16,7 @@ of JAX; shapes broadcast.
 
 from typing import Any, Final, NamedTuple, TypeVar
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
@@ -50,6 +51,9 @@ _FALL_OFFSET_DAYS: Final = 30.0
 """Offset of the logarithm of the knots: within a month neither the season nor the solar cycle changes much."""
 _FALL_BOTTOM: Final = float(np.log(FALL_DAYS[0] + _FALL_OFFSET_DAYS))
 _FALL_STEP: Final = (float(np.log(FALL_DAYS[1] + _FALL_OFFSET_DAYS)) - _FALL_BOTTOM) / FALL_STEPS
+
+_EXACT: Final = jax.lax.Precision.HIGHEST
+"""Precision of products with the tables: else a GPU takes the factors in float32 in 11 bits, and rates are percents off."""
 
 
 class DragTable(NamedTuple):
@@ -167,7 +171,8 @@ def lifetime_years(
     while len(powers) < correction.shape[2]:
         powers.append(powers[-1] * x)
     cosines = _cosines(i, correction.shape[1])
-    found = jnp.einsum("scbk,s...k,...c,...b->s...", correction, splines, cosines, jnp.stack(powers, axis=-1))
+    factors = (correction, splines, cosines, jnp.stack(powers, axis=-1))
+    found = jnp.einsum("scbk,s...k,...c,...b->s...", *factors, precision=_EXACT)
     return jnp.exp(ln_days + found) * (1.0 / YEAR_DAYS)
 
 
@@ -243,4 +248,4 @@ def _logarithm(table: Any, altitude_km: Array, inclination_deg: Array) -> Array:
     place = (jnp.log(above - _OFFSET_KM) + below - _BOTTOM) * (1.0 / _STEP)
     splines = spline_weights(place, ALTITUDE_STEPS)
     cosines = _cosines(inclination_deg, table.shape[1])
-    return jnp.einsum("sck,...k,...c->s...", table, splines, cosines)
+    return jnp.einsum("sck,...k,...c->s...", table, splines, cosines, precision=_EXACT)

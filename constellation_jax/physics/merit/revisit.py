@@ -4,10 +4,12 @@ One full Walker shell; latitudes, least elevation and altitude as in coverage.py
 shells together.
 """
 
+import math
 from typing import Final
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
 
@@ -25,7 +27,11 @@ from constellation_jax.physics.merit.shells import FullPattern, ShellLike, full_
 from constellation_jax.physics.secular import secular_rates
 
 _STEP_S: Final = 20.0
-_STARTS: Final = 8
+_FEWEST_STARTS: Final = 8
+_START_DEG: Final = 1.0
+"""Longest distance between two longitudes at first: a gap changes by up to four minutes in a degree."""
+_REFINED: Final = 16
+"""Steps between the neighbours of the worst longitude, which is sought once more there: an eighth of a degree at most."""
 _BISECTIONS: Final = 26
 """From 20 s to less than a microsecond."""
 
@@ -33,21 +39,24 @@ _BISECTIONS: Final = 26
 def max_revisit_minutes(shell: ShellLike, latitude_deg: ArrayLike, *, horizon_minutes: float = 1440.0) -> Array:
     """Longest time without any satellite of a Walker shell in view at a latitude, min, shape (latitudes,).
 
-    Followed over the horizon from eight longitudes within the angle between two planes (all around for a star) in steps of
-    20 s, between which gaps are not seen; the ends of the longest one are then exact, and so is its derivative (by the
-    implicit function). Zero, with zero derivative, where coverage is continuous; the horizon where nothing is ever in view. As the
-    longest of many it has corners: to close gaps, use `smooth_least_margin_deg`.
+    The longest one over all longitudes: followed over the horizon from longitudes at most a degree apart within the angle between
+    two planes (all around for one plane, or a star), then from closer ones about the worst, in steps of 20 s, between which gaps
+    are not seen. The ends of the longest gap are exact, and so is its derivative at its longitude (by the implicit function).
+    Zero, with zero derivative, where coverage is continuous; the horizon where nothing is ever in view. As the longest of many it
+    has corners: to close gaps, use `smooth_least_margin_deg`.
 
     Args:
         shell: one, every slot of which is taken as filled; its planes and slots are static, its phasing need not be whole.
         latitude_deg: geodetic, shape (latitudes,).
-        horizon_minutes: static.
+        horizon_minutes: static; a gap is seen whole where it is shorter than this by the time between two satellites of a plane.
     """
     phi, pattern = full_pattern(shell, latitude_deg)
     h, cell = pattern.altitude, pattern.cell
     steps = round(60.0 * horizon_minutes / _STEP_S)
     times = jnp.arange(steps, dtype=h.dtype) * _STEP_S
-    starts = (jnp.arange(_STARTS, dtype=h.dtype) + 0.5) * (cell / _STARTS)
+    count = max(_FEWEST_STARTS, math.ceil(cell / (_START_DEG * DEGREE) - 1e-9))
+    starts = (jnp.arange(count, dtype=h.dtype) + 0.5) * (cell / count)
+    around = jnp.asarray(np.linspace(-1.0, 1.0, _REFINED + 1), h.dtype)
     phase_rate, raan_rate = _rates(h, pattern.inclination)
 
     def visible(place: Observer, start: Array, t: Array, pattern: FullPattern, rates: tuple[Array, Array]) -> Array:
@@ -65,9 +74,13 @@ def max_revisit_minutes(shell: ShellLike, latitude_deg: ArrayLike, *, horizon_mi
             last = jnp.argmax(since)
             return last, since[last]
 
-        last, length = jax.lax.map(unseen, starts)
-        worst = jnp.argmax(length)
-        start, last, length = starts[worst], last[worst], length[worst]
+        def find_worst(starts: Array) -> tuple[Array, Array, Array]:
+            last, length = jax.lax.map(unseen, starts)
+            worst = jnp.argmax(length)
+            return starts[worst], last[worst], length[worst]
+
+        start, _, _ = find_worst(starts)
+        start, last, length = find_worst(start + (cell / count) * around)
         before, after = last - length, last + 1
 
         def crossing(inside: Array, outside: Array) -> Array:

@@ -10,6 +10,7 @@ with their leading terms taken out.
 """
 
 import math
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -50,9 +51,16 @@ def sincos(x: Array) -> tuple[Array, Array]:
 @sincos.defjvp
 def _sincos_jvp(primals, tangents):  # type: ignore[no-untyped-def]
     (x,), (dx,) = primals, tangents
-    # the barrier: where many tangents go through at once, XLA would compute the polynomials again for each of them
-    s, c = jax.lax.optimization_barrier(sincos(x))
+    s, c = computed_once(sincos(x))
     return (s, c), (c * dx, -s * dx)
+
+
+def computed_once(values: Any) -> Any:
+    """Values that XLA:CPU computes once, where many tangents go through at once and it would compute them again for each.
+
+    On a GPU XLA chooses: there the arithmetic of a kernel costs less than another pass through memory.
+    """
+    return jax.lax.platform_dependent(values, cpu=jax.lax.optimization_barrier, default=lambda same: same)
 
 
 def sincos_small(x: Array, largest: float) -> tuple[Array, Array]:

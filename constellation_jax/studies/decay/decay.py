@@ -13,12 +13,13 @@ from constellation_jax.engine.decay.engine import TRACKS, Decay, DecayProgress, 
 from constellation_jax.engine.decay.integrator import REENTRY_ALTITUDE_KM
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.catalog.catalog import NO_NORAD_ID, Catalog
-from constellation_jax.inputs.environment.space_weather_series import SpaceWeather, SpaceWeatherSource
+from constellation_jax.inputs.environment.space_weather_series import CONSTANT, SpaceWeather, SpaceWeatherSource
 from constellation_jax.inputs.times import Time, from_mjd, to_mjd
 from constellation_jax.outputs.datasets.decay import DISPOSAL_RULES, make_decay_dataset
 from constellation_jax.physics.constants import WGS84_EQUATORIAL_RADIUS_KM, YEAR_DAYS
 from constellation_jax.studies.decay.inputs import (
     ballistic_coefficients,
+    check_end,
     choose_step_days,
     describe_space_weather,
     has_forecast,
@@ -26,6 +27,7 @@ from constellation_jax.studies.decay.inputs import (
     make_series,
     resolve_space_weather,
 )
+from constellation_jax.studies.decay.short_lives import DAILY, CalendarPart, find_short_lives, refine_short_lives
 from constellation_jax.studies.decay.spread import estimate_spread
 
 LIFETIME_YEARS: Final = 25.0
@@ -37,6 +39,11 @@ LUNI_SOLAR_APOGEE_KM: Final = 8000.0
 _OUTPUT_TIMES = 300
 """Rows of the dataset in time, about."""
 _LONGEST_YEARS = 200.0
+_MEMBERS: Final = 20
+"""Members of the ensemble if not given."""
+_MOST_MEMBERS: Final = 1000
+_QUIET_YEARS: Final = 8.0
+"""Longest that a life of a year may become in a member of the ensemble."""
 _LOGGER = logging.getLogger("constellation_jax")
 
 
@@ -48,7 +55,7 @@ def decay(
     ballistic_coefficient: ArrayLike | None = None,
     solar: str = "median",
     space_weather: SpaceWeatherSource | None = None,
-    ensemble: int = 20,
+    ensemble: int | None = None,
     seed: int = 0,
     strict: bool = False,
     progress: DecayProgress | None = None,
@@ -66,11 +73,12 @@ def decay(
             is taken from the catalogue, from the drag term of the element set, or is assumed: `ballistic_coefficient_source`.
         solar: "low", "median" or "high", the 5th, 50th and 95th percentile of the forecast.
         space_weather: source as for `SpaceWeather.load`; the bundled table if not given.
-        ensemble: members of the ensemble of solar activity from which percentiles come; 0 leaves them out, as does
-            any scenario but "median" and a source without percentiles.
+        ensemble: members of the ensemble of solar activity from which percentiles come, up to 1,000; 0 leaves them out. 20 if not
+            given, where the scenario is "median" and days of the span are a forecast. An ensemble that is asked for and cannot be
+            had is warned of; the attribute `ensemble_absent` says why in either case.
         seed: seed of the ensemble.
-        strict: True makes an absurd ballistic coefficient (outside 1e-4 to 1 m2/kg) an error; else it is reported, and
-            taken as unknown.
+        strict: True makes an error of a ballistic coefficient that is assumed, or outside 1e-4 to 1 m2/kg; else it is logged as a
+            warning, and stands in the attribute `ballistic_coefficient_notes`.
         progress: called as work is done, with the number of objects done and of all objects.
 
     Returns:
@@ -83,8 +91,10 @@ def decay(
         raise InputError("catalogue: no objects; there is nothing to decay")
     if not 0.0 < years <= _LONGEST_YEARS:
         raise InputError(f"years {years!r}: expected a number above 0, up to {_LONGEST_YEARS:g}")
-    if ensemble < 0:
-        raise InputError(f"ensemble of {ensemble} members: expected 0 or more")
+    if ensemble is not None and not 0 <= ensemble <= _MOST_MEMBERS:
+        raise InputError(f"ensemble of {ensemble} members: expected 0 to {_MOST_MEMBERS:,}")
+    if seed < 0:
+        raise InputError(f"seed {seed}: expected 0 or more")
     weather = resolve_space_weather(space_weather, solar)
     given = None if ballistic_coefficient is None else np.asarray(ballistic_coefficient, np.float64)
     earliest = float((catalog.epoch_day + catalog.epoch_fraction).min()) if start is None else to_mjd(start)
@@ -120,7 +130,10 @@ def decay(
     }
     for name, limit in DISPOSAL_RULES.items():
         arrays[name] = np.where(lifetime <= limit * YEAR_DAYS, 1, -1 if years < limit else 0).astype(np.int8)
-    members = ensemble if solar == "median" and has_forecast(weather) and len(alive) else 0
+    absent = _why_no_ensemble(weather, solar, span) if len(alive) else "no object is left above 120 km"
+    members = 0 if absent else _MEMBERS if ensemble is None else ensemble
+    if absent and ensemble:
+        _LOGGER.warning("an ensemble of %d members was asked for, but there are no percentiles: %s", ensemble, absent)
     if solar == "median" and len(alive):
         arrays |= _spread(objects, alive, lifetime, weather, span, years, members, seed)
     shells, summary = _by_shell(catalog, lifetime, raised, years)
@@ -133,10 +146,25 @@ def decay(
         "ensemble_members": members,
         "seed": seed,
     }
+    if absent:
+        attributes["ensemble_absent"] = absent
+    if b.notes:
+        attributes["ballistic_coefficient_notes"] = "; ".join(b.notes)
     times = from_mjd(span.first + np.arange(span.rows) * span.step * span.every)
     return make_decay_dataset(
         catalog, times, arrays | summary, shells=shells, solar=solar, percentiles=PERCENTILES, attributes=attributes
     )
+
+
+def _why_no_ensemble(weather: SpaceWeather, solar: str, span: _Span) -> str:
+    """Say why solar activity has no ensemble over a span; empty where it has one."""
+    if solar != "median":
+        return f"solar activity is {solar} on every day"
+    if weather.flags[0] & CONSTANT:
+        return "solar activity is constant"
+    if not has_forecast(weather, span.first, span.end):
+        return f"every day of the span is observed in {weather.source}"
+    return ""
 
 
 def lifetimes(
@@ -169,8 +197,11 @@ def lifetimes(
     series = make_series(weather, first, end, step)[0]
     sinking = np.flatnonzero(above & ~stays_up(objects, series))
     if len(sinking):
-        found = run(objects.take(sinking), series).lifetime_days
-        result[sinking] = np.where(found <= years * YEAR_DAYS, found, np.inf)
+        some = objects.take(sinking)
+        found = run(some, series)
+        if step > DAILY:
+            refine_short_lives(some, found, weather, first, end, DAILY)
+        result[sinking] = np.where(found.lifetime_days <= years * YEAR_DAYS, found.lifetime_days, np.inf)
     return result
 
 
@@ -212,6 +243,7 @@ def _span(objects: Objects, years: float, otherwise: float) -> _Span:
     """Calendar from the first epoch (or `otherwise`, where there is no object) to so many years after the last."""
     first = float(np.floor(objects.mjd.min())) if objects.satellites else otherwise
     last = float(objects.mjd.max()) if objects.satellites else otherwise
+    check_end(last, years)
     days, step = last + years * YEAR_DAYS - first, choose_step_days(years)
     every = max(1, round(days / _OUTPUT_TIMES / step))
     return _Span(first, first + np.ceil(days / (step * every)) * step * every, step, every)
@@ -225,7 +257,10 @@ def _run(
     whole = Decay(np.zeros(n), {name: np.full((span.rows, n), np.nan, np.float32) for name in TRACKS})
     if len(alive):
         series = make_series(weather, span.first, span.end, span.step)[0]
-        found = run(objects.take(alive), series, keep=span.every, progress=progress)
+        some = objects.take(alive)
+        found = run(some, series, keep=span.every, progress=progress)
+        if span.step > DAILY:
+            refine_short_lives(some, found, weather, span.first, span.end, span.step * span.every)
         if len(alive) == n:
             return found
         whole.lifetime_days[alive] = found.lifetime_days
@@ -245,30 +280,25 @@ def _spread(
     seed: int,
 ) -> dict[str, NDArray[Any]]:
     """Lifetimes in another atmosphere, and percentiles over an ensemble of solar activity."""
-    percentiles, other = estimate_spread(
-        objects.take(alive),
-        lifetime[alive],
-        weather,
-        span.first,
-        span.end,
-        members=members,
-        seed=seed,
-        levels=PERCENTILES,
-    )
+    percentiles = np.zeros((len(PERCENTILES) if members else 0, len(lifetime)))
+    other = np.zeros(len(lifetime))
+    some = objects.take(alive)
+    parts = find_short_lives(some, lifetime[alive], span.first, span.step * span.every) if span.step > DAILY else []
+    others = np.setdiff1d(np.arange(len(alive)), np.concatenate([part.members for part in parts] or [[]]))
+    # under a quiet sun a life of a year may last for several
+    parts = [p._replace(end=max(p.end, min(span.end, p.end + _QUIET_YEARS * YEAR_DAYS))) for p in parts]
+    parts += [CalendarPart(others, span.first, span.end, span.step)] if len(others) else []
+    for part in parts:
+        where = alive[part.members]
+        percentiles[:, where], other[where] = estimate_spread(
+            objects.take(where), lifetime[where], weather, part, members=members, seed=seed, levels=PERCENTILES
+        )
     limit = years * YEAR_DAYS
-    arrays: dict[str, NDArray[Any]] = {"lifetime_nrlmsis21": _nan_beyond(_insert(other, alive, lifetime), limit)}
+    arrays: dict[str, NDArray[Any]] = {"lifetime_nrlmsis21": _nan_beyond(other, limit)}
     if members:
-        whole_percentiles = _insert(percentiles, alive, lifetime)
-        within = np.where(whole_percentiles <= limit, whole_percentiles, np.inf)
+        within = np.where(percentiles <= limit, percentiles, np.inf)
         arrays |= _lifetimes_and_dates("lifetime_percentile", "reentry_date_percentile", within, objects.mjd)
     return arrays
-
-
-def _insert(values: Floats, alive: NDArray[np.intp], like: Floats) -> Floats:
-    """Values of all objects along the last axis, 0 for those not alive."""
-    whole = np.zeros((*values.shape[:-1], len(like)))
-    whole[..., alive] = values
-    return whole
 
 
 def _nan_beyond(values: Floats, limit: float) -> Floats:

@@ -17,7 +17,12 @@ from constellation_jax.engine.decay.engine import Floats, Objects, decay_rates, 
 from constellation_jax.engine.decay.integrator import REENTRY_ALTITUDE_KM, AtmosphereSeries
 from constellation_jax.engine.precision import evaluate
 from constellation_jax.errors import InputError
-from constellation_jax.inputs.environment.space_weather_series import CYCLE_DAYS, SCENARIOS, SpaceWeatherSource
+from constellation_jax.inputs.environment.space_weather_series import (
+    CYCLE_DAYS,
+    SCENARIOS,
+    SpaceWeather,
+    SpaceWeatherSource,
+)
 from constellation_jax.inputs.times import Time, to_mjd, today
 from constellation_jax.physics.constants import DEGREE, TWO_PI, WGS84_EQUATORIAL_RADIUS_KM, YEAR_DAYS
 from constellation_jax.physics.drag.rates import MeanOrbit
@@ -32,7 +37,7 @@ from constellation_jax.physics.merit.drag import (
     ln_fall_days,
     rate_table,
 )
-from constellation_jax.studies.decay.inputs import make_series, resolve_space_weather
+from constellation_jax.studies.decay.inputs import check_end, check_numbers, make_series, resolve_space_weather
 
 STEP_DAYS: Final = 10.0
 """Calendar step of a mission."""
@@ -46,6 +51,7 @@ _LIFE_PLANES: Final = 2
 _BALLISTICS: Final = 5
 """Ballistic coefficients in a range, of equal ratios."""
 _HORIZON_YEARS: Final = 60.0
+_LONGEST_YEARS: Final = 200.0
 
 
 def fill_drag_table(
@@ -66,14 +72,13 @@ def fill_drag_table(
     Raises:
         InputError: an unknown scenario, or a span that is not positive.
     """
-    if not years > 0.0:
-        raise InputError(f"years {years!r}: expected a number above 0")
+    check_numbers(_LONGEST_YEARS, years=years)
     first = to_mjd(today() if start is None else start)
+    check_end(first, years)
+    loaded = SpaceWeather.load("bundled" if space_weather is None else space_weather)
     mean, worst = [], []
     for scenario in as_scenarios(solar):
-        series = make_series(
-            resolve_space_weather(space_weather, scenario), first, first + years * YEAR_DAYS, STEP_DAYS
-        )[0]
+        series = make_series(resolve_space_weather(loaded, scenario), first, first + years * YEAR_DAYS, STEP_DAYS)[0]
         rates = _rates_over_tables(series, step_middles(series, years * YEAR_DAYS, STEP_DAYS))
         mean.append(np.log(rates.mean(axis=0)))
         worst.append(np.log(rates.max(axis=0)))
@@ -100,14 +105,15 @@ def fill_lifetime_table(
         InputError: an unknown scenario, or a ballistic coefficient or range that is not positive and ascending.
     """
     given = np.atleast_1d(np.asarray(ballistic_coefficient, np.float64))
-    if not (given > 0.0).all() or len(given) > 2 or (np.diff(given) <= 0.0).any():
+    if not ((given > 0.0) & (given < np.inf)).all() or len(given) > 2 or (np.diff(given) <= 0.0).any():
         raise InputError(f"ballistic_coefficient {ballistic_coefficient!r}: expected m2/kg above 0, or (least, most)")
     ln_b = np.log([given[0], given[-1]])
     b = np.exp(np.linspace(ln_b[0], ln_b[1], _BALLISTICS)) if len(given) == 2 else given
     first = to_mjd(today() if start is None else start)
+    loaded = SpaceWeather.load("bundled" if space_weather is None else space_weather)
     fall, correction = [], []
     for scenario in as_scenarios(solar):
-        weather = resolve_space_weather(space_weather, scenario)
+        weather = resolve_space_weather(loaded, scenario)
         span = 2.0 * CYCLE_DAYS
         series = make_series(weather, first, first + span, _LONG_STEP_DAYS)[0]
         rates = _rates_over_tables(series, step_middles(series, span, _LONG_STEP_DAYS)).mean(axis=0)

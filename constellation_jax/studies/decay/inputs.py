@@ -8,6 +8,7 @@ is taken with which NRLMSISE-00 lets the orbit sink at its epoch as fast as SGP4
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 import jax
@@ -22,16 +23,17 @@ from constellation_jax.engine.regimes.assign import in_pieces
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.catalog.catalog import Catalog
 from constellation_jax.inputs.environment.atmosphere import load_atmosphere
+from constellation_jax.inputs.environment.space_weather import complete_forecast
 from constellation_jax.inputs.environment.space_weather_series import (
     CONSTANT,
-    CYCLE_DAYS,
     FORECAST,
     REPEATED,
     SCENARIOS,
     SpaceWeather,
     SpaceWeatherSource,
 )
-from constellation_jax.inputs.times import format_date
+from constellation_jax.inputs.shells.shell import Shell
+from constellation_jax.inputs.times import format_date, to_mjd
 from constellation_jax.physics.constants import DEGREE, MJD_J2000, WGS84_EQUATORIAL_RADIUS_KM, YEAR_DAYS
 from constellation_jax.physics.drag.rates import MeanOrbit, advance_secular
 from constellation_jax.physics.sgp4 import sgp4
@@ -40,10 +42,14 @@ from constellation_jax.physics.sgp4.elements import Elements
 ASSUMED_BALLISTIC_COEFFICIENT: Final = 0.013
 """Ballistic coefficient where nothing is known, m2/kg. Six satellites fitted at 408 to 548 km (three Starlinks of version 1, FY-3G,
 KOMPSAT-3A) lie between 0.012 and 0.018."""
-SANE_BALLISTIC_COEFFICIENTS: Final = (1e-4, 1.0)
-"""Least and largest credible ballistic coefficient, m2/kg: a lead sphere of 1 m, and a balloon."""
+CREDIBLE_BALLISTIC_COEFFICIENTS: Final = (1e-4, 100.0)
+"""Least and largest credible ballistic coefficient, m2/kg: a lead sphere of 1 m, and a torn foil of insulation (A / m up to some
+30 m2/kg is observed: Schildknecht et al., Acta Astronautica 63, 119, 2008)."""
+USUAL_BALLISTIC_COEFFICIENT: Final = 1.0
+"""Largest ballistic coefficient of a satellite that is no balloon, m2/kg. What is above is used, and said."""
 SOURCES: Final = ("given", "catalogue", "drag_term", "assumed")
 """Names of the sources of a ballistic coefficient, by number."""
+_LAST_DAY: Final = to_mjd("2261-12-31") + 1.0
 _LOGGER = logging.getLogger("constellation_jax")
 
 
@@ -52,10 +58,12 @@ class Ballistic(NamedTuple):
 
     coefficient: Floats
     source: NDArray[np.int8]
+    notes: tuple[str, ...]
+    """Lines about values that are assumed, not credible or unusual, which have been logged too."""
 
 
 def resolve_space_weather(source: SpaceWeatherSource | None, solar: str) -> SpaceWeather:
-    """Load the space weather of a scenario, followed by the bundled forecast where the source has none.
+    """Load the space weather of a scenario, completed by the bundled forecast (`complete_forecast`).
 
     Raises:
         InputError: an unknown scenario, or one that the source does not have.
@@ -65,9 +73,7 @@ def resolve_space_weather(source: SpaceWeatherSource | None, solar: str) -> Spac
     found = SpaceWeather.load("bundled" if source is None else source)
     if found.members:
         raise InputError("space weather: an ensemble; give the series that it was made of")
-    if not found.flags[0] & CONSTANT and len(found.flags) < CYCLE_DAYS:
-        found = SpaceWeather.load(found, forecast="bundled")
-    return found.scenario(solar)
+    return complete_forecast(found).scenario(solar)
 
 
 def describe_space_weather(weather: SpaceWeather, stop: float) -> str:
@@ -127,16 +133,16 @@ def make_objects(catalog: Catalog, ballistic: Floats, start: float | None = None
 def ballistic_coefficients(
     catalog: Catalog, given: ArrayLike | None, weather: SpaceWeather, *, strict: bool = False
 ) -> Ballistic:
-    """Ballistic coefficient of every object from the best source known; absurd ones are reported.
+    """Ballistic coefficient of every object from the best source known; assumed, unusual and absurd ones are reported.
 
     Args:
         catalog: n objects.
         given: a number, or one for each object with NaN where it is not known.
         weather: space weather at the epochs.
-        strict: True makes an absurd value an error.
+        strict: True makes an error of what would be reported.
 
     Raises:
-        InputError: a wrong shape; or, where strict, a coefficient outside 1e-4 to 1 m2/kg.
+        InputError: a wrong shape; or, where strict, a coefficient that is assumed, or outside 1e-4 to 1 m2/kg.
     """
     n = len(catalog)
     try:
@@ -145,17 +151,89 @@ def ballistic_coefficients(
         raise InputError(
             f"ballistic_coefficient: shape {np.asarray(given).shape}; expected a number or one for each of {n} objects"
         ) from None
+    low, high = CREDIBLE_BALLISTIC_COEFFICIENTS
     value = np.where(np.isnan(own), catalog.ballistic_coefficient, own)
     source = np.where(np.isnan(own), 1, 0).astype(np.int8)
-    _report(catalog, value, strict)
-    value[~_is_sane(value)] = np.nan
+    absurd = ~np.isnan(value) & ~((value >= low) & (value <= high))
+    notes = []
+    if absurd.any():
+        notes.append(
+            f"{_name(catalog, absurd)}: ballistic coefficient {value[absurd][0]:g} m2/kg, expected {low:g} to {high:g} (Cd A / m "
+            "in m2/kg); taken as unknown"
+        )
+    value[absurd] = np.nan
     unknown = np.flatnonzero(np.isnan(value))
     if len(unknown):
         by_drag_term = _from_drag_term(catalog[unknown], weather)
-        usable = _is_sane(by_drag_term)
+        usable = (by_drag_term >= low) & (by_drag_term <= high)
         value[unknown] = np.where(usable, by_drag_term, ASSUMED_BALLISTIC_COEFFICIENT)
         source[unknown] = np.where(usable, 2, 3)
-    return Ballistic(value, source)
+    if (source == 3).any():
+        notes.append(
+            f"{_name(catalog, source == 3)}: no ballistic coefficient is known, nor a drag term that gives one; "
+            f"{ASSUMED_BALLISTIC_COEFFICIENT:g} m2/kg is assumed"
+        )
+    unusual = value > USUAL_BALLISTIC_COEFFICIENT
+    if unusual.any():
+        largest = unusual & (value == value[unusual].max())
+        notes.append(
+            f"{_name(catalog, unusual)}: ballistic coefficient of more than {USUAL_BALLISTIC_COEFFICIENT:g} m2/kg, at most "
+            f"{value[largest][0]:.3g} ({SOURCES[source[largest][0]].replace('_', ' ')}); taken as it is"
+        )
+    report_notes(notes, strict=strict)
+    return Ballistic(value, source, tuple(notes))
+
+
+def shell_ballistic_coefficients(
+    shells: Sequence[Shell], given: float | None = None
+) -> tuple[Floats, Floats, list[str]]:
+    """Ballistic coefficients of the satellites of shells on station, and of dead ones, with a line for what is assumed.
+
+    Args:
+        shells: s shells.
+        given: that of all satellites, in place of those of the shells.
+
+    Returns:
+        Coefficients on station, m2/kg, shape (s,); those of a failed satellite, tumbling where the areas are known, else as on
+        station; and the lines.
+    """
+    craft = [shell.spacecraft for shell in shells]
+    stated = [given or one.ballistic_coefficient() for one in craft]
+    tumbling = [None if given else one.ballistic_coefficient("tumbling") for one in craft]
+    notes = []
+    unknown = [shell.name for shell, b in zip(shells, stated, strict=True) if b is None]
+    if unknown:
+        notes.append(
+            f"{list_names(unknown)}: neither a ballistic coefficient nor mass, drag area and drag coefficient are known; "
+            f"{ASSUMED_BALLISTIC_COEFFICIENT:g} m2/kg is assumed"
+        )
+    on_station = np.array([ASSUMED_BALLISTIC_COEFFICIENT if b is None else b for b in stated], float)
+    dead = np.array([b if t is None else t for b, t in zip(on_station, tumbling, strict=True)], float)
+    return on_station, dead, notes
+
+
+def report_notes(notes: Sequence[str], *, strict: bool) -> None:
+    """Log lines about what is assumed as warnings; each ends with "; " and what was done.
+
+    Raises:
+        InputError: there is one, and it must not be (`strict`).
+    """
+    if strict and notes:
+        found = notes[0].rpartition("; ")[0]
+        raise InputError(f"{found}; give a ballistic coefficient, or allow what is assumed (strict is on)")
+    for note in notes:
+        _LOGGER.warning("%s", note)
+
+
+def check_numbers(highest: float, **values: float | None) -> None:
+    """Check that numbers are above 0 and at most `highest`; None is not given.
+
+    Raises:
+        InputError: one is not, or is no finite number.
+    """
+    for name, value in values.items():
+        if value is not None and not 0.0 < value <= highest:  # NaN falls here too
+            raise InputError(f"{name} {value!r}: expected a number above 0, up to {highest:g}")
 
 
 def sgp4_decay_rate(catalog: Catalog) -> Floats:
@@ -191,27 +269,31 @@ def _from_drag_term(catalog: Catalog, weather: SpaceWeather) -> Floats:
     return result
 
 
-def _is_sane(value: Floats) -> NDArray[np.bool_]:
-    low, high = SANE_BALLISTIC_COEFFICIENTS
-    return np.asarray((value >= low) & (value <= high))
+def check_end(start: float, years: float) -> None:
+    """Check that a span from a day on (Modified Julian Date) ends within the calendar of datetime64[ns].
+
+    Raises:
+        InputError: it does not.
+    """
+    if start + years * YEAR_DAYS > _LAST_DAY:
+        raise InputError(
+            f"{years:g} years from {format_date(start)} on: expected an end before {format_date(_LAST_DAY)}"
+        )
 
 
-def _report(catalog: Catalog, value: Floats, strict: bool) -> None:
-    low, high = SANE_BALLISTIC_COEFFICIENTS
-    absurd = np.flatnonzero(~np.isnan(value) & ~_is_sane(value))
-    if not len(absurd):
-        return
-    first = absurd[0]
-    name = catalog.name[first] or f"object {first}"
-    more = f" and {len(absurd) - 1} more" if len(absurd) > 1 else ""
-    message = (
-        f"{name}{more}: ballistic coefficient {value[first]:g} m2/kg, expected {low:g} to {high:g} (Cd A / m in m2/kg)"
-    )
-    if strict:
-        raise InputError(message)
-    _LOGGER.warning("%s; taken as unknown", message)
+def _name(catalog: Catalog, those: NDArray[np.bool_]) -> str:
+    """Names of some objects: the first three and the number of the others."""
+    found = np.flatnonzero(those)
+    return list_names([catalog.name[k] or f"object {k}" for k in found[:3]], len(found))
 
 
-def has_forecast(weather: SpaceWeather) -> bool:
-    """True where some of the days are a forecast with percentiles."""
-    return bool(weather.percentiles) and bool((weather.flags & (FORECAST | REPEATED)).any())
+def list_names(names: Sequence[str], count: int | None = None) -> str:
+    """List up to three names of so many."""
+    count = len(names) if count is None else count
+    more = f" and {count - 3:,} more" if count > 3 else ""
+    return ", ".join(names[:3]) + more
+
+
+def has_forecast(weather: SpaceWeather, first: float, end: float) -> bool:
+    """True where some of the days from first to end (Modified Julian Dates) are a forecast with percentiles."""
+    return bool(weather.percentiles) and bool((weather.resample(first, end, 1.0).flags & (FORECAST | REPEATED)).any())

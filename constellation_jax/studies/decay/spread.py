@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from constellation_jax.engine.decay.engine import Floats, Objects, run
 from constellation_jax.inputs.environment.space_weather_series import SpaceWeather
-from constellation_jax.physics.constants import DEGREE, WGS84_EQUATORIAL_RADIUS_KM, YEAR_DAYS
-from constellation_jax.studies.decay.inputs import choose_step_days, make_series
+from constellation_jax.physics.constants import DEGREE, WGS84_EQUATORIAL_RADIUS_KM
+from constellation_jax.studies.decay.inputs import make_series
+from constellation_jax.studies.decay.short_lives import CalendarPart
 
 _DAYS_IN_CLASS: Final = 90.0
 """Width of a class in epoch, days."""
@@ -25,8 +26,7 @@ def estimate_spread(
     objects: Objects,
     lifetime: Floats,
     weather: SpaceWeather,
-    first: float,
-    end: float,
+    calendar: CalendarPart,
     *,
     members: int,
     seed: int,
@@ -38,17 +38,20 @@ def estimate_spread(
         objects: satellites above 120 km.
         lifetime: lifetime of each in the median of the forecast, days, inf beyond the span.
         weather: that forecast, with percentiles where `members` is not 0.
-        first, end: first and last day of the span, Modified Julian Dates.
+        calendar: part of the calendar and its steps, in which these lifetimes were found.
         members, seed: size and seed of the ensemble.
         levels: percentiles, 0 to 100.
     """
     chosen, of_class = group_alike(objects)
-    step = 3.0 * choose_step_days((end - first) / YEAR_DAYS)
+    step = 3.0 * calendar.step
     some = objects.take(chosen)
 
     def decay_through(weather: SpaceWeather, model: str) -> Floats:
         return np.array(
-            [run(some, series).lifetime_days for series in make_series(weather, first, end, step, model=model)]
+            [
+                run(some, series).lifetime_days
+                for series in make_series(weather, calendar.first, calendar.end, step, model=model)
+            ]
         )
 
     own = decay_through(weather, "nrlmsise00")[0]

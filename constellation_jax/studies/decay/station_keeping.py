@@ -15,7 +15,7 @@ import xarray as xr
 from constellation_jax.engine.decay.engine import Floats
 from constellation_jax.engine.decay.integrator import AtmosphereSeries
 from constellation_jax.errors import InputError
-from constellation_jax.inputs.environment.space_weather_series import SCENARIOS, SpaceWeatherSource
+from constellation_jax.inputs.environment.space_weather_series import SCENARIOS, SpaceWeather, SpaceWeatherSource
 from constellation_jax.inputs.shells.files import Shell, shells_to_catalog
 from constellation_jax.inputs.times import Time, from_mjd, to_mjd, today
 from constellation_jax.outputs.datasets.station_keeping import make_station_keeping_dataset
@@ -25,15 +25,22 @@ from constellation_jax.physics.merit.drag import delta_v_rate, duty_cycle, prope
 from constellation_jax.studies.decay.decay import LIFETIME_YEARS, lifetimes
 from constellation_jax.studies.decay.fill_tables import STEP_DAYS, as_scenarios, rates_on_station, step_middles
 from constellation_jax.studies.decay.inputs import (
-    ASSUMED_BALLISTIC_COEFFICIENT,
+    CREDIBLE_BALLISTIC_COEFFICIENTS,
+    check_end,
+    check_numbers,
     describe_space_weather,
     make_objects,
     make_series,
+    report_notes,
     resolve_space_weather,
+    shell_ballistic_coefficients,
 )
 
 _LOWEST, _HIGHEST = 140.0, 900.0
 _LONGEST_YEARS = 100.0
+_LONGEST_MISSION_YEARS = 200.0
+_LARGEST = 1e9
+"""Largest number that is taken for a mass, a thrust or a dead band."""
 
 
 class Thruster(NamedTuple):
@@ -62,18 +69,21 @@ def station_keeping(
     dead_band_km: float = 1.0,
     solar: str | Sequence[str] = SCENARIOS,
     space_weather: SpaceWeatherSource | None = None,
+    strict: bool = False,
 ) -> xr.Dataset:
     """Cost of holding the altitude of shells against drag, for each shell and scenario of solar activity.
 
     Args:
         shells: one or several.
-        years: span of the mission, from `start` on.
+        years: span of the mission, from `start` on, up to 200.
         start: first day of the mission (UTC); today if not given.
-        ballistic_coefficient: Cd A / m in m2/kg at the beginning; that of the shell if not given, else 0.013.
+        ballistic_coefficient: Cd A / m in m2/kg at the beginning; that of the shell if not given, else 0.013, which is logged as a
+            warning and stands in the attribute `ballistic_coefficient_notes`.
         mass_kg, propellant_kg, specific_impulse_s, thrust_mn: of every satellite, in place of those of the shell (thrust in mN).
         dead_band_km: sinking allowed between two manoeuvres, km.
         solar: scenarios of solar activity, "low", "median", "high".
         space_weather: source as for `SpaceWeather.load`; the bundled table if not given.
+        strict: True makes an assumed ballistic coefficient an error.
 
     Returns:
         Dataset with dims (solar, shell), see the page on decay; NaN where mass, propellant or thruster is not known.
@@ -91,14 +101,9 @@ def station_keeping(
         "specific_impulse_s": specific_impulse_s,
         "thrust_mn": thrust_mn,
     }
-    for key, value in {
-        "years": years,
-        "dead_band_km": dead_band_km,
-        "ballistic_coefficient": ballistic_coefficient,
-        **given,
-    }.items():
-        if value is not None and not value > 0.0:
-            raise InputError(f"{key} {value!r}: expected a number above 0")
+    check_numbers(_LONGEST_MISSION_YEARS, years=years)
+    check_numbers(CREDIBLE_BALLISTIC_COEFFICIENTS[1], ballistic_coefficient=ballistic_coefficient)
+    check_numbers(_LARGEST, dead_band_km=dead_band_km, **given)
     own = {
         key: np.array([getattr(s.spacecraft, key) if v is None else v for s in shells], float)  # NaN where None
         for key, v in given.items()
@@ -106,22 +111,22 @@ def station_keeping(
     thruster = Thruster(**own)
     if (thruster.propellant_kg >= thruster.mass_kg).any():
         raise InputError(f"propellant_kg {np.nanmax(thruster.propellant_kg):g}: expected less than mass_kg")
-    own_b = [s.spacecraft.ballistic_coefficient() for s in shells]
-    b = np.array([ballistic_coefficient or v or ASSUMED_BALLISTIC_COEFFICIENT for v in own_b])
+    b, _, notes = shell_ballistic_coefficients(shells, ballistic_coefficient)
+    report_notes(notes, strict=strict)
     start = today() if start is None else start
     first = to_mjd(start)
+    check_end(first, years)
     columns: dict[str, list[Floats]] = {}
-    weather = None
+    loaded = SpaceWeather.load("bundled" if space_weather is None else space_weather)
     for scenario in scenarios:
-        weather = resolve_space_weather(space_weather, scenario)
+        weather = resolve_space_weather(loaded, scenario)
         series = make_series(weather, first, first + years * YEAR_DAYS, STEP_DAYS)[0]
         found = _figures(shells, b, thruster, series, years, dead_band_km)
         found["lifetime_after_propellant"] = _lifetimes_after_propellant(
-            shells, b, found["propellant_lifetime"] / YEAR_DAYS, thruster, first, scenario, space_weather
+            shells, b, found["propellant_lifetime"] / YEAR_DAYS, thruster, first, scenario, loaded
         )
         for key, values in found.items():
             columns.setdefault(key, []).append(values)
-    assert weather is not None
     return make_station_keeping_dataset(
         [s.name for s in shells],
         scenarios,
@@ -133,6 +138,7 @@ def station_keeping(
             "start": f"{start}",
             "years": float(years),
             "dead_band_km": float(dead_band_km),
+            **({"ballistic_coefficient_notes": "; ".join(notes)} if notes else {}),
         },
     )
 

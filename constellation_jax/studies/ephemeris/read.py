@@ -2,7 +2,7 @@
 
 Instants are grouped by span; for each, the rows of Chebyshev polynomials times the coefficients of all wanted satellites are one
 matrix product; a thread for each core takes span after span. Only the spans and chunks of satellites that are asked for are read.
-Deliberately absent: netCDF from several threads, which netCDF-C does not survive; use one Ephemeris in one thread at a time.
+One Ephemeris may be used in several threads: they read the file in turn. Deliberately absent: the file (outputs/netcdf/).
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
 
-import netCDF4
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
@@ -22,11 +21,11 @@ from numpy.typing import ArrayLike, NDArray
 from constellation_jax.engine.threads import one_blas_thread
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.times import as_times
-from constellation_jax.outputs.netcdf.ephemeris import AXES, IN_PIECES, NOT_STORED, PRODUCT, VELOCITY
+from constellation_jax.outputs.netcdf.ephemeris import AXES, IN_PIECES, VELOCITY
+from constellation_jax.outputs.netcdf.ephemeris_file import EphemerisFile
 from constellation_jax.outputs.variables import (
     FRAMES,
     SATELLITE,
-    SPAN,
     STATUS_VARIABLE,
     TIME,
     VARIABLES,
@@ -44,7 +43,7 @@ def open_ephemeris(path: str | os.PathLike[str]) -> Ephemeris:
     """Open a file that `ephemeris_to` made, a `.partial` one too. Use it in a `with` statement, or close it.
 
     Raises:
-        InputError: no such file, or one of another kind.
+        InputError: no such file, one of another kind, or a damaged one; the message says what it lacks.
     """
     return Ephemeris(path)
 
@@ -64,17 +63,17 @@ class Ephemeris:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
-        try:
-            self._file = netCDF4.Dataset(self.path)
-        except OSError as error:
-            raise InputError(
-                f"{self.path}: cannot be read ({error.strerror or error}); expected an ephemeris"
-            ) from None
-        try:
-            self._read_header()
-        except BaseException:
-            self._file.close()
-            raise
+        self._file = file = EphemerisFile(path)
+        self.satellites = file.satellites
+        self.tolerance_m = float(file.attributes["tolerance_m"])
+        self._starts, self._stops = file.bounds[:, 0], file.bounds[:, 1]
+        self.start, self.stop = self._starts[0], self._stops[-1]
+        self._piece_satellite, self._piece_status = file.pieces["satellite"], file.pieces["status"]
+        self._piece_start, self._piece_stop = file.pieces["start"], file.pieces["stop"]
+        # They are stored span after span, within one by satellite and time, but blocks mix spans: sort once
+        self._piece_span = np.searchsorted(self._starts, self._piece_start, side="right") - 1
+        self._piece_order = np.lexsort((self._piece_start, self._piece_satellite, self._piece_span))
+        self._piece_edges = np.searchsorted(self._piece_span[self._piece_order], np.arange(file.spans + 1))
 
     def __enter__(self) -> Self:
         return self
@@ -89,8 +88,7 @@ class Ephemeris:
 
     def close(self) -> None:
         """Close the file; `at` needs it open."""
-        if self._file.isopen():
-            self._file.close()
+        self._file.close()
 
     def at(self, times: ArrayLike, satellites: Any = None, *, frame: str = "teme") -> xr.Dataset:
         """Position, velocity and status at any instants.
@@ -106,9 +104,10 @@ class Ephemeris:
             vx, vy, vz in km/s, NaN where the status is not 0.
 
         Raises:
-            InputError: an instant outside the file or NaT, an object that is not in it, an unknown frame, or a closed file.
+            InputError: an instant outside the file or NaT, an object that is not in it, an unknown frame, or a closed or
+                damaged file.
         """
-        if not self._file.isopen():
+        if not self._file.is_open:
             raise InputError(f"{self.path}: closed; open it anew with open_ephemeris")
         check_frame(frame)
         instants = as_times(np.atleast_1d(times) if np.ndim(times) == 0 else times)
@@ -124,7 +123,7 @@ class Ephemeris:
         shape = (len(instants), len(chosen))
         out = {name: np.empty(shape) for name in (*AXES, *VELOCITIES)}
         status = np.empty(shape, np.int8)
-        evaluator = SeriesEvaluator(ascending, self._starts, self._stops, self._degrees, frame)
+        evaluator = SeriesEvaluator(ascending, self._starts, self._stops, self._file.degrees, frame)
         with ThreadPoolExecutor(os.cpu_count() or 1) as pool, one_blas_thread():
             for task in self._tasks(np.unique(evaluator.span), chosen):
                 self._fill(evaluator, task, out, status, pool)
@@ -132,37 +131,6 @@ class Ephemeris:
             back = np.argsort(order)
             out, status = {name: values[back] for name, values in out.items()}, status[back]
         return self._dataset(instants, chosen, out, status, frame)
-
-    def _read_header(self) -> None:
-        file = self._file
-        if getattr(file, "product", None) != PRODUCT:
-            raise InputError(f"{self.path}: no ephemeris; expected a file that ephemeris_to made")
-        file.set_auto_maskandscale(False)
-        self._degrees = len(file.dimensions["degree"])
-        count = len(file.dimensions[SPAN])
-        # A killed run may have left spans whose last part is missing
-        while count and (np.asarray(file[STATUS_VARIABLE][count - 1]) == NOT_STORED).any():
-            count -= 1
-        if not count:
-            raise InputError(f"{self.path}: holds no span; the run was stopped before its first block")
-        with xr.open_dataset(self.path, drop_variables=[*AXES, STATUS_VARIABLE], cache=False) as opened:
-            bounds = opened["span_bounds"].values[:count].astype("datetime64[ns]")
-            named = [name for name, v in opened.variables.items() if v.dims == (SATELLITE,)]
-            self.satellites = opened[named].load().set_coords(named)
-        self._starts, self._stops = bounds[:, 0], bounds[:, 1]
-        self.start, self.stop = self._starts[0], self._stops[-1]
-        self.tolerance_m = float(file.tolerance_m)
-        self._scale = float(getattr(file["x"], "scale_factor", 1.0))
-        chunks = file["x"].chunking()
-        self._chunk_rows, self._chunk_columns = chunks[0], chunks[2]
-        midnight = self._starts[0].astype("datetime64[D]").astype("datetime64[ns]")
-        pieces = {name: np.asarray(file[f"piece_{name}"][:]) for name in ("satellite", "start", "stop", "status")}
-        self._piece_satellite, self._piece_status = pieces["satellite"], pieces["status"]
-        self._piece_start, self._piece_stop = (midnight + pieces[k].astype("m8[ns]") for k in ("start", "stop"))
-        # They are stored span after span, within one by satellite and time, but blocks mix spans: sort once
-        self._piece_span = np.searchsorted(self._starts, self._piece_start, side="right") - 1
-        self._piece_order = np.lexsort((self._piece_start, self._piece_satellite, self._piece_span))
-        self._piece_edges = np.searchsorted(self._piece_span[self._piece_order], np.arange(count + 1))
 
     def _positions(self, satellites: Any) -> NDArray[np.intp]:
         """Positions in the file of the objects that are asked for, as `at` takes them."""
@@ -198,13 +166,13 @@ class Ephemeris:
         if len(chosen) > 0.25 * (np.ptp(chosen) + 1 if len(chosen) else 1):
             groups = [order] if len(chosen) else []
         else:
-            groups = np.split(order, np.flatnonzero(np.diff(chosen[order] // self._chunk_columns)) + 1)
+            groups = np.split(order, np.flatnonzero(np.diff(chosen[order] // self._file.chunk_columns)) + 1)
         for columns in groups:
             width = int(np.ptp(chosen[columns])) + 1
-            most = max(1, READ_BYTES // (3 * self._degrees * width * 4))
-            most = max(most - most % self._chunk_rows, 1)
+            most = max(1, READ_BYTES // (3 * self._file.degrees * width * 4))
+            most = max(most - most % self._file.chunk_rows, 1)
             # A gap of more than a chunk is not read over
-            groups_of_spans = np.split(spans, np.flatnonzero(np.diff(spans) > self._chunk_rows) + 1)
+            groups_of_spans = np.split(spans, np.flatnonzero(np.diff(spans) > self._file.chunk_rows) + 1)
             for run in groups_of_spans:
                 for first in range(int(run[0]), int(run[-1]) + 1, most):
                     yield _ReadTask(range(first, min(first + most, int(run[-1]) + 1)), columns, chosen[columns])
@@ -217,22 +185,23 @@ class Ephemeris:
         status: NDArray[np.int8],
         pool: ThreadPoolExecutor,
     ) -> None:
-        """Compute the states of a task: it is read here, as netCDF wants one thread, and evaluated span by span in the pool."""
+        """Compute the states of a task: it is read here and evaluated span by span in the pool."""
         spans, columns, chosen = task
         low, high = int(chosen.min()), int(chosen.max()) + 1
         take = slice(None) if np.array_equal(chosen, np.arange(low, high)) else chosen - low
-        raw = [self._file[axis][spans.start : spans.stop, :, low:high] for axis in AXES]
-        flags = self._file[STATUS_VARIABLE][spans.start : spans.stop, low:high][:, take]
+        rows, everything, between = slice(spans.start, spans.stop), slice(None), slice(low, high)
+        raw = [self._file.read(axis, rows, everything, between) for axis in AXES]
+        flags = self._file.read(STATUS_VARIABLE, rows, between)[:, take]
         pieces = _PieceRows(self, spans) if (flags == IN_PIECES).any() else None
         in_place = len(columns) == status.shape[1] and np.array_equal(columns, np.arange(len(columns)))
 
         def evaluate(k: int, part: slice) -> None:
             span = spans[k]
-            series = np.empty((3, self._degrees, len(chosen)))
+            series = np.empty((3, self._file.degrees, len(chosen)))
             for axis in range(3):
                 series[axis] = raw[axis][k][:, take]
             failed = np.flatnonzero(flags[k])
-            for name, rows, coefficients in evaluator.products(part, series, self._scale):
+            for name, rows, coefficients in evaluator.products(part, series, self._file.scale):
                 found = out[name][part] if in_place else np.empty((part.stop - part.start, len(chosen)))
                 np.matmul(rows, coefficients, out=found)
                 found[:, failed] = np.nan
@@ -262,10 +231,10 @@ class Ephemeris:
         self, instants: NDArray[Any], chosen: NDArray[np.intp], out: dict[str, Any], status: Any, frame: str
     ) -> xr.Dataset:
         kept = ("Conventions", "source", "references", "product_version", "naming_authority", "processing_level")
-        attributes = {name: self._file.getncattr(name) for name in kept}
+        attributes = {name: self._file.attributes[name] for name in kept}
         attributes |= {
             "title": f"States from {self.path.name}",
-            "history": self._file.history,
+            "history": self._file.attributes["history"],
             "frame": frame,
             "frame_definition": FRAMES[frame],
             "tolerance_m": self.tolerance_m,
@@ -299,8 +268,10 @@ class _PieceRows:
         self._file = file
         self._own = {s: file._piece_order[file._piece_edges[s] : file._piece_edges[s + 1]] for s in spans}
         rows = np.concatenate(list(self._own.values()))
+        if not len(rows):
+            raise file._file.make_error(f"whose spans from {file._starts[spans.start]} on lack their pieces")
         self._low, high = int(rows.min()), int(rows.max()) + 1
-        self._series = np.stack([np.asarray(file._file[f"piece_{axis}"][self._low : high]) for axis in AXES])
+        self._series = np.stack([file._file.read(f"piece_{axis}", slice(self._low, high)) for axis in AXES])
 
     def at(self, span: int, satellites: NDArray[np.intp], times: NDArray[Any]) -> NDArray[np.intp]:
         """Row of the piece of each instant and satellite, shape (times, satellites)."""
@@ -309,7 +280,10 @@ class _PieceRows:
         which = np.empty((len(times), len(satellites)), np.intp)
         for k, (first, last) in enumerate(ends.T):
             mine = own[first:last]
-            which[:, k] = mine[np.searchsorted(self._file._piece_start[mine], times, side="right") - 1]
+            found = np.searchsorted(self._file._piece_start[mine], times, side="right") - 1
+            if not len(mine) or found.min() < 0:
+                raise self._file._file.make_error(f"which lacks pieces of the span from {self._file._starts[span]} on")
+            which[:, k] = mine[found]
         return which
 
     def series(self, which: NDArray[np.intp]) -> NDArray[np.float64]:

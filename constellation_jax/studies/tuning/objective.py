@@ -27,7 +27,7 @@ from constellation_jax.inputs.sources import find_source, read_source
 from constellation_jax.inputs.tuning.problem import Term, TuningProblem
 from constellation_jax.inputs.tuning.terms import TERMS
 from constellation_jax.physics.merit import conjunction_rate, cost, coverage, drag, link, revisit
-from constellation_jax.studies.decay.inputs import ASSUMED_BALLISTIC_COEFFICIENT
+from constellation_jax.studies.decay.inputs import list_names, shell_ballistic_coefficients
 from constellation_jax.studies.tuning.design import Design, Floats
 
 FREQUENCY_GHZ: Final = 12.0
@@ -66,10 +66,7 @@ def make_surroundings(
     """Make the inputs of the terms of a problem; drag, lifetimes and a background take some seconds."""
     quantities = {term.quantity for term in problem.terms()}
     spacecraft = [shell.spacecraft for shell in problem.shells]
-    stated = [s.ballistic_coefficient() for s in spacecraft]
-    on_station = np.array([ASSUMED_BALLISTIC_COEFFICIENT if b is None else b for b in stated], float)
-    tumbling = [s.ballistic_coefficient("tumbling") for s in spacecraft]
-    dead = np.array([b if t is None else t for b, t in zip(on_station, tumbling, strict=True)], float)
+    on_station, dead, _ = shell_ballistic_coefficients(problem.shells)
     given: dict[str, Any] = {"start": problem.start, "solar": problem.scenarios, "space_weather": space_weather}
     drag_table = lifetimes = objects = launcher = None
     if quantities & _DRAG:
@@ -103,6 +100,20 @@ def make_surroundings(
         launcher,
         problem.injection_altitude_km,
     )
+
+
+def list_assumptions(problem: TuningProblem) -> list[str]:
+    """List what the terms of a problem take for granted about the drag of its satellites, a line each."""
+    quantities = {term.quantity for term in problem.terms()}
+    notes = shell_ballistic_coefficients(problem.shells)[2] if quantities & {*_DRAG, "lifetime_years"} else []
+    if "lifetime_years" in quantities:
+        alike = [s.name for s in problem.shells if s.spacecraft.ballistic_coefficient("tumbling") is None]
+        if alike:
+            notes.append(
+                f"{list_names(alike)}: least and largest drag area are not both known; a failed satellite is taken to have the "
+                "ballistic coefficient on station"
+            )
+    return notes
 
 
 class DesignMerit:

@@ -139,6 +139,11 @@ class CompiledProblem:
         gradient = by_design.ravel() @ self._span
         return Evaluation(float(f), gradient, margins, jacobian, objectives, rows, by_design, rows_by_design)
 
+    def measure_objectives(self, at: Evaluation, frame: Frame) -> float:
+        """Measure the amounts of the objectives, as weighed: their sum without regard to sign."""
+        weights = np.array([o.weight for o in self.problem.objectives])
+        return float(np.abs(weights / frame.scales * at.objectives).sum())
+
     def compute_figures(self, design: Design, frame: Frame | None = None) -> list[Floats]:
         """Compute each term of `list_terms` at a design, with the shapes of `compute_term`."""
         with x64():

@@ -28,7 +28,7 @@ from constellation_jax.studies.tuning.problem import CompiledProblem, Evaluation
 TOLERANCE: Final = 1e-6
 """Violation of a constraint, as a part of its limit, that counts as none."""
 RESIDUAL: Final = 1e-3
-"""Residual of the Karush-Kuhn-Tucker conditions, as a part of the gradient, up to which a point counts as an optimum."""
+"""Scaled residual of the Karush-Kuhn-Tucker conditions (`compute_multipliers`) up to which a point counts as an optimum."""
 _OUTER: Final = 12
 """Rounds of the augmented Lagrangian, between which multipliers and stiffness are updated."""
 _INNER: Final = {"adam": 120, "lbfgs": 25}
@@ -59,7 +59,7 @@ class Solution(NamedTuple):
     multipliers: Floats
     """Lagrange multipliers of the margins, shape (rows,), 0 or above."""
     residual: float
-    """Residual of the Karush-Kuhn-Tucker conditions, as a part of the gradient."""
+    """Residual of the Karush-Kuhn-Tucker conditions, scaled as `compute_multipliers` says."""
     converged: bool
     """True where the constraints are met and the solver or the residual says that it is an optimum."""
     message: str
@@ -139,11 +139,20 @@ def restore(compiled: CompiledProblem, begin: Floats, frame: Frame, free: Floats
     return at.make_solution(at.choose_best(), bool(result.success), str(result.message), int(result.nit))
 
 
-def compute_multipliers(at: Evaluation, coordinates: Floats, free: Floats, near: float = 1e-4) -> tuple[Floats, float]:
+def compute_multipliers(
+    at: Evaluation, coordinates: Floats, free: Floats, amount: float, near: float = 1e-4
+) -> tuple[Floats, float]:
     """Fit the gradient of the objective by those of active constraints and bounds, with multipliers of 0 or above (least squares).
 
+    Args:
+        at, coordinates, free: the point, as in `Solution` and `solve`.
+        amount: sum of the amounts of the objectives, as weighed.
+        near: margin up to which a constraint is active.
+
     Returns:
-        Multipliers of the rows, shape (rows,), and the norm of the unfitted rest, as a part of that of the gradient.
+        Multipliers of the rows, shape (rows,), and the norm of the unfitted rest: as a part of that of the gradient, or of
+        `amount` where that is larger. (At an optimum that nothing holds, all of the gradient is rest. Coordinates go from 0 to 1,
+        so that a gradient of `amount` would change the objective by all of itself between the bounds.)
     """
     gradient = at.gradient[free]
     x = coordinates[free]
@@ -152,12 +161,12 @@ def compute_multipliers(at: Evaluation, coordinates: Floats, free: Floats, near:
     unit = np.eye(len(x))
     columns = np.concatenate([at.jacobian[active][:, free], unit[low], -unit[high]]).T
     result = np.zeros(len(at.constraints))
-    size = float(np.linalg.norm(gradient))
-    if not columns.shape[1] or size == 0.0:
-        return result, 0.0 if size == 0.0 else 1.0
-    found, left = optimize.nnls(columns, gradient)
-    result[active] = found[: len(active)]
-    return result, float(left) / size
+    left = float(np.linalg.norm(gradient))
+    size = max(left, amount)
+    if columns.shape[1] and left > 0.0:
+        found, left = optimize.nnls(columns, gradient)
+        result[active] = found[: len(active)]
+    return result, float(left) / size if size > 0.0 else 0.0
 
 
 class _Cache:
@@ -185,7 +194,8 @@ class _Cache:
     def make_solution(self, point: Floats, success: bool, message: str, iterations: int) -> Solution:
         """Make the solution of a run that ended at a point."""
         at = self.compiled.evaluate(point, self.frame)
-        found, residual = compute_multipliers(at, point, self.free)
+        amount = self.compiled.measure_objectives(at, self.frame)
+        found, residual = compute_multipliers(at, point, self.free, amount)
         converged = measure_violation(at) <= TOLERANCE and (success or residual <= RESIDUAL)
         return Solution(point, at, found, residual, converged, message, self.history, iterations)
 
@@ -262,7 +272,7 @@ def _solve_by_optax(
     k = int(np.lexsort((found.objectives, np.where(found.violations > _LOOSE, found.violations, 0.0)))[0])
     history = [Step(float(f), float(v)) for f, v in found.history[:, k]]
     at = compiled.evaluate(found.points[k], frame)
-    by, residual = compute_multipliers(at, found.points[k], free, _LOOSE)
+    by, residual = compute_multipliers(at, found.points[k], free, compiled.measure_objectives(at, frame), _LOOSE)
     settled = measure_violation(at) <= _LOOSE and residual <= 50.0 * RESIDUAL
     message = f"{solver.method}: {outer} rounds of {inner} steps from {len(starts)} starts"
     return Solution(found.points[k], at, by, residual, settled, message, history, outer * inner)

@@ -14,14 +14,16 @@ from constellation_jax.errors import InputError, suggest
 from constellation_jax.inputs.catalog.catalog import Catalog
 from constellation_jax.inputs.environment.space_weather_series import SpaceWeatherSource
 from constellation_jax.inputs.shells.shell import Shell
+from constellation_jax.inputs.times import Time, parse_time
 from constellation_jax.inputs.tuning.files import load_tuning_problem
 from constellation_jax.inputs.tuning.problem import METHODS, Solver, TuningProblem
 from constellation_jax.inputs.tuning.terms import QUANTITIES, TERMS
 from constellation_jax.outputs.datasets.tuning import TunedFigure, make_tuning_dataset
 from constellation_jax.outputs.variables import CONSTRAINT, SHELL, SOLAR, SWEEP, VARIABLE
+from constellation_jax.studies.decay.inputs import report_notes
 from constellation_jax.studies.tuning.design import Design, Floats, make_design
 from constellation_jax.studies.tuning.figures import QUANTITY_VARIABLES, list_latitudes, make_layouts
-from constellation_jax.studies.tuning.objective import make_surroundings
+from constellation_jax.studies.tuning.objective import list_assumptions, make_surroundings
 from constellation_jax.studies.tuning.problem import CompiledProblem, Frame, measure_limits
 from constellation_jax.studies.tuning.rounding import round_numbers
 from constellation_jax.studies.tuning.solvers import TOLERANCE, Solution, import_optax, restore, solve
@@ -33,6 +35,7 @@ class _Infeasible(InputError):
 
 _PROBES: Final = 5
 """Random points, besides the start, at one of which each free number has to matter."""
+_MOST_STARTS: Final = 1024
 _INFEASIBLE: Final = 1e-4
 """Violation, as a part of the limit, from which the point of least violation is a refusal."""
 
@@ -64,7 +67,9 @@ def tune(
     background: Catalog | None = None,
     method: str | None = None,
     starts: int | None = None,
+    start: Time | None = None,
     space_weather: SpaceWeatherSource | None = None,
+    strict: bool = False,
 ) -> TuneResult:
     """Tune the shells of a problem by gradient.
 
@@ -72,8 +77,11 @@ def tune(
         problem: a name of `known_tuning_problems()`, a problem file, or a TuningProblem.
         background: catalogue of the objects among which the shells fly, in place of that of the problem.
         method: "slsqp", "trust-constr", "adam" or "lbfgs", in place of that of the problem.
-        starts: number of points to begin from, in place of that of the problem.
+        starts: number of points to begin from, up to 1,024, in place of that of the problem.
+        start: first day of drag and lifetimes (UTC), in place of that of the problem.
         space_weather: source as for `SpaceWeather.load`; the bundled table if not given.
+        strict: True makes an error of a ballistic coefficient that is assumed; else it is logged as a warning, and stands in the
+            attribute `ballistic_coefficient_notes`.
 
     Raises:
         InputErrors: mistakes in the problem file, all at once.
@@ -84,6 +92,10 @@ def tune(
     problem = problem if isinstance(problem, TuningProblem) else load_tuning_problem(problem)
     given: dict[str, Any] = {key: value for key, value in (("method", method), ("starts", starts)) if value is not None}
     problem = dataclasses.replace(problem, solver=_check_solver(dataclasses.replace(problem.solver, **given)))
+    if start is not None:
+        problem = dataclasses.replace(problem, start=str(parse_time(start).astype("datetime64[D]")))
+    notes = list_assumptions(problem)
+    report_notes(notes, strict=strict)
     if problem.solver.starts > 1 or problem.solver.method in ("adam", "lbfgs"):
         import_optax(problem.solver.method)
     base = make_design(problem.shells)
@@ -93,15 +105,15 @@ def tune(
     _check_dependence(compiled, begin)
     found = _tune(compiled, begin, compiled.frame)
     swept = _solve_sweep(compiled, found.coordinates) if problem.sweep else []
-    return _make_result(compiled, found, swept, time.perf_counter() - begun)
+    return _make_result(compiled, found, swept, time.perf_counter() - begun, notes)
 
 
 def _check_solver(solver: Solver) -> Solver:
     if solver.method not in METHODS:
         near = suggest(str(solver.method), METHODS)
         raise InputError(f"method {solver.method!r}: expected one of {', '.join(METHODS)}{near}")
-    if solver.starts < 1:
-        raise InputError(f"starts {solver.starts}: expected 1 or more")
+    if not 1 <= solver.starts <= _MOST_STARTS:
+        raise InputError(f"starts {solver.starts}: expected 1 to {_MOST_STARTS:,}")
     return solver
 
 
@@ -220,7 +232,11 @@ def _make_shells(compiled: CompiledProblem, design: Design) -> tuple[Shell, ...]
 
 
 def _make_result(
-    compiled: CompiledProblem, found: Solution, swept: list[tuple[Frame, Solution | None]], seconds: float
+    compiled: CompiledProblem,
+    found: Solution,
+    swept: list[tuple[Frame, Solution | None]],
+    seconds: float,
+    notes: list[str],
 ) -> TuneResult:
     problem, frame, free = compiled.problem, compiled.frame, compiled.coordinates.free
     design = compiled.coordinates.make_design(found.coordinates, frame.base)
@@ -281,6 +297,7 @@ def _make_result(
             "starts": problem.solver.starts,
             "evaluations": compiled.evaluations,
             "solar": ", ".join(problem.scenarios),
+            **({"ballistic_coefficient_notes": "; ".join(notes)} if notes else {}),
         },
     )
     return TuneResult(

@@ -12,11 +12,21 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from constellation_jax import __version__
+from constellation_jax.cli import app
 from constellation_jax.errors import InputError
-from constellation_jax.inputs.catalog.celestrak import GROUPS, UPDATE_SECONDS, DownloadError, fetch
+from constellation_jax.inputs.catalog.celestrak import (
+    GROUPS,
+    UPDATE_SECONDS,
+    DownloadError,
+    fetch,
+    fetch_space_weather,
+)
+from constellation_jax.inputs.environment.space_weather_series import SpaceWeather
 from constellation_jax.settings import cache_folder
 
 CSV = b"""OBJECT_NAME,OBJECT_ID,EPOCH,MEAN_MOTION,ECCENTRICITY,INCLINATION,NORAD_CAT_ID\r
@@ -241,3 +251,41 @@ def test_the_cache_folder_follows_the_system(monkeypatch: pytest.MonkeyPatch, tm
 def test_well_known_groups_are_well_formed() -> None:
     assert len(set(GROUPS)) == len(GROUPS)
     assert all(group == group.lower() for group in GROUPS)
+
+
+WEATHER = b"""DATE,AP_AVG,F10.7_OBS,F10.7_DATA_TYPE\r
+2026-07-20,11,140,OBS\r
+2026-07-21,12,141,OBS\r
+"""
+
+
+def test_space_weather_is_fetched_by_the_same_rules(
+    server: Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.body = WEATHER
+    monkeypatch.setenv("CONSTELLATION_JAX_SPACE_WEATHER_URL", server.url.replace("gp.php", "SW-All.csv"))
+    path = fetch_space_weather()
+    assert (path.name, path.read_bytes()) == ("SW-All.csv", WEATHER)
+    assert fetch_space_weather() == path
+    assert [request for request, _ in server.asked] == ["/SW-All.csv"]
+    weather = SpaceWeather.load("celestrak")
+    assert (weather.f107.tolist(), weather.ap.tolist()) == ([140.0, 141.0], [11.0, 12.0])
+    assert "SW-All.csv of CelesTrak" in repr(weather)
+    make_older(path, UPDATE_SECONDS + 3 * 3600)
+    server.body = b"<html><body>No such page</body></html>"
+    with pytest.raises(
+        DownloadError, match=r"expected the table SW-All.csv; .*a copy 5 h old is there.*take 'bundled'"
+    ):
+        fetch_space_weather()
+    assert fetch_space_weather(allow_stale=True) == path
+    assert "using the copy of 5 h ago" in caplog.text
+
+
+def test_the_command_says_the_age_of_space_weather(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    server.body = WEATHER
+    monkeypatch.setenv("CONSTELLATION_JAX_SPACE_WEATHER_URL", server.url)
+    done = CliRunner().invoke(app, ["fetch", "space-weather"])
+    assert done.exit_code == 0, done.output
+    assert done.stdout.strip().endswith("SW-All.csv")
+    days = (np.datetime64("today") - np.datetime64("2026-07-21")).astype(int)
+    assert done.stderr.strip() == f"fetched 0 min ago; last observed day 2026-07-21, {days} days ago"

@@ -1,6 +1,7 @@
 """Space weather: the readers, flares, means over steps, scenarios, ensembles and the repeated cycle."""
 
 import gzip
+import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +9,16 @@ import pytest
 
 import constellation_jax as cj
 from constellation_jax.errors import InputError
-from constellation_jax.inputs.environment.space_weather import remove_flares
-from constellation_jax.inputs.environment.space_weather_series import CONSTANT, CYCLE_DAYS, DESPIKED, FORECAST, REPEATED
+from constellation_jax.inputs.environment.space_weather import complete_forecast, remove_flares
+from constellation_jax.inputs.environment.space_weather_files import make_records
+from constellation_jax.inputs.environment.space_weather_series import (
+    CONSTANT,
+    CYCLE_DAYS,
+    DESPIKED,
+    FILLED,
+    FORECAST,
+    REPEATED,
+)
 from constellation_jax.physics.constants import MJD_1970
 
 FIXED = """DATATYPE CssiSpaceWeather
@@ -97,6 +106,181 @@ def test_own_csv_daily_and_monthly(write) -> None:
     between = int(mjd("2026-02-15") - monthly.first_mjd)  # middles: 01-16.5 and 03-16.5, 59 days apart
     np.testing.assert_allclose(monthly.f107[between], 150.0 - 60.0 * 30.0 / 59.0)
     np.testing.assert_array_equal(monthly.f107a, monthly.f107)
+
+
+DAYS = "".join(
+    f"2026-07-{day},2630,1,{'20,' * 8}160,{'11,' * 9}0.6,3,80,{140 + day % 5},140,OBS,140.0,140.0,140.0,140.0\n"
+    for day in range(20, 30)
+)
+PREDICTED = "".join(
+    f"2026-{month},2630,1,{',' * 18}0.6,3,80,{136 - k},135,PRM,140.0,140.0,140.0,140.0\n"
+    for k, month in enumerate(("09-01", "10-01"))
+)
+
+
+def _drop(day: str, *columns: int) -> str:
+    """CelesTrak's table of July 2026 in which one day lacks some columns."""
+    lines = []
+    for line in DAYS.splitlines():
+        fields = line.split(",")
+        lines.append(",".join("" if fields[0] == day and k in columns else v for k, v in enumerate(fields)))
+    return HEADER + "\n".join(lines) + "\n" + PREDICTED
+
+
+@pytest.mark.parametrize(
+    ("day", "columns", "said", "expected"),
+    [
+        ("2026-07-24", (24, 25), "no F10.7 on 2026-07-24", {"f107": 0.5 * (143 + 140)}),
+        ("2026-07-29", (*range(3, 21),), "no Ap on 2026-07-29", {"ap": 11.0}),
+        ("2026-07-22", (*range(3, 21), 24), "no F10.7 on 2026-07-22, no Ap on 2026-07-22", {"f107": 142.0, "ap": 11.0}),
+    ],
+)
+def test_a_day_without_a_value_is_filled_flagged_and_said(write, day, columns, said, expected) -> None:
+    with pytest.warns(UserWarning, match=f"^sw.csv: {said}; interpolated between the days about it$") as warned:
+        weather = cj.SpaceWeather.load(write(_drop(day, *columns), "sw.csv"))
+    assert len(warned) == 1
+    k = int(mjd(day) - weather.first_mjd)
+    assert weather.flags[:10].tolist() == [FILLED if at == k else 0 for at in range(10)]
+    for name, value in expected.items():
+        np.testing.assert_allclose(getattr(weather, name)[k], value)
+    assert weather.last_observed_mjd == mjd("2026-07-30")
+
+
+def test_a_daily_ap_comes_from_its_eight_values_where_only_these_are_there(write) -> None:
+    weather = cj.SpaceWeather.load(write(_drop("2026-07-24", 20)))  # pytest makes a warning an error
+    assert weather.ap[4] == 11.0
+
+
+def test_a_missing_day_is_filled_and_said(write) -> None:
+    rows = [line for line in DAYS.splitlines() if not line.startswith(("2026-07-23", "2026-07-24"))]
+    with pytest.warns(UserWarning, match="no F10.7 on 2 days, the first 2026-07-23, no Ap on 2 days"):
+        weather = cj.SpaceWeather.load(write(HEADER + "\n".join(rows) + "\n" + PREDICTED))
+    assert (weather.flags & FILLED).nonzero()[0].tolist() == [3, 4]
+    np.testing.assert_allclose(weather.f107[3:5], 142.0 + np.array([1.0, 2.0]) / 3.0 * (140.0 - 142.0))
+
+
+def test_an_ap_of_four_columns(write) -> None:
+    """A mean of 14.3 stands right against the ap before it."""
+    found = cj.SpaceWeather.load(write(FIXED.replace("  15  12 0.7", "  1514.3 0.7")))
+    assert found.ap[1] == 14.3
+    found = cj.SpaceWeather.load(write(FIXED.replace("  15  12 0.7", "  15     0.7")))
+    np.testing.assert_allclose(found.ap[1], np.mean([22, 22, 6, 6, 12, 9, 6, 15]))
+
+
+def test_an_ap_of_zero_is_a_number_in_every_scenario(write) -> None:
+    weather = cj.SpaceWeather.load(write(FORECAST_CSV.replace(",14,", ",0,").replace("8,20", "0,6")))
+    assert weather.scenario("low").ap.tolist() == [0.0] * len(weather.flags)
+    np.testing.assert_allclose(weather.scenario("high").ap, 6.0)
+    quiet = cj.SpaceWeather.load(write(FORECAST_CSV.replace("8,20", "0,20")))
+    ensemble = quiet.ensemble(40).ap
+    assert (ensemble >= 0.0).all()
+    assert np.isfinite(ensemble).all()
+    assert ((ensemble[:, 0] > 0.0) & (ensemble[:, 0] < 14.0)).any()  # not all of the quiet half is at 0
+
+
+def test_observed_months_before_the_first_day_are_kept(write) -> None:
+    days = "".join(f"2026-07-{k:02d},141,11\n" for k in range(1, 11))
+    months = "".join(f"2026-0{k},{150 - k},{12}\n" for k in range(1, 7))
+    weather = cj.SpaceWeather.load(write("date,f107,ap\n" + months + days))
+    assert weather.first_mjd == mjd("2026-01-03")  # a fortnight before the middle of January
+    at = weather.at(mjd("2026-03-17") + 0.5)  # of the middle of March, and of the day before
+    np.testing.assert_allclose([at.f107a[0], at.ap[0]], [147.0, 12.0], atol=0.1)
+    assert not weather.flags.any()
+    assert weather.f107[-1] == 141.0
+    assert weather.last_mjd == mjd("2026-07-11")
+
+
+@pytest.mark.parametrize(
+    ("change", "f107", "low_ap"),
+    [
+        (lambda text: text.replace("12.3", "-0.9"), 138.6, 0.0),
+        (lambda text: text.replace("    TIME         10.7", "                 10.7"), 138.6, 12.3),
+        (lambda text: text + text.splitlines()[-1] + "\n", 138.6, 12.3),
+        (
+            lambda text: text.replace("  TABLE 3", "NASA/MSFC/ED44  Page 1\n  TABLE 3").replace("\n", "\r\n"),
+            138.6,
+            12.3,
+        ),
+    ],
+    ids=["a negative percentile", "a heading that begins with a number", "a repeated last month", "page headings"],
+)
+def test_odd_issues_of_nasa(write, change, f107: float, low_ap: float) -> None:
+    weather = cj.SpaceWeather.load(write(change(MSAFE)))
+    assert weather.f107[0] == f107
+    assert weather.percentiles["ap_low"][0] == low_ap
+    assert weather.last_mjd == mjd("2026-03-30")  # a fortnight behind the middle of March
+
+
+def test_all_issues_of_nasa_are_read(shared_data: Path) -> None:
+    read = 0
+    with tarfile.open(shared_data / "space_weather" / "msafe_issues_1999-2018.tar.gz") as issues:
+        for member in issues:
+            file = issues.extractfile(member)
+            if file is None:
+                continue
+            records = make_records(member.name, file.read())
+            assert len(records.mjd) > 100
+            assert np.isfinite(records.f107).all()
+            assert all((values >= 0.0).all() for values in records.percentiles.values())
+            read += 1
+    assert read == 238
+
+
+GFZ = """# PURPOSE: This file distributes the geomagnetic planetary three-hour index Kp
+#YYY MM DD  days  days_m  Bsr dB    Kp1    Kp2    Kp3    Kp4    Kp5    Kp6    Kp7    Kp8  ap1  ap2  ap3  ap4  ap5  ap6  ap7  ap8    Ap  SN F10.7obs F10.7adj D
+1932 01 01     0     0.5 1352 10  3.333  2.667  2.333  2.667  3.333  2.667  3.333  3.333   18   12    9   12   18   12   18   18    15  22     -1.0     -1.0 2
+1989 03 13 20891 20891.5 2126  3  6.000  7.667  8.667  8.333  8.333  8.333  8.667  9.000   80  179  300  236  236  236  300  400   246 210    256.0    253.0 2
+1989 03 14 20892 20892.5 2126  4  9.000  7.667  7.667  5.667  5.000  5.333  7.667  7.333  400  179  179   67   48   56  179  154   158 235    266.7    263.8 2
+1989 03 15 20893 20893.5 2126  5  9.000 -1.000 -1.000 -1.000 -1.000 -1.000 -1.000 -1.000  400   -1   -1   -1   -1   -1   -1   -1    -1  -1     -1.0     -1.0 0
+"""  # noqa: E501
+
+
+def test_the_file_of_gfz(write) -> None:
+    weather = cj.SpaceWeather.load(write(GFZ))
+    assert weather.first_mjd == mjd("1989-03-13")
+    assert (weather.f107.tolist(), weather.ap.tolist()) == ([256.0, 266.7], [246.0, 158.0])
+    assert weather.flags.tolist() == [0, 0]
+    with pytest.warns(UserWarning, match="no F10.7 on 1989-03-14"):
+        weather = cj.SpaceWeather.load(
+            write(GFZ.replace("266.7    263.8", " -1.0     -1.0").replace("-1  -1     -1.0", "-1  -1    230.0"))
+        )
+    np.testing.assert_allclose(weather.f107, [256.0, 243.0, 230.0])
+    with pytest.raises(InputError, match="line 3: found 9 fields, expected the 28 of Kp_ap_Ap_SN_F107"):
+        cj.SpaceWeather.load(
+            write("# GFZ\n#YYY MM DD hh.h hh._m days days_m Kp ap D\n1932 01 01 00.0 01.5 0.0 0.06 3.333 18\n")
+        )
+
+
+def test_a_source_without_forecast_is_completed(write, bundled: cj.SpaceWeather) -> None:
+    """Behind the last observed day come NASA's values and percentiles; a forecast of one's own keeps its values."""
+    weather = complete_forecast(cj.SpaceWeather.load(write(HEADER + DAYS + PREDICTED)))
+    assert weather.last_mjd == bundled.last_mjd
+    day = int(mjd("2026-09-01") - weather.first_mjd)
+    low, high = (weather.scenario(name).f107 for name in ("low", "high"))
+    assert (low[10:] < weather.f107[10:]).all()
+    assert (weather.f107[10:] < high[10:]).all()
+    np.testing.assert_array_equal(low[:10], weather.f107[:10])
+    np.testing.assert_allclose(weather.f107[day], 136.0, atol=0.1)
+    there = int(mjd("2026-09-01") - bundled.first_mjd)
+    ratio = bundled.percentiles["f107_high"][there] / bundled.f107[there]
+    np.testing.assert_allclose(high[day] / weather.f107[day], ratio)
+    later = mjd("2035-01-01")
+    np.testing.assert_allclose(weather.at(later).f107, bundled.at(later).f107)
+    assert complete_forecast(bundled) is bundled
+    # an old forecast of one's own: its days are observed in the bundled table, whose spread of a cycle later is taken
+    old = complete_forecast(
+        cj.SpaceWeather.load(write("date,f107,ap,kind\n2010-01,80,8,observed\n2024-01,120,9,forecast\n"))
+    )
+    assert (old.scenario("high").f107[800:] > old.f107[800:]).all()
+    # observed for twelve years, into the future: the bundled forecast follows
+    long = complete_forecast(cj.SpaceWeather.load(write("date,f107,ap\n2024-01,120,10\n2036-06,122,12\n")))
+    assert long.last_mjd == bundled.last_mjd
+    assert long.scenario("high").f107[-1] > long.f107[-1]
+
+
+def test_a_column_that_stands_twice_is_refused(write) -> None:
+    with pytest.raises(InputError, match="line 1: column 'f107' stands twice"):
+        cj.SpaceWeather.load(write("date,f107,ap,f107\n2026-01-01,100,4,200\n2026-01-02,100,4,200\n"))
 
 
 def test_flares_of_the_real_record_are_taken_out(shared_data: Path) -> None:
@@ -236,6 +420,8 @@ def test_constants() -> None:
         (MSAFE.replace("132.8", "132.8.1"), "line 7: F10.7: found '132.8.1', expected a number"),
         (MSAFE.replace("   MAR   143.7", "   143.7"), "line 7: found '2026.1670 .*', expected a year, a month and six numbers"),
         ("date,f107\n2026-01-01,100\n", "line 1: no column ap; found 'date,f107'"),
+        ("date,f107,ap\n2026-01-01,inf,4\n", "line 2: f107: found 'inf', expected a number from 40"),
+        ("date,f107,ap\n2026-01-01,,4\n2026-01-02,,4\n", "no record has F10.7"),
         ("date,f107,ap\n2026-01-01,nan,4\n", "line 2: f107: found 'nan', expected a number from 40 to 1500"),
         ("date,f107,ap\n2026-01-01,100,4\n", "1 records in it; expected at least two"),
         (HEADER + CSV.splitlines(True)[-1] + CSV.splitlines(True)[-1].replace("1957-11", "1957-12"), ": no record has Ap"),

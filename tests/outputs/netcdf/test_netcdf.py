@@ -252,8 +252,14 @@ def test_steps_that_were_never_written_are_missed(run, tmp_path):
     assert not (tmp_path / "a.nc").exists()
 
 
-def test_leftover_of_an_earlier_run_is_overwritten(run, tmp_path):
-    (tmp_path / "a.nc.partial").write_bytes(b"x" * 1_000_000)
+@pytest.mark.parametrize("rest", ["stopped", "empty", "zeros"])
+def test_leftover_of_an_earlier_run_is_replaced(run, tmp_path, rest):
+    if rest == "stopped":
+        with pytest.raises(OutputError), NetCDFWriter(tmp_path / "a.nc", run.catalog, run.times, ["status"]) as writer:
+            writer.write(0, {"status": run.arrays["status"][:5]})
+    else:  # killed before netCDF had written anything
+        (tmp_path / "a.nc.partial").write_bytes(b"\0" * (1_000_000 if rest == "zeros" else 0))
+    assert (tmp_path / "a.nc.partial").exists()
     write(tmp_path / "a.nc", run)
     assert steps_in(tmp_path / "a.nc") == 11
     assert [p.name for p in tmp_path.iterdir()] == ["a.nc"]
@@ -366,7 +372,7 @@ def test_disk_that_fills_up_after_the_last_block_does_not_matter(small_disk):
 
 def test_disk_that_has_no_room_from_the_start(small_disk):
     process = start_writer(small_disk / "a.nc", 5000, 2000, 20)
-    assert "needs 133.3 MB and the disk has 16.8 MB free; nothing was written" in process.communicate("\n")[0]
+    assert "needs 132.5 MB and the disk has 16.8 MB free; nothing was written" in process.communicate("\n")[0]
     assert list(small_disk.iterdir()) == []
 
 
@@ -380,7 +386,7 @@ def test_where_space_cannot_be_set_aside_the_free_space_is_looked_up(tmp_path, m
             raise OSError(fallocate, os.strerror(fallocate))
 
         monkeypatch.setattr(os, "posix_fallocate", refuse, raising=False)
-    space = DiskSpace(tmp_path / "a")
+    space = DiskSpace(tmp_path / "a", os.open(tmp_path / "a", os.O_RDWR | os.O_CREAT))
     space.reserve(1000)
     with pytest.raises(OSError, match=os.strerror(errno.ENOSPC)):
         space.reserve(10**18)

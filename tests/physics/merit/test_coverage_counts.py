@@ -99,3 +99,24 @@ def test_longest_gap() -> None:
     np.testing.assert_allclose(found[:5], longest[:5], rtol=0.1, atol=0.7)
     assert found[5] == 1440.0  # no satellite is ever seen from 60 degrees
     assert longest[5] > 1439.0
+
+
+@pytest.mark.parametrize(("latitude", "satellites"), [(30.0, 1), (30.0, 2), (0.0, 1)])
+def test_longest_gap_of_one_plane_over_all_longitudes(latitude: float, satellites: int) -> None:
+    """Counted from every degree of longitude over two days: a gap changes by four minutes in a degree at most."""
+    step_s, mask = 30, np.radians(10.0)
+    shell = shell_of(altitude_km=550.0, inclination_deg=53.0, satellites_per_plane=satellites, min_elevation_deg=10.0)
+    times = cj.time_grid("2026-01-01", "2d", f"{step_s}s")
+    states = cj.propagate(cj.shells_to_catalog(shell, epoch="2026-01-01"), times, frame="itrs", variables="position")
+    position = np.stack([states[axis].values for axis in "xyz"], axis=-1)
+    e2, phi, longest = WGS84_FLATTENING * (2.0 - WGS84_FLATTENING), np.radians(latitude), 0
+    for lon in np.radians(np.arange(360.0)):
+        up = np.array([np.cos(phi) * np.cos(lon), np.cos(phi) * np.sin(lon), np.sin(phi)])
+        place = up * np.array([1.0, 1.0, 1.0 - e2]) * WGS84_EQUATORIAL_RADIUS_KM / np.sqrt(1.0 - e2 * np.sin(phi) ** 2)
+        ray = position - place
+        seen = ((ray @ up) > np.sin(mask) * np.linalg.norm(ray, axis=-1)).any(axis=1)
+        edges = np.flatnonzero(np.diff(np.concatenate([[1], seen, [1]]).astype(int)))
+        longest = max(longest, int((edges[1::2] - edges[::2]).max()))
+    found = float(max_revisit_minutes(shell, np.array([latitude]))[0])
+    print(f"{satellites} at {latitude} degrees: counted {longest * step_s / 60:.1f}, found {found:.1f} min")
+    assert -1.0 < found - longest * step_s / 60.0 < 4.0

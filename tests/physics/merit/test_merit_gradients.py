@@ -10,7 +10,7 @@ import pytest
 from shell_values import shell_of
 
 import constellation_jax as cj
-from constellation_jax.physics.merit import conjunction_rate, link
+from constellation_jax.physics.merit import conjunction_rate, drag, link
 from constellation_jax.physics.merit.coverage import cap_half_angle_deg, count_probabilities, mean_in_view
 from constellation_jax.physics.merit.revisit import max_revisit_minutes, smooth_least_margin_deg
 
@@ -65,6 +65,25 @@ def merit(request: pytest.FixtureRequest) -> tuple[str, Callable[..., jax.Array]
         return MERITS[request.param](*x).ravel()
 
     return request.param, jax.jit(of_vector), jax.jit(jax.jacfwd(of_vector))
+
+
+@pytest.mark.parametrize("name", [*MERITS, "revisit", "drag", "lifetime"])
+def test_programs_know_the_length_of_their_loops(name: str) -> None:
+    """Nothing that makes a GPU wait for its host: no loop whose end is found while it runs, and no callback."""
+    splines = drag.ALTITUDE_STEPS + 3, drag.FALL_STEPS + 3
+    rates, b = cj.DragTable(*np.zeros((2, 1, 5, splines[0]))), 0.01
+    lives = cj.LifetimeTable(rates.mean, np.zeros((1, 5, 1, splines[1])), np.log([b, b]))
+    others: dict[str, Callable[..., jax.Array]] = {
+        "revisit": lambda h, i, mask: max_revisit_minutes(walker(h, i, mask), LATITUDES),
+        "drag": lambda h, i, mask: drag.delta_v_per_year(walker(h, i, mask), rates, ballistic_coefficient_m2_kg=b),
+        "lifetime": lambda h, i, mask: drag.lifetime_years(walker(h, i, mask), lives, ballistic_coefficient_m2_kg=b),
+    }
+    merit = (MERITS | others)[name]
+    program = jax.value_and_grad(lambda x: jnp.sum(merit(*x)))
+    text = str(jax.make_jaxpr(program)(jnp.array([550.0, 53.0, 25.0])))
+    assert "mul" in text
+    assert "while[" not in text
+    assert "callback" not in text
 
 
 def test_against_differences(merit: tuple[str, Callable[..., jax.Array], Callable[..., jax.Array]]) -> None:

@@ -1,6 +1,7 @@
 """The decay of catalogues: products, sources of the ballistic coefficient, edges, the file and the commands."""
 
 import logging
+import re
 import sys
 from pathlib import Path
 
@@ -142,11 +143,96 @@ def test_an_absurd_ballistic_coefficient(caplog: pytest.LogCaptureFixture) -> No
         found = decay_inputs.ballistic_coefficients(catalog, [0.01, -2.0], weather)
     assert found.coefficient.tolist() == [0.01, decay_inputs.ASSUMED_BALLISTIC_COEFFICIENT]
     assert found.source.tolist() == [0, 3]
-    assert "SAT-1: ballistic coefficient -2 m2/kg, expected 0.0001 to 1" in caplog.text
+    assert "SAT-1: ballistic coefficient -2 m2/kg, expected 0.0001 to 100" in caplog.text
+    assert (
+        "SAT-1: no ballistic coefficient is known, nor a drag term that gives one; 0.013 m2/kg is assumed"
+        in caplog.text
+    )
     with pytest.raises(cj.InputError, match="SAT-1: ballistic coefficient -2"):
         decay_inputs.ballistic_coefficients(catalog, [0.01, -2.0], weather, strict=True)
     with pytest.raises(cj.InputError, match="expected a number or one for each of 2"):
         decay_inputs.ballistic_coefficients(catalog, [0.01, 0.01, 0.01], weather)
+
+
+def test_what_is_assumed_is_said_and_refused_where_strict(caplog: pytest.LogCaptureFixture) -> None:
+    weather = cj.SpaceWeather.load(CONSTANT)
+    catalog = satellites(np.linspace(400.0, 500.0, 5), bstar=[1e-4, 0.0, -1e-4, 0.0, 0.0])
+    with caplog.at_level(logging.WARNING, logger="constellation_jax"):
+        found = decay_inputs.ballistic_coefficients(catalog, None, weather)
+    assert found.source.tolist() == [2, 3, 3, 3, 3]
+    assert found.notes == (
+        "SAT-1, SAT-2, SAT-3 and 1 more: no ballistic coefficient is known, nor a drag term that gives one; 0.013 m2/kg is assumed",
+    )
+    assert found.notes[0] in caplog.text
+    with pytest.raises(
+        cj.InputError, match=r"^SAT-1, SAT-2, SAT-3 and 1 more: .*; give a ballistic coefficient, or allow"
+    ):
+        decay_inputs.ballistic_coefficients(catalog, None, weather, strict=True)
+    assert decay_inputs.ballistic_coefficients(catalog[:1], None, weather, strict=True).notes == ()
+
+
+HIGH_DRAG = """DEBRIS A
+1 41925U 17003J   25034.00118558  .00002181  00000-0  10000-1 0  9998
+2 41925  86.6009  78.0456 0008911 258.0713  74.8913 14.97777747  2854
+DEBRIS B
+1 41926U 17003K   25034.00118558  .00002181  00000-0  50000-1 0  9993
+2 41926  86.6009  78.0456 0008911 258.0713  74.8913 14.97777747  2855
+"""
+
+
+def test_a_foil_of_five_times_the_drag_falls_first(caplog: pytest.LogCaptureFixture) -> None:
+    """B from a drag term is taken as it is above 1 m2/kg too, said, and refused where strict."""
+    catalog = cj.read_catalog(HIGH_DRAG)
+    with caplog.at_level(logging.WARNING, logger="constellation_jax"):
+        found = cj.decay(catalog, years=3.0, ensemble=0)
+    first, second = found.ballistic_coefficient.values
+    np.testing.assert_allclose(second / first, 5.0, rtol=1e-3)
+    assert second > 1.0
+    assert found.lifetime[1] < 0.5 * found.lifetime[0]
+    said = found.attrs["ballistic_coefficient_notes"]
+    assert said.startswith("DEBRIS B: ballistic coefficient of more than 1 m2/kg, at most ")
+    assert said in caplog.text
+    with pytest.raises(cj.InputError, match=r"^DEBRIS B: ballistic coefficient of more than 1"):
+        cj.decay(catalog, years=3.0, strict=True)
+
+
+def test_a_lifetime_does_not_depend_on_the_span(tmp_path: Path) -> None:
+    """Two days of life in a week of storms, a year and more of it in a changing sun: within 0.1 % for every span."""
+    days = np.arange("2024-01-01", "2026-12-31", dtype="datetime64[D]")
+    storm = (np.arange(len(days)) % 27 == 3) | (np.arange(len(days)) % 27 == 4)
+    flux, ap = 150.0 + 40.0 * np.sin(np.arange(len(days)) / 4.3), np.where(storm, 250, 6)
+    rows = [f"{day},{f:.1f},{a}\n" for day, f, a in zip(days, flux, ap, strict=True)]
+    (tmp_path / "weather.csv").write_text("date,f107,ap\n" + "".join(rows), encoding="utf-8")
+    catalog = satellites([165.0, 180.0, 250.0, 380.0], epoch_day=60310)
+    given = {"ballistic_coefficient": 0.01, "space_weather": tmp_path / "weather.csv"}
+    found = np.array([cj.lifetimes(catalog, years=years, **given) for years in (3.0, 8.0, 25.0)])
+    assert found[0, 0] < 4.0 < 366.0 < found[0, 3]
+    np.testing.assert_allclose(found, np.broadcast_to(found[0], found.shape), rtol=1e-3)
+    np.testing.assert_allclose(cj.lifetimes(catalog, years=1.0, **given)[:3], found[0, :3], rtol=1e-3)
+    dataset = cj.decay(catalog, years=25.0, **given)
+    np.testing.assert_allclose(dataset.lifetime, found[0], rtol=1e-3)
+    for k in range(3, 4):  # the tracks end where the life does
+        known = dataset.time[dataset.mean_altitude[:, k].notnull().values]
+        assert np.timedelta64(0) < dataset.reentry_date[k] - known[-1] <= dataset.time[1] - dataset.time[0]
+    assert dataset.lifetime_percentile.sel(percentile=50.0)[3] == pytest.approx(found[0, 3], rel=1e-3)
+
+
+def test_an_ensemble_that_cannot_be_had_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "months.csv"
+    months = [f"{2024 + k // 12}-{k % 12 + 1:02d},{120 + k % 9},12" for k in range(150)]
+    path.write_text("date,f107,ap\n" + "\n".join(months) + "\n", encoding="utf-8")
+    catalog = satellites([300.0], epoch_day=60340)
+    why = "every day of the span is observed in months.csv + bundled"
+    with caplog.at_level(logging.WARNING, logger="constellation_jax"):
+        found = cj.decay(catalog, years=1.0, ballistic_coefficient=0.01, space_weather=path, ensemble=5)
+    assert "lifetime_percentile" not in found
+    assert found.attrs["ensemble_absent"] == why
+    assert f"an ensemble of 5 members was asked for, but there are no percentiles: {why}" in caplog.text
+    caplog.clear()
+    for weather, solar, reason in ((CONSTANT, "median", "constant"), (None, "high", "high on every day")):
+        found = cj.decay(catalog, years=1.0, ballistic_coefficient=0.01, space_weather=weather, solar=solar)
+        assert reason in found.attrs["ensemble_absent"]
+    assert not caplog.records  # nobody asked
 
 
 def test_a_drag_term_gives_the_decay_of_sgp4() -> None:
@@ -193,6 +279,11 @@ def test_mistakes_are_one_line() -> None:
         ({"years": 0.0}, "years 0.0"),
         ({"solar": "mean"}, "solar 'mean'"),
         ({"ensemble": -1}, "ensemble of -1"),
+        ({"ensemble": 10**9}, "ensemble of 1000000000 members: expected 0 to 1,000"),
+        ({"seed": -1}, "seed -1"),
+        ({"years": float("nan")}, "years nan"),
+        ({"years": float("inf")}, "years inf"),
+        ({"start": "2200-01-01", "years": 100.0}, "100 years from 2200-01-01 on: expected an end before 2262-01-01"),
         ({"space_weather": "no-such-file.csv"}, "no-such-file.csv"),
     ):
         with pytest.raises(cj.InputError, match=said):
@@ -233,3 +324,113 @@ def test_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         assert found.solar.values.tolist() == ["low", "median", "high"]
         assert (found.delta_v > 100.0).all()  # equal in all three: the table holds observed months alone
     assert run(app, ["station-keeping"]).exit_code == 2
+
+
+COMMANDS = {
+    "decay": [
+        *("--years", "--ballistic-coefficient", "--mass-kg", "--area-m2", "--drag-coefficient", "--ensemble"),
+    ],
+    "station-keeping": [
+        *("--years", "--ballistic-coefficient", "--mass-kg", "--area-m2", "--drag-coefficient"),
+        *("--propellant-kg", "--specific-impulse-s", "--thrust-mn", "--dead-band-km"),
+    ],
+}
+
+
+@pytest.mark.parametrize(("command", "option"), [(c, o) for c, options in COMMANDS.items() for o in options])
+def test_no_number_of_the_command_line_is_a_defect(
+    command: str, option: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is no number, not finite, not above 0 or absurd is refused in one line that names the option."""
+    monkeypatch.setattr(sys.modules["constellation_jax.cli.decay"], "configure", lambda **_: None)
+    (tmp_path / "foil.tle").write_text(HIGH_DRAG, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    what = ["foil.tle"] if command == "decay" else ["--shells", "kuiper"]
+    if option in ("--area-m2", "--drag-coefficient"):
+        what += ["--mass-kg", "100", *(["--area-m2", "2"] if option == "--drag-coefficient" else [])]
+    for value in ("0", "-1", "nan", "inf", "-inf", "1e308", "9" * 400, "many", ""):
+        if (option, value) == ("--ensemble", "0"):
+            continue  # no ensemble
+        done = CliRunner().invoke(app, [command, *what, option, value])
+        assert done.exit_code == 2, (value, done.output)
+        words = option.strip("-").replace("-", "[-_ ]")
+        assert re.search(words, done.output), (value, done.output)
+        assert "Traceback" not in done.output
+    assert not (tmp_path / "decay.nc").exists()
+
+
+def test_a_ballistic_coefficient_of_mass_area_and_drag_coefficient(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.modules["constellation_jax.cli.decay"], "configure", lambda **_: None)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "foil.tle").write_text(HIGH_DRAG, encoding="utf-8")
+    run = CliRunner().invoke
+    for given, expected in (
+        (["--area-m2", "4"], 2.2 * 4 / 200),
+        (["--area-m2", "4", "--drag-coefficient", "2.5"], 0.05),
+    ):
+        done = run(
+            app, ["decay", "foil.tle", "--years", "1", "--mass-kg", "200", *given, "--ensemble", "0", "--overwrite"]
+        )
+        assert done.exit_code == 0, done.output
+        with xr.open_dataset("decay.nc") as found:
+            np.testing.assert_allclose(found.ballistic_coefficient, expected)
+            assert found.ballistic_coefficient_source.values.tolist() == [0, 0]
+    for given, said in (
+        (["--mass-kg", "200"], "--mass-kg: found without --area-m2"),
+        (["--area-m2", "2"], "--area-m2: found without --mass-kg"),
+        (["--drag-coefficient", "2"], "--drag-coefficient: found without --area-m2"),
+        (
+            ["--area-m2", "2", "--mass-kg", "9", "--ballistic-coefficient", "0.1"],
+            "found with --area-m2, expected one of them",
+        ),
+    ):
+        done = run(app, ["decay", "foil.tle", *given, "--overwrite"])
+        assert done.exit_code == 2
+        assert said in done.output
+
+
+def test_station_keeping_says_what_it_assumes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules["constellation_jax.cli.decay"], "configure", lambda **_: None)
+    run = CliRunner().invoke
+    shells = tmp_path / "two.toml"
+    text = '[[shells]]\nname = "{}"\naltitude_km = 480\ninclination_deg = 53\nplanes = 1\nsatellites_per_plane = 2\n{}'
+    shells.write_text(text.format("known", "mass_kg = 500\n") + text.format("unknown", ""), encoding="utf-8")
+    common = ["station-keeping", "--shells", str(shells), "--years", "1", "--start", "2027-01-01"]
+    done = run(app, [*common, "--output", str(tmp_path / "keep.nc")])
+    assert done.exit_code == 0, done.output
+    said = "known, unknown: neither a ballistic coefficient nor mass, drag area and drag coefficient are known; "
+    said += "0.013 m2/kg is assumed"
+    assert f"warning: {said}" in done.output
+    with xr.open_dataset(tmp_path / "keep.nc") as found:
+        assert found.attrs["ballistic_coefficient_notes"] == said
+    assert run(app, [*common, "--strict"]).exit_code == 2
+    # each shell by its own mass, and one that has none
+    done = run(app, [*common, "--area-m2", "2"])
+    assert done.exit_code == 2
+    assert "the mass of shell 'unknown' is not known" in done.output
+    shells.write_text(
+        text.format("light", "mass_kg = 100\n") + text.format("heavy", "mass_kg = 400\n"), encoding="utf-8"
+    )
+    done = run(app, [*common, "--area-m2", "2", "--strict", "--output", str(tmp_path / "own.nc")])
+    assert done.exit_code == 0, done.output
+    with xr.open_dataset(tmp_path / "own.nc") as found:
+        np.testing.assert_allclose(found.ballistic_coefficient, [0.044, 0.011])
+        np.testing.assert_allclose(found.delta_v[:, 0] / found.delta_v[:, 1], 4.0)
+        assert "ballistic_coefficient_notes" not in found.attrs
+
+
+def test_celestrak_s_own_file_serves_every_command(
+    shared_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has no percentiles: those of the bundled forecast stand about its own values."""
+    monkeypatch.setattr(sys.modules["constellation_jax.cli.decay"], "configure", lambda **_: None)
+    path = str(shared_data / "space_weather" / "SW-All_2026-02-23.csv.gz")
+    run = CliRunner().invoke
+    common = ["station-keeping", "--shells", "kuiper", "--years", "2", "--start", "2029-01-01", "--space-weather", path]
+    for more in ([], ["--forecast", "bundled"]):
+        done = run(app, [*common, *more, "--output", str(tmp_path / "keep.nc"), "--overwrite"])
+        assert done.exit_code == 0, done.output
+        with xr.open_dataset(tmp_path / "keep.nc") as found:
+            assert (np.diff(found.delta_v, axis=0) > 0.0).all()

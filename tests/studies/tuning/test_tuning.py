@@ -1,18 +1,22 @@
 """Tuning: optima against a grid and across solvers, multipliers and sensitivities against differences, whole numbers, refusals."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 import constellation_jax as cj
+from constellation_jax.cli import app
 from constellation_jax.inputs.tuning.files import load_tuning_problem
 from constellation_jax.inputs.tuning.terms import TERMS
 from constellation_jax.outputs.variables import VARIABLES
 from constellation_jax.studies.tuning.design import make_design
 from constellation_jax.studies.tuning.figures import name_variable
-from constellation_jax.studies.tuning.objective import make_surroundings
+from constellation_jax.studies.tuning.objective import list_assumptions, make_surroundings
 from constellation_jax.studies.tuning.problem import CompiledProblem
+from constellation_jax.studies.tuning.solvers import compute_multipliers
 
 PART = 5e-3
 """Of an optimum: how near to that of a fine grid it has to be."""
@@ -186,6 +190,64 @@ def test_what_is_not_finite_is_named(tmp_path: Path) -> None:
         cj.InputError, match=r"round_trip_ms of 'A', or its derivative, is not finite at altitude_km 425"
     ):
         problem.evaluate(np.array([0.5, 0.5]), problem.frame._replace(base=base))
+
+
+FREE = """
+[[variables]]
+inclination_deg = [25, 70]
+[[objectives]]
+maximise = "mean_in_view"
+latitude_deg = [40]
+[[reports]]
+quantity = "lifetime_years"
+"""
+
+
+def test_an_optimum_that_nothing_holds_has_no_residual(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Satellites in view at 40 degrees, by inclination: the largest of a fine grid, at a gradient of nothing."""
+    study = study_of(tmp_path, SHELL + FREE.partition("[[reports]]")[0])
+    result = cj.tune(study)
+    problem = problem_of(study)
+    grid = np.linspace(0.0, 1.0, 901)
+    best = 25.0 + 45.0 * grid[np.argmin(values_at(problem, grid[:, None])[0])]
+    assert abs(result.shells[0].orbit.inclination_deg - best) < 0.1
+    assert result.status == "converged"
+    assert result.dataset.attrs["kkt_residual"] < 1e-3
+    # half a degree off, the residual says so
+    off = problem.coordinates.to_coordinate(0, best + 0.5)
+    at = problem.evaluate(np.array([off]))
+    amount = problem.measure_objectives(at, problem.frame)
+    assert amount == pytest.approx(abs(at.objective))
+    assert compute_multipliers(at, np.array([off]), np.ones(1, bool), amount)[1] > 1e-3
+    assert not caplog.records
+
+
+def test_a_tuning_that_did_not_converge_ends_with_3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules["constellation_jax.cli.tune"], "configure", lambda **_: None)
+    path = tmp_path / "short.toml"
+    path.write_text(
+        f'system = "S"\n{SHELL}{FREE.partition("[[reports]]")[0]}[solver]\niterations = 1\n', encoding="utf-8"
+    )
+    done = CliRunner().invoke(app, ["tune", str(path), "--output", str(tmp_path / "out.nc")])
+    assert done.exit_code == 3, done.output
+    assert (
+        "warning: the tuning did not converge: Iteration limit reached; the best point seen is written" in done.output
+    )
+    assert (tmp_path / "out.nc").exists()
+    assert (tmp_path / "out.toml").exists()
+
+
+def test_what_a_problem_assumes_is_said(tmp_path: Path) -> None:
+    study = study_of(tmp_path, SHELL + FREE)
+    assert [note.partition(":")[0] for note in list_assumptions(study)] == ["A", "A"]
+    with pytest.raises(
+        cj.InputError, match=r"A: neither a ballistic coefficient .*; give a ballistic coefficient, or allow"
+    ):
+        cj.tune(study, strict=True)
+    with pytest.raises(cj.InputError, match="starts 1000000: expected 1 to 1,024"):
+        cj.tune(study, starts=1_000_000)
+    with pytest.raises(cj.InputError, match="time 'soon'"):
+        cj.tune(study, start="soon")
 
 
 def test_optax_is_asked_for_where_it_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
