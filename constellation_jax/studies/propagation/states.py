@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar, cast
 
 import jax
 import jax.numpy as jnp
@@ -36,8 +36,10 @@ OTHER_BLOCK_BYTES = 2**30
 _NAMES = tuple(field.name for field in dataclasses.fields(Elements))
 
 
-class BlockTimes(NamedTuple):
-    """Instants of a block, as the function of `reduce` sees them."""
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class BlockTimes:
+    """Instants of a block, as the function of `reduce` sees them; a pytree."""
 
     index: Array
     """Place of each instant in the times, int32, shape (rows,)."""
@@ -96,7 +98,7 @@ def states(
         except (MemoryError, jax.errors.JaxRuntimeError) as error:
             if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
                 way_out = "go through blocks of them with stream or reduce, whose memory does not grow"
-                raise too_large(len(grid), *(shape or (1,)), options, way_out) from None
+                raise too_large(len(grid), len(np.atleast_1d(elements.mean_motion)), options, way_out) from None
             raise
         return found if shape else jax.tree.map(lambda v: v[:, 0], found)
 
@@ -170,7 +172,8 @@ def reduce(
     Raises:
         InputError: as for `stream`; a function whose carry has another structure or shape than `initial`.
     """
-    return _Run(source, times, block, frame, precision, variables, device).reduce(function, initial)
+    run = _Run(source, times, block, frame, precision, variables, device)
+    return cast(Carry, run.reduce(function, initial))
 
 
 class _Run:
@@ -216,8 +219,8 @@ class _Run:
             carry = self._engine.put_carry(initial)
             for start, stop in self._blocks():
                 rows = np.arange(start, stop)
-                known = BlockTimes(rows.astype(np.int32), self._grid.minutes_since_first(rows))  # type: ignore[arg-type]
-                carry = self._engine.fold(function, carry, start, stop, known)
+                known: Any = (rows.astype(np.int32), self._grid.minutes_since_first(rows))
+                carry = self._engine.fold(function, carry, start, stop, BlockTimes(*known))
         return carry
 
     def _blocks(self) -> Iterator[tuple[int, int]]:
