@@ -1,8 +1,8 @@
 """Compiled functions whose programs are kept on disk, where `configure` was asked to keep them.
 
 JAX's own cache keeps what XLA has compiled, but a process must trace and lower a function before it can look it up: 0.2 to 0.5 s
-for each of ours. A program kept here is found by its name and the shapes of its arguments, loaded in 0.05 s. It serves only the same
-code, versions, flags and processor. Where its file is missing or damaged, the function is traced.
+for each of ours. A program kept here is found by its name and the shapes of its arguments, loaded in 0.05 s. It serves only the
+same code, versions, flags and processor. Where its file is missing or damaged, the function is traced.
 """
 
 from __future__ import annotations
