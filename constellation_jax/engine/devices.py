@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from constellation_jax.engine.default_device import default_platform
 from constellation_jax.engine.device_checks import find_devices
 from constellation_jax.engine.precision import x64
 from constellation_jax.engine.programs import Program
@@ -45,7 +46,7 @@ class Devices:
     """Local devices of one platform.
 
     Args:
-        platform: such as "cpu", "gpu" or "tpu"; None for JAX's default.
+        platform: such as "cpu", "gpu" or "tpu"; None for that of JAX's default device.
         devices: these instead of all local ones of the platform.
         computes_grids: whether engines give them whole grids of instants and satellites instead of cache-sized blocks; None: unless
             they are a CPU.
@@ -61,7 +62,7 @@ class Devices:
         *,
         computes_grids: bool | None = None,
     ) -> None:
-        found = tuple(devices or find_devices(platform))
+        found = tuple(devices or find_devices(platform or default_platform()))
         self.platform: str = found[0].platform
         self.computes_grids = self.platform != "cpu" if computes_grids is None else computes_grids
         self.mesh = Mesh(np.array(found), ("satellites",))
