@@ -145,9 +145,8 @@ class Interpolation:
         sizes = measure(regime, sample, self._samples, most_nodes(self._most_instants), 0)
         count = choose_node_count(sizes, self._most_instants, tolerance)
         if count:
-            if every == 1:
-                sizes = sizes[count - LAST :]
-            else:  # in one chunk: coefficients that grow during the run are noticed by `is_rejected`
+            sizes = sizes[count - LAST :]
+            if every > 1:  # in one chunk: coefficients that grow during the run are noticed by `is_rejected`
                 sizes = measure(regime, some, self._samples[-1:], count + BEYOND, count - LAST)
             suffices, limit = limit_tail(sizes, tolerance)
             self.node_count[some], self._tail_limit[some] = np.where(suffices, count, 0), limit
