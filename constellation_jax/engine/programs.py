@@ -1,8 +1,8 @@
 """Compiled functions whose programs are kept on disk, where `configure` was asked to keep them.
 
 JAX's own cache keeps what XLA has compiled, but a process must trace and lower a function before it can look it up: 0.2 to 0.5 s
-for each of ours. A program kept here is found by its name and the shapes of its arguments, loaded in 0.05 s. It serves only the
-same code, versions, flags and processor. Where its file is missing or damaged, the function is traced.
+for each of ours. A program kept here is found by its name and the shapes of its arguments, and loaded in 0.05 s. It serves only
+the same code, versions, flags and processor. Where its file is missing or damaged, the function is traced.
 """
 
 from __future__ import annotations
@@ -106,8 +106,8 @@ def _load(content: bytes, arguments: tuple[Any, ...]) -> Compiled:
     if hashlib.sha256(content[32:]).digest() != content[:32]:
         raise ValueError("damaged")
     payload, result = pickle.loads(content[32:])
-    structures = (jax.tree.structure(v) for v in ((arguments, {}), result))
-    return serialize_executable.deserialize_and_load(payload, *structures, backend="cpu")
+    given = jax.tree.structure((arguments, {}))
+    return serialize_executable.deserialize_and_load(payload, given, jax.tree.structure(result), backend="cpu")
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -127,6 +127,14 @@ def _fingerprint() -> str:
     processor = platform.machine()
     with contextlib.suppress(OSError):
         processor = next(line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("flags"))
-    precision = jax.config.jax_default_matmul_precision
+    settings: Any = jax.config
     versions = [*(version(name) for name in ("jax", "jaxlib")), sys.version]
-    return " ".join((code.hexdigest(), *versions, os.environ.get("XLA_FLAGS", ""), processor, str(precision)))
+    return " ".join(
+        (
+            code.hexdigest(),
+            *versions,
+            os.environ.get("XLA_FLAGS", ""),
+            processor,
+            str(settings.jax_default_matmul_precision),
+        )
+    )
