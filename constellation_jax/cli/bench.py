@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from constellation_jax.cli.options import AllowStale, AsJson
-from constellation_jax.cli.reporting import Reporter
+from constellation_jax.cli.reporting import Reporter, report_left_out
 from constellation_jax.settings import configure
 
 
@@ -57,6 +57,7 @@ def bench(
         if folder is not None and not folder.is_dir():
             raise InputError(f"--folder: found {str(folder)!r}, expected a folder that exists")
         objects, start = load_objects(run, allow_stale=allow_stale)
+        report_left_out(objects)
         times = time_grid(start, run.duration, run.step)
         configure()  # without kept programs: the compilation is one of the figures
         from constellation_jax.benchmark.speed import measure_speed

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from constellation_jax.errors import InputError
+from constellation_jax.errors import InputError, printable
 from constellation_jax.inputs.catalog.checks import find_violations
 from constellation_jax.physics.constants import (
     DEEP_SPACE_PERIOD_MINUTES,
@@ -50,7 +50,7 @@ class Reject(NamedTuple):
     """True for a defect in a record that was kept (a wrong checksum), False where the record was left out."""
 
     def __str__(self) -> str:
-        return f"{self.source}, line {self.line}: {self.reason}{' (record kept)' if self.kept else ''}"
+        return printable(f"{self.source}, line {self.line}: {self.reason}{' (record kept)' if self.kept else ''}")
 
 
 def _column(dtype: Any, default: Any = None) -> dict[str, Any]:
@@ -242,6 +242,13 @@ class Catalog:
             InputError: no such column.
         """
         return self[np.argsort(self._key(by), kind="stable")]
+
+    def repeated(self) -> tuple[int, int, int]:
+        """Count the catalogue numbers with several element sets; also the most of one number, and that number (0, 0, -1: none)."""
+        numbers, counts = np.unique(self.norad_id[self.norad_id != NO_NORAD_ID], return_counts=True)
+        if not (counts > 1).any():
+            return 0, 0, NO_NORAD_ID
+        return int((counts > 1).sum()), int(counts.max()), int(numbers[counts.argmax()])
 
     def newest(self) -> Catalog:
         """Select the newest element set of each catalogue number; objects without a number stay. In their order."""
