@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
 from constellation_jax.errors import InputError, suggest
@@ -32,8 +33,8 @@ def find_source(text: str, *, folder: Path = Path()) -> str:
         return CELESTRAK + text
     if text == STANDARD_INPUT:
         return text
-    path = make_absolute(folder / Path(text).expanduser())
-    if not path.is_file() and not path.is_fifo():  # a pipe: /dev/stdin, or the <(...) of a shell
+    path = make_absolute(folder / os.path.expanduser(text))
+    if not os.path.isfile(path) and not _is_pipe(path):  # not path.is_file(), which raises where the name is too long
         near = "" if Path(text).suffix else suggest(text, ("bundled", *GROUPS))
         raise InputError(f"found {text!r}, expected a file, 'bundled' or a CelesTrak group such as 'active'{near}")
     return str(path)
@@ -59,3 +60,11 @@ def read_source(source: str, *, allow_stale: bool = False) -> Catalog:
 def make_absolute(path: Path) -> Path:
     """Make a path absolute; symbolic links stay, since the user knows the file by them."""
     return Path(os.path.abspath(path))
+
+
+def _is_pipe(path: Path) -> bool:
+    """True for a pipe: /dev/stdin, or the <(...) of a shell."""
+    try:
+        return stat.S_ISFIFO(os.stat(path).st_mode)
+    except (OSError, ValueError):
+        return False

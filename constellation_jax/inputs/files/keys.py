@@ -51,7 +51,7 @@ class Rule(NamedTuple):
                 return None, mistakes
             value = tuple(entry for entry, _ in entries)
         elif not self.accepts(value):
-            return None, {(): f"found {value!r}, expected {self.expected}{suggest(str(value), self.words)}"}
+            return None, {(): f"found {_shorten(value)}, expected {self.expected}{suggest(str(value)[:80], self.words)}"}
         if self.convert is None:
             return value, {}
         try:
@@ -132,14 +132,25 @@ def without_links(doc: str) -> str:
     return re.sub(r"\[([^]]+)\]\([^)]*\)", r"\1", doc)
 
 
+def _shorten(value: Any) -> str:
+    """Text of a value for a message, of at most 80 characters."""
+    shown = repr(value)
+    return shown if len(shown) <= 80 else f"{shown[:77]}..."
+
+
 def is_whole(value: Any) -> bool:
-    """True for an integer that is no boolean."""
-    return not isinstance(value, bool) and isinstance(value, Integral)
+    """True for an integer of 64 bits that is no boolean."""
+    return not isinstance(value, bool) and isinstance(value, Integral) and -(2**63) <= value < 2**63
 
 
 def is_number(value: Any) -> bool:
     """True for a finite real number that is no boolean."""
-    return not isinstance(value, bool) and isinstance(value, Real) and math.isfinite(value)
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an integer of hundreds of digits
+        return False
 
 
 def whole(low: int, *, required: bool = False) -> Rule:
