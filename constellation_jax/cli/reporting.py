@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from constellation_jax import __version__
-from constellation_jax.errors import printable
 from constellation_jax.cli.process import (
     EXIT_INTERRUPTED,
     EXIT_OUTPUT,
@@ -28,6 +27,7 @@ from constellation_jax.cli.process import (
     Terminated,
     describe_full_stdout,
 )
+from constellation_jax.errors import printable
 
 if TYPE_CHECKING:
     import numpy as np

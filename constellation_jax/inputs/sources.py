@@ -12,6 +12,7 @@ from constellation_jax.inputs.catalog.celestrak import GROUPS, fetch
 from constellation_jax.inputs.catalog.population import bundled_population
 from constellation_jax.inputs.element_sets.read import read_catalog
 from constellation_jax.inputs.files.text_files import STANDARD_INPUT
+
 CELESTRAK = "celestrak:"
 """Prefix that makes any word a CelesTrak group; the well-known ones need none."""
 

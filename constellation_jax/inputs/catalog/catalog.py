@@ -10,6 +10,7 @@ Deliberately absent: reading (`read_catalog` in inputs/element_sets/read.py) and
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -33,6 +34,10 @@ from constellation_jax.physics.sgp4.brouwer import kozai_to_brouwer
 if TYPE_CHECKING:
     from constellation_jax.physics.sgp4.elements import Elements
 
+_log = logging.getLogger(__name__)
+
+OLD_YEARS = 10.0
+"""Distance from an epoch, years, from which a run is warned of the age of its element sets."""
 NO_NORAD_ID = -1
 """Value of `norad_id` for objects without a catalogue number: planned and synthetic satellites."""
 
@@ -133,7 +138,10 @@ class Catalog:
             from constellation_jax.inputs.times import as_times, to_day_fraction
 
             day, fraction = to_day_fraction(as_times(np.atleast_1d(np.asarray(columns["epoch"]))))
-            columns = {key: v for key, v in columns.items() if key != "epoch"} | {"epoch_day": day, "epoch_fraction": fraction}
+            columns = {key: v for key, v in columns.items() if key != "epoch"} | {
+                "epoch_day": day,
+                "epoch_fraction": fraction,
+            }
         unknown = sorted(set(columns) - set(_COLUMNS))
         if unknown:
             raise InputError(f"catalogue columns {', '.join(unknown)}: unknown; known are {', '.join(COLUMNS)}")
@@ -295,6 +303,19 @@ class Catalog:
             raise InputError(f"column {name!r}: unknown; known are {', '.join(SELECTABLE)}")
         return np.asarray(getattr(self, name))
 
+    def warn_of_age(self, instants: NDArray[np.datetime64]) -> None:
+        """Log a warning where instants lie more than ten years from the epochs of element sets, with their ages."""
+        if not len(self) or not len(instants):
+            return
+        years = (np.array([instants.min(), instants.max()])[:, None] - self.epoch) / np.timedelta64(31_557_600, "s")
+        far = np.abs(years).max(axis=0) > OLD_YEARS
+        if far.any():
+            least, most = np.abs(years[:, far]).max(axis=0).min(), np.abs(years[:, far]).max()
+            _log.warning(
+                "%d of %d element sets: instants lie %.1f to %.1f years from their epochs, and SGP4 holds for days to weeks",
+                *(int(far.sum()), len(self), least, most),
+            )
+
     @property
     def epoch(self) -> NDArray[np.datetime64]:
         """Epochs as datetime64[ns], UTC, rounded to the nanosecond. Shape (n,)."""
@@ -343,6 +364,14 @@ class Catalog:
             bstar=self.bstar,
             epoch_day=self.epoch_day.astype(np.float64),
             epoch_fraction=self.epoch_fraction,
+        )
+
+
+def check_catalog(value: Any) -> None:
+    """Raise InputError where a value that stands for a catalogue is none, such as the path of one."""
+    if not isinstance(value, Catalog):
+        raise InputError(
+            f"catalogue: found {type(value).__name__} {str(value)[:60]!r}, expected a Catalog: read_catalog makes one"
         )
 
 

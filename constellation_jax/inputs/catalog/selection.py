@@ -109,7 +109,8 @@ def _match_texts(values: NDArray[np.str_], condition: Any) -> NDArray[np.bool_]:
     ]
     upper = [not isinstance(pattern, re.Pattern) for pattern in patterns]
     found = [
-        any(rule(value.upper() if fold else value) for rule, fold in zip(rules, upper, strict=True)) for value in values.tolist()
+        any(rule(value.upper() if fold else value) for rule, fold in zip(rules, upper, strict=True))
+        for value in values.tolist()
     ]
     return np.array(found, bool)
 

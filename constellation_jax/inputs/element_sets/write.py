@@ -50,7 +50,9 @@ def to_omm(catalog: Catalog, format: str) -> str:
     if format not in writers:
         raise InputError(f"format {format!r}: unknown; known are {', '.join(writers)}")
     columns: list[list[Any]] = [_one_line(catalog.name.tolist()), _one_line(catalog.international_designator.tolist())]
-    columns.append([_spell_epoch(day, part) for day, part in zip(catalog.epoch_day, catalog.epoch_fraction, strict=True)])
+    columns.append(
+        [_spell_epoch(day, part) for day, part in zip(catalog.epoch_day, catalog.epoch_fraction, strict=True)]
+    )
     columns += [getattr(catalog, column).tolist() for column in _FIELDS.values()]
     names = ("OBJECT_NAME", "OBJECT_ID", "EPOCH", *_FIELDS)
     messages = [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]

@@ -50,9 +50,7 @@ ATTITUDES = ("on_station", "tumbling", "face_on")
 class Orbit:
     """Mean orbit of the satellites of a shell."""
 
-    altitude_km: float = key(
-        _ALTITUDE, doc="Mean semi-major axis (Brouwer) minus 6378.137 km."
-    )
+    altitude_km: float = key(_ALTITUDE, doc="Mean semi-major axis (Brouwer) minus 6378.137 km.")
     inclination_deg: float = key(
         number(0.0, 180.0, "degrees"),
         default=math.nan,
@@ -322,9 +320,9 @@ def find_conflicts(values: Mapping[str, Any]) -> list[tuple[str, str]]:
 def _orbit_conflicts(values: Mapping[str, Any]) -> list[tuple[str, str]]:
     found = []
     altitude, eccentricity = values["altitude_km"], values["eccentricity"]
-    for key, heights in (("altitude_km", [altitude]), ("plane_altitudes_km", values["plane_altitudes_km"] or ())):
+    for name, heights in (("altitude_km", [altitude]), ("plane_altitudes_km", values["plane_altitudes_km"] or ())):
         if too_high := [height for height in heights if height > HIGHEST_ALTITUDE_KM]:
-            return [(key, f"found {too_high[0]:g}, expected at most {HIGHEST_ALTITUDE_KM:,.0f} km")]
+            return [(name, f"found {too_high[0]:g}, expected at most {HIGHEST_ALTITUDE_KM:,.0f} km")]
     radius = altitude + WGS84_EQUATORIAL_RADIUS_KM
     highest = 1.0 - (LOWEST_ALTITUDE_KM + WGS84_EQUATORIAL_RADIUS_KM) / radius
     if eccentricity > highest:
