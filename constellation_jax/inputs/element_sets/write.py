@@ -138,10 +138,10 @@ def _one_line(texts: list[str]) -> list[str]:
 
 
 def _spell_epoch(day: Any, fraction: Any) -> str:
-    """ISO 8601 with microseconds, or with the twelve digits that tell any two epochs apart where these do not."""
+    """ISO 8601 with microseconds, or with as many more digits as tell it from its neighbours."""
     exact = Fraction(float(fraction)) * 86400
     date = np.datetime64(int(day) - MJD_1970, "D")
-    for places in (6, 12):
+    for places in (6, 12, 16, 20, 24):
         units = min(round(exact * 10**places), 86400 * 10**places - 1)
         seconds, rest = divmod(units, 10**places)
         if units / (86400 * 10**places) == fraction:
