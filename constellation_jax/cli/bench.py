@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from constellation_jax.cli.options import AllowStale, AsJson
-from constellation_jax.cli.reporting import Reporter
+from constellation_jax.cli.reporting import Reporter, report_left_out
 from constellation_jax.settings import configure
 
 
@@ -68,6 +68,7 @@ def bench(
         if folder is not None and not folder.is_dir():
             raise InputError(f"--folder: found {str(folder)!r}, expected a folder that exists")
         objects, start = load_objects(run, allow_stale=allow_stale)
+        report_left_out(objects)
         steps = count_times(run.duration, run.step)
         where = Path(folder or tempfile.gettempdir()) / "bench.nc"
         check_size(where, 2 * len(objects), steps, run.variables, "float32", run.memory)  # ours, and the plain one
