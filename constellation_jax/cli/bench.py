@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -56,7 +57,7 @@ def bench(
         options = {"catalog": [catalog], "duration": duration, "step": step, "variables": [variables]}
         options |= {"precision": precision} if precision else {}
         run = read_run(PropagationRun, options=options, checks={"variables": resolve_groups})
-        if folder is not None and not folder.is_dir():
+        if folder is not None and not os.path.isdir(folder):
             raise InputError(f"--folder: found {str(folder)!r}, expected a folder that exists")
         objects, start = load_objects(run, allow_stale=allow_stale)
         steps = count_times(run.duration, run.step)
