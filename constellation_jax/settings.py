@@ -93,13 +93,23 @@ def _is_known_to_jaxlib(flag: str) -> bool:
 def _keep_compiled(folder: Path | None) -> None:
     import jax
 
+    global _program_folder
     settings: Any = jax.config
-    if settings.jax_compilation_cache_dir is not None:
-        return
-    _check_not_started("the compile cache")
-    folder = folder or cache_folder() / f"compiled-{__version__}-jax-{jax.__version__}"
-    settings.update("jax_compilation_cache_dir", str(folder.expanduser().absolute()))
-    settings.update("jax_persistent_cache_min_compile_time_secs", 0)  # a second by default: ours are shorter
+    if settings.jax_compilation_cache_dir is None:
+        _check_not_started("the compile cache")
+        folder = folder or cache_folder() / f"compiled-{__version__}-jax-{jax.__version__}"
+        settings.update("jax_compilation_cache_dir", str(folder.expanduser().absolute()))
+        settings.update("jax_persistent_cache_min_compile_time_secs", 0)  # a second by default: ours are shorter
+    if "://" not in settings.jax_compilation_cache_dir:
+        _program_folder = Path(settings.jax_compilation_cache_dir) / "constellation-jax"
+
+
+_program_folder: Path | None = None
+
+
+def program_folder() -> Path | None:
+    """The folder for programs that can be loaded without JAX's tracing (engine/programs.py); None: none are kept."""
+    return _program_folder
 
 
 def _check_not_started(what: str) -> None:

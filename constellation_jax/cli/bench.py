@@ -29,6 +29,12 @@ def bench(
             metavar="float64|float32", help="Precision of the arithmetic [default: both, one after the other]."
         ),
     ] = None,
+    device: Annotated[
+        str | None, typer.Option(metavar="cpu|gpu|tpu", help="Kind of device to compute on [default: JAX's].")
+    ] = None,
+    jobs: Annotated[
+        str, typer.Option(metavar="JOBS", help="Jobs to time, with commas.")
+    ] = "arrays,device,decay,jacobians",
     folder: Annotated[
         Path | None,
         typer.Option(
@@ -41,7 +47,9 @@ def bench(
 ) -> None:
     """Measure the rate of a propagation on this machine.
 
-    Compilation, computing, copying and writing apart; each figure but the first is the median of five warm runs.
+    States into given arrays, into a dataset and into a file, with compilation, computing, copying and writing apart (arrays);
+    states that stay on the device (device); lifetimes over 25 years (decay); states with their derivatives (jacobians). Each
+    figure but compilation and first runs is the median of five warm runs, and none is taken before the device is done.
     """
     with Reporter().session(debug=ctx.obj["debug"]):
         import json
@@ -56,6 +64,7 @@ def bench(
 
         options = {"catalog": [catalog], "duration": duration, "step": step, "variables": [variables]}
         options |= {"precision": precision} if precision else {}
+        options |= {"device": device} if device else {}
         run = read_run(PropagationRun, options=options, checks={"variables": resolve_groups})
         if folder is not None and not os.path.isdir(folder):
             raise InputError(f"--folder: found {str(folder)!r}, expected a folder that exists")
@@ -65,8 +74,13 @@ def bench(
         check_size(where, 2 * len(objects), steps, run.variables, "float32", run.memory)  # ours, and the plain one
         times = time_grid(start, run.duration, run.step)
         configure()  # without kept programs: the compilation is one of the figures
+        if run.device == "cpu":
+            import jax
+
+            jax.config.update("jax_platforms", "cpu")  # decay is computed on JAX's default platform
         from constellation_jax.benchmark.speed import measure_speed
 
         chosen: dict[str, Any] = {"precisions": [precision]} if precision else {}
-        report = measure_speed(objects, times, variables=run.variables, folder=folder, **chosen)
+        chosen |= {"variables": run.variables, "device": run.device, "jobs": jobs.split(","), "folder": folder}
+        report = measure_speed(objects, times, **chosen)
         typer.echo(json.dumps(report.to_dict(), indent=2) if as_json else "\n".join(report.lines()))

@@ -10,6 +10,7 @@ import typer
 
 from constellation_jax.cli.options import (
     AllowStale,
+    Device,
     ForecastFile,
     Output,
     Overwrite,
@@ -83,6 +84,7 @@ def decay(
         ),
     ] = None,
     strict: Strict = False,
+    device: Device = None,
     output: Output = None,
     overwrite: Overwrite = False,
     allow_stale: AllowStale = False,
@@ -110,6 +112,7 @@ def decay(
                 space_weather=weather,
                 ensemble=ensemble,
                 strict=strict,
+                device=device,
             )
             write_result(dataset, target)
         if not quiet:
@@ -138,6 +141,7 @@ def station_keeping(
         float, typer.Option(metavar="KM", help="Depth that a satellite sinks between manoeuvres, km.")
     ] = 1.0,
     strict: Strict = False,
+    device: Device = None,
     output: Output = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
@@ -172,6 +176,7 @@ def station_keeping(
                 dead_band_km=dead_band_km,
                 space_weather=weather,
                 strict=strict,
+                device=device,
             )
             if target is not None:
                 write_result(dataset, target)

@@ -54,6 +54,10 @@ ShellNames = Annotated[
     list[str] | None,
     typer.Option("--shells", metavar="NAME", help="Planned constellation by name, or a shell file; may be repeated."),
 ]
+Device = Annotated[
+    str | None,
+    typer.Option("--device", metavar="cpu|gpu|tpu", help="Kind of devices to compute on [default: JAX's default]."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from constellation_jax.studies.propagation.propagate import PropagationReport
 
 EXIT_INPUT, EXIT_NOT_CONVERGED, EXIT_DEFECT = 2, 3, 70
-"""Exit codes: a mistake that a user can mend, a tuning without an optimum, and EX_SOFTWARE of sysexits.h; see process.py, too."""
+"""Exit codes: a mistake that a user can mend, a tuning without an optimum, EX_SOFTWARE; the others are in process.py."""
 
 
 def choose_reporter(*, quiet: bool, log_json: bool) -> Reporter:

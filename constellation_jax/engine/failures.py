@@ -1,4 +1,4 @@
-"""Failed satellites: one that fails at or after its epoch stays failed, and its values are NaN."""
+"""Failed satellites: one that fails at or after its epoch stays failed, as does one that drag has carried off long before it."""
 
 from __future__ import annotations
 
@@ -9,11 +9,7 @@ from numpy.typing import NDArray
 
 from constellation_jax.engine.arrays import OutputArrays
 from constellation_jax.engine.time_grid import Grid
-from constellation_jax.physics.constants import MINUTES_PER_DAY, YEAR_DAYS
-from constellation_jax.physics.sgp4.status import DECAYED, TOO_FAR
-
-FARTHEST_MINUTES = 100 * YEAR_DAYS * MINUTES_PER_DAY
-"""Element sets say nothing about instants farther than this from their epoch."""
+from constellation_jax.physics.sgp4.status import DECAYED, FARTHEST_MINUTES, TOO_FAR
 
 
 class Failures:
@@ -54,15 +50,17 @@ class GridFailures:
     Args:
         grid: all instants.
         epoch_day, epoch_fraction: shape (satellites,).
-        decayed_after: minutes after the epoch from which a satellite counts as decayed, shape (satellites,); see
-            `Regime.decay_times`.
+        limits: minutes since the epoch from which a satellite counts as decayed, and before which its elements say nothing, each
+            of shape (satellites,); see `Regime.drag_limits`.
     """
 
-    def __init__(self, grid: Grid, epoch_day: Any, epoch_fraction: Any, decayed_after: NDArray[np.float64]) -> None:
+    def __init__(
+        self, grid: Grid, epoch_day: Any, epoch_fraction: Any, limits: tuple[NDArray[np.float64], NDArray[np.float64]]
+    ) -> None:
         self._grid = grid
         self._epoch = (np.asarray(epoch_day), np.asarray(epoch_fraction))
-        self._decayed_after = decayed_after
-        self._failures = Failures(len(decayed_after))
+        self._decayed_after, self._lost_before = limits
+        self._failures = Failures(len(self._decayed_after))
 
     def apply_failures(self, start: int, stop: int, out: OutputArrays, failing: NDArray[np.bool_]) -> None:
         """Complete the status of instants start:stop of the grid, and set the variables to NaN where it is not 0.
@@ -73,13 +71,15 @@ class GridFailures:
         """
         begin, end = (self._grid.minutes_since(*self._epoch, i) for i in (start, stop - 1))
         far = np.maximum(np.abs(begin), np.abs(end)) > FARTHEST_MINUTES
-        columns = np.flatnonzero(failing | far | (self._failures.code != 0) | (self._decayed_after < end))
+        limited = (self._decayed_after < end) | (self._lost_before > begin)
+        columns = np.flatnonzero(failing | far | (self._failures.code != 0) | limited)
         if not len(columns):
             return
         day, fraction = (v[columns] for v in self._epoch)
         minutes = self._grid.minutes_since(day, fraction, np.arange(start, stop)[:, None])
         found = out.status[:, columns]
         found = np.where((found == 0) & (minutes > self._decayed_after[columns]), DECAYED, found)
+        found = np.where((found == 0) & (minutes < self._lost_before[columns]), TOO_FAR, found)
         found = np.where(np.abs(minutes) > FARTHEST_MINUTES, TOO_FAR, found).astype(np.int8)
         found = self._failures.latch(columns, found, minutes >= 0.0)
         out.status[:, columns] = found

@@ -1,13 +1,13 @@
 """Variables of a state, and their conversion from the frame of SGP4 to the one that is asked for."""
 
 from collections.abc import Iterable
+from typing import Any
 
-import jax
 import jax.numpy as jnp
 from jax import Array
 
 from constellation_jax.physics import frames
-from constellation_jax.physics.constants import DEGREE
+from constellation_jax.physics.constants import DEGREE, EARTH_ROTATION_RATE
 
 POSITION, VELOCITY, GEODETIC = ("x", "y", "z"), ("vx", "vy", "vz"), ("latitude", "longitude", "altitude")
 VARIABLES = (*POSITION, *VELOCITY, "altitude", "latitude", "longitude", "mean_altitude", "decay_rate")
@@ -15,15 +15,25 @@ TURNING = {"latitude", "longitude"}
 """Variables that cannot be interpolated: at a pole, or at 180 degrees, they have a discontinuity."""
 
 
-def attitude(gmst: Array, polar_x: Array, polar_y: Array) -> tuple[Array, Array]:
-    """Matrices `turn` and `spin` of `in_frame`, shape (instants, 3, 3), from sidereal time and the pole (rad, shape (instants,))."""
-    basis = jnp.eye(3, dtype=gmst.dtype)
+def attitude(gmst: Any, polar_x: Any, polar_y: Any, xp: Any = jnp) -> tuple[Any, ...]:
+    """Matrices `turn` and `spin` of `in_frame`, shape (instants, 3, 3), from sidereal time and the pole (rad, shape (instants,)).
 
-    def at(gmst: Array, polar_x: Array, polar_y: Array) -> tuple[Array, Array]:
-        turn, spin = jax.vmap(lambda e: frames.teme_to_itrs(e, jnp.zeros_like(e), gmst, polar_x, polar_y))(basis)
-        return turn.T, spin.T
+    They are those of `frames.teme_to_itrs`.
 
-    return jax.vmap(at)(gmst, polar_x, polar_y)
+    Args:
+        xp: jnp, or np on the host, where tracing it would take longer than all else.
+    """
+    (s, c), (sx, cx), (sy, cy) = ((xp.sin(v), xp.cos(v)) for v in (gmst, polar_x, polar_y))
+    zero, one = xp.zeros_like(s), xp.ones_like(s)
+
+    def matrix(*entries: Any) -> Any:
+        return xp.stack(entries, axis=-1).reshape(*s.shape, 3, 3)
+
+    to_itrs = matrix(cx, zero, sx, sy * sx, cy, -sy * cx, -cy * sx, sy, cy * cx)
+    turn = matrix(c, s, zero, -s, c, zero, zero, zero, one)
+    spin = EARTH_ROTATION_RATE * matrix(-s, c, zero, -c, -s, zero, zero, zero, zero)
+    # not a matrix product, for which a GPU takes fewer digits
+    return tuple((to_itrs[..., None] * m[..., None, :, :]).sum(axis=-2) for m in (turn, spin))
 
 
 def needs_attitude(variables: Iterable[str], frame: str) -> bool:

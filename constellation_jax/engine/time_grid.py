@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from constellation_jax.engine.precision import evaluate
+from constellation_jax.engine.state_variables import attitude
+from constellation_jax.engine.tiles import pad
 from constellation_jax.physics import frames
 from constellation_jax.physics.constants import MINUTES_PER_DAY
 
@@ -40,7 +40,7 @@ class Grid:
         day: NDArray[np.int64], fraction: NDArray[np.float64], ut1_utc_days: Any, polar_x: Any, polar_y: Any
     ) -> Grid:
         """Make a grid with the sidereal time from UT1; UT1 - UTC in days, the pole in rad, arrays of shape (steps,)."""
-        gmst = evaluate(_gmst82, day.astype(np.float64), fraction + ut1_utc_days)
+        gmst = frames.sidereal_time(day.astype(np.float64), fraction + ut1_utc_days, np.floor)
         return Grid(day, fraction, gmst, polar_x, polar_y)
 
     def __len__(self) -> int:
@@ -103,4 +103,11 @@ def split(grid: Grid, start: int, stop: int, longest: float, most: int) -> list[
     return chunks
 
 
-_gmst82 = jax.jit(frames.gmst82)
+def attitude_at(
+    grid: Grid, chunk: Chunk, minutes: NDArray[np.float64], length: int
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Matrices `turn` and `spin` of `in_frame` at minutes since the middle of a chunk and within it, padded to a length."""
+    angles = (np.unwrap(v[chunk.first : chunk.last]) for v in (grid.gmst, grid.polar_x, grid.polar_y))
+    # between the instants of a chunk all three are linear to rounding, and at the instants this is exact
+    turn, spin = attitude(*(pad(np.interp(minutes, chunk.minutes, v), length) for v in angles), np)
+    return turn, spin

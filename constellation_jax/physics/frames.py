@@ -8,6 +8,9 @@ Reference: Vallado et al., AIAA 2006-6753 (2006), appendix C; Aoki et al., Astro
 Fukushima, J. Geodesy 79, 689 (2006) (geodetic coordinates by Halley's method).
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
@@ -29,14 +32,18 @@ def gmst82(day: ArrayLike, fraction: ArrayLike) -> Array:
         day: Modified Julian Date (UT1) of midnight: whole days.
         fraction: rest of the date, days. A separate argument, so that no digit of the time of day is lost, float32 included.
     """
-    day, fraction = jnp.asarray(day), jnp.asarray(fraction)
+    return sidereal_time(jnp.asarray(day), jnp.asarray(fraction), jnp.floor)
+
+
+def sidereal_time(day: Any, fraction: Any, floor: Callable[[Any], Any]) -> Any:
+    """As `gmst82`. Only operators beside the function for the whole part: also serves NumPy on the host."""
     days = (day - MJD_J2000) + fraction
     centuries = days * (1.0 / 36525.0)
     # Aoki eq. 13 with 876600 h a century written as whole days, which drop out: 67310.54841 s is GMST at the 12 h of J2000
     turn = (fraction - 0.5) + horner(
         centuries, (67310.54841 / 86400.0, 8640184.812866 / 86400.0, 0.093104 / 86400.0, -6.2e-6 / 86400.0)
     )
-    return TWO_PI * (turn - jnp.floor(turn))
+    return TWO_PI * (turn - floor(turn))
 
 
 def teme_to_pef(position_teme: Array, gmst: ArrayLike) -> Array:

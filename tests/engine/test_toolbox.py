@@ -64,11 +64,11 @@ def test_regimes_are_values() -> None:
 def test_every_satellite_is_in_one_regime(fleet: cj.Catalog) -> None:
     ends = (np.zeros(len(fleet)), np.full(len(fleet), 1440.0))
     with x64():
-        groups, decayed_after = assign_regimes(fleet.elements, ends, WGS72)
+        groups, limits = assign_regimes(fleet.elements, ends, WGS72)
     np.testing.assert_array_equal(sum(group.is_own.astype(int) for group in groups), 1)
     deep = next(group for group in groups if group.regime == DeepSpaceRegime(WGS72))
     np.testing.assert_array_equal(deep.is_own, fleet.is_deep_space)
-    assert decayed_after.shape == (len(fleet),)
+    assert [limit.shape for limit in limits] == [(len(fleet),)] * 2
 
 
 @pytest.mark.parametrize("regime", [NearEarthRegime(WGS72), DeepSpaceRegime(WGS72)], ids=lambda regime: regime.name)

@@ -20,6 +20,7 @@ from jax import Array
 from jax.sharding import Mesh, NamedSharding
 from numpy.typing import NDArray
 
+from constellation_jax.engine.device_checks import warn_of_slow_float64
 from constellation_jax.engine.devices import REPLICATED, Devices, satellites_last
 from constellation_jax.engine.failures import FARTHEST_MINUTES
 from constellation_jax.engine.grid.failures import find_marks
@@ -57,11 +58,13 @@ class GridEngine:
         self._grid = grid
         self._options = options
         self._devices = devices or Devices(options.platform)
+        if options.precision == "float64":
+            warn_of_slow_float64(self._devices.mesh.devices.flat)
         self._satellites = len(elements.mean_motion)  # type: ignore[arg-type]
         epoch = (np.asarray(elements.epoch_day, np.float64), np.asarray(elements.epoch_fraction))
         ends = grid.ends_since(*epoch)
-        groups, decayed_after = assign_regimes(elements, ends, options.gravity)
-        chosen = list(_choose_parts(groups, elements, ends, decayed_after))
+        groups, limits = assign_regimes(elements, ends, options.gravity)
+        chosen = list(_choose_parts(groups, elements, ends, limits))
         rows = block or len(grid)
         starts = np.arange(0, len(grid), rows)
         last = np.minimum(starts + rows, len(grid)) - 1
@@ -74,7 +77,7 @@ class GridEngine:
                 )
                 own = jax.tree.map(lambda v, lanes=lanes: v[lanes], coefficients)
                 day, fraction = (v[lanes] for v in epoch)
-                marks = find_marks(grid, day, fraction, decayed_after[lanes]) if may_fail else None
+                marks = find_marks(grid, day, fraction, tuple(v[lanes] for v in limits)) if may_fail else None
                 farthest = float(max(np.abs(end[is_own]).max() for end in ends))
                 codes.append(RegimeCode(regime, may_fail, regime.table_length(span), regime.most_steps(farthest)))
                 part: Any = (own, day, fraction, columns, marks)
@@ -192,7 +195,7 @@ def _compute(
 
 
 def _choose_parts(
-    groups: Sequence[Group], elements: Elements, ends: Ends, decayed_after: NDArray[np.float64]
+    groups: Sequence[Group], elements: Elements, ends: Ends, limits: Ends
 ) -> Iterator[tuple[Regime, NDArray[np.bool_], bool, Any]]:
     """Parts of the program: regime, its satellites, whether any may fail, and coefficients; the first is computed over all columns.
 
@@ -205,7 +208,7 @@ def _choose_parts(
     ordered = sorted(families.items(), key=lambda family: family[0].precision is not None)
     for regime, members in ordered:
         is_own = np.logical_or.reduce([group.is_own for group in members])
-        safe = [_never_fails(group, elements, ends, decayed_after) for group in members]
+        safe = [_never_fails(group, elements, ends, limits) for group in members]
         best = max(range(len(members)), key=lambda k: int(safe[k].sum()))
         coefficients = members[best].coefficients[0]
         if 2 * safe[best].sum() > is_own.sum():
@@ -215,13 +218,13 @@ def _choose_parts(
             yield regime, is_own, True, coefficients
 
 
-def _never_fails(group: Group, elements: Elements, ends: Ends, decayed_after: NDArray[np.float64]) -> NDArray[np.bool_]:
+def _never_fails(group: Group, elements: Elements, ends: Ends, limits: Ends) -> NDArray[np.bool_]:
     """True for satellites of a group that have status 0 at all instants for certain, shape (satellites,)."""
     if group.regime.checks_nodes:
         return np.zeros(len(group.is_own), np.bool_)
     is_safe = group.regime.discontinuities(group.coefficients[0], elements, ends).may_interpolate
     is_near = np.maximum(np.abs(ends[0]), np.abs(ends[1])) < FARTHEST_MINUTES
-    return np.asarray(group.is_own & is_safe & is_near & (decayed_after == np.inf))
+    return np.asarray(group.is_own & is_safe & is_near & np.isinf(limits[0]) & np.isinf(limits[1]))
 
 
 def _place(

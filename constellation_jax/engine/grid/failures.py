@@ -25,8 +25,10 @@ class Marks(NamedTuple):
 
     epoch: Array
     """First row at or after the epoch."""
+    known: Array
+    """First row at which the elements say something (`Regime.drag_limits`)."""
     decayed: Array
-    """First row at which the satellite counts as decayed (`Regime.decay_times`)."""
+    """First row at which the satellite counts as decayed (`Regime.drag_limits`)."""
     near: Array
     """First row that is not too far from the epoch."""
     far: Array
@@ -39,18 +41,20 @@ class Circumstances(NamedTuple):
     is_after_epoch: Array
     """True at and after the epoch."""
     is_decayed: Array
+    is_unknown: Array
+    """True before the drag of SGP4 means something."""
     is_too_far: Array
 
 
 def find_marks(
-    grid: Grid, day: NDArray[np.float64], fraction: NDArray[np.float64], decayed_after: NDArray[np.float64]
+    grid: Grid, day: NDArray[np.float64], fraction: NDArray[np.float64], limits: tuple[NDArray[np.float64], ...]
 ) -> Marks:
     """Find the rows of a grid from which something holds.
 
     Args:
         grid: all instants, ascending.
         day, fraction: epochs, shape (satellites,).
-        decayed_after: minutes, of `Regime.decay_times`.
+        limits: minutes, of `Regime.drag_limits`.
     """
 
     def first(least: NDArray[np.float64] | float, *, beyond: bool = False) -> Any:
@@ -64,21 +68,28 @@ def find_marks(
             high, low = np.where(is_open & holds, middle, high), np.where(is_open & ~holds, middle + 1, low)
         return low.astype(np.int32)
 
+    decayed_after, lost_before = limits
     return Marks(
-        first(0.0), first(decayed_after, beyond=True), first(-FARTHEST_MINUTES), first(FARTHEST_MINUTES, beyond=True)
+        first(0.0),
+        first(lost_before),
+        first(decayed_after, beyond=True),
+        first(-FARTHEST_MINUTES),
+        first(FARTHEST_MINUTES, beyond=True),
     )
 
 
 def at_rows(marks: Marks, rows: Array) -> Circumstances:
     """Circumstances of satellites at rows of the grid, shape (instants,)."""
     rows = rows[:, None]
-    epoch, decayed, near, far = (mark[None] for mark in marks)
-    return Circumstances(rows >= epoch, rows >= decayed, (rows < near) | (rows >= far))
+    epoch, known, decayed, near, far = (mark[None] for mark in marks)
+    return Circumstances(rows >= epoch, rows >= decayed, rows < known, (rows < near) | (rows >= far))
 
 
-def at_minutes(minutes: Array, decayed_after: Array) -> Circumstances:
+def at_minutes(minutes: Array, limits: tuple[Array, Array]) -> Circumstances:
     """Circumstances of satellites at minutes since their epochs, shape (instants, satellites)."""
-    return Circumstances(minutes >= 0.0, minutes > decayed_after, jnp.abs(minutes) > FARTHEST_MINUTES)
+    decayed_after, lost_before = limits
+    is_too_far = jnp.abs(minutes) > FARTHEST_MINUTES
+    return Circumstances(minutes >= 0.0, minutes > decayed_after, minutes < lost_before, is_too_far)
 
 
 def apply_failures(status: Array, found: Circumstances, code: Array) -> tuple[Array, Array]:
@@ -93,6 +104,7 @@ def apply_failures(status: Array, found: Circumstances, code: Array) -> tuple[Ar
         The status, and the code after the last instant.
     """
     status = jnp.where((status == 0) & found.is_decayed, jnp.int8(DECAYED), status)
+    status = jnp.where((status == 0) & found.is_unknown, jnp.int8(TOO_FAR), status)
     status = jnp.where(found.is_too_far, jnp.int8(TOO_FAR), status)
     rows = jnp.arange(len(status), dtype=jnp.int32)[:, None]
     # row and status in one number: the first failure is found by one reduction

@@ -75,10 +75,9 @@ def _compute(regime: Regime, coefficients: Any, elements: Elements, grid: Grid, 
     instants = split_block(grid, 0, len(grid), options.variables, options.frame)
     instants = jax.tree.map(lambda v: jnp.asarray(v, dtype if np.issubdtype(v.dtype, np.floating) else None), instants)
     span = float(grid.minutes_since_first(-1))
-    last = (
-        instants.minutes[-1] + (instants.day - day) * MINUTES_PER_DAY + (instants.fraction - fraction) * MINUTES_PER_DAY
-    )
-    part = Part(coefficients, day, fraction, decayed_after=regime.trace_decay_times(coefficients, last))
+    first = (instants.day - day) * MINUTES_PER_DAY + (instants.fraction - fraction) * MINUTES_PER_DAY
+    limits = regime.trace_drag_limits(coefficients, (first, first + instants.minutes[-1]))
+    part = Part(coefficients, day, fraction, limits=limits)
     is_wide = dtype == jnp.float64
     program = Program(
         (RegimeCode(regime, table_length=regime.table_length(span)),),

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 from numpy.typing import NDArray
 
+from constellation_jax.engine.devices import Devices, Specs, satellites_last
 from constellation_jax.engine.precision import evaluate
 from constellation_jax.engine.regimes.deep_space import DeepSpaceRegime
 from constellation_jax.engine.regimes.near_earth import NearEarthRegime, stays_small
@@ -21,6 +21,7 @@ from constellation_jax.physics.sgp4.sgp4 import is_deep_space
 
 WIDTH = 1024
 """Number of satellites whose coefficients are made by one call."""
+INITIALISE_SPECS = Specs((satellites_last(1),), satellites_last(1))
 
 Make = Callable[[Regime, Elements], tuple[Any, ...]]
 """From a regime and elements to coefficients, and to what else is made with them, as NumPy arrays of shape (..., satellites)."""
@@ -38,7 +39,7 @@ class Group(NamedTuple):
 
 def assign_regimes(
     elements: Elements, ends: Ends, gravity: GravityModel, make: Make | None = None
-) -> tuple[list[Group], Floats]:
+) -> tuple[list[Group], tuple[Floats, Floats]]:
     """Assign every satellite to a regime.
 
     Args:
@@ -48,13 +49,13 @@ def assign_regimes(
         make: makes the coefficients; None: `initialise`.
 
     Returns:
-        The groups that have satellites, the largest first; and `Regime.decay_times` of all satellites.
+        The groups that have satellites, the largest first; and `Regime.drag_limits` of all satellites.
     """
     make = make or (lambda regime, some: (initialise(regime, some),))
     deep = np.asarray(is_deep_space(elements, gravity, np))
     plain, eccentric = NearEarthRegime(gravity, small_eccentricity=True), NearEarthRegime(gravity)
     groups = []
-    decayed_after = np.full(len(deep), np.inf)
+    decayed_after, lost_before = np.full(len(deep), np.inf), np.full(len(deep), -np.inf)
     families: tuple[tuple[Regime, NDArray[np.bool_]], ...] = ((eccentric, ~deep), (DeepSpaceRegime(gravity), deep))
     for regime, is_own in families:
         members = np.flatnonzero(is_own)
@@ -65,7 +66,7 @@ def assign_regimes(
         own = jax.tree.map(lambda v, members=members: np.asarray(v)[members], elements)
         made = make(regime, own)
         own_ends = (ends[0][members], ends[1][members])
-        decayed_after[members] = regime.decay_times(made[0], own_ends[1])
+        decayed_after[members], lost_before[members] = regime.drag_limits(made[0], own_ends)
         spread_out = jax.tree.map(lambda v, place=place: v[..., place], made)
         if regime is eccentric:
             small = np.zeros(len(deep), np.bool_)
@@ -74,12 +75,13 @@ def assign_regimes(
         else:
             groups.append(Group(regime, is_own, spread_out))
     groups.sort(key=lambda group: -int(group.is_own.sum()))
-    return [group for group in groups if group.is_own.any()], decayed_after
+    return [group for group in groups if group.is_own.any()], (decayed_after, lost_before)
 
 
 def initialise(regime: Regime, elements: Elements) -> Any:
     """Coefficients of many element sets in a regime, as NumPy arrays of shape (satellites,)."""
-    return in_pieces(_compiled(regime), elements, WIDTH)
+    one = Devices(devices=jax.local_devices()[:1])
+    return in_pieces(one.compile(_initialise, INITIALISE_SPECS, regime=regime), elements, WIDTH)
 
 
 def in_pieces(make: Callable[[Elements], Any], elements: Elements, width: int) -> Any:
@@ -96,6 +98,5 @@ def in_pieces(make: Callable[[Elements], Any], elements: Elements, width: int) -
     return jax.tree.map(lambda *v: np.concatenate(v, axis=-1)[..., :count], *parts)
 
 
-@cache
-def _compiled(regime: Regime) -> Any:
-    return jax.jit(regime.initialise)
+def _initialise(elements: Elements, *, regime: Regime) -> Any:
+    return regime.initialise(elements)

@@ -16,12 +16,14 @@ from jax import Array
 from numpy.typing import NDArray
 
 from constellation_jax.engine.regimes.regime import Discontinuities, Ends, Floats, Regime
-from constellation_jax.physics.constants import MINUTES_PER_DAY, TWO_PI, GravityModel
+from constellation_jax.physics.constants import MINUTES_PER_DAY, TWO_PI, WGS72, GravityModel
+from constellation_jax.physics.numerics.fastmath import horner
 from constellation_jax.physics.sgp4 import deep_space
 from constellation_jax.physics.sgp4.brouwer import semi_major_axis_km
 from constellation_jax.physics.sgp4.common import OrbitState
 from constellation_jax.physics.sgp4.deep_space import MULTIPLES, STEP_MINUTES, DeepSpace, Resonance
 from constellation_jax.physics.sgp4.elements import Elements
+from constellation_jax.physics.sgp4.status import FARTHEST_KM
 
 
 class DeepSpaceRegime(Regime):
@@ -31,6 +33,7 @@ class DeepSpaceRegime(Regime):
     precision: ClassVar[str | None] = "float64"
     node_rate: ClassVar[float] = 2.0 * TWO_PI / MINUTES_PER_DAY
     step_minutes: ClassVar[float] = STEP_MINUTES
+    largest_axis: ClassVar[float] = FARTHEST_KM / WGS72.equatorial_radius_km
 
     def initialise(self, elements: Elements) -> DeepSpace:
         return deep_space.initialise(elements, self.gravity)
@@ -71,6 +74,11 @@ class DeepSpaceRegime(Regime):
 
     def at(self, coefficients: DeepSpace, minutes: Array, state: Resonance) -> OrbitState:
         return deep_space.evaluate(coefficients, minutes, state, minutes - state.atime, self.gravity)
+
+    def mean_size(self, coefficients: DeepSpace, minutes: Any) -> tuple[Any, Any]:
+        c: Any = coefficients
+        root_a = (self.gravity.xke / c.mean_motion) ** (1.0 / 3.0)
+        return root_a * horner(minutes, c.drag), horner(minutes, c.eccentricity)
 
     def discontinuities(self, coefficients: DeepSpace, elements: Elements, ends: Ends) -> Discontinuities:
         count = len(ends[0])

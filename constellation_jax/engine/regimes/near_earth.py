@@ -12,13 +12,12 @@ from collections.abc import Callable
 from typing import Any, ClassVar, Final
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
 from constellation_jax.engine.regimes.regime import SAFE_RADIUS_KM, Discontinuities, Ends, Floats, Moments, Regime
-from constellation_jax.physics.constants import MINUTES_PER_DAY, TWO_PI, GravityModel
+from constellation_jax.physics.constants import DEEP_SPACE_PERIOD_MINUTES, MINUTES_PER_DAY, TWO_PI, WGS72, GravityModel
 from constellation_jax.physics.numerics.fastmath import horner
 from constellation_jax.physics.sgp4 import kepler, near_earth
 from constellation_jax.physics.sgp4.common import ECCENTRICITY_FLOOR, OrbitState
@@ -27,8 +26,6 @@ from constellation_jax.physics.sgp4.near_earth import NearEarth, eccentricity_an
 
 _GRID: Final = 121
 """Points in an interval between which a crossing is searched: a minute apart in two hours."""
-_SAMPLES: Final = 2048
-"""Instants at which a decay is searched, from the epoch to the end of a run."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,6 +41,7 @@ class NearEarthRegime(Regime):
     name: ClassVar[str] = "near_earth"
     checks_nodes: ClassVar[bool] = False
     node_rate: ClassVar[float] = 15.5 * TWO_PI / MINUTES_PER_DAY
+    largest_axis: ClassVar[float] = (DEEP_SPACE_PERIOD_MINUTES / TWO_PI * WGS72.xke) ** (2.0 / 3.0)
 
     @property
     def is_rare(self) -> bool:
@@ -62,44 +60,9 @@ class NearEarthRegime(Regime):
     def at(self, coefficients: NearEarth, minutes: Array, state: Any) -> OrbitState:
         return near_earth.evaluate(coefficients, minutes, self.gravity, self.small_eccentricity)
 
-    def decay_times(self, coefficients: NearEarth, span: Floats) -> Floats:
-        """As `Regime.decay_times`.
-
-        The drag of SGP4 is a polynomial in time: after the semi-major axis has come under one Earth radius it grows again, and a
-        grid that begins later would show nothing of the decay.
-        """
-        root_a: Any = coefficients.root_a
-        span = np.maximum(span, 0.0)
-        lower_bound = horner(span, (root_a[0], *(-np.abs(a) for a in root_a[1:])))
-        members = np.flatnonzero(lower_bound < 1.0)  # few: drag takes a whole orbit down within months at most
-        result = np.full(len(span), np.inf)
-        for first in range(0, len(members), 1024):
-            part = members[first : first + 1024]
-            minutes = np.linspace(0.0, 1.0, _SAMPLES + 1)[1:, None] * span[part]
-            size = np.abs(horner(minutes, tuple(a[part] for a in root_a)))
-            risen = np.logical_or.accumulate(size < 1.0)[:-1] & (np.diff(size, axis=0) > 0.0)
-            row = np.argmax(risen, axis=0)
-            here = np.arange(len(part))
-            result[part] = np.where(risen[row, here], minutes[row, here], np.inf)
-        return result
-
-    def trace_decay_times(self, coefficients: NearEarth, span: Array) -> Array:
-        root_a, span = jax.lax.stop_gradient((coefficients.root_a, jnp.maximum(span, 0.0)))
-
-        def look(k: Array, found: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
-            has_decayed, before, result = found
-            earlier = k.astype(span.dtype) * (span / _SAMPLES)
-            size = jnp.abs(horner(earlier + span / _SAMPLES, root_a))
-            result = jnp.where(has_decayed & (size > before), jnp.minimum(result, earlier), result)
-            return has_decayed | (size < 1.0), size, result
-
-        never = jnp.full_like(span, jnp.inf)
-
-        def search() -> Array:
-            return jax.lax.fori_loop(0, _SAMPLES, look, (jnp.zeros(span.shape, bool), never, never))[2]
-
-        lower_bound = horner(span, (root_a[0], *(-jnp.abs(a) for a in root_a[1:])))
-        return jax.lax.cond((lower_bound < 1.0).any(), search, lambda: never)
+    def mean_size(self, coefficients: NearEarth, minutes: Any) -> tuple[Any, Any]:
+        c: Any = coefficients
+        return horner(minutes, c.root_a), horner(minutes, c.eccentricity)
 
     def discontinuities(self, coefficients: NearEarth, elements: Elements, ends: Ends) -> Discontinuities:
         first, last = discontinuity_windows(coefficients, ends[0])

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
@@ -39,6 +40,12 @@ class Discontinuities(NamedTuple):
     """Change of velocity at each step of the theory's integrator at most, km/min; 0 without an integrator."""
 
 
+_SAMPLES = 2048
+"""Steps from the epoch to an end of a run in which the limits of drag are searched."""
+_COARSE = 17
+"""Instants at which satellites are looked for that drag makes meaningless during a run."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Regime:
     """Theory of motion; a static argument of compiled functions. Coefficients and minutes broadcast with each other.
@@ -58,6 +65,8 @@ class Regime:
     """Angular rate of usual orbits, for which Chebyshev nodes are spread (`node_count.node_spread`), rad/min."""
     step_minutes: ClassVar[float] = math.inf
     """Step of the theory's integrator, counted from the epoch; inf without one."""
+    largest_axis: ClassVar[float] = math.inf
+    """Largest mean semi-major axis, in Earth radii, of the orbits that the theory is made for."""
 
     @property
     def is_rare(self) -> bool:
@@ -123,17 +132,83 @@ class Regime:
         """Entries of a table for instants of shape (..., satellites). Traced; arguments as for `tabulate`."""
         return table
 
-    def decay_times(self, coefficients: Any, span: Floats) -> Floats:
-        """Minutes after the epoch from which the theory gives states again after a decay, shape (satellites,); inf: it does not.
+    def mean_size(self, coefficients: Any, minutes: Any) -> tuple[Any, Any]:
+        """Square root of the semi-major axis (Earth radii^0.5, with SGP4's sign) and mean eccentricity, as drag alone moves them.
 
         Args:
-            span: minutes from the epoch to the last instant.
+            coefficients: arrays of shape (satellites,), NumPy's or traced.
+            minutes: since the epochs, shape (..., satellites).
         """
-        return np.full(len(span), np.inf)
+        raise NotImplementedError
 
-    def trace_decay_times(self, coefficients: Any, span: Array) -> Array:
-        """As `decay_times`, of traced coefficients, without a derivative."""
-        return jnp.full_like(span, jnp.inf)
+    def drag_limits(self, coefficients: Any, ends: Ends) -> tuple[Floats, Floats]:
+        """Minutes since the epoch between which the drag of SGP4, a polynomial in time, means something, each (satellites,).
+
+        Afterwards the theory gives states again although the semi-major axis has come under one Earth radius, and a grid that
+        begins later would show nothing of the decay. Before, the orbit that has grown backwards has left the regime, the mean
+        eccentricity its range, or the perigee the Earth's surface once more: SGP4 goes on with status 0, at 100,000 km and more.
+        Infinite where neither happens during the run.
+        """
+        first, last = np.minimum(ends[0], 0.0), np.maximum(ends[1], 0.0)
+        decayed_after, lost_before = np.full(len(first), np.inf), np.full(len(first), -np.inf)
+        with np.errstate(over="ignore", invalid="ignore"):  # elements that are no orbit
+            for part, size, minutes in self._swept(coefficients, last, lambda root_a, e: root_a < 1.0):
+                size = np.abs(size[0])
+                risen = np.logical_or.accumulate(size < 1.0)[:-1] & (np.diff(size, axis=0) > 0.0)
+                decayed_after[part] = _first_time(risen, minutes[:-1], np.inf)
+            for part, size, minutes in self._swept(coefficients, first, self._is_lost):
+                lost = self._is_lost(*size)
+                lost &= ~lost[0]  # elements that are below the ground at their epoch tell by themselves
+                lost_before[part] = _first_time(lost, minutes, -np.inf)
+        return decayed_after, lost_before
+
+    def _is_lost(self, root_a: Any, eccentricity: Any) -> Any:
+        a = root_a * root_a
+        low = a * (1.0 - eccentricity) < 1.0
+        return low | (root_a < 0.0) | (a > self.largest_axis) | (eccentricity < -0.001)
+
+    def _swept(
+        self, coefficients: Any, end: Floats, is_of_interest: Callable[[Floats, Floats], NDArray[np.bool_]]
+    ) -> Iterator[tuple[NDArray[np.intp], tuple[Floats, Floats], Floats]]:
+        """Sizes at instants from the epoch to `end`, of the few satellites of which some coarse instant is of interest."""
+
+        def sizes(of: Any, steps: int) -> tuple[Floats, tuple[Floats, Floats]]:
+            minutes = np.linspace(0.0, 1.0, steps)[:, None] * end[of]
+            return minutes, self.mean_size(jax.tree.map(lambda v: v[of], coefficients), minutes)
+
+        coarse = sizes(slice(None), _COARSE)[1]
+        members = np.flatnonzero(is_of_interest(*coarse).any(axis=0))
+        for i in range(0, len(members), 1024):
+            part = members[i : i + 1024]
+            minutes, found = sizes(part, _SAMPLES + 1)
+            yield part, found, minutes
+
+    def trace_drag_limits(self, coefficients: Any, ends: tuple[Array, Array]) -> tuple[Array, Array]:
+        """As `drag_limits`, of traced coefficients, without a derivative. A loop over the same instants."""
+        coefficients, first, last = jax.lax.stop_gradient(
+            (coefficients, jnp.minimum(ends[0], 0.0), jnp.maximum(ends[1], 0.0))
+        )
+        is_lost_at_epoch = self._is_lost(*self.mean_size(coefficients, jnp.zeros_like(first)))
+        never = jnp.full_like(first, jnp.inf), jnp.full_like(first, -jnp.inf)
+
+        def look(k: Array, found: tuple[Array, ...]) -> tuple[Array, ...]:
+            has_decayed, before, decayed_after, lost_before = found
+            part = k.astype(first.dtype) / _SAMPLES
+            size = jnp.abs(self.mean_size(coefficients, part * last)[0])
+            earlier = (k - 1).astype(first.dtype) / _SAMPLES * last
+            decayed_after = jnp.where(has_decayed & (size > before), jnp.minimum(decayed_after, earlier), decayed_after)
+            is_lost = self._is_lost(*self.mean_size(coefficients, part * first)) & ~is_lost_at_epoch
+            lost_before = jnp.where(is_lost, jnp.maximum(lost_before, part * first), lost_before)
+            return has_decayed | (size < 1.0), size, decayed_after, lost_before
+
+        def search() -> tuple[Array, Array]:
+            start = (jnp.zeros(first.shape, bool), never[0], *never)
+            return jax.lax.fori_loop(0, _SAMPLES + 1, look, start)[2:]
+
+        coarse = jnp.linspace(0.0, 1.0, _COARSE, dtype=first.dtype)[:, None]
+        may_decay = self.mean_size(coefficients, coarse * last)[0] < 1.0
+        may_be_lost = self._is_lost(*self.mean_size(coefficients, coarse * first))
+        return jax.lax.cond((may_decay | may_be_lost).any(), search, lambda: never)
 
     def discontinuities(self, coefficients: Any, elements: Elements, ends: Ends) -> Discontinuities:
         """Times at which polynomials cannot stand for the orbits. NumPy arrays of shape (satellites,)."""
@@ -150,3 +225,9 @@ class Regime:
             edges: nanoseconds, ascending.
         """
         return np.zeros(0, np.intp), np.zeros(0, np.intp), np.zeros(0, np.int64)
+
+
+def _first_time(holds: NDArray[np.bool_], minutes: Floats, never: float) -> Floats:
+    """First instant at which something holds, or `never`; shapes (instants, satellites)."""
+    row, here = np.argmax(holds, axis=0), np.arange(holds.shape[1])
+    return np.where(holds[row, here], minutes[row, here], never)

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from constellation_jax.errors import InputError
+from constellation_jax.inputs.catalog.checks import find_violations
 from constellation_jax.physics.constants import (
     DEEP_SPACE_PERIOD_MINUTES,
     DEGREE,
@@ -126,7 +127,7 @@ class Catalog:
             rejects: records of the source that were left out, and defects that were noted.
 
         Raises:
-            InputError: an unknown or missing column, or lengths that differ.
+            InputError: an unknown or missing column, lengths that differ, or elements of no orbit that SGP4 can propagate.
         """
         unknown = sorted(set(columns) - set(_COLUMNS))
         if unknown:
@@ -142,6 +143,8 @@ class Catalog:
         for key, (dtype, default) in _COLUMNS.items():
             array = np.asarray(columns.get(key, default), dtype=dtype)
             arrays[key] = array if array.ndim else np.full(n, array)
+        for row, column, reason in find_violations(arrays):
+            raise InputError(f"object {row} of the catalogue, {column}: {reason}")
         return cls(**arrays, rejects=tuple(rejects))
 
     def __len__(self) -> int:

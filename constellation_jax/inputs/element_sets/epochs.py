@@ -20,16 +20,20 @@ FIRST_YEAR, LAST_YEAR = 1957, 2199
 """Range of years of an epoch: from the first satellite to well before datetime64[ns] ends (2262)."""
 
 _SECONDS_PER_DAY = 86400
-_EPOCH = re.compile(r"(\d{4})-(?:(\d\d)-(\d\d)|(\d{3}))T(\d\d):(\d\d):(\d\d)(?:\.(\d*))?Z?", re.ASCII)
+_PATTERN = r"(\d{4})-(?:(\d\d)-(\d\d)|(\d{3}))%s(\d\d):(\d\d):(\d\d)(?:\.(\d*))?%s"
+_EPOCH = re.compile(_PATTERN % ("T", "Z?"), re.ASCII)
+_LENIENT_EPOCH = re.compile(_PATTERN % ("[T ]", "(?: ?(?:Z|UTC|[+-]00:?00))?"), re.ASCII)
+"""A blank in place of T, and a zone of UTC, as pandas and databases write them."""
 _USUAL = np.frombuffer(b"0000-00-00T00:00:00.000000", np.uint8)
 """Spelling of CelesTrak and Space-Track. It is read for the whole column at once, any other one row by row."""
 
 
-def parse_epochs(text: TextColumn) -> tuple[NDArray[np.int64], NDArray[np.float64], Defects]:
+def parse_epochs(text: TextColumn, *, lenient: bool = False) -> tuple[NDArray[np.int64], NDArray[np.float64], Defects]:
     """Convert a column of epochs to days and fractions of a day.
 
     Args:
         text: UTC epochs in calendar or day-of-year form, shape (n,).
+        lenient: as for `parse_epoch`.
 
     Returns:
         Modified Julian Dates of the midnights before, shape (n,); fractions of the day, 0 <= fraction < 1, shape (n,);
@@ -60,23 +64,30 @@ def parse_epochs(text: TextColumn) -> tuple[NDArray[np.int64], NDArray[np.float6
     defects: Defects = {}
     for row in np.flatnonzero(~usual).tolist():
         try:
-            midnight[row], fraction[row] = parse_epoch(bytes(text[row]).decode("utf-8", "replace").strip())
+            midnight[row], fraction[row] = parse_epoch(
+                bytes(text[row]).decode("utf-8", "replace").strip(), lenient=lenient
+            )
         except ValueError as defect:
             defects[row] = str(defect)
             midnight[row], fraction[row] = 0, 0.0
     return midnight, fraction, defects
 
 
-def parse_epoch(text: str) -> tuple[int, float]:
+def parse_epoch(text: str, *, lenient: bool = False) -> tuple[int, float]:
     """Convert one epoch to the Modified Julian Date of the midnight before and the fraction of the day since.
 
     A leap second (23:59:60) counts as the first second of the next day: days of 86,400 seconds have no other place
     for it.
 
+    Args:
+        text: the epoch.
+        lenient: whether a blank may stand in place of T, "+00:00" in place of Z, and day 366 of a year of 365 days for the first of
+            the next, as some programs count on over the turn of the year.
+
     Raises:
         ValueError: not an epoch; the message says what was found and what was expected.
     """
-    found = _EPOCH.fullmatch(text)
+    found = (_LENIENT_EPOCH if lenient else _EPOCH).fullmatch(text)
     if not found:
         expected = "YYYY-MM-DDThh:mm:ss or YYYY-DDDThh:mm:ss"
         raise ValueError(f"found {quote(text)}, expected {expected}" if text else "missing, expected an epoch")
@@ -85,6 +96,7 @@ def parse_epoch(text: str) -> tuple[int, float]:
         raise ValueError(f"found the year {year} in {quote(text)}, expected {FIRST_YEAR} to {LAST_YEAR}")
     if found[4]:
         first, end, day, period = _first_day(year, 1), _first_day(year + 1, 1), int(found[4]), f"{year}"
+        end = max(end, first + 366) if lenient else end
     else:
         month, day = int(found[2]), int(found[3])
         if not 1 <= month <= 12:
@@ -95,7 +107,7 @@ def parse_epoch(text: str) -> tuple[int, float]:
         raise ValueError(f"found day {day} of {period} in {quote(text)}, expected a day of the calendar")
     leap_second = second == 60 and (hour, minute) == (23, 59)
     if hour > 23 or minute > 59 or (second > 59 and not leap_second):
-        raise ValueError(f"found the time {text[text.index('T') + 1 :]!r}, expected 00:00:00 to 23:59:60")
+        raise ValueError(f"found the time {text[found.start(5) :]!r}, expected 00:00:00 to 23:59:60")
     digits = found[8] or ""
     unit = 10 ** len(digits)
     day_length = _SECONDS_PER_DAY * unit

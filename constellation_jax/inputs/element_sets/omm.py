@@ -9,6 +9,7 @@ Reference: CCSDS 502.0-B-3 (Orbit Data Messages), section 4.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -16,9 +17,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from constellation_jax.inputs.catalog.catalog import NO_NORAD_ID, Reject
-from constellation_jax.inputs.element_sets.checks import SGP4_XP, find_violations
+from constellation_jax.inputs.catalog.checks import SGP4_XP, find_violations
 from constellation_jax.inputs.element_sets.epochs import parse_epochs
-from constellation_jax.inputs.files.text_columns import Defects, TextColumn, floats, integers, quote, strings
+from constellation_jax.inputs.files.text_columns import (
+    NUL_IN_TEXT,
+    Defects,
+    TextColumn,
+    find_nul,
+    floats,
+    integers,
+    quote,
+    strings,
+)
 
 REQUIRED = (
     "EPOCH",
@@ -69,15 +79,18 @@ _STRINGS = {
 }
 _CONSTANTS = {
     # keyword: allowed values, in capitals; the first is assumed where a message leaves the keyword out
-    "MEAN_ELEMENT_THEORY": ("SGP4", "SGP/SGP4", "SGP", "SDP4", "SGP4/SDP4"),
+    "MEAN_ELEMENT_THEORY": ("SGP4", "SGP/SGP4", "SGP", "SDP4", "SGP4/SDP4", "TLE"),
     "REF_FRAME": ("TEME",),
     "TIME_SYSTEM": ("UTC",),
     "CENTER_NAME": ("EARTH",),
 }
-KEYWORDS = frozenset({"EPOCH", "SEMI_MAJOR_AXIS", *_FLOATS, *_INTEGERS, *_STRINGS, *_CONSTANTS})
+KEYWORDS = frozenset({"EPOCH", "EPOCH_MICROSECONDS", "SEMI_MAJOR_AXIS", *_FLOATS, *_INTEGERS, *_STRINGS, *_CONSTANTS})
 """Keywords that are read; every other one is ignored."""
 
-_KEYWORD_OF = {column: keyword for keyword, (column, _) in _FLOATS.items()} | {"ephemeris_type": "EPHEMERIS_TYPE"}
+_KEYWORD_OF = {column: keyword for keyword, (column, _) in _FLOATS.items()} | {
+    "ephemeris_type": "EPHEMERIS_TYPE",
+    "epoch_fraction": "EPOCH",
+}
 
 
 class OmmMessages(NamedTuple):
@@ -92,12 +105,16 @@ class OmmMessages(NamedTuple):
     """Function of a message (0 to n - 1) and a keyword that gives the line of the file, counted from 1."""
 
 
-def messages_to_columns(messages: OmmMessages, source: str) -> tuple[dict[str, Any], list[Reject]]:
+def messages_to_columns(
+    messages: OmmMessages, source: str, *, lenient: bool = False
+) -> tuple[dict[str, Any], list[Reject]]:
     """Convert messages to catalogue columns; each message that cannot be converted becomes a Reject.
 
     Args:
         messages: the messages.
         source: name of the file for the rejects.
+        lenient: whether epochs and integers may be written as programs that store tables write them: see `parse_epoch` and
+            `integers`. The standard, that of KVN and XML, forbids it.
 
     Returns:
         Columns of shape (m,), m <= n, for `Catalog.from_columns`, and the rejects in the order of the messages.
@@ -117,19 +134,23 @@ def messages_to_columns(messages: OmmMessages, source: str) -> tuple[dict[str, A
     for row, keyword, reason in _find_foreign(messages):
         reject(row, keyword, reason)
     defects: list[tuple[str, Defects]] = []
-    columns["epoch_day"], columns["epoch_fraction"], found = parse_epochs(text("EPOCH"))
+    columns["epoch_day"], columns["epoch_fraction"], found = parse_epochs(
+        _join_microseconds(text("EPOCH"), messages.texts.get("EPOCH_MICROSECONDS")), lenient=lenient
+    )
     defects.append(("EPOCH", found))
     for keyword, (column, default) in _FLOATS.items():
         columns[column], found = floats(text(keyword), default=default)
         defects.append((keyword, found))
     for keyword, (column, integer_default, largest) in _INTEGERS.items():
-        columns[column], found = integers(text(keyword), default=integer_default, largest=largest)
+        columns[column], found = integers(text(keyword), default=integer_default, largest=largest, lenient=lenient)
         defects.append((keyword, found))
     for keyword, found in defects:
         for row, reason in found.items():
             reject(row, keyword, reason)
     for keyword, (column, string_default) in _STRINGS.items():
         values = strings(text(keyword))
+        for row in find_nul(text(keyword)):
+            reject(row, keyword, f"found {NUL_IN_TEXT} in {quote(values[row].item())}, expected text")
         columns[column] = np.where(values == "", string_default, values) if string_default else values
     for row, column, reason in find_violations(columns):
         reject(row, _KEYWORD_OF[column], reason)
@@ -159,9 +180,22 @@ def _find_foreign(messages: OmmMessages) -> list[tuple[int, str, str]]:
     return found
 
 
+def _join_microseconds(epoch: TextColumn, microseconds: TextColumn | None) -> TextColumn:
+    """Join the microseconds that Space-Track's older classes give beside the epoch to epochs without a fraction of a second."""
+    if microseconds is None:
+        return epoch
+    joined = [
+        e.strip() + b"." + m.strip().zfill(6)
+        if re.fullmatch(rb"\s*\d{1,6}\s*", m) and b"." not in e and e[-1:].isdigit()
+        else e
+        for e, m in zip(epoch.tolist(), microseconds.tolist(), strict=True)
+    ]
+    return np.array(joined, np.bytes_)
+
+
 def _describe_object(messages: OmmMessages, row: int) -> str:
     """Describe the object of a message, for rejects: a JSON file may be a single line, so that the line does not tell."""
     for keyword, word in (("NORAD_CAT_ID", "object "), ("OBJECT_NAME", "")):
         if keyword in messages.texts and (name := bytes(messages.texts[keyword][row]).strip()):
-            return f" of {word}{name.decode('utf-8', 'replace') if word else quote(name)}"
+            return f" of {word}{name.decode() if word and name.isalnum() else quote(name)}"
     return ""

@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.catalog.catalog import Reject
 from constellation_jax.inputs.element_sets.omm import KEYWORDS, REQUIRED, OmmMessages, messages_to_columns
+from constellation_jax.inputs.element_sets.tle_lines import LINE_KEYS, find_line_keys, read_lines
 from constellation_jax.inputs.files.text_columns import LONGEST, TextColumn, column_of, cut
 
 _COMMA, _NEWLINE, _RETURN, _QUOTE = (ord(character) for character in ',\n\r"')
 
+_LINES = frozenset(word for words in LINE_KEYS for word in words)
 _LONGEST_ROW = 100_000
 """Bytes read of a row that is read on its own; the csv module refuses longer fields."""
 
@@ -52,9 +54,17 @@ def read_csv(data: bytes, source: str) -> tuple[dict[str, Any], list[Reject]]:
 
     blank = (fields == 1) & (ends[first] - starts[first] <= 0)
     header_row = int(np.argmax(~blank))
-    header = [name.strip().upper() for name in next(csv.reader([row_text(header_row)]))]
-    _check_header(header, source, header_row + 1)
+    header_text = row_text(header_row)
+    header = [name.strip().upper() for name in next(csv.reader([header_text]))]
+    with_lines = _check_header(header, source, header_row + 1)
     body = np.flatnonzero(~blank & (np.arange(len(fields)) > header_row))
+    # files that were joined repeat the header
+    repeated = [
+        row
+        for row in body[_like_header(buffer, starts[first[body]], header_text)].tolist()
+        if row_text(row) == header_text
+    ]
+    body = body[~np.isin(body, repeated)]
     whole = body[fields[body] == len(header)]
 
     rejects = []
@@ -70,6 +80,10 @@ def read_csv(data: bytes, source: str) -> tuple[dict[str, Any], list[Reject]]:
             reason = f"found {len(values)} fields, expected {len(header)} as in the header"
             rejects.append(Reject(source, row + 1, reason + ("; the file is cut off" if cut_off else "")))
 
+    if with_lines is not None:
+        return _read_line_columns(
+            header, with_lines, [(row, row_text(row)) for row in whole.tolist()], repaired, rejects, source
+        )
     rows = np.concatenate([whole, np.array(list(repaired), np.int64)])
     order = np.argsort(rows, kind="stable")
     texts = {}
@@ -80,7 +94,9 @@ def read_csv(data: bytes, source: str) -> tuple[dict[str, Any], list[Reject]]:
                 column = np.concatenate([column, column_of([values[at] for values in repaired.values()])])[order]
             texts[keyword] = column
     rows = rows[order]
-    columns, found = messages_to_columns(OmmMessages(len(rows), texts, lambda row, _: int(rows[row]) + 1), source)
+    columns, found = messages_to_columns(
+        OmmMessages(len(rows), texts, lambda row, _: int(rows[row]) + 1), source, lenient=True
+    )
     return columns, sorted(rejects + found, key=lambda r: r.line)
 
 
@@ -108,10 +124,49 @@ def _cut_field(
     return cut(buffer, start, end - start)
 
 
-def _check_header(header: list[str], source: str, line: int) -> None:
+def _like_header(buffer: NDArray[np.uint8], start: NDArray[np.int64], header: str) -> NDArray[np.bool_]:
+    """True for the rows that begin like the header, shape (rows,)."""
+    begin = np.frombuffer(header.encode()[:4].ljust(4), np.uint8)
+    return np.asarray((buffer[start[:, None] + np.arange(4)] == begin).all(axis=1))
+
+
+def _read_line_columns(
+    header: list[str],
+    keys: tuple[str | None, ...],
+    rows: list[tuple[int, str]],
+    repaired: dict[int, list[str]],
+    rejects: list[Reject],
+    source: str,
+) -> tuple[dict[str, Any], list[Reject]]:
+    """Read rows that hold two-line element sets in place of numbers."""
+    values = sorted(
+        [(row, next(csv.reader([text]))) for row, text in rows] + list(repaired.items()), key=lambda r: r[0]
+    )
+    one, two, name = (None if key is None else header.index(key) for key in keys)
+    messages = [("" if name is None else cells[name], cells[one or 0], cells[two or 0]) for _, cells in values]
+    columns, found = read_lines(messages, [row + 1 for row, _ in values], source)
+    return columns, sorted(rejects + found, key=lambda r: r.line)
+
+
+def _check_header(header: list[str], source: str, line: int) -> tuple[str | None, ...] | None:
+    """Check the names of the columns; returns those of line 1, line 2 and the name where the rows hold two-line element sets.
+
+    Raises:
+        InputError: a column that is needed is missing, or one that is read stands twice.
+    """
+    for keyword in header:
+        if (keyword in KEYWORDS or keyword in _LINES) and header.count(keyword) > 1:
+            at = " and ".join(str(i) for i, other in enumerate(header, start=1) if other == keyword)
+            raise InputError(
+                f"{source}, line {line}: {keyword} is the name of columns {at}, expected one of them: remove the other"
+            )
     missing = [keyword for keyword in REQUIRED if keyword not in header]
+    keys = find_line_keys(header)
+    if missing and keys[0] and keys[1]:
+        return keys
     if missing == ["MEAN_MOTION"] and "SEMI_MAJOR_AXIS" in header:
         reason = "SEMI_MAJOR_AXIS is given in place of MEAN_MOTION; SGP4 elements have a mean motion"
         raise InputError(f"{source}, line {line}: {reason}")
     if missing:
         raise InputError(f"{source}, line {line}: the header lacks {', '.join(missing)}; every element set needs them")
+    return None

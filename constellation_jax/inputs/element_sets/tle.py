@@ -5,7 +5,8 @@ numbers may stand a little differently, or the reject has to name the field that
 affect the others.
 
 Read: names with and without "0 " before them, LF and CRLF, blank lines, lines that start with "#", text after column
-69, lines of 68 characters (without checksum), Alpha-5 catalogue numbers, blanks in place of leading zeros.
+69, lines of 68 characters (without checksum), Alpha-5 catalogue numbers, blanks in place of leading zeros, day 366 of a year of 365
+days (the first of the next), prose before the first record and after the last.
 
 Reference: T. S. Kelso, "Frequently Asked Questions: Two-Line Element Set Format", Satellite Times, January 1998;
 Space-Track documentation, "Alpha-5".
@@ -20,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from constellation_jax.inputs.catalog.catalog import COLUMNS, Reject
-from constellation_jax.inputs.element_sets.checks import find_violations
+from constellation_jax.inputs.catalog.checks import find_violations
 from constellation_jax.inputs.element_sets.epochs import month_to_mjd
 from constellation_jax.inputs.element_sets.tle_fields import (
     FIELDS,
@@ -30,7 +31,12 @@ from constellation_jax.inputs.element_sets.tle_fields import (
     read_all,
     read_one,
 )
-from constellation_jax.inputs.files.text_columns import LONGEST, cut, quote, strings
+from constellation_jax.inputs.files.text_columns import LONGEST, NUL_IN_TEXT, cut, find_nul, quote, strings
+
+BROKEN = 3
+"""Kind of a line that has the digits of an element line, but does not begin like one."""
+_SHORTEST_BROKEN, _DIGITS_OF_BROKEN = 40, 25
+"""Least characters and digits of a broken line: names have 24 characters, in wide use up to 30."""
 
 
 def read_tle(data: bytes, source: str) -> tuple[dict[str, Any], list[Reject]]:
@@ -43,6 +49,8 @@ def read_tle(data: bytes, source: str) -> tuple[dict[str, Any], list[Reject]]:
     Returns:
         Columns of shape (n,) for `Catalog.from_columns` (n may be 0), and the rejects in the order of the lines.
     """
+    if not data.isascii():  # a text that was copied from a web page
+        data = re.sub(rb"^([ \t]*[12])\xc2\xa0", rb"\1 ", data, flags=re.MULTILINE)
     lines = _Lines(data)
     first, second, rejects = _pair_lines(lines, source)
     pair = (lines.cards(first), lines.cards(second))
@@ -75,7 +83,11 @@ def read_tle(data: bytes, source: str) -> tuple[dict[str, Any], list[Reject]]:
             at = first[row] if line == 1 else second[row]
             rejects.append(Reject(source, lines.number(at), f"checksum of {reason}", kept=True))
 
-    columns["name"] = lines.names(first)
+    columns["name"], nul = lines.names(first)
+    for row in nul:
+        if keep[row]:
+            keep[row] = False
+            rejects.append(Reject(source, lines.number(first[row] - 1), f"name: found {NUL_IN_TEXT}, expected text"))
     columns["classification"] = _read_classifications(pair[0])
     columns["international_designator"] = _read_designators(pair[0])
     rejects.sort(key=lambda r: r.line)
@@ -83,7 +95,8 @@ def read_tle(data: bytes, source: str) -> tuple[dict[str, Any], list[Reject]]:
 
 
 class _Lines:
-    """Lines of a text without blank lines and comments. Their `kind` is 0 for a name line, 1 for a line 1, 2 for a line 2."""
+    """Lines of a text without blank lines and comments. Their `kind` is 0 for a name line, 1 for a line 1, 2 for a line 2, and
+    `BROKEN` for one that is no name but has lost its number or its place."""
 
     def __init__(self, data: bytes) -> None:
         self._buffer = np.frombuffer(data + b"\n" + bytes(LONGEST), np.uint8)
@@ -91,9 +104,9 @@ class _Lines:
         start = np.concatenate([[0], end[:-1] + 1])
         end = end - (self._buffer[end - 1] == ord("\r"))
         indented = np.flatnonzero(_is_blank(self._buffer[start]) & (start < end))
-        while len(indented):  # a text pasted from a program is often indented
-            start[indented] += 1
-            indented = indented[_is_blank(self._buffer[start[indented]]) & (start[indented] < end[indented])]
+        if len(indented):  # a text pasted from a program is often indented
+            solid = np.flatnonzero(~_is_blank(self._buffer))
+            start[indented] = np.minimum(solid[np.searchsorted(solid, start[indented])], end[indented])
         content = np.flatnonzero((start < end) & (self._buffer[start] != ord("#")))
         self._line = content
         self._start, self.length = start[content], (end - start)[content]
@@ -103,6 +116,9 @@ class _Lines:
             cut_line_2 = self.kind[i] == 2 and i > 0 and self.kind[i - 1] == 1
             if not cut_line_2 and not re.match(r"[12] [ 0-9A-Z][ 0-9]{4}", self.text(i)):
                 self.kind[i] = 0  # a name such as "2 SISTERS"
+        for i in np.flatnonzero((self.kind == 0) & (self.length >= _SHORTEST_BROKEN)).tolist():
+            if sum(map(str.isdigit, self.text(i)[:WIDTH])) >= _DIGITS_OF_BROKEN:
+                self.kind[i] = BROKEN
 
     def __len__(self) -> int:
         return len(self._line)
@@ -123,13 +139,17 @@ class _Lines:
         table[short] = np.where(beyond, ord(" "), table[short])
         return np.asarray(table)
 
-    def names(self, first: NDArray[np.int64]) -> NDArray[np.str_]:
-        """Return the name line before each line 1, without the "0 " of the three-line form; "" where there is none. Shape (n,)."""
+    def names(self, first: NDArray[np.int64]) -> tuple[NDArray[np.str_], list[int]]:
+        """Return the name line before each line 1, without the "0 " of the three-line form; "" where there is none. Shape (n,).
+
+        Also the rows whose name holds a NUL.
+        """
         before = np.maximum(first - 1, 0)
         named = (first > 0) & (self.kind[before] == 0)
         start, length = self._start[before], np.where(named, self.length[before], 0)
         numbered = (self._buffer[start] == ord("0")) & (self._buffer[start + 1] == ord(" ")) & (length > 1)
-        return strings(cut(self._buffer, np.where(named, start + 2 * numbered, 0), length - 2 * numbered))
+        names = cut(self._buffer, np.where(named, start + 2 * numbered, 0), length - 2 * numbered)
+        return strings(names), find_nul(names)
 
 
 def _is_blank(characters: NDArray[np.uint8]) -> NDArray[np.bool_]:
@@ -148,7 +168,14 @@ def _pair_lines(lines: _Lines, source: str) -> tuple[NDArray[np.int64], NDArray[
         rejects.append(Reject(source, lines.number(i), f"line 2 is missing: found {found}, expected {expected}"))
     for i in np.flatnonzero((lines.kind == 2) & (preceding != 1)).tolist():
         rejects.append(Reject(source, lines.number(i), f"line 1 is missing before {quote(lines.text(i)[:7])}"))
-    for i in np.flatnonzero((lines.kind == 0) & (following < 1)).tolist():
+    for i in np.flatnonzero((lines.kind == BROKEN) & (preceding != 1) & (following != 2)).tolist():
+        reason = f"found {quote(lines.text(i).rstrip())}, expected a line that begins with '1 ' or '2 ' and a catalogue number"
+        rejects.append(Reject(source, lines.number(i), reason))
+    # a text before the first record or after the last, such as the prose of a bulletin, has lost none
+    cards = np.flatnonzero(lines.kind)
+    inside = np.arange(len(lines))
+    inside = (inside > cards.min(initial=len(lines))) & (inside < cards.max(initial=-1))
+    for i in np.flatnonzero((lines.kind == 0) & inside & ((following < 1) | (following == BROKEN))).tolist():
         reason = f"found {quote(lines.text(i).rstrip())}, expected an element line, or a name with a line 1 after it"
         rejects.append(Reject(source, lines.number(i), reason))
     return first, first + 1, rejects
@@ -169,7 +196,7 @@ def _find_mismatches(
             (row, short, f"line {short}: found 68 characters, expected 69 as on line {3 - short}: one is missing")
         )
     year, day = _expand_year(columns["epoch_year"]), columns["epoch_day_of_year"]
-    for row in np.flatnonzero((day < 1) | (day > _count_days(year))).tolist():
+    for row in np.flatnonzero((day < 1) | (day > np.maximum(_count_days(year), 366))).tolist():
         found.append((row, 1, f"epoch day (columns 21-23): found {day[row]}, expected a day of {year[row]}"))
     return found
 
@@ -210,6 +237,10 @@ def _read_classifications(card: NDArray[np.uint8]) -> NDArray[np.str_]:
 def _read_designators(card: NDArray[np.uint8]) -> NDArray[np.str_]:
     """Read COSPAR designators, "98067A" as "1998-067A"; one in another form stays as it is. Shape (n,)."""
     raw = np.ascontiguousarray(card[:, 9:17])
+    for row in np.flatnonzero((raw[:, 2:6] == ord(" ")).any(axis=1) & (raw[:, 1] != ord(" "))).tolist():
+        if found := re.fullmatch(rb"(\d\d)( *\d+) *([A-Z]+) *", raw[row].tobytes()):  # "94 62  A"
+            mended = found[1] + b"%03d" % int(found[2]) + found[3]
+            raw[row] = np.frombuffer(mended[:8].ljust(8), np.uint8)
     usual = ((raw[:, :5] - 48) <= 9).all(axis=1)
     full = np.empty((len(raw), 11), np.uint8)
     recent = raw[:, 0].astype(np.int64) * 10 + raw[:, 1] < ord("5") * 10 + ord("7")

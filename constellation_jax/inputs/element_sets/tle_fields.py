@@ -10,6 +10,7 @@ Space-Track documentation, "Alpha-5".
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -53,7 +54,8 @@ class Field(NamedTuple):
 
 
 _DECIMAL = r"[+-]?(\d+\.?\d*|\.\d+)"
-_POWER = r"[+-]?\d{1,5}([ +-]\d)?|"  # "12345-6" is 0.12345e-6; nothing at all is read as 0
+# "12345-6" is 0.12345e-6; nothing at all is read as 0. A power of two digits takes the column of the sign: "12345-10"
+_POWER = r"[+-]?\d{1,5}([ +-]\d)?|\d{5}[+-]\d\d|"
 _NUMBER = (r"(\d|[A-HJ-NP-Z](?=\d{4}))\d*", "up to five digits, or a letter (not I, O) and four digits")
 FIELDS = (
     Field("norad_id", 1, 3, 7, *_NUMBER),
@@ -155,14 +157,14 @@ def read_one(line_1: str, line_2: str) -> dict[str, float]:
         RecordDefect: a field that cannot be read, or a line that is too short or has characters between its fields.
     """
     values: dict[str, float] = {}
-    cards = (line_1, line_2)
+    cards = tuple(_blank_separators(card, number) for number, card in enumerate((line_1, line_2), start=1))
     for number, card in enumerate(cards, start=1):
-        if len(card.rstrip()) < 64 or len(card) < WIDTH - 1:
-            found = len(card.rstrip())
+        if len(card.rstrip(" ")) < 64 or len(card) < WIDTH - 1:
+            found = len(card.rstrip(" "))
             raise RecordDefect(number, f"line {number}: found {found} characters, expected 69 (68 without a checksum)")
     for field in FIELDS:
         text = cards[field.line - 1][field.first - 1 : field.last]
-        stripped = text.strip()
+        stripped = text.strip(" ")  # a tab or an invisible blank stands in place of a digit
         if not re.fullmatch(field.text, stripped, re.ASCII) or (field.column == "eccentricity" and text.endswith(" ")):
             raise RecordDefect(field.line, f"{describe_field(field)}: found {quote(text)}, expected {field.expected}")
         if field.column == "norad_id":
@@ -180,9 +182,19 @@ def read_one(line_1: str, line_2: str) -> dict[str, float]:
     return values
 
 
+def _blank_separators(card: str, line: int) -> str:
+    """Replace the invisible blanks between fields, which come with text that is copied from a web page, by blanks."""
+    if card.isascii():
+        return card
+    layout = _LAYOUTS[line - 1]
+    return "".join(
+        " " if at < WIDTH and layout[at] == "_" and unicodedata.category(c) == "Zs" else c for at, c in enumerate(card)
+    )
+
+
 def _parse_power(text: str) -> float:
     """Parse a number with implied point and power: "-12345-6" is -0.12345e-6."""
-    found = re.fullmatch(r"([+-]?)(\d*)([ +-]\d)?", text)
+    found = re.fullmatch(r"([+-]?)(\d*?)([ +-]\d\d?)?", text)
     assert found
     return float(f"{found[1]}.{found[2].zfill(5)}e{(found[3] or '0').strip()}")
 

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from constellation_jax.inputs.files.text_files import NUL
+
 TextColumn = NDArray[np.bytes_]
 Defects = dict[int, str]
 
@@ -21,8 +23,12 @@ LONGEST = 200
 """Longest entry, bytes; the rest is cut off. A column takes the room of its longest entry in every record, and no name or
 number of an element set comes near: without a limit one broken line could ask for all memory."""
 
+NUL_IN_TEXT = "the character NUL"
+"""Name of NUL for messages about a name that holds one."""
+
 _DECIMAL = re.compile(rb"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _INTEGER = re.compile(rb"[+-]?\d+")
+_WHOLE = re.compile(rb"(\d+)\.0*")
 _WIDEST = 24
 """Longest text, bytes, that is converted with its column; longer ones are read one by one."""
 _LARGEST_EXACT = 9_007_199_254_740_992.0
@@ -51,7 +57,13 @@ def cut(buffer: NDArray[np.uint8], start: NDArray[np.int64], length: NDArray[np.
 
 def column_of(texts: list[str]) -> TextColumn:
     """Make a column of text, in UTF-8, from a list of str; no more than LONGEST bytes of each are taken."""
-    return np.array([text.encode()[:LONGEST] for text in texts], dtype=np.bytes_)
+    return np.array([text.encode("utf-8", "replace")[:LONGEST] for text in texts], dtype=np.bytes_)
+
+
+def find_nul(text: TextColumn) -> list[int]:
+    """Find the entries of a column that held a NUL, which reading has replaced by its symbol."""
+    symbol = NUL.encode()
+    return [] if symbol not in text.tobytes() else [row for row, entry in enumerate(text.tolist()) if symbol in entry]
 
 
 def floats(text: TextColumn, *, default: float | None = None) -> tuple[NDArray[np.float64], Defects]:
@@ -82,13 +94,16 @@ def floats(text: TextColumn, *, default: float | None = None) -> tuple[NDArray[n
     return values, defects
 
 
-def integers(text: TextColumn, *, default: int | None = None, largest: int) -> tuple[NDArray[np.int64], Defects]:
+def integers(
+    text: TextColumn, *, default: int | None = None, largest: int, lenient: bool = False
+) -> tuple[NDArray[np.int64], Defects]:
     """Convert a column of integers ("25544", "0925", "+1").
 
     Args:
         text: shape (n,).
         default: value of an empty entry; with None an empty entry is a defect.
         largest: the largest value allowed; the smallest is 0.
+        lenient: whether "25544.0" is an integer too, as pandas and databases write it where other rows have none.
 
     Returns:
         Values of shape (n,), 0 where there is a defect, and the defects.
@@ -99,8 +114,10 @@ def integers(text: TextColumn, *, default: int | None = None, largest: int) -> t
     defects: Defects = {}
     for row in np.flatnonzero(~plain).tolist():
         entry = bytes(text[row]).strip()
-        if _INTEGER.fullmatch(entry) and 0 <= int(entry) <= largest:
+        if _INTEGER.fullmatch(entry) and 0 <= int(entry) <= largest:  # at most LONGEST digits
             values[row] = int(entry)
+        elif lenient and (whole := _WHOLE.fullmatch(entry)) and int(whole[1]) <= largest:
+            values[row] = int(whole[1])
         else:
             value = _default_or_defect(entry, default, f"an integer from 0 to {largest}", row, defects)
             values[row] = 0 if row in defects else value

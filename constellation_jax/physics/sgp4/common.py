@@ -6,6 +6,7 @@ Reference: Hoots & Roehrich, Spacetrack Report 3 (1980), section 6; Vallado, Cra
 Report #3", AIAA 2006-6753 (2006), functions initl, sgp4init and sgp4.
 """
 
+import math
 from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple
@@ -19,7 +20,7 @@ from constellation_jax.physics.numerics.fastmath import computed_once, sincos, t
 from constellation_jax.physics.sgp4 import kepler
 from constellation_jax.physics.sgp4.brouwer import kozai_to_brouwer
 from constellation_jax.physics.sgp4.elements import Elements
-from constellation_jax.physics.sgp4.status import DECAYED, OK, SEMILATUS_RECTUM_NEGATIVE
+from constellation_jax.physics.sgp4.status import DECAYED, FARTHEST_KM, OK, SEMILATUS_RECTUM_NEGATIVE, TOO_FAR
 
 ECCENTRICITY_FLOOR = 1e-6
 """Least mean eccentricity in the course of an orbit (SGP4's own limit)."""
@@ -149,9 +150,15 @@ def _long_period_coefficients(sini: Array, cosi: Array, gravity: GravityModel) -
     """Factors (aycof, xlcof) of the long-period terms of J3."""
     aycof = -0.5 * gravity.j3_over_j2 * sini
     # 1 + cos i vanishes at i = 180 deg: SGP4 puts 1.5e-12 there
-    denominator = 1.0 + cosi
-    denominator = jnp.where(jnp.abs(denominator) > 1.5e-12, denominator, 1.5e-12)
-    return aycof, -0.25 * gravity.j3_over_j2 * sini * (3.0 + 5.0 * cosi) / denominator
+    numerator, denominator = sini, 1.0 + cosi
+    if denominator.dtype.itemsize < 8:
+        # float32 has no digits of 1 + cos i left near 180 deg (13,000 km at 179.998 deg): tan(i / 2) by its other form there
+        retrograde = (cosi < 0.0) & (jnp.abs(sini) > math.sqrt(3.0e-12))
+        numerator = jnp.where(retrograde, 1.0 - cosi, sini)
+        denominator = jnp.where(retrograde, sini, jnp.where(cosi < 0.0, 1.5e-12, denominator))
+    else:
+        denominator = jnp.where(jnp.abs(denominator) > 1.5e-12, denominator, 1.5e-12)
+    return aycof, -0.25 * gravity.j3_over_j2 * numerator * (3.0 + 5.0 * cosi) / denominator
 
 
 def state_of_mean_orbit(
@@ -186,7 +193,9 @@ def state_of_mean_orbit(
     mean = _MeanState(root_a, eccentricity, arg_perigee, mean_argument, raan, sini, cosi, aycof, xlcof)
     x, y, z, vx, vy, vz, el2, mrt = _state(mean, gravity, small_eccentricity)
     status = jnp.where(mrt < 1.0, DECAYED, OK)
-    for code, holds in ((SEMILATUS_RECTUM_NEGATIVE, el2 > 1.0), *failures):
+    # negated, so that they hold for NaN too: elements or times that are not finite, and powers of time that overflow
+    nowhere = ~(x * x + y * y + z * z <= FARTHEST_KM**2)
+    for code, holds in ((TOO_FAR, nowhere), (SEMILATUS_RECTUM_NEGATIVE, ~(el2 <= 1.0)), *failures):
         status = jnp.where(holds, code, status)
     # Earth radii differ by 2 m between the models: the altitude counts from WGS-84 whatever the gravity model
     radius = gravity.equatorial_radius_km

@@ -33,6 +33,7 @@ from constellation_jax.physics.sgp4.common import OrbitState
 from constellation_jax.physics.sgp4.deep_space import DeepSpace
 from constellation_jax.physics.sgp4.elements import Elements
 from constellation_jax.physics.sgp4.near_earth import NearEarth
+from constellation_jax.physics.sgp4.status import FARTHEST_MINUTES, TOO_FAR
 
 Regime = Literal["near_earth", "deep_space"]
 _DEEP_SPACE_MEAN_MOTION = TWO_PI / DEEP_SPACE_PERIOD_MINUTES
@@ -83,7 +84,8 @@ def state_at(coefficients: Coefficients, minutes: ArrayLike) -> tuple[Array, Arr
     Returns:
         state: shape (..., 6): x, y, z in km, vx, vy, vz in km/s; NaN where the status is not 0.
         status: int32, shape (...): 0, or why SGP4 gives no state (`constellation_jax.STATUS`). One instant knows nothing of
-            earlier ones: long after a decay SGP4 can return numbers with status 0; `propagate` keeps a satellite failed.
+            earlier ones: long after a decay, and long before an epoch under strong drag, SGP4 can return numbers with status 0;
+            `propagate` keeps a satellite failed.
     """
     orbit = orbit_at(coefficients, inexact(minutes))
     state = jnp.stack([orbit.x, orbit.y, orbit.z, orbit.vx, orbit.vy, orbit.vz], axis=-1)
@@ -93,6 +95,13 @@ def state_at(coefficients: Coefficients, minutes: ArrayLike) -> tuple[Array, Arr
 @jax.jit
 def orbit_at(coefficients: Coefficients, minutes: Array) -> OrbitState:
     """State as separate components, with the mean altitude and its rate; finite, if meaningless, after a failure."""
+    # negated for NaN; the integrator of the resonances would go on for ever towards an infinite instant
+    too_far = ~(jnp.abs(minutes) <= FARTHEST_MINUTES)
+    orbit = _orbit_within_reach(coefficients, jnp.where(too_far, 0.0, minutes))
+    return orbit._replace(status=jnp.where(too_far, TOO_FAR, orbit.status))
+
+
+def _orbit_within_reach(coefficients: Coefficients, minutes: Array) -> OrbitState:
     near = deep = None
     if coefficients.near is not None:
         near = sgp4_near.evaluate(coefficients.near, minutes, coefficients.gravity)

@@ -9,6 +9,8 @@ elements are sub-orbital", belongs to initialisation in the older codes and is n
 
 from typing import Final, NamedTuple
 
+from constellation_jax.physics.constants import MINUTES_PER_DAY, YEAR_DAYS
+
 OK: Final = 0
 MEAN_ECCENTRICITY_OUT_OF_RANGE: Final = 1
 MEAN_MOTION_NOT_POSITIVE: Final = 2
@@ -16,7 +18,12 @@ PERTURBED_ECCENTRICITY_OUT_OF_RANGE: Final = 3
 SEMILATUS_RECTUM_NEGATIVE: Final = 4
 DECAYED: Final = 6
 TOO_FAR: Final = 7
-"""Too far from the epoch; not one of SGP4's own codes."""
+"""Outside the reach of the theory; not one of SGP4's own codes."""
+
+FARTHEST_MINUTES: Final = 100 * YEAR_DAYS * MINUTES_PER_DAY
+"""Element sets say nothing about instants farther than this from their epoch."""
+FARTHEST_KM: Final = 1e6
+"""Distance beyond which no object is bound to the Earth for long: two thirds of the radius of its Hill sphere."""
 
 
 class StatusEntry(NamedTuple):
@@ -39,6 +46,10 @@ STATUS: Final[dict[int, StatusEntry]] = {
     ),
     SEMILATUS_RECTUM_NEGATIVE: StatusEntry("semilatus_rectum_negative", "The semi-latus rectum is negative."),
     DECAYED: StatusEntry("decayed", "The radius is below one Earth radius: the object has decayed."),
-    TOO_FAR: StatusEntry("too_far_from_epoch", "The instant is more than 100 years from the epoch of the element set."),
+    TOO_FAR: StatusEntry(
+        "too_far_from_epoch",
+        "The instant is more than 100 years from the epoch, or so long before it that SGP4's drag has no meaning, or there is no "
+        "finite state within 1,000,000 km.",
+    ),
 }
 """Name and meaning of every status code that occurs."""

@@ -243,7 +243,7 @@ def test_json_cut_off_or_broken_inside():
     assert rejects[0].line == text[: text.rindex("{") + 150].count("\n") + 1
     columns, rejects = read_json(text.rstrip()[:-1].encode(), "x")
     assert len(columns["norad_id"]) == 3
-    assert [r.kept for r in rejects] == [True]
+    assert [r.kept for r in rejects] == [False]  # nobody knows how many are missing
     broken = text.replace('"OTHER"', '"OTHER')
     columns, rejects = read_json(broken.encode(), "x")
     assert columns["norad_id"].tolist() == [25544, 25544]
@@ -274,7 +274,7 @@ def test_xml_cut_off():
     assert [(r.line, r.kept) for r in rejects] == [(4, False)]
     columns, rejects = read_xml(data[: data.rindex(b"</ndm>")], "x")
     assert columns["norad_id"].tolist() == [25544, 799501621]
-    assert [r.kept for r in rejects] == [True]
+    assert [r.kept for r in rejects] == [False]
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+MEAN_MOTION_REV_PER_DAY = (1e-6, 100.0)
+"""Least and largest mean motion, rev/day, wider than any orbit of the Earth: the status says that there is no state."""
 SGP4_XP = "SGP4-XP elements (ephemeris type 4): cannot be propagated with SGP4; take the object's elements of type 0"
 
 
@@ -33,21 +35,20 @@ def find_violations(columns: Mapping[str, NDArray[Any]]) -> list[Violation]:
         columns: catalogue columns by name, each of shape (n,), with at least the mean elements and `ephemeris_type`.
     """
     eccentricity, inclination = columns["eccentricity"], columns["inclination_deg"]
+    mean_motion, (least, most) = columns["mean_motion_rev_per_day"], MEAN_MOTION_REV_PER_DAY
+    fraction = columns["epoch_fraction"]
     rules = [("ephemeris_type", columns["ephemeris_type"] != 4, SGP4_XP)]
-    for column in (
-        "mean_motion_rev_per_day",
-        "eccentricity",
-        "inclination_deg",
-        "raan_deg",
-        "arg_perigee_deg",
-        "mean_anomaly_deg",
-        "bstar",
-    ):
-        rules.append((column, np.isfinite(columns[column]), "a finite number"))
+    rules += [(column, np.isfinite(columns[column]), "a finite number") for column in _NUMBERS]
     rules += [
         ("eccentricity", (eccentricity >= 0.0) & (eccentricity < 1.0), "at least 0 and below 1"),
-        ("mean_motion_rev_per_day", columns["mean_motion_rev_per_day"] > 0.0, "a mean motion above 0 rev/day"),
+        ("mean_motion_rev_per_day", mean_motion > 0.0, "a mean motion above 0 rev/day"),
+        (
+            "mean_motion_rev_per_day",
+            (mean_motion >= least) & (mean_motion <= most),
+            f"{least:g} to {most:g} rev/day",
+        ),
         ("inclination_deg", (inclination >= 0.0) & (inclination <= 180.0), "0 to 180 degrees"),
+        ("epoch_fraction", (fraction >= 0.0) & (fraction < 1.0), "at least 0 and below 1"),
     ]
     found: dict[int, Violation] = {}
     for column, holds, expected in rules:
@@ -55,3 +56,9 @@ def find_violations(columns: Mapping[str, NDArray[Any]]) -> list[Violation]:
             reason = expected if expected is SGP4_XP else f"found {columns[column][row].item()!r}, expected {expected}"
             found.setdefault(row, Violation(row, column, reason))
     return [found[row] for row in sorted(found)]
+
+
+_NUMBERS = (
+    *("mean_motion_rev_per_day", "eccentricity", "inclination_deg", "raan_deg", "arg_perigee_deg", "mean_anomaly_deg"),
+    *("bstar", "mean_motion_dot", "mean_motion_ddot"),
+)
