@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -65,7 +66,7 @@ def bench(
         options |= {"precision": precision} if precision else {}
         options |= {"device": device} if device else {}
         run = read_run(PropagationRun, options=options, checks={"variables": resolve_groups})
-        if folder is not None and not folder.is_dir():
+        if folder is not None and not os.path.isdir(folder):
             raise InputError(f"--folder: found {str(folder)!r}, expected a folder that exists")
         objects, start = load_objects(run, allow_stale=allow_stale)
         report_left_out(objects)
