@@ -15,22 +15,26 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
+from constellation_jax.benchmark.jobs import JobSpeed, measure_decay, measure_jacobians, measure_states
 from constellation_jax.benchmark.plain_writer import make_plain_writer
 from constellation_jax.benchmark.timing import Machine, Work, describe_machine, take_medians, time_in_turn, time_once
 from constellation_jax.engine.arrays import OutputArrays
 from constellation_jax.engine.devices import Devices
-from constellation_jax.engine.propagation import kernels
+from constellation_jax.engine.propagation import grid_runner, kernels
 from constellation_jax.engine.propagation.engine import Engine
 from constellation_jax.engine.propagation.options import Options
 from constellation_jax.engine.tiles import Outputs, make_outputs
 from constellation_jax.engine.time_grid import Grid
+from constellation_jax.errors import InputError, suggest
 from constellation_jax.inputs.catalog.catalog import Catalog
 from constellation_jax.inputs.times import to_day_fraction
 from constellation_jax.outputs.variables import STATUS_VARIABLE, resolve_groups
 from constellation_jax.studies.propagation.propagate import PRECISIONS, propagate, propagate_to
 
 MODES = ("dense", "direct")
-"""Ways to compute: interpolated between few evaluations of each orbit, or evaluated at every instant."""
+"""Ways to compute: interpolated between few evaluations of each orbit, on a CPU alone, or evaluated at every instant."""
+JOBS = ("arrays", "device", "decay", "jacobians")
+"""Jobs to time: states into given arrays, a dataset and a file; states that stay on the device; lifetimes; Jacobians."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,6 +78,7 @@ class SpeedReport:
     steps: int
     variables: tuple[str, ...]
     cases: tuple[SpeedCase, ...]
+    jobs: tuple[JobSpeed, ...] = ()
 
     @property
     def states(self) -> int:
@@ -86,11 +91,14 @@ class SpeedReport:
             rates = {name: self.states / getattr(case, f"{name}_s") for name in ("given", "dataset", "file")}
             derived = {"compute_s": case.compute_s, "write_s": case.write_s, "states_per_s": rates}
             cases.append(dataclasses.asdict(case) | derived)
-        return dataclasses.asdict(self) | {"variables": list(self.variables), "states": self.states, "cases": cases}
+        jobs = [dataclasses.asdict(job) | {"per_s": job.count / job.warm_s} for job in self.jobs]
+        lists = {"variables": list(self.variables), "cases": cases, "jobs": jobs}
+        return dataclasses.asdict(self) | {"states": self.states} | lists
 
     def lines(self) -> list[str]:
         """Format as lines of plain text."""
-        work = f"{self.satellites:,} objects x {self.steps:,} steps = {self.states / 1e6:,.1f} million states"
+        objects = f"{self.satellites:,} object{'' if self.satellites == 1 else 's'}"
+        work = f"{objects} x {self.steps:,} steps = {self.states / 1e6:,.1f} million states"
         rows: list[tuple[str, Callable[[SpeedCase], str]]] = [
             ("", lambda c: f"{c.precision} {c.mode}"),
             ("compilation, once", lambda c: f"{c.compile_s:.2f} s"),
@@ -108,7 +116,12 @@ class SpeedReport:
             ("  to a file", lambda c: f"{self.states / c.file_s / 1e6:.1f}"),
         ]
         table = [f"{title:<26}" + "".join(f"{figure(c):>16}" for c in self.cases).rstrip() for title, figure in rows]
-        return [self.machine.line(), f"{work}; {' '.join(self.variables)}; medians, warm", "", *table]
+        lines = [self.machine.line(), f"{work}; {' '.join(self.variables)}; medians, warm"]
+        if self.cases:
+            lines += ["", *table]
+        if self.jobs:
+            lines += ["", f"{'':<44}{'first run':>12}{'warm':>12}{'rate':>18}", *(job.line() for job in self.jobs)]
+        return lines
 
 
 def measure_speed(
@@ -118,8 +131,10 @@ def measure_speed(
     precisions: Iterable[str] = PRECISIONS,
     variables: str | Iterable[str] = ("position", "velocity"),
     folder: str | os.PathLike[str] | None = None,
+    device: str | None = None,
+    jobs: Iterable[str] = ("arrays",),
 ) -> SpeedReport:
-    """Time a propagation in TEME into given arrays, into a dataset and to a file.
+    """Time a propagation in TEME into given arrays, into a dataset and to a file, and other jobs.
 
     Args:
         catalog: n objects.
@@ -127,23 +142,45 @@ def measure_speed(
         precisions: "float64", "float32" or both.
         variables: groups, as for `propagate`.
         folder: where files are written and removed; the system's folder for temporary files by default.
+        device: platform as for `propagate`; decay is computed on JAX's default platform.
+        jobs: out of `JOBS`.
+
+    Raises:
+        InputError: an unknown job, or no such device.
     """
     groups = (variables,) if isinstance(variables, str) else tuple(variables)
     names = tuple(name for name in resolve_groups(groups) if name != STATUS_VARIABLE)
+    jobs, precisions = tuple(jobs), tuple(precisions)
+    if unknown := [job for job in jobs if job not in JOBS]:
+        raise InputError(f"jobs: found {unknown[0]!r}, expected some of {', '.join(JOBS)}{suggest(unknown[0], JOBS)}")
+    devices = Devices(device)
+    modes = MODES if devices.platform == "cpu" else ("direct",)
     with tempfile.TemporaryDirectory(dir=folder) as place:
         cases = []
-        for precision, mode in itertools.product(precisions, MODES):
-            spent = _time_engine(catalog, times, names, precision, mode)
-            spent |= _time_outputs(catalog, times, groups, precision, mode, Path(place))
+        for precision, mode in itertools.product(precisions, modes if "arrays" in jobs else ()):
+            spent = _time_engine(catalog, times, names, precision, mode, device)
+            spent |= _time_outputs(catalog, times, groups, precision, mode, device, Path(place))
             cases.append(SpeedCase(precision, mode, **{f"{name}_s": value for name, value in spent.items()}))
-    return SpeedReport(describe_machine("xarray"), len(catalog), len(times), names, tuple(cases))
+    others = []
+    if "device" in jobs:
+        others += [measure_states(catalog, times, names, precision, devices) for precision in precisions]
+    if "jacobians" in jobs:
+        others += [measure_jacobians(catalog, times, precision, devices) for precision in precisions]
+    if "decay" in jobs:
+        others.append(measure_decay(catalog))
+    return SpeedReport(describe_machine("xarray"), len(catalog), len(times), names, tuple(cases), tuple(others))
 
 
 def _time_engine(
-    catalog: Catalog, times: NDArray[np.datetime64], names: tuple[str, ...], precision: str, mode: str
+    catalog: Catalog,
+    times: NDArray[np.datetime64],
+    names: tuple[str, ...],
+    precision: str,
+    mode: str,
+    device: str | None,
 ) -> dict[str, float]:
     grid = Grid.inertial(*to_day_fraction(times))
-    options = Options(names, precision=precision, dtype=precision, dense=mode == "dense")
+    options = Options(names, precision=precision, dtype=precision, dense=mode == "dense", platform=device)
 
     def start() -> Engine:
         engine = Engine(catalog.elements, grid, options)
@@ -153,7 +190,7 @@ def _time_engine(
     first = time_once(start)
     engine = start()
     out = OutputArrays.allocate(len(times), len(catalog), names, precision)
-    transfer = _Transfer(out)
+    transfer = _Transfer(out, Devices(device))
     works: dict[str, Work] = {
         "start": start,
         "given": lambda: engine.run(0, len(times), out),
@@ -164,9 +201,15 @@ def _time_engine(
 
 
 def _time_outputs(
-    catalog: Catalog, times: NDArray[np.datetime64], groups: tuple[str, ...], precision: str, mode: str, place: Path
+    catalog: Catalog,
+    times: NDArray[np.datetime64],
+    groups: tuple[str, ...],
+    precision: str,
+    mode: str,
+    device: str | None,
+    place: Path,
 ) -> dict[str, float]:
-    settings: dict[str, Any] = {"precision": precision, "variables": groups, "dense": mode == "dense"}
+    settings: dict[str, Any] = {"precision": precision, "variables": groups, "dense": mode == "dense", "device": device}
     ours, plain = place / "ours.nc", place / "plain.nc"
 
     def to_file() -> None:
@@ -188,11 +231,11 @@ class _Transfer:
     cache stands for all, as the engine works on one at a time.
     """
 
-    def __init__(self, out: OutputArrays) -> None:
+    def __init__(self, out: OutputArrays, devices: Devices) -> None:
         self._out = out
-        self._devices = Devices()
+        self._devices = devices
         steps, satellites = out.status.shape
-        self._width = self._devices.tile_width(kernels.TILE)
+        self._width = self._devices.tile_width(kernels.TILE | {"gpu": grid_runner.TILE})
         self._corners = [(k, i) for k in range(0, steps, kernels.CHUNK) for i in range(0, satellites, self._width)]
         self._tiles: list[Outputs] = []
 

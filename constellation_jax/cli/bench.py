@@ -28,6 +28,12 @@ def bench(
             metavar="float64|float32", help="Precision of the arithmetic [default: both, one after the other]."
         ),
     ] = None,
+    device: Annotated[
+        str | None, typer.Option(metavar="cpu|gpu|tpu", help="Kind of device to compute on [default: JAX's].")
+    ] = None,
+    jobs: Annotated[
+        str, typer.Option(metavar="JOBS", help="Jobs to time, with commas.")
+    ] = "arrays,device,decay,jacobians",
     folder: Annotated[
         Path | None,
         typer.Option(
@@ -40,27 +46,40 @@ def bench(
 ) -> None:
     """Measure the rate of a propagation on this machine.
 
-    Compilation, computing, copying and writing apart; each figure but the first is the median of five warm runs.
+    States into given arrays, into a dataset and into a file, with compilation, computing, copying and writing apart (arrays);
+    states that stay on the device (device); lifetimes over 25 years (decay); states with their derivatives (jacobians). Each
+    figure but compilation and first runs is the median of five warm runs, and none is taken before the device is done.
     """
     with Reporter().session(debug=ctx.obj["debug"]):
         import json
+        import tempfile
 
         from constellation_jax.errors import InputError
         from constellation_jax.inputs.run_file import load_objects, read_run
         from constellation_jax.inputs.run_keys import PropagationRun
-        from constellation_jax.inputs.times import time_grid
+        from constellation_jax.inputs.times import count_times, time_grid
+        from constellation_jax.outputs.netcdf.samples import check_size
         from constellation_jax.outputs.variables import resolve_groups
 
         options = {"catalog": [catalog], "duration": duration, "step": step, "variables": [variables]}
         options |= {"precision": precision} if precision else {}
+        options |= {"device": device} if device else {}
         run = read_run(PropagationRun, options=options, checks={"variables": resolve_groups})
         if folder is not None and not folder.is_dir():
             raise InputError(f"--folder: found {str(folder)!r}, expected a folder that exists")
         objects, start = load_objects(run, allow_stale=allow_stale)
+        steps = count_times(run.duration, run.step)
+        where = Path(folder or tempfile.gettempdir()) / "bench.nc"
+        check_size(where, 2 * len(objects), steps, run.variables, "float32", run.memory)  # ours, and the plain one
         times = time_grid(start, run.duration, run.step)
         configure()  # without kept programs: the compilation is one of the figures
+        if run.device == "cpu":
+            import jax
+
+            jax.config.update("jax_platforms", "cpu")  # decay is computed on JAX's default platform
         from constellation_jax.benchmark.speed import measure_speed
 
         chosen: dict[str, Any] = {"precisions": [precision]} if precision else {}
-        report = measure_speed(objects, times, variables=run.variables, folder=folder, **chosen)
+        chosen |= {"variables": run.variables, "device": run.device, "jobs": jobs.split(","), "folder": folder}
+        report = measure_speed(objects, times, **chosen)
         typer.echo(json.dumps(report.to_dict(), indent=2) if as_json else "\n".join(report.lines()))

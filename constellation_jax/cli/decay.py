@@ -10,6 +10,7 @@ import typer
 
 from constellation_jax.cli.options import (
     AllowStale,
+    Device,
     ForecastFile,
     Output,
     Overwrite,
@@ -22,7 +23,7 @@ from constellation_jax.cli.options import (
     load_space_weather,
     write_result,
 )
-from constellation_jax.cli.reporting import Reporter
+from constellation_jax.cli.reporting import Reporter, count
 from constellation_jax.settings import configure
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ def decay(
         ),
     ] = None,
     strict: Strict = False,
+    device: Device = None,
     output: Output = None,
     overwrite: Overwrite = False,
     allow_stale: AllowStale = False,
@@ -110,6 +112,7 @@ def decay(
                 space_weather=weather,
                 ensemble=ensemble,
                 strict=strict,
+                device=device,
             )
             write_result(dataset, target)
         if not quiet:
@@ -138,6 +141,7 @@ def station_keeping(
         float, typer.Option(metavar="KM", help="Depth that a satellite sinks between manoeuvres, km.")
     ] = 1.0,
     strict: Strict = False,
+    device: Device = None,
     output: Output = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
@@ -172,6 +176,7 @@ def station_keeping(
                 dead_band_km=dead_band_km,
                 space_weather=weather,
                 strict=strict,
+                device=device,
             )
             if target is not None:
                 write_result(dataset, target)
@@ -266,7 +271,7 @@ def _print_decay(dataset: xr.Dataset, target: Path, weather: SpaceWeather) -> No
     if "ensemble_absent" in dataset.attrs:
         typer.echo(f"no percentiles: {dataset.attrs['ensemble_absent']}")
     _print_space_weather(dataset, weather)
-    typer.echo(f"{target}: {dataset.sizes['satellite']:,} objects over {years:g} years")
+    typer.echo(f"{target}: {count(dataset.sizes['satellite'], 'object')} over {years:g} years")
 
 
 def _print_station_keeping(dataset: xr.Dataset, weather: SpaceWeather) -> None:

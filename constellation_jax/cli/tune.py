@@ -11,6 +11,7 @@ import typer
 
 from constellation_jax.cli.options import (
     AllowStale,
+    Device,
     ForecastFile,
     Output,
     Overwrite,
@@ -59,6 +60,7 @@ def tune(
     space_weather: SpaceWeatherFile = None,
     forecast: ForecastFile = None,
     strict: Strict = False,
+    device: Device = None,
     overwrite: Overwrite = False,
     allow_stale: AllowStale = False,
     quiet: Quiet = False,
@@ -94,6 +96,7 @@ def tune(
                 start=start,
                 space_weather=load_space_weather(space_weather, forecast),
                 strict=strict,
+                device=device,
             )
             if targets:
                 _write(result, *targets)

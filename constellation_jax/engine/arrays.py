@@ -12,11 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from constellation_jax.engine.threads import has_wide_blas
+
 Columns = NDArray[np.intp] | slice
 STATUS = "status"
-PRODUCT_ROWS = {"float32": 16}
-"""Rows of a matrix product computed by one call of BLAS, by type; all of them where not given. With so few, OpenBLAS neither copies
-its arguments nor clears the result first: measured a quarter quicker in float32, while float64 is quickest in one call."""
+FEW_ROWS = 16
+"""Rows of a float32 matrix product computed by one call of BLAS where it has AVX-512. With so few, OpenBLAS neither copies its
+arguments nor clears the result first: a quarter quicker there. Its kernels for AVX2 have no such path, and lose a quarter."""
 
 _ALIGNMENT = 64
 """Bytes that XLA:CPU wants the memory of an array to be aligned to."""
@@ -61,11 +63,19 @@ class OutputArrays(Mapping[str, NDArray[Any]]):
         self.values_block[:, rows, columns] = values
         self.status[rows, columns] = status
 
+    def write_each(
+        self, values: Sequence[NDArray[Any]], status: NDArray[np.int8], rows: slice, columns: Columns
+    ) -> None:
+        """Copy an array of shape (instants, satellites) for each variable, and their status, into some rows and columns."""
+        for target, part in zip(self.values_block, values, strict=True):
+            target[rows, columns] = part
+        self.status[rows, columns] = status
+
     def write_product(self, matrix: NDArray[Any], values: NDArray[Any], rows: slice, columns: Columns) -> None:
         """Write matrix @ values with status 0, as `write` does, straight into the block where types and columns allow it."""
         if isinstance(columns, slice) and self.values_block.dtype == values.dtype:
             out = self.values_block[:, rows, columns]
-            size = PRODUCT_ROWS.get(out.dtype.name, len(matrix))
+            size = FEW_ROWS if out.dtype == np.float32 and has_wide_blas() else len(matrix)
             for i in range(0, len(matrix), size):
                 np.matmul(matrix[i : i + size], values, out=out[..., i : i + size, :])
             self.status[rows, columns] = 0

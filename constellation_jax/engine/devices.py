@@ -15,6 +15,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from constellation_jax.engine.default_device import default_platform
+from constellation_jax.engine.device_checks import find_devices
 from constellation_jax.engine.precision import x64
 from constellation_jax.engine.programs import Program
 
@@ -44,13 +46,25 @@ class Devices:
     """Local devices of one platform.
 
     Args:
-        platform: such as "cpu", "gpu" or "tpu"; None for JAX's default.
+        platform: such as "cpu", "gpu" or "tpu"; None for that of JAX's default device.
         devices: these instead of all local ones of the platform.
+        computes_grids: whether engines give them whole grids of instants and satellites instead of cache-sized blocks; None: unless
+            they are a CPU.
+
+    Raises:
+        InputError: there is no device of the platform.
     """
 
-    def __init__(self, platform: str | None = None, devices: Sequence[Any] | None = None) -> None:
-        found = tuple(devices or jax.local_devices(backend=platform))
+    def __init__(
+        self,
+        platform: str | None = None,
+        devices: Sequence[Any] | None = None,
+        *,
+        computes_grids: bool | None = None,
+    ) -> None:
+        found = tuple(devices or find_devices(platform or default_platform()))
         self.platform: str = found[0].platform
+        self.computes_grids = self.platform != "cpu" if computes_grids is None else computes_grids
         self.mesh = Mesh(np.array(found), ("satellites",))
         # on a GPU or TPU two: one copies its results to the host while the other's tile is computed
         self.threads: int = max(1, (os.cpu_count() or 1) // len(found)) if self.platform == "cpu" else 2
@@ -58,7 +72,7 @@ class Devices:
 
     def tile_width(self, tile: Mapping[str, int]) -> int:
         """Number of satellites in a tile over all devices; `tile` gives that of one device by platform."""
-        return tile.get(self.platform, tile["gpu"]) * self.mesh.size
+        return (tile[self.platform] if self.platform in tile else tile["gpu"]) * self.mesh.size
 
     def put(self, arrays: Any, *, replicated: bool = False) -> Any:
         """Place an array, or a pytree of arrays, on the devices in its own type, its last axis (satellites) sharded."""
@@ -82,11 +96,19 @@ class Devices:
         with x64():
             return self.put(jnp.zeros(shape, dtype))
 
-    def fetch(self, array: Any) -> np.ndarray[Any, Any]:
-        """Bring an array to the host. On a CPU it is the device's own memory: read it before the array is donated."""
-        if self.platform != "cpu":  # by way of page-locked memory, several times as quick as the direct way
-            array = jax.device_put(array, array.sharding.with_memory_kind("pinned_host"))
-        return np.asarray(array)
+    def fetch(self, arrays: Any) -> Any:
+        """Bring an array, or a pytree of arrays, to the host. On a CPU it is the device's own memory: read it before the array is
+        donated."""
+        if self.platform != "cpu":
+            # by way of page-locked memory, several times as quick as the direct way, all copies at once
+            arrays = jax.tree.map(lambda v: jax.device_put(v, v.sharding.with_memory_kind("pinned_host")), arrays)
+        return jax.tree.map(np.asarray, arrays)
+
+    def free_bytes(self) -> int | None:
+        """Free memory of the device that has the least of it; None where JAX does not know."""
+        stats = [device.memory_stats() for device in self.mesh.devices.flat]
+        free = [s["bytes_limit"] - s.get("bytes_in_use", 0) for s in stats if s and "bytes_limit" in s]
+        return min(free) if free else None
 
     def compile(self, function: Any, specs: Specs, **static: Any) -> Any:
         """Compile a function for the devices; the same arguments give the same compiled function.

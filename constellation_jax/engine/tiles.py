@@ -98,8 +98,7 @@ def split_columns(is_own: NDArray[np.bool_], width: int, *, in_place: bool = Fal
         width: of a tile.
         in_place: whether most of all satellites may be computed among the columns of the others.
     """
-    in_place = in_place and is_own.sum() > IN_PLACE_SHARE * len(is_own)
-    columns = np.arange(len(is_own)) if in_place else np.flatnonzero(is_own)
+    columns = columns_of(is_own, in_place=in_place)
     for first in range(0, len(columns), width):
         part = columns[first : first + width]
         if is_own[part].any():
@@ -109,6 +108,12 @@ def split_columns(is_own: NDArray[np.bool_], width: int, *, in_place: bool = Fal
                 "padded_columns": pad(part, width),
                 "is_own": is_own[part],
             }
+
+
+def columns_of(is_own: NDArray[np.bool_], *, in_place: bool) -> NDArray[np.intp]:
+    """Columns that the tiles of a group compute; arguments as for `split_columns`."""
+    in_place = in_place and is_own.sum() > IN_PLACE_SHARE * len(is_own)
+    return np.arange(len(is_own)) if in_place else np.flatnonzero(is_own)
 
 
 def pad(values: Any, length: int, axis: int = -1) -> NDArray[Any]:

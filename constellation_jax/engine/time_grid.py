@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from constellation_jax.engine.state_variables import attitude
+from constellation_jax.engine.tiles import pad
 from constellation_jax.physics import frames
 from constellation_jax.physics.constants import MINUTES_PER_DAY
 
@@ -99,3 +101,13 @@ def split(grid: Grid, start: int, stop: int, longest: float, most: int) -> list[
         chunks.append(Chunk(first, last, float(grid.day[first]), fraction, minutes[: last - first] - middle))
         first = last
     return chunks
+
+
+def attitude_at(
+    grid: Grid, chunk: Chunk, minutes: NDArray[np.float64], length: int
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Matrices `turn` and `spin` of `in_frame` at minutes since the middle of a chunk and within it, padded to a length."""
+    angles = (np.unwrap(v[chunk.first : chunk.last]) for v in (grid.gmst, grid.polar_x, grid.polar_y))
+    # between the instants of a chunk all three are linear to rounding, and at the instants this is exact
+    turn, spin = attitude(*(pad(np.interp(minutes, chunk.minutes, v), length) for v in angles), np)
+    return turn, spin

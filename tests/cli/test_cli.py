@@ -478,10 +478,12 @@ def test_a_small_run_from_end_to_end(folder: Path, programs: Path) -> None:
 
 def test_bench_prints_its_figures(folder: Path) -> None:
     options = ["--catalog", "iss.tle", "--duration", "10min", "--precision", "float64", "--folder", ".", "--json"]
-    exit_code, out, err = run_process(folder, "bench", *options)
+    exit_code, out, err = run_process(folder, "bench", *options, "--jobs", "arrays,device", "--device", "cpu")
     assert (exit_code, err) == (0, "")
     figures = json.loads(out)
     assert figures["states"] == 10
+    (job,) = figures["jobs"]
+    assert (job["name"], job["count"], job["unit"]) == ("states on the device, float64", 10, "states")
     assert figures["machine"]["platform"] == "cpu"
     assert all(case["states_per_s"]["given"] > 0 for case in figures["cases"])
     assert not list((folder / "cache").glob("compiled-*"))  # or there would be no compilation to measure
@@ -492,6 +494,9 @@ def test_bench_says_what_is_wrong(folder: Path) -> None:
     assert result.exit_code == 2
     assert result.stderr == "constellation-jax: error: --folder: found 'nowhere', expected a folder that exists\n"
     assert run("bench", "--step", "0s").exit_code == 2
+    result = run("bench", "--catalog", "iss.tle", "--jobs", "arrays,dekay")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("constellation-jax: error: jobs: found 'dekay', expected some of arrays, device,")
 
 
 @pytest.mark.usefixtures("programs")

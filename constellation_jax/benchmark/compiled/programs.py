@@ -24,6 +24,7 @@ from constellation_jax.engine.regimes.deep_space import DeepSpaceRegime
 from constellation_jax.engine.regimes.near_earth import NearEarthRegime
 from constellation_jax.engine.regimes.regime import Regime
 from constellation_jax.engine.state_variables import GEODETIC, POSITION, VELOCITY
+from constellation_jax.inputs.shells.shell import Spacecraft
 from constellation_jax.inputs.tuning.files import load_tuning_problem
 from constellation_jax.physics.constants import MINUTES_PER_DAY, WGS72
 from constellation_jax.physics.drag.rates import MeanOrbit
@@ -193,13 +194,13 @@ def _tuning() -> Program:
         problem = load_tuning_problem("qianfan-layers")
         terms, count = list_terms(problem), len(problem.shells)
         craft = [shell.spacecraft for shell in problem.shells]
-        names = [field.name for field in dataclasses.fields(craft[0])]
-        stack = type(craft[0])(**{name: np.array([getattr(c, name) for c in craft], float) for name in names})
+        names = [field.name for field in dataclasses.fields(Spacecraft)]
+        stack: Any = {name: np.array([getattr(c, name) for c in craft], float) for name in names}
         zeros = np.zeros(count)
 
         def total(design: Any, drag: Any, lifetimes: Any, background: Any) -> Any:
             surroundings = Surroundings(
-                stack, zeros, zeros + 0.0074, zeros + 0.0074, drag, lifetimes, background, {}, None, 0.0
+                Spacecraft(**stack), zeros, zeros + 0.0074, zeros + 0.0074, drag, lifetimes, background, {}, None, 0.0
             )
             merit = DesignMerit(design, surroundings, problem)
             return sum(jnp.sum(compute_term(term, merit)) for term in terms)

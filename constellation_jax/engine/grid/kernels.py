@@ -3,10 +3,10 @@
     table = tabulate(coefficients, first, regime=regime, length=regime.table_length(span), most_steps=steps)
     values, status = evaluate(coefficients, offset, minutes, attitude, table, regime=regime, variables=("x", "y", "z"))
 
-XLA makes one kernel of `evaluate` for near-Earth orbits in float32: there is no loop over instants, whose condition a GPU would
-bring to its host each time; coefficients are broadcast inside; and every variable is an array of its own, written once. All are
-pure and have derivatives in both modes. float32 goes about anchors: `anchor` moves coefficients to the middles of all chunks of a
-call in float64.
+XLA makes of `evaluate` one kernel over all states, and one over the satellites alone, near the Earth in float32. There is no
+loop over instants, whose condition a GPU would bring to its host each time; coefficients are broadcast inside; every variable is
+an array of its own, written once. All are pure and have derivatives in both modes. float32 goes about anchors: `anchor` moves
+coefficients to the middles of all chunks of a call in float64.
 """
 
 from __future__ import annotations
@@ -18,16 +18,29 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
 
+from constellation_jax.engine.devices import REPLICATED, Specs, satellites_last
 from constellation_jax.engine.precision import without_subnormals
 from constellation_jax.engine.regimes.regime import Regime
 from constellation_jax.engine.state_variables import in_frame
+from constellation_jax.physics.constants import MINUTES_PER_DAY
 
 
 class Attitude(NamedTuple):
     """Attitude of the Earth at instants: the matrices of `state_variables.in_frame`, each of shape (..., instants, 3, 3)."""
 
-    turn: Array
-    spin: Array
+    turn: ArrayLike
+    spin: ArrayLike
+
+
+class CallInstants(NamedTuple):
+    """Instants of a call, chunk after chunk."""
+
+    middle: Array
+    """Middle of each chunk: Modified Julian Date and fraction, float64, shape (chunks, 2)."""
+    minutes: Array
+    """Minutes since the middles, in the type of the arithmetic, shape (chunks, instants)."""
+    attitude: Attitude | None
+    """Only where a variable depends on it."""
 
 
 class Table(NamedTuple):
@@ -37,6 +50,10 @@ class Table(NamedTuple):
     """That instant, minutes since each epoch, shape (satellites,)."""
     states: Any
     """Pytree of arrays of shape (steps, satellites)."""
+
+
+CALL_SPECS = Specs((satellites_last(1), satellites_last(1), REPLICATED), satellites_last(2))
+"""Placement of the arguments and results of `evaluate_call`."""
 
 
 def evaluate(
@@ -69,11 +86,10 @@ def evaluate(
     rank = minutes.ndim + 1
 
     def on_grid(values: ArrayLike) -> Array:
-        """(chunks, 1, satellites)"""
-        values = (
-            jnp.asarray(values, minutes.dtype)[..., None, :] if jnp.ndim(values) else jnp.asarray(values, minutes.dtype)
-        )
-        return values.reshape(*[1] * (rank - values.ndim), *values.shape)
+        """The same, of shape (chunks, 1, satellites)."""
+        array = jnp.asarray(values, minutes.dtype)
+        array = array[..., None, :] if array.ndim else array
+        return array.reshape(*[1] * (rank - array.ndim), *array.shape)
 
     t = on_grid(offset) + minutes[..., None]
     state = ()
@@ -82,15 +98,54 @@ def evaluate(
         t = jnp.broadcast_to(t, jnp.broadcast_shapes(t.shape, on_grid(table.first).shape))
         state = regime.look_up(table.states, t, on_grid(table.first), length)
     orbit = regime.at(jax.tree.map(on_grid, coefficients), t, state)._asdict()
-    turn, spin = (jnp.moveaxis(m, (-2, -1), (0, 1))[..., None] for m in attitude) if attitude else (None, None)
-    values = in_frame(orbit, turn, spin, variables, frame)
+    values = orbit
+    if attitude is not None:
+        turn, spin = (jnp.moveaxis(jnp.asarray(m), (-2, -1), (0, 1))[..., None] for m in attitude)
+        values = in_frame(orbit, turn, spin, variables, frame)
 
     def as_rows(values: Array, kind: Any) -> Array:
         return values.astype(kind).reshape(-1, values.shape[-1])
 
-    return tuple(as_rows(values[name], dtype or minutes.dtype) for name in variables), as_rows(
-        values["status"], jnp.int8
-    )
+    found = tuple(as_rows(values[name], dtype or minutes.dtype) for name in variables)
+    return found, as_rows(values["status"], jnp.int8)
+
+
+def evaluate_call(
+    coefficients: Any,
+    epoch: tuple[Array, Array],
+    instants: CallInstants,
+    *,
+    regime: Regime,
+    precision: str,
+    variables: tuple[str, ...],
+    frame: str,
+    dtype: str,
+    table_length: int,
+    most_steps: int | None,
+) -> tuple[tuple[Array, ...], Array]:
+    """One call of an engine: `evaluate` for several chunks, about their middles in float32. To be run in 64 bits.
+
+    Args:
+        coefficients: float64, anchored at the epochs, arrays of shape (satellites,).
+        epoch: Modified Julian Date and fraction, shape (satellites,).
+        precision: static; type of the arithmetic: "float64" or "float32".
+        table_length, most_steps: as for `tabulate`, whose table serves the instants from the first one on.
+        others: as for `evaluate`.
+    """
+    day, fraction = (instants.middle[:, k, None] - epoch[k][None] for k in range(2))
+    offset = day * MINUTES_PER_DAY + fraction * MINUTES_PER_DAY
+    table = None
+    if table_length:
+        first = offset[0] + instants.minutes[0, 0]
+        table = tabulate(coefficients, first, regime=regime, length=table_length, most_steps=most_steps)
+    if precision == "float32":
+        # the barrier: otherwise XLA may anchor for every state again, in float64
+        coefficients = jax.lax.optimization_barrier(anchor(coefficients, offset, regime=regime))
+        offset = jnp.zeros((), offset.dtype)
+    return evaluate(
+        coefficients, offset, instants.minutes, instants.attitude, table,
+        regime=regime, variables=variables, frame=frame, dtype=dtype,
+    )  # fmt: skip
 
 
 def anchor(coefficients: Any, offset: Array, *, regime: Regime) -> Any:
@@ -115,7 +170,8 @@ def tabulate(
         first: the first of the instants, minutes since each epoch, shape (satellites,).
         regime: static.
         length: static; `Regime.table_length` of their span.
-        most_steps: static; `Regime.most_steps` from the epochs to all of them; None: found at run time, in a loop of unknown length.
+        most_steps: static; `Regime.most_steps` from the epochs to all of them; None: as many as they ask for, in a loop of unknown
+            length.
     """
     if not length:
         return None

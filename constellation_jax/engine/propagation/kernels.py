@@ -23,17 +23,16 @@ from constellation_jax.engine.tiles import OUTPUT_SPECS, Outputs
 from constellation_jax.physics.constants import MINUTES_PER_DAY
 from constellation_jax.physics.sgp4.elements import Elements
 
-TILE = {"cpu": 2048, "gpu": 32768, "tpu": 32768}
-"""Satellites of one device in a tile, by platform. CPU: measured; 1024 is 5 % (float64) and 20 % (float32) slower,
+TILE = {"cpu": 2048}
+"""Satellites of one device in a tile. Measured; 1024 is 5 % (float64) and 20 % (float32) slower,
 4096 is no quicker."""
-BLOCK_BYTES = {"cpu": 1024}
-"""Bytes of one row of a block, by platform; elsewhere a block is the tile. CPU: measured; 512 to 2048 are within 10 %."""
-FEW_BYTES = {"cpu": 512}
-"""As `BLOCK_BYTES`, for tiles that may hold few satellites: of rare regimes, and of groups of up to `FEW`. Still smaller blocks
-save no time."""
-FEW = 128
+BLOCK_BYTES = 1024
+"""Bytes of one row of a block. Measured; 512 to 2048 are within 10 %."""
+FEW_BYTES = 512
+"""As `BLOCK_BYTES`, for tiles that may hold few satellites: of rare regimes, and of groups of up to `runner.FEW`. Still smaller
+blocks save no time."""
 CHUNK = 128
-"""Largest number of instants in a chunk. Measured on a CPU: with 64 float64 is a quarter and float32 a third slower."""
+"""Largest number of instants in a chunk. Measured: with 64 float64 is a quarter and float32 a third slower."""
 
 
 class Instants(NamedTuple):
@@ -42,8 +41,7 @@ class Instants(NamedTuple):
     rows: Array
     """Number of rows to compute."""
     middle: Array
-    """Middle of the chunk: Modified Julian Date and fraction, shape (2,), in the type of the coefficients; zeros where those are
-    anchored there."""
+    """Middle of the chunk: Modified Julian Date and fraction, float64, shape (2,)."""
     minutes: Array
     """Minutes since the middle, ascending, shape (CHUNK,)."""
     turn: Array
@@ -55,9 +53,7 @@ _INSTANTS = Instants(*[REPLICATED] * 5)
 FILL_SPECS = Specs(
     (satellites_last(2), _INSTANTS, OUTPUT_SPECS, REPLICATED), OUTPUT_SPECS, donate=(2,), wide_vectors=True
 )
-INTERPOLATE_SPECS = Specs((REPLICATED, satellites_last(3)), satellites_last(3), wide_vectors=True)
-ANCHOR_SPECS = Specs((satellites_last(2), REPLICATED), satellites_last(2), wide_vectors=True)
-"""Placement of the arguments of the functions below."""
+"""Placement of the arguments of `fill`."""
 
 
 def pack(coefficients: Any, epoch_day: Any, epoch_fraction: Any) -> np.ndarray[Any, Any]:
@@ -80,8 +76,8 @@ def fill(
     """States of one tile of satellites at each instant.
 
     Args:
-        coefficients: packed coefficients of the regime, shape (rows, TILE). In float64 with instants in float32 they are anchored
-            here, which on a CPU is quicker than `anchor` before; on a GPU that keeps float64 out of this kernel.
+        coefficients: packed coefficients of the regime, float64, shape (rows, TILE); with instants in float32 they are anchored in
+            the middle of the chunk.
         instants: of the chunk.
         out: buffers that are written over.
         blocks: number of blocks that are computed, from the first one on; the rest of the tile is padding.
@@ -117,16 +113,6 @@ def fill(
         return jax.lax.fori_loop(0, instants.rows, fill_instant, out)
 
     return jax.lax.fori_loop(0, blocks, fill_block, out)
-
-
-def interpolate(matrix: Array, nodes: Array) -> Array:
-    """Values at instants, shape (variables, CHUNK, TILE), from values at nodes.
-
-    Args:
-        matrix: from nodes to instants, shape (CHUNK, nodes).
-        nodes: shape (variables, CHUNK, TILE); the first rows of each variable are its values at the nodes.
-    """
-    return jnp.einsum("gn,vns->vgs", matrix, nodes[:, : matrix.shape[1]], precision=jax.lax.Precision.HIGHEST)
 
 
 def anchor(coefficients: Array, middle: Array, *, regime: Regime) -> Array:

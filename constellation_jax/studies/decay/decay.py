@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from constellation_jax.engine.decay.engine import TRACKS, Decay, DecayProgress, Floats, Objects, run, stays_up
 from constellation_jax.engine.decay.integrator import REENTRY_ALTITUDE_KM
+from constellation_jax.engine.default_device import on_device
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.catalog.catalog import NO_NORAD_ID, Catalog
 from constellation_jax.inputs.environment.space_weather_series import CONSTANT, SpaceWeather, SpaceWeatherSource
@@ -47,6 +48,7 @@ _QUIET_YEARS: Final = 8.0
 _LOGGER = logging.getLogger("constellation_jax")
 
 
+@on_device
 def decay(
     catalog: Catalog,
     *,
@@ -59,6 +61,7 @@ def decay(
     seed: int = 0,
     strict: bool = False,
     progress: DecayProgress | None = None,
+    device: str | None = None,
 ) -> xr.Dataset:
     """Decay of every object of a catalogue by drag: altitude over time, lifetime and date of re-entry with their spread.
 
@@ -80,12 +83,13 @@ def decay(
         strict: True makes an error of a ballistic coefficient that is assumed, or outside 1e-4 to 1 m2/kg; else it is logged as a
             warning, and stands in the attribute `ballistic_coefficient_notes`.
         progress: called as work is done, with the number of objects done and of all objects.
+        device: platform to compute on, such as "cpu" or "gpu", all of whose local devices are used; None: JAX's default.
 
     Returns:
         Dataset, see the page on decay. With no object above 120 km it has no satellites, and a warning says so.
 
     Raises:
-        InputError: no object; a span, date, scenario or source that does not serve.
+        InputError: no object; a span, date, scenario, source or device that does not serve.
     """
     if not len(catalog):
         raise InputError("catalogue: no objects; there is nothing to decay")
@@ -167,6 +171,7 @@ def _why_no_ensemble(weather: SpaceWeather, solar: str, span: _Span) -> str:
     return ""
 
 
+@on_device
 def lifetimes(
     catalog: Catalog,
     *,
@@ -174,11 +179,12 @@ def lifetimes(
     ballistic_coefficient: ArrayLike | None = None,
     solar: str = "median",
     space_weather: SpaceWeatherSource | None = None,
+    device: str | None = None,
 ) -> Floats:
     """Lifetime of every object from its epoch, days; inf where longer than the span. `decay` without its other results.
 
     Args:
-        catalog, years, ballistic_coefficient, solar, space_weather: as for `decay`.
+        catalog, years, ballistic_coefficient, solar, space_weather, device: as for `decay`.
 
     Returns:
         Shape (satellites,); 0 for objects that are below 120 km already.

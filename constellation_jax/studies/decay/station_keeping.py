@@ -14,6 +14,7 @@ import xarray as xr
 
 from constellation_jax.engine.decay.engine import Floats
 from constellation_jax.engine.decay.integrator import AtmosphereSeries
+from constellation_jax.engine.default_device import on_device
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.environment.space_weather_series import SCENARIOS, SpaceWeather, SpaceWeatherSource
 from constellation_jax.inputs.shells.files import Shell, shells_to_catalog
@@ -56,6 +57,7 @@ class Thruster(NamedTuple):
     """Thrust, mN."""
 
 
+@on_device
 def station_keeping(
     shells: Shell | Sequence[Shell],
     *,
@@ -70,6 +72,7 @@ def station_keeping(
     solar: str | Sequence[str] = SCENARIOS,
     space_weather: SpaceWeatherSource | None = None,
     strict: bool = False,
+    device: str | None = None,
 ) -> xr.Dataset:
     """Cost of holding the altitude of shells against drag, for each shell and scenario of solar activity.
 
@@ -84,12 +87,13 @@ def station_keeping(
         solar: scenarios of solar activity, "low", "median", "high".
         space_weather: source as for `SpaceWeather.load`; the bundled table if not given.
         strict: True makes an assumed ballistic coefficient an error.
+        device: platform to compute on, such as "cpu" or "gpu", all of whose local devices are used; None: JAX's default.
 
     Returns:
         Dataset with dims (solar, shell), see the page on decay; NaN where mass, propellant or thruster is not known.
 
     Raises:
-        InputError: no shell, an unknown scenario, or a number that is not positive.
+        InputError: no shell, an unknown scenario or device, or a number that is not positive.
     """
     shells = [shells] if isinstance(shells, Shell) else list(shells)
     scenarios = as_scenarios(solar)

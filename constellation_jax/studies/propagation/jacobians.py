@@ -6,6 +6,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 
+from constellation_jax.engine.default_device import on_device
 from constellation_jax.engine.jacobians.engine import JacobianEngine
 from constellation_jax.engine.jacobians.kernels import ELEMENTS, STATE
 from constellation_jax.engine.time_grid import Grid
@@ -17,8 +18,14 @@ from constellation_jax.studies.propagation.propagate import check_run
 from constellation_jax.studies.propagation.runs import Progress, make_counter
 
 
+@on_device
 def jacobians(
-    catalog: Catalog, times: ArrayLike, *, precision: str = "float64", progress: Progress | None = None
+    catalog: Catalog,
+    times: ArrayLike,
+    *,
+    precision: str = "float64",
+    progress: Progress | None = None,
+    device: str | None = None,
 ) -> xr.Dataset:
     """Propagate a catalogue with the derivatives of its states by the seven mean elements, and return a Dataset.
 
@@ -29,6 +36,7 @@ def jacobians(
         times: instants (UTC) as for `propagate`, shape (m,), in any order.
         precision: "float64", or "float32" as in `propagate`.
         progress: called as work is done.
+        device: platform to compute on, such as "cpu" or "gpu", all of whose local devices are used; None: JAX's default.
 
     Returns:
         Dataset with x, y, z (km), vx, vy, vz (km/s) in TEME and status of dims (time, satellite), and `jacobian` of dims (time,
@@ -37,7 +45,7 @@ def jacobians(
         `Elements`. NaN where the status is not 0. In memory the satellites vary fastest: the values are a transposed view.
 
     Raises:
-        InputError: no object, no instant, or an unknown precision.
+        InputError: no object, no instant, or an unknown precision or device.
     """
     check_run(len(catalog), precision)
     instants = as_times(times)

@@ -12,6 +12,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from constellation_jax.engine.arrays import OutputArrays
+from constellation_jax.engine.device_checks import find_devices
 from constellation_jax.engine.propagation.engine import Engine
 from constellation_jax.engine.propagation.kernels import CHUNK
 from constellation_jax.engine.propagation.options import Options
@@ -148,6 +149,7 @@ def propagate_to(
         path, catalog, instants, resolve_groups(variables), frame=frame, dtype=dtype, precision=precision, overwrite=overwrite,
         attributes=attributes, block_steps=block,
     )  # fmt: skip
+    writer.check_disk()
 
     def make_engine() -> Engine:
         engine = Engine(catalog.elements, make_grid(instants, options), options)
@@ -203,7 +205,7 @@ def make_options(
     if tolerance_m is not None and not tolerance_m > 0.0:
         raise InputError(f"tolerance_m {tolerance_m!r}: expected a length above 0, in m")
     if device is not None:
-        _check_device(device)
+        find_devices(device)  # an error about it comes first
     names = tuple(name for name in resolve_groups(variables) if name != STATUS_VARIABLE)
     tolerance_km = None if tolerance_m is None else 1e-3 * tolerance_m
     return Options(names, frame, precision, dtype, dense=dense, tolerance_km=tolerance_km, platform=device)
@@ -245,27 +247,22 @@ def _lifetimes(catalog: Catalog) -> tuple[NDArray[np.float64], str]:
     return np.where(np.isfinite(days), days, np.nan), comment
 
 
-def _check_device(device: str) -> None:
-    if not _has_device(device):
-        known = [name for name in ("cpu", "gpu", "tpu") if _has_device(name)]
-        raise InputError(f"device {device!r}: JAX finds none here; it finds {', '.join(known)}")
-
-
-def _has_device(platform: str) -> bool:
-    import jax
-
-    try:
-        return bool(jax.local_devices(backend=platform))
-    except RuntimeError:
-        return False
-
-
 def _allocate(steps: int, satellites: int, options: Options) -> OutputArrays:
     try:
+        if steps * step_bytes(satellites, options) > _memory_bytes():
+            raise MemoryError
         return OutputArrays.allocate(steps, satellites, options.variables, options.dtype)
     except MemoryError:
         way_out = "write them to a file with propagate_to, whose memory does not grow"
         raise too_large(steps, satellites, options, way_out) from None
+
+
+def _memory_bytes() -> float:
+    """Memory of the machine. Beyond it, Linux gives arrays all the same, and ends the process when they are filled."""
+    try:
+        return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    except (AttributeError, ValueError, OSError):  # Windows has none of it, and gives no such arrays
+        return np.inf
 
 
 def _block_steps(satellites: int, options: Options, memory_bytes: int) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar, cast
 
 import jax
 import jax.numpy as jnp
@@ -32,12 +32,14 @@ Carry = TypeVar("Carry")
 BLOCK_BYTES = {"cpu": 128 * 2**20}
 """Largest size of the states of a block, by platform. CPU: larger ones are not quicker."""
 OTHER_BLOCK_BYTES = 2**30
-"""The same for each device of other platforms."""
+"""The same for each device of other platforms, if that is not more than an eighth of its free memory."""
 _NAMES = tuple(field.name for field in dataclasses.fields(Elements))
 
 
-class BlockTimes(NamedTuple):
-    """Instants of a block, as the function of `reduce` sees them."""
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class BlockTimes:
+    """Instants of a block, as the function of `reduce` sees them; a pytree."""
 
     index: Array
     """Place of each instant in the times, int32, shape (rows,)."""
@@ -96,7 +98,7 @@ def states(
         except (MemoryError, jax.errors.JaxRuntimeError) as error:
             if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
                 way_out = "go through blocks of them with stream or reduce, whose memory does not grow"
-                raise too_large(len(grid), *(shape or (1,)), options, way_out) from None
+                raise too_large(len(grid), len(np.atleast_1d(elements.mean_motion)), options, way_out) from None
             raise
         return found if shape else jax.tree.map(lambda v: v[:, 0], found)
 
@@ -118,8 +120,8 @@ def stream(
     Args:
         source: a catalogue, or `Elements` whose numbers are known, arrays of shape (n,).
         times: as for `states`, but ascending.
-        block: instants in a block; None: as many as 128 MiB hold on a CPU, and 1 GiB on each other device. Two blocks may be there
-            at a time, beside those that the caller keeps.
+        block: instants in a block; None: as many as 128 MiB hold on a CPU, and 1 GiB on each other device, or an eighth of its free
+            memory. Two blocks may be there at a time, beside those that the caller keeps.
         others: as for `states`.
 
     Returns:
@@ -170,7 +172,8 @@ def reduce(
     Raises:
         InputError: as for `stream`; a function whose carry has another structure or shape than `initial`.
     """
-    return _Run(source, times, block, frame, precision, variables, device).reduce(function, initial)
+    run = _Run(source, times, block, frame, precision, variables, device)
+    return cast(Carry, run.reduce(function, initial))
 
 
 class _Run:
@@ -216,8 +219,8 @@ class _Run:
             carry = self._engine.put_carry(initial)
             for start, stop in self._blocks():
                 rows = np.arange(start, stop)
-                known = BlockTimes(rows.astype(np.int32), self._grid.minutes_since_first(rows))  # type: ignore[arg-type]
-                carry = self._engine.fold(function, carry, start, stop, known)
+                known: Any = (rows.astype(np.int32), self._grid.minutes_since_first(rows))
+                carry = self._engine.fold(function, carry, start, stop, BlockTimes(*known))
         return carry
 
     def _blocks(self) -> Iterator[tuple[int, int]]:
@@ -277,7 +280,7 @@ def _options(
 
 def _make_engine(elements: Elements, grid: Grid, options: Options, block: int | None = None) -> GridEngine | HostEngine:
     devices = Devices(options.platform)
-    if devices.platform == "cpu" and devices.mesh.size == 1:
+    if devices.mesh.size == 1 and not devices.computes_grids:
         return HostEngine(elements, grid, options)
     return GridEngine(elements, grid, options, block, devices)
 
@@ -285,7 +288,10 @@ def _make_engine(elements: Elements, grid: Grid, options: Options, block: int | 
 def _block_rows(satellites: int, options: Options) -> int:
     """Instants in a block, by memory: whole chunks where there is room for one."""
     devices = Devices(options.platform)
-    size = BLOCK_BYTES.get(devices.platform, OTHER_BLOCK_BYTES * devices.mesh.size)
+    size = BLOCK_BYTES.get(devices.platform)
+    if size is None:
+        free = devices.free_bytes()
+        size = devices.mesh.size * min(OTHER_BLOCK_BYTES, OTHER_BLOCK_BYTES if free is None else free // 8)
     rows = size // step_bytes(satellites, options)
     return max(1, rows - rows % CHUNK if rows > CHUNK else rows)
 

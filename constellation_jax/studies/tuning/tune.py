@@ -10,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 import xarray as xr
 
+from constellation_jax.engine.default_device import on_device
 from constellation_jax.errors import InputError, suggest
 from constellation_jax.inputs.catalog.catalog import Catalog
 from constellation_jax.inputs.environment.space_weather_series import SpaceWeatherSource
@@ -61,6 +62,7 @@ class TuneResult:
     """All results; docs/how-to/tuning.md lists the variables."""
 
 
+@on_device
 def tune(
     problem: str | Path | TuningProblem,
     *,
@@ -70,6 +72,7 @@ def tune(
     start: Time | None = None,
     space_weather: SpaceWeatherSource | None = None,
     strict: bool = False,
+    device: str | None = None,
 ) -> TuneResult:
     """Tune the shells of a problem by gradient.
 
@@ -82,11 +85,12 @@ def tune(
         space_weather: source as for `SpaceWeather.load`; the bundled table if not given.
         strict: True makes an error of a ballistic coefficient that is assumed; else it is logged as a warning, and stands in the
             attribute `ballistic_coefficient_notes`.
+        device: platform to compute on, such as "cpu" or "gpu"; None: JAX's default.
 
     Raises:
         InputErrors: mistakes in the problem file, all at once.
         InputError: constraints that cannot be met together (with the violation at the best point), a variable on which nothing
-            depends, or a term that is not finite.
+            depends, a term that is not finite, or a device that is not there.
     """
     begun = time.perf_counter()
     problem = problem if isinstance(problem, TuningProblem) else load_tuning_problem(problem)

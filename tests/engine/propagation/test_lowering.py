@@ -16,8 +16,9 @@ from jax import export
 
 import constellation_jax as cj
 from constellation_jax.engine import state_variables
+from constellation_jax.engine.grid import kernels as grid
+from constellation_jax.engine.grid.kernels import Attitude, CallInstants
 from constellation_jax.engine.jacobians import kernels as jacobian_tiles
-from constellation_jax.engine.propagation import kernels as tiles
 from constellation_jax.engine.regimes.deep_space import DeepSpaceRegime
 from constellation_jax.engine.regimes.near_earth import NearEarthRegime
 from constellation_jax.engine.regimes.regime import Regime
@@ -60,26 +61,23 @@ def _cast(tree: Any, dtype: str) -> Any:
     return jax.tree.map(lambda v: jax.ShapeDtypeStruct(v.shape, dtype if floating(v.dtype) else v.dtype), tree)
 
 
-def _fill(frame: str, variables: tuple[str, ...], regime: Regime, dtype: str = "float64") -> Kernel:
-    matrices = _column(tiles.CHUNK, 3, 3)
-    rows = jax.ShapeDtypeStruct((), jnp.int32)
-    instants = tiles.Instants(rows, _column(2), _column(tiles.CHUNK), matrices, matrices)
-    shape = (tiles.CHUNK, WIDTH)
-    out = Outputs(_column(len(variables), *shape), jax.ShapeDtypeStruct(shape, jnp.int8))
-    packed = _column(len(jax.tree.leaves(_coefficients(regime))) + 2, WIDTH)
-    static = {"frame": frame, "variables": variables, "block": WIDTH, "table_length": TABLE_LENGTH}
-    function = partial(tiles.fill, regime=regime, **static)
-    return Kernel(jax.jit(function), _cast((packed, instants, out, rows), dtype), {}, dtype)
+def _call(frame: str, variables: tuple[str, ...], regime: Regime, precision: str = "float64") -> Kernel:
+    """A whole call of the engine; in float32 it anchors in float64 first."""
+    chunks, instants = 2, 4
+    times = _cast((_column(chunks, instants), Attitude(*[_column(chunks, instants, 3, 3)] * 2)), precision)
+    static = {"frame": frame, "variables": variables, "dtype": precision, "precision": precision}
+    length = TABLE_LENGTH if regime is DEEP else 0
+    function = partial(grid.evaluate_call, regime=regime, table_length=length, most_steps=2 * length, **static)
+    arguments = (_coefficients(regime), (_column(), _column()), CallInstants(_column(chunks, 2), *times))
+    return Kernel(jax.jit(function), arguments, {}, "mixed" if precision == "float32" else precision)
 
 
-def _anchored() -> Kernel:
-    packed = _column(len(jax.tree.leaves(_coefficients(PLAIN))) + 2, WIDTH)
-    return Kernel(jax.jit(partial(tiles.anchor, regime=PLAIN)), (packed, _column(2)), {}, "mixed")
-
-
-def _interpolate() -> Kernel:
-    arguments = _cast((_column(tiles.CHUNK, 12), _column(6, tiles.CHUNK, WIDTH)), "float32")
-    return Kernel(jax.jit(tiles.interpolate), arguments, {}, "float32")
+def _grid(frame: str, variables: tuple[str, ...], regime: Regime) -> Kernel:
+    """The part of a call that does all the work, in float32 alone."""
+    instants = 4
+    function = partial(grid.evaluate, regime=regime, variables=variables, frame=frame)
+    arguments = (_coefficients(regime), _column(), _column(instants), Attitude(*[_column(instants, 3, 3)] * 2))
+    return Kernel(jax.jit(function), _cast(arguments, "float32"), {}, "float32")
 
 
 def _changes(coefficients: Any) -> Any:
@@ -107,22 +105,15 @@ def _gradient(elements: Any, minutes: Any) -> Any:
 
 KERNELS: dict[str, Callable[[], Kernel]] = {
     **{
-        f"fill {dtype} {frame} {what} {'plain' if regime is PLAIN else 'eccentric'}": partial(
-            _fill, frame, variables, regime, dtype
-        )
-        for dtype in ("float64", "float32")
-        for frame, what, variables in (
-            ("teme", "state", STATES),
-            ("itrs", "state", STATES),
-            ("itrs", "geodetic", GEODETIC),
-        )
+        f"{name} {frame} {what} {'plain' if regime is PLAIN else 'eccentric'}": partial(make, frame, variables, regime)
+        for name, make in (("call", _call), ("grid", _grid))
+        for frame, what, variables in (("teme", "state", STATES), ("itrs", "geodetic", GEODETIC))
         for regime in (PLAIN, ECCENTRIC)
     },
-    "fill deep teme state": partial(_fill, "teme", STATES, DEEP),
-    "fill deep itrs geodetic": partial(_fill, "itrs", GEODETIC, DEEP),
-    "attitude": lambda: Kernel(jax.jit(state_variables.attitude), (_column(tiles.CHUNK),) * 3),
-    "anchored, packed": _anchored,
-    "interpolate": _interpolate,
+    "call float32": partial(_call, "teme", STATES, PLAIN, "float32"),
+    "call deep teme state": partial(_call, "teme", STATES, DEEP),
+    "call deep itrs geodetic": partial(_call, "itrs", GEODETIC, DEEP),
+    "attitude": lambda: Kernel(jax.jit(state_variables.attitude), (_column(4),) * 3),
     **{
         f"jacobians near {dtype} {'plain' if regime is PLAIN else 'eccentric'}": partial(_jacobian, regime, dtype)
         for dtype in ("float64", "float32")

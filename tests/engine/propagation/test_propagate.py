@@ -12,6 +12,7 @@ from constellation_jax.engine.arrays import OutputArrays
 from constellation_jax.engine.propagation import kernels, node_count
 from constellation_jax.engine.propagation.engine import Engine
 from constellation_jax.engine.propagation.options import Options
+from constellation_jax.engine.propagation.runner import FEW
 from constellation_jax.engine.time_grid import Grid
 from constellation_jax.inputs.times import to_day_fraction
 from constellation_jax.physics import frames
@@ -281,7 +282,7 @@ def test_a_run_compiles_nothing_that_warm_up_has_not(
     catalog_of: Callable[..., cj.Catalog], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # discontinuities of near-Earth and deep-space orbits in the midst, so that some chunks are evaluated after all
-    kinds = [(15.8, 2e-5, 53.0, 4e-3)] * 40 + [(15.5, 1e-3, 53.0, 1e-4)] * kernels.FEW
+    kinds = [(15.8, 2e-5, 53.0, 4e-3)] * 40 + [(15.5, 1e-3, 53.0, 1e-4)] * FEW
     kinds += [(12.0, 0.15, 63.4, 1e-5)] + [(1.0027 + drift, 3e-4, 2.7, 0.0) for drift in (-0.006, 0.0, 0.006)]
     catalog = catalog_of(kinds, np.random.default_rng(4), epoch_day=61274, epoch_fraction=0.0)
     times = cj.time_grid("2026-08-25T05:00:00Z", "14h", "1min")
@@ -299,13 +300,13 @@ def test_a_run_compiles_nothing_that_warm_up_has_not(
 
     jax.clear_caches()
     out = OutputArrays.allocate(len(times), len(catalog), STATE, "float32")
-    split_again = engine._split_again
+    split_again = engine._runner.split_again
     jax.config.update("jax_enable_x64", False)  # as a user has it
     try:
         assert work_through(engine.warm_up)
         monkeypatch.setattr(
-            engine,
-            "_split_again",
+            engine._runner,
+            "split_again",
             lambda regime, columns: evaluated.append(regime.name) or split_again(regime, columns),
         )
         assert not work_through(lambda: engine.run(0, len(times), out))
