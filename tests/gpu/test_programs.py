@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from constellation_jax.benchmark.compiled.cards import CARDS
-from constellation_jax.benchmark.compiled.compiler import Compiled
+from constellation_jax.benchmark.compiled.compiler import CompiledProgram
 from constellation_jax.benchmark.compiled.programs import PROGRAMS
 from constellation_jax.benchmark.compiled.table import HEADER, compile_program, make_row, read_rows
 
@@ -82,7 +82,7 @@ def test_programs_keep_to_their_limits(key: str, name: str) -> None:
     _check_row(key, name, compiled)
 
 
-def _compare(compiled: Compiled, limit: Limit, work: int) -> list[str]:
+def _compare(compiled: CompiledProgram, limit: Limit, work: int) -> list[str]:
     found = {"bytes_each": round(compiled.moved / work, 1)}
     broken = []
     for field in dataclasses.fields(limit):
@@ -93,7 +93,7 @@ def _compare(compiled: Compiled, limit: Limit, work: int) -> list[str]:
     return broken
 
 
-def _check_row(key: str, name: str, compiled: Compiled) -> None:
+def _check_row(key: str, name: str, compiled: CompiledProgram) -> None:
     """The page's row is that of the program: counts to the digit, and numbers to a tenth, which a small change of code moves."""
     pinned = read_rows(PAGE)
     if not pinned:  # written with other versions of the compiler
