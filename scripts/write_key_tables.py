@@ -67,7 +67,11 @@ def option_table() -> str:
     keys = {"propagate": keys_of(PropagationRun), "ephemeris": keys_of(EphemerisRun)}
     for name, command in get_command(app).commands.items():  # type: ignore[attr-defined]
         for option in command.params:
-            if option.param_type_name == "option" and option.name not in ("help", *keys.get(name, ())):
+            if (
+                option.param_type_name == "option"
+                and not option.hidden
+                and option.name not in ("help", *keys.get(name, ()))
+            ):
                 given = "" if option.default in (None, False, ()) else f" [default: {option.default}]"
                 meaning = option.help.removesuffix(".") + given
                 rows.setdefault((_code(*option.opts, *option.secondary_opts), meaning), []).append(name)

@@ -97,7 +97,8 @@ class SpeedReport:
 
     def lines(self) -> list[str]:
         """Format as lines of plain text."""
-        work = f"{self.satellites:,} objects x {self.steps:,} steps = {self.states / 1e6:,.1f} million states"
+        objects = f"{self.satellites:,} object{'' if self.satellites == 1 else 's'}"
+        work = f"{objects} x {self.steps:,} steps = {self.states / 1e6:,.1f} million states"
         rows: list[tuple[str, Callable[[SpeedCase], str]]] = [
             ("", lambda c: f"{c.precision} {c.mode}"),
             ("compilation, once", lambda c: f"{c.compile_s:.2f} s"),

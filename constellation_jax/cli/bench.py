@@ -52,11 +52,13 @@ def bench(
     """
     with Reporter().session(debug=ctx.obj["debug"]):
         import json
+        import tempfile
 
         from constellation_jax.errors import InputError
         from constellation_jax.inputs.run_file import load_objects, read_run
         from constellation_jax.inputs.run_keys import PropagationRun
-        from constellation_jax.inputs.times import time_grid
+        from constellation_jax.inputs.times import count_times, time_grid
+        from constellation_jax.outputs.netcdf.samples import check_size
         from constellation_jax.outputs.variables import resolve_groups
 
         options = {"catalog": [catalog], "duration": duration, "step": step, "variables": [variables]}
@@ -66,6 +68,9 @@ def bench(
         if folder is not None and not folder.is_dir():
             raise InputError(f"--folder: found {str(folder)!r}, expected a folder that exists")
         objects, start = load_objects(run, allow_stale=allow_stale)
+        steps = count_times(run.duration, run.step)
+        where = Path(folder or tempfile.gettempdir()) / "bench.nc"
+        check_size(where, 2 * len(objects), steps, run.variables, "float32", run.memory)  # ours, and the plain one
         times = time_grid(start, run.duration, run.step)
         configure()  # without kept programs: the compilation is one of the figures
         if run.device == "cpu":

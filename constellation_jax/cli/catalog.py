@@ -68,12 +68,12 @@ def fetch(
 
         is_weather = group.lower() == "space-weather"
         path = fetch_space_weather(allow_stale=allow_stale) if is_weather else fetch(group, allow_stale=allow_stale)
-        typer.echo(path)
         said = f"fetched {describe_age(path)} ago"
         if is_weather:
             from constellation_jax.inputs.environment.space_weather_series import SpaceWeather, describe_observed
 
             said += f"; {describe_observed(SpaceWeather.load(path))}"
+        typer.echo(path)
         typer.echo(said, err=True)
 
 

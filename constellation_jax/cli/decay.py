@@ -23,7 +23,7 @@ from constellation_jax.cli.options import (
     load_space_weather,
     write_result,
 )
-from constellation_jax.cli.reporting import Reporter
+from constellation_jax.cli.reporting import Reporter, count
 from constellation_jax.settings import configure
 
 if TYPE_CHECKING:
@@ -271,7 +271,7 @@ def _print_decay(dataset: xr.Dataset, target: Path, weather: SpaceWeather) -> No
     if "ensemble_absent" in dataset.attrs:
         typer.echo(f"no percentiles: {dataset.attrs['ensemble_absent']}")
     _print_space_weather(dataset, weather)
-    typer.echo(f"{target}: {dataset.sizes['satellite']:,} objects over {years:g} years")
+    typer.echo(f"{target}: {count(dataset.sizes['satellite'], 'object')} over {years:g} years")
 
 
 def _print_station_keeping(dataset: xr.Dataset, weather: SpaceWeather) -> None:

@@ -36,7 +36,8 @@ def format_match(match: ShellMatch) -> Iterator[str]:
         )
     total = [sum(getattr(row, key) for row in rows) for key in _COUNTS]
     yield f"{'total':<{11 + width + 13 + 10}}{total[0]:>12,}{total[1]:>9,}{total[2]:>10,}{total[3]:>7,}"
-    yield f"{int(np.sum(match.system == '')):,} objects belong to none of these systems."
+    others = int(np.sum(match.system == ""))
+    yield f"{others:,} object{' belongs' if others == 1 else 's belong'} to none of these systems."
 
 
 def match_to_dict(match: ShellMatch, catalog: Catalog) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from constellation_jax.inputs.files.keys import TRUE_OR_FALSE, Key, keys_of, without_links
+from constellation_jax.inputs.run_keys import EphemerisRun, PropagationRun
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -95,12 +96,17 @@ _OTHER_FORMATS = {
 def add_run_options(kind: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Decorate a command: options for the keys of a kind of run take the place of its parameter `keys`.
 
+    Those of the other kind are hidden, and refused by `read_run`.
+
     The command gets the options that were given, as {key: value}, for `read_run`.
     """
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         signature = inspect.signature(command, eval_str=True)
         options = [_parameter(name, key) for name, key in keys_of(kind).items()]
+        # for a message better than "No such option"
+        others = {name: key for other in (PropagationRun, EphemerisRun) for name, key in keys_of(other).items()}
+        options += [_parameter(name, key, hidden=True) for name, key in others.items() if name not in keys_of(kind)]
 
         def run(**values: Any) -> None:
             given = {option.name: values.pop(option.name) for option in options}
@@ -116,7 +122,7 @@ def add_run_options(kind: Any) -> Callable[[Callable[..., None]], Callable[..., 
     return decorate
 
 
-def _parameter(name: str, key: Key) -> inspect.Parameter:
+def _parameter(name: str, key: Key, *, hidden: bool = False) -> inspect.Parameter:
     """Make the option of a key, whose value is None or an empty list where it is not given."""
     doc = without_links(key.doc)
     declarations = (f"--{name}", *_SHORT.get(name, ()))
@@ -127,7 +133,7 @@ def _parameter(name: str, key: Key) -> inspect.Parameter:
     elif key.rule.accepts is TRUE_OR_FALSE.accepts:
         value, metavar = bool, None
         declarations = (f"--{name}/--no-{name}",) if key.default else declarations
-    option = typer.Option(*declarations, metavar=metavar, help=doc, show_default=False)
+    option = typer.Option(*declarations, metavar=metavar, help=doc, show_default=False, hidden=hidden)
     annotation = Annotated[value | None, option]
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
 

@@ -44,7 +44,7 @@ def run(command: Callable[[], object]) -> NoReturn:
             print(f"constellation-jax: error: {line}", file=sys.stderr)
         code = EXIT_OUTPUT
     signals.finish()
-    if code in (None, 0, 1) and signals.code:  # an interrupt that came outside of the session of a command
+    if code in (None, 0, 1, 3) and signals.code:  # an interrupt that came outside of the session of a command
         code = signals.code
     sys.exit(code)
 

@@ -39,13 +39,16 @@ def propagate(
     reporter = choose_reporter(quiet=quiet, log_json=log_json)
     with reporter.session(debug=ctx.obj["debug"]):
         from constellation_jax.inputs.run_file import load_objects, read_run
-        from constellation_jax.inputs.times import time_grid
+        from constellation_jax.inputs.times import count_times, time_grid
+        from constellation_jax.outputs.netcdf.samples import check_size
         from constellation_jax.outputs.variables import resolve_groups
 
         config = read_run(PropagationRun, run, options=keys, checks={"variables": resolve_groups})
         inputs = (run, *config.catalog, *config.shells)
         target = claim(config.output, overwrite=config.overwrite, inputs=inputs)
         objects, start = load_objects(config, allow_stale=allow_stale)
+        steps = count_times(config.duration, config.step)
+        check_size(target, len(objects), steps, config.variables, config.dtype, config.memory)
         times = time_grid(start, config.duration, config.step)
         if config.step > config.duration:
             reporter.warning(

@@ -12,11 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from constellation_jax.engine.threads import has_wide_blas
+
 Columns = NDArray[np.intp] | slice
 STATUS = "status"
-PRODUCT_ROWS = {"float32": 16}
-"""Rows of a matrix product computed by one call of BLAS, by type; all of them where not given. With so few, OpenBLAS neither copies
-its arguments nor clears the result first: measured a quarter quicker in float32, while float64 is quickest in one call."""
+FEW_ROWS = 16
+"""Rows of a float32 matrix product computed by one call of BLAS where it has AVX-512. With so few, OpenBLAS neither copies its
+arguments nor clears the result first: a quarter quicker there. Its kernels for AVX2 have no such path, and lose a quarter."""
 
 _ALIGNMENT = 64
 """Bytes that XLA:CPU wants the memory of an array to be aligned to."""
@@ -73,7 +75,7 @@ class OutputArrays(Mapping[str, NDArray[Any]]):
         """Write matrix @ values with status 0, as `write` does, straight into the block where types and columns allow it."""
         if isinstance(columns, slice) and self.values_block.dtype == values.dtype:
             out = self.values_block[:, rows, columns]
-            size = PRODUCT_ROWS.get(out.dtype.name, len(matrix))
+            size = FEW_ROWS if out.dtype == np.float32 and has_wide_blas() else len(matrix)
             for i in range(0, len(matrix), size):
                 np.matmul(matrix[i : i + size], values, out=out[..., i : i + size, :])
             self.status[rows, columns] = 0

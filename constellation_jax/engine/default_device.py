@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import jax
 
@@ -37,5 +37,6 @@ def on_device(study: Callable[P, R]) -> Callable[P, R]:
 
 def default_platform() -> str | None:
     """Platform of the default device that was chosen, by `on_device` or by the user; None: the one that JAX chooses."""
-    chosen = jax.config.jax_default_device
+    settings: Any = jax.config
+    chosen = settings.jax_default_device
     return getattr(chosen, "platform", chosen)

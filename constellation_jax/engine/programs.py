@@ -1,8 +1,8 @@
 """Compiled functions whose programs are kept on disk, where `configure` was asked to keep them.
 
-JAX's own cache keeps what XLA has compiled, but a process must trace and lower a function before it can look it up: 0.2 to 0.5 s for
-each of ours. A program kept here is found by its name and the shapes of its arguments and loaded in 0.05 s. It serves only the same
-code, versions, flags and processor. Where its file is missing or damaged, the function is traced.
+JAX's own cache keeps what XLA has compiled, but a process must trace and lower a function before it can look it up: 0.2 to 0.5 s
+for each of ours. A program kept here is found by its name and the shapes of its arguments, loaded in 0.05 s. It serves only the
+same code, versions, flags and processor. Where its file is missing or damaged, the function is traced.
 """
 
 from __future__ import annotations
@@ -66,18 +66,20 @@ class Program:
                 loaded = _load(path.read_bytes(), arguments)
                 # on copies, for some are donated: the function that XLA does not find in a bad program is missed only here
                 return loaded, loaded(*jax.tree.map(np.array, arguments))
-        compiled = self._compile(arguments, digest if path else "")
+        compiled = self._compile(arguments, is_kept=path is not None)
         if path is not None:
             with contextlib.suppress(Exception):  # a full disk, a folder that is read-only
                 _write(path, _dump(compiled))
         return compiled, compiled(*arguments)
 
-    def _compile(self, arguments: tuple[Any, ...], digest: str) -> Compiled:
+    def _compile(self, arguments: tuple[Any, ...], *, is_kept: bool) -> Compiled:
         def function(*arguments: Any) -> Any:
             return self._function(*arguments)
 
-        # The name is in the key of JAX's cache: what that cache gives can be written to a file, but the file cannot be used.
-        function.__name__ = f"{self._name.split()[0].rpartition('.')[2]}_{digest[:16]}".rstrip("_")
+        function.__name__ = self._name.split()[0].rpartition(".")[2]
+        if is_kept:
+            # JAX's cache goes by the name too, and must not know this one: what comes from it can be written, but not be run again
+            function.__name__ += f"_{os.urandom(8).hex()}"
         return jax.jit(function, **self._options).lower(*arguments).compile()
 
 

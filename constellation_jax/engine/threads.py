@@ -1,11 +1,13 @@
-"""Threads of a run: workers in 64-bit arithmetic, BLAS without threads of its own, and a cache of each thread."""
+"""Threads of a run: workers in 64-bit arithmetic, BLAS without threads of its own, and the cache that they share."""
 
 from __future__ import annotations
 
-import threading
+import os
+from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from threading import Lock
 from typing import Any, Self
 
 from threadpoolctl import ThreadpoolController
@@ -13,6 +15,9 @@ from threadpoolctl import ThreadpoolController
 from constellation_jax.engine.precision import x64
 
 _MOST_CACHED = 8
+_KEPT: deque[tuple[Hashable, Any]] = deque(maxlen=(os.cpu_count() or 1) + 2)
+_LOCK = Lock()
+_WIDE = {"SkylakeX", "Cooperlake", "SapphireRapids"}
 
 
 class Workers:
@@ -49,29 +54,40 @@ class Workers:
                 progress(result)
 
 
-class ThreadCache(threading.local):
-    """Per-thread cache of output buffers and constant arrays, so that nothing large is made anew for each tile."""
+class ThreadCache:
+    """Cache of the threads of a run: output buffers and constant arrays, so that nothing large is made anew for each tile.
 
-    def __init__(self) -> None:
-        self._buffers: dict[Hashable, Any] = {}
+    Args:
+        is_kept: True: the last buffers stay for later runs, to which their memory, cleared by the system, costs 20 ms.
+    """
+
+    def __init__(self, *, is_kept: bool = False) -> None:
+        self._buffers = _KEPT if is_kept else deque[tuple[Hashable, Any]]()
         self._constants: dict[Hashable, Any] = {}
 
     def borrow(self, key: Hashable, make: Callable[[], Any]) -> Any:
-        """Return buffers that this thread has released, or new ones. JAX donates them: they serve one call at a time."""
-        found = self._buffers.pop(key, None)
-        return make() if found is None else found
+        """Return buffers that have been released, or new ones. JAX donates them: they serve one call at a time."""
+        with _LOCK:
+            for i, (found, buffers) in enumerate(self._buffers):
+                if found == key:
+                    del self._buffers[i]
+                    return buffers
+        return make()
 
     def release(self, key: Hashable, buffers: Any) -> None:
         """Keep buffers for the next `borrow` of the same key."""
-        self._buffers[key] = buffers
+        with _LOCK:
+            self._buffers.append((key, buffers))
 
     def get(self, key: Hashable, make: Callable[[], Any]) -> Any:
         """Return a constant, made at its first use. Only a few are kept: all tiles of a chunk use the same ones."""
-        if key not in self._constants:
+        found = self._constants.get(key)
+        if found is None:
+            found = make()
             if len(self._constants) >= _MOST_CACHED:
                 self._constants.clear()
-            self._constants[key] = make()
-        return self._constants[key]
+            self._constants[key] = found
+        return found
 
 
 def one_blas_thread() -> Any:
@@ -81,6 +97,12 @@ def one_blas_thread() -> Any:
     costs half of the rate and several times the processor time.
     """
     return _blas().limit(limits=1, user_api="blas")
+
+
+@cache
+def has_wide_blas() -> bool:
+    """True where OpenBLAS uses its kernels for AVX-512."""
+    return any(library.get("architecture") in _WIDE for library in _blas().info())
 
 
 @cache

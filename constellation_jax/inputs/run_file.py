@@ -25,6 +25,13 @@ from constellation_jax.inputs.shells.lattice import shells_to_catalog
 from constellation_jax.inputs.sources import read_source
 
 _Run = TypeVar("_Run", bound=Run)
+_INSTEAD = {
+    "frame": 'an ephemeris is in TEME, and its method at takes frame="itrs"',
+    "step": "an ephemeris is continuous, and its method at takes any instants",
+    "variables": "an ephemeris gives position, velocity and status",
+    "tolerance": "propagate computes each instant, and to a millimetre where it interpolates",
+}
+"""What to do about options of the other command."""
 
 
 def read_run(
@@ -64,6 +71,12 @@ def read_run(
             file.report((key,), f"{key}: belongs to the command {other.command}; leave it out for {kind.command}")
     values = file.read_top(rules, skip=skip)
     for key, given in options.items():
+        if key not in rules:
+            (other,) = {PropagationRun, EphemerisRun} - {kind}
+            file.mistakes.append(
+                (0, f"--{key}: belongs to the command {other.command}; {_INSTEAD.get(key, 'leave it out')}")
+            )
+            continue
         values[key], mistakes = rules[key].read(given)
         file.mistakes += [(0, f"--{key}: {what.removeprefix(f'{key} ')}") for what in mistakes.values()]
     file.finish()

@@ -35,8 +35,8 @@ def _find_shells(word: str, folder: Path) -> str:
     known = known_shells()
     name, colon, variant = word.rpartition(":")
     for stem, rest in ((word, ""), (name, colon + variant)) if colon else ((word, ""),):
-        path = make_absolute(folder / Path(stem).expanduser())
-        if path.is_file():
+        path = make_absolute(folder / os.path.expanduser(stem))
+        if os.path.isfile(path):
             return f"{path}{rest}"
         if stem.lower() in known:
             return word
@@ -111,7 +111,7 @@ _SIZE = Rule(
 _FILE = Rule(
     "the path of a file in quotes",
     lambda v: isinstance(v, str | os.PathLike) and os.fspath(v) != "",
-    convert=lambda path, folder: folder / Path(path).expanduser(),
+    convert=lambda path, folder: folder / os.path.expanduser(path),
     placeholder="FILE",
 )
 _GROUPS = one_or_more(

@@ -30,8 +30,8 @@ def find_source(text: str, *, folder: Path = Path()) -> str:
         return text
     if text in GROUPS:
         return CELESTRAK + text
-    path = make_absolute(folder / Path(text).expanduser())
-    if not path.is_file():
+    path = make_absolute(folder / os.path.expanduser(text))
+    if not os.path.isfile(path):  # not path.is_file(), which raises where the name is too long
         near = "" if Path(text).suffix else suggest(text, ("bundled", *GROUPS))
         raise InputError(f"found {text!r}, expected a file, 'bundled' or a CelesTrak group such as 'active'{near}")
     return str(path)

@@ -23,6 +23,7 @@ MAX_STEPS = 2**31
 
 _NANOSECONDS_PER_DAY = 86_400_000_000_000
 _FIRST_YEAR, _LAST_YEAR = 1678, 2261  # the whole years that datetime64[ns] can hold
+_MOST_OFFSET_MINUTES = 18 * 60  # of XML Schema and of java.time; zones reach from -12 to +14 hours
 _ISO = re.compile(
     r"(?P<date>(?P<year>\d{4})-\d{2}-\d{2})"
     r"(?:[T ](?P<minutes>\d{2}:\d{2})(?P<seconds>:\d{2}(?:\.\d{1,9})?)?)?"
@@ -61,6 +62,8 @@ def parse_time(text: Time) -> np.datetime64:
     Raises:
         InputError: not a time, not a date of the calendar, or outside the years 1678 to 2261 of datetime64[ns].
     """
+    if hasattr(text, "to_datetime64"):  # of pandas, which a datetime would cut to microseconds
+        text = text.to_datetime64()
     if isinstance(text, np.datetime64):
         return _check_time(text, text)
     if isinstance(text, datetime.datetime):
@@ -85,6 +88,8 @@ def parse_time(text: Time) -> np.datetime64:
     if zone is None or zone in ("Z", "UTC"):
         return time
     offset = int(zone[1:3]) * 60 + int(zone[-2:])
+    if offset > _MOST_OFFSET_MINUTES or int(zone[-2:]) > 59:
+        raise InputError(f"time {text!r}: no zone is {zone} from UTC; expected an offset up to 18:00")
     return time - np.timedelta64(offset if zone[0] == "+" else -offset, "m")
 
 
@@ -98,6 +103,8 @@ def parse_duration(text: Duration) -> np.timedelta64:
     Raises:
         InputError: no number with a unit (a bare number is refused), an unknown unit, or more than 292 years.
     """
+    if hasattr(text, "to_timedelta64"):  # of pandas, which a timedelta would cut to microseconds
+        text = text.to_timedelta64()
     if isinstance(text, np.timedelta64):
         ns = _to_nanoseconds(text)
     elif isinstance(text, datetime.timedelta):
@@ -155,6 +162,20 @@ def time_grid(start: Time, duration: Duration, step: Duration) -> NDArray[np.dat
             end after the year 2261.
     """
     first = parse_time(start)
+    interval = int(parse_duration(step).astype(np.int64))
+    count = count_times(duration, step)
+    last = int(first.astype(np.int64)) + (count - 1) * interval
+    if last >= int(np.datetime64(f"{_LAST_YEAR + 1}-01-01", "ns").astype(np.int64)):
+        raise InputError(f"time grid from {first} over {str(duration)!r}: ends after the year {_LAST_YEAR}")
+    return first + np.arange(count, dtype=np.int64) * np.timedelta64(interval, "ns")
+
+
+def count_times(duration: Duration, step: Duration) -> int:
+    """Count the times of a grid, as `time_grid` makes it, without making them.
+
+    Raises:
+        InputError: a text that cannot be read, a duration or a step that is not positive, or more than 2**31 times.
+    """
     length, interval = (int(parse_duration(d).astype(np.int64)) for d in (duration, step))
     if length <= 0:
         raise InputError(f"duration {str(duration)!r} of a time grid: expected more than zero")
@@ -163,10 +184,7 @@ def time_grid(start: Time, duration: Duration, step: Duration) -> NDArray[np.dat
     count = -(-length // interval)
     if count > MAX_STEPS:
         raise InputError(f"step {str(step)!r} over {str(duration)!r}: {count:,} times, expected at most {MAX_STEPS:,}")
-    last = int(first.astype(np.int64)) + (count - 1) * interval
-    if last >= int(np.datetime64(f"{_LAST_YEAR + 1}-01-01", "ns").astype(np.int64)):
-        raise InputError(f"time grid from {first} over {str(duration)!r}: ends after the year {_LAST_YEAR}")
-    return first + np.arange(count, dtype=np.int64) * np.timedelta64(interval, "ns")
+    return count
 
 
 def as_times(times: ArrayLike | Iterable[Time]) -> NDArray[np.datetime64]:

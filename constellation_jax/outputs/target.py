@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import shutil
 import stat
 import sys
 from collections.abc import Callable, Iterable
@@ -198,6 +199,23 @@ class Target:
                 self._lock_file.unlink(missing_ok=True)
         with contextlib.suppress(OSError):
             os.close(descriptor)
+
+
+def check_disk(path: str | os.PathLike[str], size: int) -> None:
+    """Raise OutputError where the disk of a file that is to be made has no room for `size` bytes."""
+    free = shutil.disk_usage(Path(path).parent).free
+    if free < size:
+        raise OutputError(
+            f"{path}: needs {format_size(size)} and the disk has {format_size(free)} free; nothing was written"
+        )
+
+
+def format_size(count: int) -> str:
+    """Format a number of bytes."""
+    for unit, size in (("TB", 10**12), ("GB", 10**9)):
+        if count >= size:
+            return f"{count / size:,.1f} {unit}"
+    return f"{count / 1e6:.1f} MB"
 
 
 def describe_cause(error: BaseException) -> str:

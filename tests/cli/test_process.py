@@ -17,6 +17,14 @@ ISS = """ISS (ZARYA)
 1 25544U 98067A   25175.50000000  .00010000  00000-0  18000-3 0  9998
 2 25544  51.6400 100.0000 0002000  50.0000 310.0000 15.50000000510007
 """
+SHELL = """system = "Some"
+[[shells]]
+name = "S"
+altitude_km = 550
+inclination_deg = 53
+planes = 10
+satellites_per_plane = 10
+"""
 PROGRAM = "from constellation_jax.__main__ import main; main()"
 SHORT = ("propagate", "--catalog", "iss.tle", "--duration", "3min", "-o", "a.nc")
 
@@ -108,7 +116,9 @@ def test_interrupts_outside_of_a_command_print_no_traceback(folder: Path, when: 
     ("number", "code", "word"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")]
 )
 def test_a_signal_leaves_what_is_finished(folder: Path, number: int, code: int, word: str) -> None:
-    process = start(folder, *SHORT[:3], "--duration", "300d", "--step", "1s", "-o", "long.nc", "--memory", "1MB")
+    (folder / "some.toml").write_text(SHELL)
+    length = ("--start", "2026-01-01", "--duration", "2d", "--step", "1s", "--memory", "20MB")
+    process = start(folder, "propagate", "--shells", "some.toml", *length, "-o", "long.nc")
     partial = folder / "long.nc.partial"
     while process.poll() is None and not (partial.exists() and partial.stat().st_size > 5_000_000):
         time.sleep(0.05)
@@ -119,7 +129,7 @@ def test_a_signal_leaves_what_is_finished(folder: Path, number: int, code: int, 
         f"constellation-jax: error: {word}; long.nc: not finished; long.nc.partial holds"
     )
     assert "Traceback" not in err
-    assert sorted(os.listdir(folder)) == ["iss.tle", "long.nc.partial"]
+    assert sorted(os.listdir(folder)) == ["iss.tle", "long.nc.partial", "some.toml"]
     with netCDF4.Dataset(partial) as file:
         assert len(file.dimensions["time"]) > 0
 

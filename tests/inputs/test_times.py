@@ -4,11 +4,13 @@ import datetime
 from fractions import Fraction
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.times import (
     as_times,
+    count_times,
     minutes_since,
     parse_duration,
     parse_time,
@@ -227,3 +229,40 @@ def test_minutes_near_the_epoch_are_exact_to_a_nanosecond() -> None:
     epoch_day, epoch_fraction = to_day_fraction(np.array(["2026-08-22T23:59:59.999999000"], "datetime64[ns]"))
     minutes = minutes_since(np.array(["2026-08-23T00:00:00.000001"], "datetime64[ns]"), epoch_day, epoch_fraction)
     assert abs(minutes[0, 0] * 60e9 - 2000.0) < 0.1  # ns; a Julian date in one float has steps of 40,000 ns
+
+
+def test_times_of_pandas_keep_their_nanoseconds() -> None:
+    stamp = pd.Timestamp("2026-08-22T00:00:00.123456789Z")
+    assert parse_time(stamp) == np.datetime64("2026-08-22T00:00:00.123456789")
+    assert parse_time(stamp.tz_convert("Asia/Tokyo")) == parse_time(stamp)
+    assert as_times([stamp]).tolist() == [parse_time(stamp).astype(np.int64)]
+    assert as_times(pd.DatetimeIndex([stamp])).tolist() == [parse_time(stamp).astype(np.int64)]
+    step = pd.Timedelta(1 / 30, unit="s")
+    assert parse_duration(step) == np.timedelta64(step.value, "ns")
+    grid = time_grid("2026-08-22", "1d", step)
+    right = pd.date_range("2026-08-22", periods=len(grid), freq=step).to_numpy().astype("datetime64[ns]")
+    np.testing.assert_array_equal(grid, right)
+
+
+@pytest.mark.parametrize(
+    ("time", "words"),
+    [
+        (pd.NaT, "time NaT: found no time"),
+        ("2026-08-22T00:00:00+99:99", r"no zone is \+99:99 from UTC"),
+        ("2026-08-22T00:00:00+01:60", r"no zone is \+01:60 from UTC"),
+        ("2026-08-22T00:00:00-1900", r"no zone is -1900 from UTC"),
+    ],
+)
+def test_times_that_are_none(time: object, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        time_grid(time, "1h", "1min")  # type: ignore[arg-type]
+
+
+def test_times_are_counted_without_being_made() -> None:
+    assert count_times("1d", "1min") == len(time_grid("2026-08-22", "1d", "1min")) == 1440
+    assert count_times("61s", "1min") == 2
+    assert count_times("20000d", "1s") == 1_728_000_000
+    with pytest.raises(InputError, match="expected at most 2,147,483,648"):
+        count_times("30000d", "1s")
+    with pytest.raises(InputError, match="expected more than zero"):
+        count_times("0s", "1s")

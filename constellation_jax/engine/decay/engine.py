@@ -204,7 +204,7 @@ class _DecayTile:
         self._series = series
         self._devices = devices
         self._width = devices.tile_width(TILE[elliptic])
-        self.compile = partial(devices.compile, elliptic=elliptic, in_kernel=devices.platform != "cpu")
+        self.compile = partial(devices.compile, elliptic=elliptic, in_kernel=devices.computes_grids)
         """Function that compiles one of the integrator's for the orbits of the tile."""
         self.orbit, self.day, *self.coefficients = self.put(objects._replace(mjd=objects.mjd - float(series.first_mjd)))
         """Mean orbits at the epochs; the epochs, days since the first day of the series; coefficients of drag and of radiation."""
@@ -220,7 +220,7 @@ class _DecayTile:
 
     def fetch(self, values: Any) -> Any:
         """Bring values, an array or a pytree of arrays, to the host, without the padding."""
-        return jax.tree.map(lambda v: self._devices.fetch(v)[..., : self._count], values)
+        return jax.tree.map(lambda v: v[..., : self._count], self._devices.fetch(values))
 
 
 class _DecayRun:
@@ -270,7 +270,7 @@ class _DecayRun:
             course, kept = march(series, course, *tile.coefficients, first)
             states.append(kept)
             # an accelerator would wait for the answer, and its tiles are too wide for all satellites to leave early
-            if self.devices.platform == "cpu" and tile.fetch(course.falling).all():
+            if not self.devices.computes_grids and tile.fetch(course.falling).all():
                 break
         if self._keep:
             self._write_march(begin, states, tile, columns)

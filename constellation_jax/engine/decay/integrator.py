@@ -200,7 +200,8 @@ def march(
         (course, density), _ = jax.lax.scan(step, carry, now)
         orbit = course.orbit
         states = (orbit.semi_major_axis, drag.eccentricity(orbit), course.slope.semi_major_axis, density)
-        kept = KeptStates(*(v.astype(jnp.float32) for v in states), course.falling)
+        a, e, rate, density32 = (v.astype(jnp.float32) for v in states)
+        kept = KeptStates(a, e, rate, density32, course.falling)
         return (course, density), kept
 
     steps = (None if in_kernel else coefficients, jnp.arange(series.steps, dtype=jnp.int32))

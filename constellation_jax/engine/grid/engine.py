@@ -20,6 +20,7 @@ from jax import Array
 from jax.sharding import Mesh, NamedSharding
 from numpy.typing import NDArray
 
+from constellation_jax.engine.device_checks import warn_of_slow_float64
 from constellation_jax.engine.devices import REPLICATED, Devices, satellites_last
 from constellation_jax.engine.failures import FARTHEST_MINUTES
 from constellation_jax.engine.grid.failures import find_marks
@@ -57,6 +58,8 @@ class GridEngine:
         self._grid = grid
         self._options = options
         self._devices = devices or Devices(options.platform)
+        if options.precision == "float64":
+            warn_of_slow_float64(self._devices.mesh.devices.flat)
         self._satellites = len(elements.mean_motion)  # type: ignore[arg-type]
         epoch = (np.asarray(elements.epoch_day, np.float64), np.asarray(elements.epoch_fraction))
         ends = grid.ends_since(*epoch)

@@ -121,7 +121,7 @@ def evaluate_call(
     frame: str,
     dtype: str,
     table_length: int,
-    most_steps: int,
+    most_steps: int | None,
 ) -> tuple[tuple[Array, ...], Array]:
     """One call of an engine: `evaluate` for several chunks, about their middles in float32. To be run in 64 bits.
 

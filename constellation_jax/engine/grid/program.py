@@ -17,7 +17,7 @@ from jax import Array
 from numpy.typing import NDArray
 
 from constellation_jax.engine.grid.failures import Circumstances, Marks, apply_failures, at_minutes, at_rows
-from constellation_jax.engine.grid.kernels import Attitude, anchor, evaluate, tabulate
+from constellation_jax.engine.grid.kernels import Attitude, CallInstants, evaluate_call
 from constellation_jax.engine.grid.states import States
 from constellation_jax.engine.regimes.regime import Regime
 from constellation_jax.engine.state_variables import attitude, needs_attitude
@@ -120,25 +120,24 @@ class Program:
     def _compute_part(
         self, chosen: RegimeCode, part: Part, instants: BlockInstants, code: Array
     ) -> tuple[tuple[Array, ...], Array, Array]:
-        regime, rows = chosen.regime, len(instants.minutes)
-        since = (instants.day - part.day) * MINUTES_PER_DAY + (instants.fraction - part.fraction) * MINUTES_PER_DAY
-        options: Any = {"regime": regime, "variables": self.variables, "frame": self.frame, "dtype": self.dtype}
-        earth = None
-        if instants.earth is not None:
-            earth = Attitude(*attitude(*instants.earth))
-        if self.is_anchored and regime.precision is None:
-            c = anchor(part.coefficients, since[None] + instants.middles[:, None], regime=regime)
-            minutes = instants.chunk_minutes.astype(jnp.float32)
-            if earth is not None:
-                earth = jax.tree.map(lambda v: _in_chunks(v.astype(jnp.float32), minutes.shape), earth)
-            values, status = evaluate(c, 0.0, minutes, earth, **options)
-            values, status = tuple(v[:rows] for v in values), status[:rows]
-        else:
-            first, length, most = since + instants.minutes[0], chosen.table_length, chosen.most_steps
-            table = tabulate(part.coefficients, first, regime=regime, length=length, most_steps=most)
-            values, status = evaluate(part.coefficients, since, instants.minutes, earth, table, **options)
+        regime = chosen.regime
+        is_anchored = self.is_anchored and regime.precision is None
+        values, status = evaluate_call(
+            part.coefficients,
+            (part.day, part.fraction),
+            _as_call(instants, is_anchored),
+            regime=regime,
+            precision="float32" if is_anchored else "float64",
+            variables=self.variables,
+            frame=self.frame,
+            dtype=self.dtype,
+            table_length=chosen.table_length,
+            most_steps=chosen.most_steps,
+        )
+        rows = len(instants.minutes)
+        values, status = tuple(v[:rows] for v in values), status[:rows]
         if chosen.may_fail:
-            status, code = apply_failures(status, _circumstances(part, instants, since), code)
+            status, code = apply_failures(status, _circumstances(part, instants), code)
         return values, status, code
 
 
@@ -153,6 +152,20 @@ def split_block(grid: Grid, start: int, stop: int, variables: Sequence[str], fra
         earth = np.stack([v[start:stop] for v in (grid.gmst, grid.polar_x, grid.polar_y)])
     fields: Any = (np.int32(start), np.float64(day), fraction, minutes, middles, chunks - middles[:, None], earth)
     return BlockInstants(*fields)
+
+
+def _as_call(instants: BlockInstants, is_anchored: bool) -> CallInstants:
+    """The instants in chunks about their middles, in float32, or all in one about the first. Traced."""
+    earth = None if instants.earth is None else Attitude(*attitude(*instants.earth))
+    if not is_anchored:
+        first = jnp.stack([instants.day, instants.fraction])[None]
+        return CallInstants(first, instants.minutes[None], jax.tree.map(lambda v: v[None], earth))
+    minutes = instants.chunk_minutes.astype(jnp.float32)
+    fraction = instants.fraction + instants.middles / MINUTES_PER_DAY
+    middle = jnp.stack([jnp.broadcast_to(instants.day, fraction.shape), fraction], axis=-1)
+    return CallInstants(
+        middle, minutes, jax.tree.map(lambda v: _in_chunks(v.astype(jnp.float32), minutes.shape), earth)
+    )
 
 
 def _chunk_shape(minutes: NDArray[np.float64]) -> tuple[int, int]:
@@ -178,9 +191,10 @@ def _in_chunks(values: Any, shape: tuple[int, ...]) -> Any:
     return values.reshape(*shape, *values.shape[1:])
 
 
-def _circumstances(part: Part, instants: BlockInstants, since: Array) -> Circumstances:
+def _circumstances(part: Part, instants: BlockInstants) -> Circumstances:
     if part.marks is not None:
         return at_rows(part.marks, instants.row + jnp.arange(len(instants.minutes), dtype=jnp.int32))
+    since = (instants.day - part.day) * MINUTES_PER_DAY + (instants.fraction - part.fraction) * MINUTES_PER_DAY
     return at_minutes(since[None] + instants.minutes[:, None], part.limits)  # type: ignore[arg-type]  # one of the two is there
 
 

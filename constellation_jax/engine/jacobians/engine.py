@@ -105,13 +105,13 @@ class JacobianEngine:
         given = (*tile.coefficients, self._devices.put(offset), self._cache.get((chunk.first, dtype), make_minutes))
         static = {"regime": tile.regime, "table_length": tile.regime.table_length(2.0 * chunk.half_span)}
         target = slice(chunk.first, chunk.last)
-        if self._devices.platform != "cpu":
+        if self._devices.computes_grids:
             steps = tile.regime.most_steps(float(np.abs(offset).max()) + chunk.half_span)
             program = self._compile(kernels.evaluate, kernels.GRID_SPECS, **static, most_steps=steps)
             states, derivatives, status = self._fetch(program(*given), chunk, tile)
-            for k, values in enumerate((*states, *(row for component in derivatives for row in component))):
-                out.values_block[k, target, tile.columns] = values
-            out.status[target, tile.columns] = status
+            out.write_each(
+                [*states, *(row for component in derivatives for row in component)], status, target, tile.columns
+            )
             return
         buffers = self._cache.borrow(
             dtype, lambda: make_outputs(self._devices, len(kernels.VARIABLES), CHUNK, self._width, dtype)
@@ -125,7 +125,7 @@ class JacobianEngine:
 
     def _fetch(self, values: Any, chunk: Chunk, tile: Tile) -> Any:
         """Bring results, an array or a pytree of arrays, to the host, without the padding."""
-        return jax.tree.map(lambda v: self._devices.fetch(v)[..., : len(chunk), : tile.count], values)
+        return jax.tree.map(lambda v: v[..., : len(chunk), : tile.count], self._devices.fetch(values))
 
     def _compile(self, function: Any, specs: Specs, **static: Any) -> Any:
         """As `Devices.compile`, looked up once: each request costs Python as much as a call."""

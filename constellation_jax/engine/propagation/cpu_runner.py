@@ -46,7 +46,7 @@ class CpuRunner:
         self._satellites = len(np.asarray(elements.mean_motion))
         self._width = devices.tile_width(kernels.TILE)
         self._per_device = self._width // devices.mesh.size
-        self._cache = ThreadCache()
+        self._cache = ThreadCache(is_kept=True)
         self._loops: dict[Any, Any] = {}
         # the position bounds the error of an interpolation, and shows that no decay lies between two nodes
         self._at_nodes = tuple(dict.fromkeys((*options.variables, *POSITION)))
@@ -125,21 +125,22 @@ class CpuRunner:
         )  # fmt: skip
 
     def _measure(
-        self, regime: Regime, some: NDArray[np.bool_], chunks: list[Chunk], node_count: int
+        self, regime: Regime, some: NDArray[np.bool_], chunks: list[Chunk], node_count: int, degree: int
     ) -> NDArray[np.float64]:
         """Largest sizes of the coefficients of some satellites; see `interpolation.Measure`."""
         tasks = [[(tile, chunk) for tile in self._split(regime, some)] for chunk in chunks]
         with Workers(self._devices.threads) as workers, one_blas_thread():
             sizes = [
-                list(workers.map(lambda task: self._measure_tile(task[0], task[1], node_count), part)) for part in tasks
+                list(workers.map(lambda task: self._measure_tile(task[0], task[1], node_count, degree), part))
+                for part in tasks
             ]
         return np.maximum.reduce([np.concatenate(part, axis=1) for part in sizes])
 
-    def _measure_tile(self, tile: Tile, chunk: Chunk, node_count: int) -> NDArray[np.float64]:
-        """Sizes of the coefficients of the polynomials through so many nodes, km, shape (node_count, tile.count); inf for a
-        satellite that may not be interpolated."""
+    def _measure_tile(self, tile: Tile, chunk: Chunk, node_count: int, degree: int) -> NDArray[np.float64]:
+        """Sizes of the coefficients, from a degree on, of the polynomials through so many nodes, km, shape (node_count - degree,
+        tile.count); inf for a satellite that may not be interpolated."""
         filled = self._evaluate(tile, chunk, self._at_nodes, "float64", "float64", node_count)
-        matrix = self._cache.get(("coefficients", node_count), lambda: chebyshev.coefficients(node_count))
+        matrix = self._cache.get(("coefficients", node_count), lambda: chebyshev.coefficients(node_count))[degree:]
         sizes, unsafe = self._check(matrix, filled, tile)
         self._release(filled)
         return np.where(unsafe, np.inf, sizes)
@@ -175,9 +176,9 @@ class CpuRunner:
     ) -> Outputs:
         """A tile at the instants of a chunk, or at so many nodes; `stored` is the type of the results."""
         instants = self._instants(tile.regime, chunk, dtype, node_count)
-        rows = len(names)
-        make = partial(make_outputs, self._devices, rows, CHUNK, self._width, stored)
-        buffers = self._cache.borrow((rows, stored), make)
+        shape = (len(names), CHUNK, self._width)
+        make = partial(make_outputs, self._devices, *shape, stored)
+        buffers = self._cache.borrow((self._devices.mesh, shape, stored), make)
         # where several devices share a tile all of its blocks are computed
         satellites = tile.count if self._devices.mesh.size == 1 else self._per_device
         blocks = np.int32(-(-satellites // self._block(dtype, tile.is_sparse)))
@@ -231,4 +232,4 @@ class CpuRunner:
         return self._devices.put(values, replicated=True)
 
     def _release(self, buffers: Outputs) -> None:
-        self._cache.release((buffers.values.shape[0], str(buffers.values.dtype)), buffers)
+        self._cache.release((self._devices.mesh, buffers.values.shape, str(buffers.values.dtype)), buffers)

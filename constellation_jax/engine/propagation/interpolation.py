@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from constellation_jax.engine.propagation.node_count import (
+    BEYOND,
     LAST,
+    SAMPLE,
     choose_node_count,
+    limit_tail,
     may_suffice,
     most_nodes,
     node_spread,
@@ -33,9 +37,10 @@ DENSE_CHUNK = 512
 FLOAT32_NOISE_KM = 2e-3
 """Rounding in the last coefficients of float32 states; their size was measured in float64 before."""
 
-Measure = Callable[[Regime, NDArray[np.bool_], list[Chunk], int], NDArray[np.float64]]
-"""From a regime, some satellites of it, chunks and a number of nodes to the largest sizes of the coefficients of the satellites'
-polynomials through so many nodes, km, shape (nodes, n); inf for a satellite that may not be interpolated."""
+Measure = Callable[[Regime, NDArray[np.bool_], list[Chunk], int, int], NDArray[np.float64]]
+"""From a regime, some satellites of it, chunks, a number of nodes and a degree to the largest sizes of the coefficients, from that
+degree on, of the satellites' polynomials through so many nodes, km, shape (nodes - degree, n); inf for a satellite that may not be
+interpolated."""
 
 
 class Interpolation:
@@ -56,7 +61,7 @@ class Interpolation:
         steps, most = len(grid), self.layout[1]
         samples: list[Chunk] = []
         if options.dense and not TURNING & set(options.variables):
-            samples = [split(grid, i, min(i + most, steps), *self.layout)[0] for i in {0, max(0, steps - most)}]
+            samples = [split(grid, i, min(i + most, steps), *self.layout)[0] for i in sorted({0, max(0, steps - most)})]
         self._samples = [chunk for chunk in samples if len(chunk) > 8 and chunk.half_span > 0.0]
         """Chunks at the ends of the grid, which the number of nodes is measured in."""
         self._most_instants = max((len(chunk) for chunk in self._samples), default=0)
@@ -94,9 +99,7 @@ class Interpolation:
             often = np.minimum(found.last, length) - np.maximum(found.first, 0.0) > 0.5 * length
             some = is_own & found.may_interpolate & ~often & self._may_suffice(regime, elements)
             if some.any():
-                sizes = measure(regime, some, self._samples, most_nodes(self._most_instants))
-                chosen = choose_node_count(sizes, self._most_instants, tolerance)
-                self.node_count[some], self._tail_limit[some] = chosen
+                self._choose(some, partial(measure, regime), tolerance)
 
     def nodes(self, regime: Regime, chunk: Chunk, count: int) -> NDArray[np.float64]:
         """Chebyshev nodes of a chunk, minutes since its middle."""
@@ -131,6 +134,18 @@ class Interpolation:
             f"interpolated ({' and '.join(parts)} in each {2 * self.half_span:.4g} minutes, added error below "
             f"{1e3 * self._options.largest_error_km:g} m); other objects evaluated at every instant"
         )
+
+    def _choose(self, some: NDArray[np.bool_], measure: Callable[..., NDArray[np.float64]], tolerance: float) -> None:
+        """Choose the number of nodes of some satellites of a regime by a sample of them, and find out who may have it."""
+        members = np.flatnonzero(some)
+        sample = np.zeros_like(some)
+        sample[members[:: -(-len(members) // SAMPLE)]] = True
+        sizes = measure(sample, self._samples, most_nodes(self._most_instants), 0)
+        count = choose_node_count(sizes, self._most_instants, tolerance)
+        if count:  # in one chunk: coefficients that grow during the run are noticed by `is_rejected`
+            sizes = measure(some, self._samples[-1:], count + BEYOND, count - LAST)
+            suffices, limit = limit_tail(sizes, tolerance)
+            self.node_count[some], self._tail_limit[some] = np.where(suffices, count, 0), limit
 
     def _spread(self, regime: Regime, half_span: float) -> float:
         return node_spread(half_span, self._options.largest_error_km, regime.node_rate)

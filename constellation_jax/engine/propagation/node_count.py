@@ -17,6 +17,11 @@ LAST = 4
 LOW_ORBIT_KM = 7000.0
 MOST_NODES = 48
 """Largest number of nodes: to measure the coefficients takes time, and over two hours low orbits need 20 to 40."""
+SAMPLE = 512
+"""Satellites of a regime that its number of nodes is chosen by."""
+BEYOND = 6
+"""Coefficients beyond the chosen number that show of every satellite what the polynomial leaves out. What lies beyond them as well
+is a hundredth of the tolerance where these keep to a quarter of it, for each is a third of the one before or less."""
 
 
 def node_spread(half_span: float, tolerance: float, rate: float) -> float:
@@ -61,20 +66,14 @@ def may_suffice(
     return np.asarray((first_left_out <= tolerance) & (angle <= k)) & (k >= 4)
 
 
-def choose_node_count(
-    size: NDArray[np.float64], instants: int, tolerance: float
-) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    """Number of nodes with which a group of satellites is computed most cheaply.
+def choose_node_count(size: NDArray[np.float64], instants: int, tolerance: float) -> int:
+    """Number of nodes with which a group of satellites is computed most cheaply; 0: to evaluate each instant is cheaper.
 
     Args:
         size: of each coefficient of the polynomial through as many nodes as a chunk can have, km, shape (nodes, satellites);
             inf for a satellite that may not be interpolated.
         instants: in a chunk.
         tolerance: largest error, km.
-
-    Returns:
-        Nodes for each satellite, 0 where it is to be evaluated at each instant; and the sum of the `LAST` coefficients of that
-        polynomial from which it may miss the tolerance, km.
     """
     left_out = np.cumsum(size[::-1], axis=0)[::-1]  # by a polynomial with k coefficients
     enough = left_out <= 0.25 * tolerance
@@ -83,12 +82,21 @@ def choose_node_count(
     share = np.array([np.mean(need <= count) for count in counts])
     # nodes that are evaluated, their interpolation, and what is left for evaluation at each instant
     cost = share * (counts / instants + NODE_COST * counts + CHECK_COST) + (1.0 - share)
-    count = int(counts[np.argmin(cost)])
-    chosen = (need <= count) & (cost.min() < 1.0)
+    return int(counts[np.argmin(cost)]) if cost.min() < 1.0 else 0
+
+
+def limit_tail(size: NDArray[np.float64], tolerance: float) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Satellites for which a number of nodes suffices, and the sum of their `LAST` coefficients from which it may not, km.
+
+    Args:
+        size: of the `LAST` coefficients of so many nodes and of those beyond, km, shape (LAST + beyond, satellites).
+        tolerance: largest error, km.
+    """
+    last, left_out = size[:LAST].sum(axis=0), size[LAST:].sum(axis=0)
+    suffices = left_out <= 0.25 * tolerance
     # where the last coefficients of a chunk are larger than here, what is left out grows in proportion
-    growth = np.minimum(0.5 * tolerance / np.maximum(left_out[count], 1e-12), 10.0)
-    last = np.where(chosen, size[count - LAST : count].sum(axis=0), 0.0)
-    return np.where(chosen, count, 0), last * growth
+    growth = np.minimum(0.5 * tolerance / np.maximum(left_out, 1e-12), 10.0)
+    return suffices, np.where(suffices, last, 0.0) * np.where(suffices, growth, 0.0)
 
 
 def coefficient_sizes(

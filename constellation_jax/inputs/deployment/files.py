@@ -8,6 +8,7 @@ vehicle. Deliberately absent: the keys (campaigns.py, vehicles.py) and the cours
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -168,7 +169,7 @@ class _CampaignReader:
             self.file.path.parent / given.rpartition(":")[0] if ".toml:" in given else self.file.path.parent / given
         )
         try:
-            shells = load_shells(str(self.file.path.parent / given) if beside.is_file() else given)
+            shells = load_shells(str(self.file.path.parent / given) if os.path.isfile(beside) else given)
         except InputError as error:
             self._report("shells", str(error).replace("\n", "; "))
             return ()

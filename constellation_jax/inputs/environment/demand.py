@@ -7,6 +7,7 @@ longitude, over which the satellites of a shell are spread evenly in a day, and 
 from __future__ import annotations
 
 import csv
+import os
 from functools import lru_cache
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -57,7 +58,7 @@ class Demand(NamedTuple):
 def _load_table(kind: str | Path) -> Demand:
     if kind == "population":
         return _load_population()
-    if isinstance(kind, str) and not Path(kind).expanduser().is_file() and not kind.endswith(".csv"):
+    if isinstance(kind, str) and not os.path.isfile(os.path.expanduser(kind)) and not kind.endswith(".csv"):
         raise InputError(
             f"demand {kind!r}: expected {' or '.join(KINDS)}, or a CSV file with the columns {','.join(_HEADER)}"
             f"{suggest(kind.lower(), KINDS) or ''}"

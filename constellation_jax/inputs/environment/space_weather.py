@@ -59,7 +59,8 @@ def complete_forecast(weather: SpaceWeather) -> SpaceWeather:
         return weather
     bundled = _read("bundled")
     if not weather.percentiles and (weather.flags & FORECAST).any():
-        weather = dataclasses.replace(weather, percentiles=_borrow_percentiles(weather, bundled))
+        named = f"{weather.source} with the spread of bundled"
+        weather = dataclasses.replace(weather, source=named, percentiles=_borrow_percentiles(weather, bundled))
     whole = len(weather.flags) >= CYCLE_DAYS and bool((weather.flags & FORECAST).any())
     if whole or (len(weather.flags) >= CYCLE_DAYS and weather.last_mjd >= bundled.last_mjd):
         return weather

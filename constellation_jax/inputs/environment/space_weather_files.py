@@ -77,7 +77,7 @@ def make_records(name: str, data: bytes) -> IndexRecords:
     first = "\n".join(lines[:12]).upper()
     if head.upper().startswith("DATATYPE") and "CSSISPACEWEATHER" in first.replace(" ", ""):
         rows = _read_fixed_columns(name, lines)
-    elif head.upper().startswith("DATE,BSRN"):
+    elif "F10.7_OBS" in head and "," in head:
         rows = _read_celestrak_csv(name, lines)
     elif head.lower().replace(" ", "").startswith("date,f107"):
         rows = _read_own_csv(name, lines)

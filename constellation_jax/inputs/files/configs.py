@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -39,8 +40,11 @@ def check_variant(path: Path, variant: str, known: Iterable[str]) -> None:
     """Raise InputError where a file does not have the named variant; "" stands for the default one."""
     names = list(known)
     if variant and variant not in names:
-        hint = suggest(variant, names) or f"; it has {', '.join(names) or 'none'}"
-        raise InputError(f"{path}: no variant {variant!r}{hint}")
+        called = path.stem if path.parent.parent == configs_folder() else path
+        near = suggest(variant, names)
+        raise InputError(
+            f"{called}: no variant {variant!r}{near or ';'} {'it' if not near else 'It'} has {', '.join(names) or 'none'}"
+        )
 
 
 def find_config(folder: str, noun: str, name_or_path: str | Path) -> tuple[Path, str]:
@@ -55,7 +59,7 @@ def find_config(folder: str, noun: str, name_or_path: str | Path) -> tuple[Path,
         InputError: no such name and no such file.
     """
     path = Path(name_or_path)
-    if isinstance(name_or_path, Path) or path.is_file():
+    if isinstance(name_or_path, Path) or os.path.isfile(path):
         return path, ""
     name, colon, variant = name_or_path.rpartition(":")
     if not colon:
@@ -63,7 +67,7 @@ def find_config(folder: str, noun: str, name_or_path: str | Path) -> tuple[Path,
     known = known_configs(folder)
     if name.lower() in known:
         return configs_folder() / folder / f"{name.lower()}.toml", variant
-    if Path(name).is_file():
+    if os.path.isfile(name):
         return Path(name), variant
     if name.endswith(".toml"):
         raise InputError(f"{folder} {name_or_path!r}: no such file")

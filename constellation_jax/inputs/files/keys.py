@@ -133,13 +133,18 @@ def without_links(doc: str) -> str:
 
 
 def is_whole(value: Any) -> bool:
-    """True for an integer that is no boolean."""
-    return not isinstance(value, bool) and isinstance(value, Integral)
+    """True for an integer of 64 bits that is no boolean."""
+    return not isinstance(value, bool) and isinstance(value, Integral) and -(2**63) <= value < 2**63
 
 
 def is_number(value: Any) -> bool:
     """True for a finite real number that is no boolean."""
-    return not isinstance(value, bool) and isinstance(value, Real) and math.isfinite(value)
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an integer of hundreds of digits
+        return False
 
 
 def whole(low: int, *, required: bool = False) -> Rule:

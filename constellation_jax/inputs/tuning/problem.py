@@ -5,6 +5,7 @@ Deliberately absent: files (files.py), the meaning of terms (terms.py) and tunin
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any, Final
 
@@ -46,7 +47,7 @@ def _check_vehicle(name: str, folder: Path) -> str:
 
 def _find_beside(word: str, folder: Path) -> str:
     """The path of a file of this name beside the problem's own, or the word itself where there is none."""
-    return str(folder / word) if (folder / word).is_file() else word
+    return str(folder / word) if os.path.isfile(folder / word) else word
 
 
 def _is_text(value: Any) -> bool:

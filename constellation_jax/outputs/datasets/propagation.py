@@ -136,10 +136,11 @@ def check_block(
     for name, values in given.items():
         if values.shape != shape:
             raise InputError(f"variable {name!r}: shape {values.shape}; expected (time, satellite) = {shape}")
-    status = given[STATUS_VARIABLE].astype(np.int8)
-    failed = status != 0
-    sound = all(np.isnan(given[name][failed]).all() for name in names if name != STATUS_VARIABLE)
-    if failed.any() and not sound:
+    status = given[STATUS_VARIABLE].astype(np.int8, copy=False)
+    failing = np.flatnonzero(status.any(axis=0))  # few, and an index by all of `status` would take as long as computing
+    part = status[:, failing] != 0
+    if not all(np.isnan(given[name][:, failing][part]).all() for name in names if name != STATUS_VARIABLE):
+        failed = status != 0
         # NaN before the cast: values after a failure can be beyond the range of float32.
         given = {
             name: np.where(failed, values.dtype.type(np.nan), values)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from types import TracebackType
@@ -32,7 +31,7 @@ from constellation_jax.outputs.netcdf.library import (
     is_own,
     put_texts,
 )
-from constellation_jax.outputs.target import Target, describe_cause
+from constellation_jax.outputs.target import Target, check_disk, describe_cause
 from constellation_jax.outputs.variables import SATELLITE, VARIABLES
 
 HEADER_BYTES: Final = 1 << 20
@@ -85,6 +84,10 @@ class PartialFile(ABC):
     _dimension: ClassVar[str]
     """Name of the dimension whose size is the total."""
 
+    def check_disk(self) -> None:
+        """Raise OutputError where the disk has no room for the whole file, before anything is computed for it."""
+        check_disk(self.path, self._bound_block_bytes(0, self._total))
+
     @abstractmethod
     def _create(self, dataset: netCDF4.Dataset) -> None:
         """Write the header and everything that is known before the first block."""
@@ -102,18 +105,10 @@ class PartialFile(ABC):
             stack.enter_context(self._target)
             self._satellites = make_satellite_coordinates(self._catalog)
             header = HEADER_BYTES + sum(_count_bytes(values) for values in self._satellites.values())
-            self._check_disk(header)
+            check_disk(self.path, header + self._bound_block_bytes(0, self._total))
             self._begin(header)
             self._held = stack.pop_all()
         return self
-
-    def _check_disk(self, header: int) -> None:
-        needed = header + self._bound_block_bytes(0, self._total)
-        free = shutil.disk_usage(self.partial.parent).free
-        if free < needed:
-            raise OutputError(
-                f"{self.path}: needs {_format_size(needed)} and the disk has {_format_size(free)} free; nothing was written"
-            )
 
     def _begin(self, header: int) -> None:
         """Make the file with its header of so many bytes."""
@@ -241,7 +236,3 @@ class PartialFile(ABC):
 
 def _count_bytes(values: NDArray[Any]) -> int:
     return encode_texts(values).nbytes if values.dtype.kind == "U" else values.nbytes
-
-
-def _format_size(count: int) -> str:
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"

@@ -266,6 +266,7 @@ def _density_in_reach(apart: Array, variance: Array, d: Array) -> Array:
         variance: of the difference, km2.
         d: miss distance, km, scalar.
     """
+    d = jnp.maximum(d, 1e-6)  # a rate has d^2 as a factor: at 0 it vanishes whatever stands here
     # thinner than a ten-thousandth of the target nothing changes; the square root then has a slope at a variance of 0
     sigma = jnp.sqrt(jnp.maximum(variance, (1e-4 * d) ** 2))
     low, high = jnp.maximum(-d, apart - _REACH * sigma), jnp.minimum(d, apart + _REACH * sigma)

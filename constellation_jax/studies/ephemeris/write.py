@@ -102,6 +102,7 @@ def ephemeris_to(
         overwrite=overwrite, attributes={"history": f"{np.datetime64('now')}Z {history}"} if history else {},
         block_spans=block,
     )  # fmt: skip
+    writer.check_disk()
     x = np.append(chebyshev.nodes(design.nodes), 1.0)
     at = 0.5 * (offsets[:-1] + offsets[1:])[:, None] + 0.5 * np.diff(offsets)[:, None] * x
 

@@ -149,6 +149,7 @@ def propagate_to(
         path, catalog, instants, resolve_groups(variables), frame=frame, dtype=dtype, precision=precision, overwrite=overwrite,
         attributes=attributes, block_steps=block,
     )  # fmt: skip
+    writer.check_disk()
 
     def make_engine() -> Engine:
         engine = Engine(catalog.elements, make_grid(instants, options), options)
@@ -248,10 +249,20 @@ def _lifetimes(catalog: Catalog) -> tuple[NDArray[np.float64], str]:
 
 def _allocate(steps: int, satellites: int, options: Options) -> OutputArrays:
     try:
+        if steps * step_bytes(satellites, options) > _memory_bytes():
+            raise MemoryError
         return OutputArrays.allocate(steps, satellites, options.variables, options.dtype)
     except MemoryError:
         way_out = "write them to a file with propagate_to, whose memory does not grow"
         raise too_large(steps, satellites, options, way_out) from None
+
+
+def _memory_bytes() -> float:
+    """Memory of the machine. Beyond it, Linux gives arrays all the same, and ends the process when they are filled."""
+    try:
+        return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    except (AttributeError, ValueError, OSError):  # Windows has none of it, and gives no such arrays
+        return np.inf
 
 
 def _block_steps(satellites: int, options: Options, memory_bytes: int) -> int:

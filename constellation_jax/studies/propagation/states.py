@@ -32,7 +32,7 @@ Carry = TypeVar("Carry")
 BLOCK_BYTES = {"cpu": 128 * 2**20}
 """Largest size of the states of a block, by platform. CPU: larger ones are not quicker."""
 OTHER_BLOCK_BYTES = 2**30
-"""The same for each device of other platforms."""
+"""The same for each device of other platforms, if that is not more than an eighth of its free memory."""
 _NAMES = tuple(field.name for field in dataclasses.fields(Elements))
 
 
@@ -120,8 +120,8 @@ def stream(
     Args:
         source: a catalogue, or `Elements` whose numbers are known, arrays of shape (n,).
         times: as for `states`, but ascending.
-        block: instants in a block; None: as many as 128 MiB hold on a CPU, and 1 GiB on each other device. Two blocks may be there
-            at a time, beside those that the caller keeps.
+        block: instants in a block; None: as many as 128 MiB hold on a CPU, and 1 GiB on each other device, or an eighth of its free
+            memory. Two blocks may be there at a time, beside those that the caller keeps.
         others: as for `states`.
 
     Returns:
@@ -280,7 +280,7 @@ def _options(
 
 def _make_engine(elements: Elements, grid: Grid, options: Options, block: int | None = None) -> GridEngine | HostEngine:
     devices = Devices(options.platform)
-    if devices.platform == "cpu" and devices.mesh.size == 1:
+    if devices.mesh.size == 1 and not devices.computes_grids:
         return HostEngine(elements, grid, options)
     return GridEngine(elements, grid, options, block, devices)
 
@@ -288,7 +288,10 @@ def _make_engine(elements: Elements, grid: Grid, options: Options, block: int | 
 def _block_rows(satellites: int, options: Options) -> int:
     """Instants in a block, by memory: whole chunks where there is room for one."""
     devices = Devices(options.platform)
-    size = BLOCK_BYTES.get(devices.platform, OTHER_BLOCK_BYTES * devices.mesh.size)
+    size = BLOCK_BYTES.get(devices.platform)
+    if size is None:
+        free = devices.free_bytes()
+        size = devices.mesh.size * min(OTHER_BLOCK_BYTES, OTHER_BLOCK_BYTES if free is None else free // 8)
     rows = size // step_bytes(satellites, options)
     return max(1, rows - rows % CHUNK if rows > CHUNK else rows)
 

@@ -7,6 +7,7 @@ demand, that differ in their shells, their demand or the number in view have var
 from __future__ import annotations
 
 import dataclasses
+import os
 import re
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
@@ -84,7 +85,9 @@ def make_layouts(problem: TuningProblem) -> list[FigureLayout]:
         attributes: dict[str, Any] = {}
         if apart:
             attributes["shells"] = ", ".join(problem.shells[k].name for k in first.shells)
-            attributes |= {"demand": first.demand} if first.demand else {}
+            attributes |= (
+                {"demand": os.path.basename(first.demand)} if first.demand else {}
+            )  # of a file, no path of this machine
             attributes |= {"at_least_in_view": first.at_least_in_view} if kind.counts_at_least else {}
         units, factor = ("day", YEAR_DAYS) if kind.units == "year" else (kind.units, 1.0)
         name = next(n for n in (stem, *(f"{stem}_{k}" for k in range(2, len(layouts) + 3))) if n not in layouts)

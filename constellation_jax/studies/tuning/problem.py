@@ -11,6 +11,7 @@ that is not finite raises an error that names the term and the shell.
 from __future__ import annotations
 
 import dataclasses
+import os
 from typing import Any, Final, NamedTuple
 
 import jax
@@ -299,7 +300,9 @@ def _describe_place(term: Term, names: list[str], k: int) -> str:
     each = TERMS[term.quantity].each
     if each == "latitude":
         of = f"of {names[term.shells[0]]!r} " if TERMS[term.quantity].one_shell else ""
-        return f"{of}at {term.latitude_deg[k]:g} degrees" if term.latitude_deg else f"by {term.demand}"
+        return (
+            f"{of}at {term.latitude_deg[k]:g} degrees" if term.latitude_deg else f"by {os.path.basename(term.demand)}"
+        )
     if each == "system":
         return ""
     return f"of {names[term.shells[k]]!r}"

@@ -10,9 +10,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from constellation_jax.engine.decay import engine
 from constellation_jax.engine.decay import integrator as decay
 from constellation_jax.engine.decay.engine import Objects, run, stays_up
 from constellation_jax.engine.decay.integrator import AtmosphereSeries
+from constellation_jax.engine.devices import Devices
 from constellation_jax.inputs.environment.atmosphere import load_atmosphere
 from constellation_jax.physics.constants import J2_RADIUS2
 from constellation_jax.physics.constants import WGS84_EQUATORIAL_RADIUS_KM as RADIUS
@@ -190,6 +192,24 @@ def test_looking_densities_up_in_the_kernel_gives_the_same(elliptic: bool) -> No
     assert series.steps == 8
     assert (np.asarray(both(False)[0].day) > day).any()
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-18), both(True), both(False))
+
+
+@pytest.mark.slow
+def test_an_accelerator_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its tiles and programs, run on the CPU: densities looked up in the kernel, no early end of the march."""
+    series = make_series(resolve_space_weather((140.0, 15.0), "median"), MJD_2020, MJD_2020 + 400.0, 5.0)[0]
+    height, e = np.array([200.0, 280.0, 350.0, 700.0, 200.0, 260.0]), np.repeat([1e-4, 0.02], [4, 2])
+    orbit = jax.tree.map(np.asarray, orbits((height + RADIUS) / (1.0 - e) - RADIUS, eccentricity=e))
+    objects = Objects(orbit, np.full(6, MJD_2020 + 3.0), np.full(6, 0.02), np.zeros(6))
+    monkeypatch.setattr(engine, "TILE", {elliptic: {"cpu": 4} for elliptic in (False, True)})
+    on_cpu = run(objects, series, keep=5)
+    monkeypatch.setattr(engine, "Devices", lambda: Devices(computes_grids=True))
+    found = run(objects, series, keep=5)
+    assert np.isfinite(on_cpu.lifetime_days).tolist() == [True, True, True, False, True, True]
+    # sums in another order, in float32
+    np.testing.assert_allclose(found.lifetime_days, on_cpu.lifetime_days, rtol=1e-5)
+    for name, values in on_cpu.tracks.items():
+        np.testing.assert_allclose(found.tracks[name], values, rtol=1e-3, atol=1e-7, err_msg=name)
 
 
 @pytest.mark.slow

@@ -255,6 +255,7 @@ def test_a_source_without_forecast_is_completed(write, bundled: cj.SpaceWeather)
     """Behind the last observed day come NASA's values and percentiles; a forecast of one's own keeps its values."""
     weather = complete_forecast(cj.SpaceWeather.load(write(HEADER + DAYS + PREDICTED)))
     assert weather.last_mjd == bundled.last_mjd
+    assert weather.source == "indices.txt with the spread of bundled + bundled"
     day = int(mjd("2026-09-01") - weather.first_mjd)
     low, high = (weather.scenario(name).f107 for name in ("low", "high"))
     assert (low[10:] < weather.f107[10:]).all()
@@ -457,7 +458,7 @@ def test_wrong_sources(tmp_path: Path, bundled: cj.SpaceWeather) -> None:
         (("140", 15.0), "f107 = '140', expected a number from 40 to 1500"),
         ((140.0, 900.0), "ap = 900.0, expected a number from 0 to 400"),
         ({"f107": 140.0}, "expected \\(f107, ap\\), or a mapping"),
-        (7, "expected 'bundled', a path"),
+        (7, "expected 'bundled', 'celestrak', a path"),
     ):
         with pytest.raises(InputError, match=message):
             cj.SpaceWeather.load(source)

@@ -61,6 +61,9 @@ def test_what_cannot_meet_does_not() -> None:
     for argument in range(3):
         assert float(jax.grad(rate, argument)(552.0, 0.05, 5.0)) == 0.0
     np.testing.assert_allclose(float(rate(546.0, 0.0, 5.0)), float(rate(546.0, 1e-3, 5.0)), rtol=1e-4)
+    for spread in (0.0, 1.0):  # nothing comes within nothing
+        assert float(rate(546.0, spread, 0.0)) == 0.0
+        assert all(np.isfinite(float(jax.grad(rate, k)(546.0, spread, 0.0))) for k in range(3))
 
 
 @pytest.mark.parametrize(("second", "spread", "miss"), [(549.0, 0.05, 5.0), (552.0, 0.4, 5.0), (549.0, 3.0, 1.0)])

@@ -203,7 +203,7 @@ def test_a_lifetime_does_not_depend_on_the_span(tmp_path: Path) -> None:
     flux, ap = 150.0 + 40.0 * np.sin(np.arange(len(days)) / 4.3), np.where(storm, 250, 6)
     rows = [f"{day},{f:.1f},{a}\n" for day, f, a in zip(days, flux, ap, strict=True)]
     (tmp_path / "weather.csv").write_text("date,f107,ap\n" + "".join(rows), encoding="utf-8")
-    catalog = satellites([165.0, 180.0, 250.0, 380.0], epoch_day=60310)
+    catalog = satellites([165.0, 180.0, 250.0, 425.0], epoch_day=60310)
     given = {"ballistic_coefficient": 0.01, "space_weather": tmp_path / "weather.csv"}
     found = np.array([cj.lifetimes(catalog, years=years, **given) for years in (3.0, 8.0, 25.0)])
     assert found[0, 0] < 4.0 < 366.0 < found[0, 3]

@@ -1,0 +1,89 @@
+"""The commands of all pages, in their order and in one folder: a reader who types everything gets no refusal."""
+
+import itertools
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+ORDER = ("README.md", "docs/start", "docs/how-to", "docs/reference", "docs/validation")
+_BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+OBJECTS = """OBJECT_NAME,OBJECT_ID,EPOCH,MEAN_MOTION,ECCENTRICITY,INCLINATION,RA_OF_ASC_NODE,ARG_OF_PERICENTER,MEAN_ANOMALY,\
+EPHEMERIS_TYPE,CLASSIFICATION_TYPE,NORAD_CAT_ID,ELEMENT_SET_NO,REV_AT_EPOCH,BSTAR,MEAN_MOTION_DOT,MEAN_MOTION_DDOT
+ISS (ZARYA),1998-067A,2025-06-24T12:00:00.000000,15.5,0.0002,51.64,100.0,50.0,310.0,0,U,25544,999,51000,0.00018,0.0001,0
+STARLINK-1008,2019-074B,2025-06-24T10:00:00.000000,15.06,0.0001,53.05,200.0,80.0,280.0,0,U,44714,999,31000,0.0001,0.00001,0
+QIANFAN-1,2024-140A,2025-06-24T09:00:00.000000,13.9,0.0003,88.99,20.0,90.0,270.0,0,U,60379,999,4000,0.0001,0.00001,0
+"""
+TLE = """ISS (ZARYA)
+1 25544U 98067A   25175.50000000  .00010000  00000-0  18000-3 0  9998
+2 25544  51.6400 100.0000 0002000  50.0000 310.0000 15.50000000510007
+"""
+LONG = {"bench": "measures for minutes; tests/benchmark/ has it", "fetch": "needs the network; tests/inputs/ has it"}
+"""Commands that are not run, and why."""
+
+
+def pages() -> list[Path]:
+    found = []
+    for place in ORDER:
+        found += [ROOT / place] if place.endswith(".md") else sorted((ROOT / place).glob("*.md"))
+    return found
+
+
+def commands(page: Path) -> list[list[str]]:
+    """The commands of the console blocks of a page."""
+    blocks = [text for kind, text in _BLOCK.findall(page.read_text(encoding="utf-8")) if kind == "console"]
+    words = [shlex.split(line.removeprefix("$ "), comments=True) for block in blocks for line in block.splitlines()]
+    return [found[1:] for found in words if found[:1] == ["constellation-jax"]]
+
+
+def outputs(arguments: list[str]) -> list[str]:
+    """Files that a command writes, by its options or without one."""
+    named = [value for option, value in itertools.pairwise(arguments) if option in ("--output", "-o")]
+    if named or arguments[0] not in ("propagate", "ephemeris", "decay"):
+        return named
+    return [
+        "low-orbits.nc" if "my-run.toml" in arguments else {"decay": "decay.nc"}.get(arguments[0], "constellation.nc")
+    ]
+
+
+def test_no_two_pages_write_the_same_file() -> None:
+    named = [name for page in pages() for arguments in commands(page) for name in outputs(arguments)]
+    assert len(named) > 10
+    assert len(set(named)) == len(named), sorted(named)
+
+
+@pytest.mark.slow
+def test_all_commands_run_in_one_folder(tmp_path: Path, kept_kernels: dict[str, str]) -> None:
+    copy = tmp_path / "cache" / "celestrak.org" / "active.csv"
+    copy.parent.mkdir(parents=True)
+    for path in (copy, tmp_path / "my-objects.csv"):
+        path.write_text(OBJECTS)
+    (tmp_path / "my-elements.tle").write_text(TLE)
+    runs = (ROOT / "docs" / "reference" / "run-files.md").read_text(encoding="utf-8")
+    (tmp_path / "my-run.toml").write_text(next(text for kind, text in _BLOCK.findall(runs) if kind == "toml"))
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("JAX_")} | kept_kernels
+    environment |= {
+        "PYTHONPATH": str(ROOT),
+        "CONSTELLATION_JAX_CACHE": str(tmp_path / "cache"),
+        "CONSTELLATION_JAX_CELESTRAK_URL": "http://127.0.0.1:9/",  # nothing may use the network
+    }
+    ran = 0
+    for page in pages():
+        for arguments in commands(page):
+            if arguments[0] in LONG:
+                continue
+            done = subprocess.run(
+                [sys.executable, "-m", "constellation_jax", *arguments],
+                cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
+            )  # fmt: skip
+            assert done.returncode == 0, f"{page.name}: {shlex.join(arguments)}\n{done.stderr}"
+            for name in outputs(arguments):
+                assert (tmp_path / name).exists()
+                (tmp_path / name).write_bytes(b"")  # the day of all satellites takes gigabytes; the name stays taken
+            ran += 1
+    assert ran > 20
