@@ -106,16 +106,16 @@ def measure_jacobians(catalog: Catalog, times: NDArray[np.datetime64], precision
     return _measure(f"Jacobians, {precision}", len(catalog) * len(times), "states", make)
 
 
-def measure_decay(catalog: Catalog, years: float = DECAY_YEARS) -> JobSpeed:
+def measure_decay(catalog: Catalog, devices: Devices, years: float = DECAY_YEARS) -> JobSpeed:
     """Time lifetimes of all objects at median solar activity, with one ballistic coefficient for all."""
     objects = make_objects(catalog, np.full(len(catalog), ASSUMED_BALLISTIC_COEFFICIENT))
     first, step = float(objects.mjd.min()), choose_step_days(years)
-    series = make_series(
-        resolve_space_weather(None, "median"), first, float(objects.mjd.max()) + years * YEAR_DAYS, step
-    )[0]
-    return _measure(
-        f"decay over {years:g} years", len(catalog), "lifetimes", lambda: lambda: run_decay(objects, series)
-    )
+    stop = float(objects.mjd.max()) + years * YEAR_DAYS
+    with jax.default_device(devices.mesh.devices.flat[0]):  # the engine takes all devices of its platform
+        series = make_series(resolve_space_weather(None, "median"), first, stop, step)[0]
+        return _measure(
+            f"decay over {years:g} years", len(catalog), "lifetimes", lambda: lambda: run_decay(objects, series)
+        )
 
 
 def _measure(name: str, count: int, unit: str, make: Callable[[], Callable[[], object]]) -> JobSpeed:

@@ -41,6 +41,9 @@ LIMITS = {
     "near-Earth, float64": Limit(2, 64, spills=1500),
     "anchors of float32": Limit(7, 150),
     "deep space": Limit(6, 180, kernels_in_loops=2),  # the aim is 2
+    "Jacobians, near-Earth": Limit(4, 220),  # the aim is 1 or 2
+    "Jacobians, near-Earth, float64": Limit(6, 450),
+    "Jacobians, deep space": Limit(10, 600, kernels_in_loops=2),
     "states of a mixed catalogue": Limit(44, 120, kernels_in_loops=2, spills=9500),
     "decay, march": Limit(6, 2100, kernels_in_loops=7),  # the aim is 6
     "decay, march of elliptic orbits": Limit(6, 4300, kernels_in_loops=13),
