@@ -40,6 +40,7 @@ LIMITS = {
     "near-Earth, geodetic": Limit(3, 40),  # the aim is 1
     "near-Earth, float64": Limit(2, 64, spills=1500),
     "anchors of float32": Limit(7, 150),
+    "near-Earth, call of the engine": Limit(4, 45),
     "deep space": Limit(6, 180, kernels_in_loops=2),  # the aim is 2
     "Jacobians, near-Earth": Limit(4, 220),  # the aim is 1 or 2
     "Jacobians, near-Earth, float64": Limit(6, 450),

@@ -16,7 +16,7 @@ from constellation_jax.engine.decay import integrator
 from constellation_jax.engine.decay.integrator import AtmosphereSeries, Course
 from constellation_jax.engine.grid import kernels
 from constellation_jax.engine.grid.failures import Marks
-from constellation_jax.engine.grid.kernels import Attitude
+from constellation_jax.engine.grid.kernels import Attitude, CallInstants
 from constellation_jax.engine.grid.program import BlockInstants, Part, RegimeCode
 from constellation_jax.engine.grid.program import Program as GridProgram
 from constellation_jax.engine.jacobians import kernels as jacobians
@@ -113,16 +113,24 @@ def _anchors() -> GpuProgram:
     return GpuProgram(build, chunks * NEAR, "anchor")
 
 
-def _deep_space() -> GpuProgram:
-    """Resonances of a tile in a table, and the states looked up in it."""
-    length = _DEEP.table_length(float(INSTANTS))
-    steps = _DEEP.most_steps(_FARTHEST)
+def _call(regime: Regime, satellites: int, precision: str) -> GpuProgram:
+    """A call of the engine: anchors or the table of resonances, then all states of a tile."""
 
-    def compute(coefficients: Any, offset: Any, minutes: Any) -> Any:
-        table = kernels.tabulate(coefficients, offset + minutes[0], regime=_DEEP, length=length, most_steps=steps)
-        return kernels.evaluate(coefficients, offset, minutes, None, table, regime=_DEEP, variables=STATE)
+    def build() -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        instants = CallInstants(_shape(1, 2), _shape(1, INSTANTS, dtype=precision), None)
+        steps = {"table_length": regime.table_length(float(INSTANTS)), "most_steps": regime.most_steps(_FARTHEST)}
+        function = partial(
+            kernels.evaluate_call,
+            regime=regime,
+            precision=precision,
+            variables=STATE,
+            frame="teme",
+            dtype=precision,
+            **steps,
+        )
+        return function, (_coefficients(regime, satellites), (_shape(satellites), _shape(satellites)), instants)
 
-    return GpuProgram(lambda: (compute, (_coefficients(_DEEP, DEEP), _shape(DEEP), _shape(INSTANTS))), INSTANTS * DEEP)
+    return GpuProgram(build, INSTANTS * satellites)
 
 
 def _jacobians(regime: Regime, satellites: int, dtype: Any) -> GpuProgram:
@@ -248,7 +256,8 @@ PROGRAMS: Final[dict[str, GpuProgram]] = {
     "near-Earth, geodetic": _grid(_CIRCULAR, (*POSITION, *GEODETIC), "itrs", turns=True),
     "near-Earth, float64": _grid(_CIRCULAR, dtype=jnp.float64),
     "anchors of float32": _anchors(),
-    "deep space": _deep_space(),
+    "near-Earth, call of the engine": _call(_CIRCULAR, NEAR, "float32"),
+    "deep space": _call(_DEEP, DEEP, "float64"),
     "Jacobians, near-Earth": _jacobians(_CIRCULAR, 8192, jnp.float32),
     "Jacobians, near-Earth, float64": _jacobians(_CIRCULAR, 8192, jnp.float64),
     "Jacobians, deep space": _jacobians(_DEEP, DEEP, jnp.float64),
