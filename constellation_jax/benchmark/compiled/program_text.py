@@ -173,11 +173,10 @@ def _moved(operation: _Operation, shapes: dict[str, str], computations: _Computa
     }
     for k, operand in enumerate(operation.operands):
         name = parameters.get(k, "")
-        whole, uses = _size(shapes.get(operand, "")), users.get(name, [])
-        if name in kept and len(uses) == 1:
-            continue
-        is_sliced = bool(uses) and all(use.opcode in _PARTIAL for use in uses)
-        total += min(whole, sum(_size(use.shape) for use in uses)) if is_sliced else whole
+        whole = _size(shapes.get(operand, ""))
+        uses = [use for use in users.get(name, []) if name not in kept or use not in updates]
+        is_partial = (bool(uses) or name in kept) and all(use.opcode in _PARTIAL for use in uses)
+        total += min(whole, sum(_size(use.shape) for use in uses)) if is_partial else whole
     return total
 
 
