@@ -75,10 +75,6 @@ def bench(
         check_size(where, 2 * len(objects), steps, run.variables, "float32", run.memory)  # ours, and the plain one
         times = time_grid(start, run.duration, run.step)
         configure()  # without kept programs: the compilation is one of the figures
-        if run.device == "cpu":
-            import jax
-
-            jax.config.update("jax_platforms", "cpu")  # decay is computed on JAX's default platform
         from constellation_jax.benchmark.speed import measure_speed
 
         chosen: dict[str, Any] = {"precisions": [precision]} if precision else {}
