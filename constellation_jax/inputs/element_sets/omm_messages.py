@@ -121,7 +121,7 @@ def read_kvn(data: bytes, source: str) -> tuple[dict[str, Any], list[Reject]]:
             continue
         if keyword == "COMMENT" or keyword.startswith(("COMMENT ", "#")):
             continue
-        if keyword.startswith("CCSDS_") and keyword.endswith("_VERS"):
+        if _MESSAGE.fullmatch(keyword):
             foreign = keyword != _VERSION
         is_repeated = bool(messages) and keyword in lines[-1] and not foreign
         if is_repeated and not after_gap and keyword not in _FIRST_KEYWORDS and not lines[-1].keys() >= {*REQUIRED}:
@@ -180,7 +180,8 @@ def _decode_objects(
                         Reject(source, error.lineno, f"the JSON breaks {_MOST_BREAKS:,} times; the rest was not read")
                     )
                     break
-                at, broken = text.find("{", max(error.pos, at + 1)), True
+                following = _OBJECT.search(text, at + 1)  # the break may have swallowed the start of the next one
+                at, broken = following.start() if following else -1, True
             except RecursionError:
                 raise InputError(f"{source}, line {line_of(at)}: nested too deeply for an OMM") from None
             else:
@@ -216,6 +217,7 @@ def _pair_up(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 # Numbers stay text, so that they are converted in one place and a catalogue number keeps its digits.
 _JSON = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str)
 _JSON_PAIRS = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str, object_pairs_hook=_pair_up)
+_OBJECT = re.compile(r'\{\s*"')
 _SUSPECT = re.compile(r"\\u[dD][89a-fA-F]|:\s*[{\[tf]")
 """What a text holds that has half of a surrogate pair, or values that are neither text nor number."""
 
@@ -236,6 +238,8 @@ def _find_other_values(message: dict[str, Any]) -> str:
 _MOST_BREAKS = 1000
 """Breaks of one JSON text after which nothing more is read: each costs a search of the text before it."""
 _VERSION = "CCSDS_OMM_VERS"
+_MESSAGE = re.compile("CCSDS_(?:OMM|OPM|OEM|OCM|APM|AEM|ACM|CDM|TDM|RDM|NDM|PRM|EPM)_VERS")
+"""First keyword of each kind of message of the CCSDS."""
 _FIRST_KEYWORDS = (_VERSION, "OBJECT_NAME", "OBJECT_ID")
 """Keywords of which one begins a message."""
 _OTHER_KEYWORDS = frozenset({"CLASSIFICATION", "COV_REF_FRAME", "REF_FRAME_EPOCH"})
