@@ -22,7 +22,6 @@ from numpy.typing import NDArray
 
 from constellation_jax.engine.device_checks import warn_of_slow_float64
 from constellation_jax.engine.devices import REPLICATED, Devices, satellites_last
-from constellation_jax.engine.failures import FARTHEST_MINUTES
 from constellation_jax.engine.grid.failures import find_marks
 from constellation_jax.engine.grid.program import BlockInstants, Part, Program, RegimeCode, split_block
 from constellation_jax.engine.grid.states import States
@@ -33,6 +32,7 @@ from constellation_jax.engine.regimes.regime import Ends, Regime
 from constellation_jax.engine.time_grid import Grid
 from constellation_jax.errors import InputError
 from constellation_jax.physics.sgp4.elements import Elements
+from constellation_jax.physics.sgp4.status import FARTHEST_MINUTES
 
 Function = Callable[[Any, States, Any], Any]
 """From a carry, the states of a block and what else is known of it to the carry."""

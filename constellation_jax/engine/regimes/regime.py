@@ -206,8 +206,9 @@ class Regime:
             return jax.lax.fori_loop(0, _SAMPLES + 1, look, start)[2:]
 
         coarse = jnp.linspace(0.0, 1.0, _COARSE, dtype=first.dtype)[:, None]
-        may_decay = self.mean_size(coefficients, coarse * last)[0] < 1.0
-        may_be_lost = self._is_lost(*self.mean_size(coefficients, coarse * first))
+        rows = jax.tree.map(lambda v: v[None], coefficients)
+        may_decay = self.mean_size(rows, coarse * last[None])[0] < 1.0
+        may_be_lost = self._is_lost(*self.mean_size(rows, coarse * first[None]))
         return jax.lax.cond((may_decay | may_be_lost).any(), search, lambda: never)
 
     def discontinuities(self, coefficients: Any, elements: Elements, ends: Ends) -> Discontinuities:

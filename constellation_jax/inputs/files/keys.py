@@ -142,7 +142,7 @@ def _shorten(value: Any) -> str:
 
 def is_whole(value: Any) -> bool:
     """True for an integer of 64 bits that is no boolean."""
-    return not isinstance(value, bool) and isinstance(value, Integral) and -(2**63) <= value < 2**63
+    return not isinstance(value, bool) and isinstance(value, Integral) and -(2**63) <= int(value) < 2**63
 
 
 def is_number(value: Any) -> bool:
