@@ -19,6 +19,7 @@ from constellation_jax.cli.process import run
 app = typer.Typer(
     name="constellation-jax",
     help="Propagate every satellite and every planned constellation together: catalogue in, NetCDF out.",
+    add_completion=False,
     no_args_is_help=True,
     rich_markup_mode=None,  # the plain help needs no import of rich
     pretty_exceptions_enable=False,

@@ -60,6 +60,8 @@ def _to_days(dates: Any, folder: Path) -> tuple[np.datetime64, ...]:
 
 
 def _to_steps(value: Any, folder: Path) -> Any:
+    if not any([value] if is_number(value) else [n for _, n in value]):
+        raise InputError("found 0, expected launches above 0: a campaign without any has nothing to tell")
     if is_number(value):
         return value
     return tuple(zip(_to_days([date for date, _ in value], folder), [n for _, n in value], strict=True))
@@ -70,8 +72,8 @@ def _is_cadence(value: Any) -> bool:
 
 
 _CADENCE = Rule(
-    f"launches, above 0 and up to {MOST_LAUNCHES}, or a list of [date, launches] with a date from which each holds",
-    lambda v: 0 < v <= MOST_LAUNCHES if is_number(v) else bool(v) and _is_list_of_dates_and(_is_cadence)(v),
+    f"launches, at least 0 and at most {MOST_LAUNCHES}, or a list of [date, launches] with a date from which each holds",
+    lambda v: _is_cadence(v) if is_number(v) else bool(v) and _is_list_of_dates_and(_is_cadence)(v),
     convert=_to_steps,
 )
 _DATES = list_of("a list of dates in ascending order", is_date)._replace(convert=_to_days)
