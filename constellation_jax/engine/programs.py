@@ -112,8 +112,8 @@ def _load(path: Path, arguments: tuple[Any, ...]) -> Compiled:
     if _digest(path, kept[32:]) != kept[:32]:
         raise ValueError("damaged")
     payload, result = pickle.loads(kept[32:])
-    structures = (jax.tree.structure(v) for v in ((arguments, {}), result))
-    return serialize_executable.deserialize_and_load(payload, *structures, backend="cpu")
+    given, returned = jax.tree.structure((arguments, {})), jax.tree.structure(result)
+    return serialize_executable.deserialize_and_load(payload, given, returned, backend="cpu")
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -342,7 +342,8 @@ def _make_tiles(objects: Objects, order: NDArray[np.intp], devices: Devices) -> 
     The first of either go first, so that two threads compile their programs at the same time.
     """
     e = np.hypot(objects.orbit.eccentricity_x, objects.orbit.eccentricity_y)[order]
-    first, rest = [], []
+    first: list[tuple[bool, NDArray[np.intp]]] = []
+    rest: list[tuple[bool, NDArray[np.intp]]] = []
     for elliptic in (True, False):
         group = order[(e > NEAR_CIRCULAR_ECCENTRICITY) == elliptic]
         width = devices.tile_width(TILE[elliptic])

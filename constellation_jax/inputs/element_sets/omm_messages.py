@@ -219,7 +219,7 @@ _JSON = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str)
 _JSON_PAIRS = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str, object_pairs_hook=_pair_up)
 _OBJECT = re.compile(r'\{\s*"')
 _SUSPECT = re.compile(r"\\u[dD][89a-fA-F]|:\s*[{\[tf]")
-"""What a text holds that has half of a surrogate pair, or values that are neither text nor number."""
+"""Sign of half a surrogate pair, or of a value that is neither text nor number."""
 
 
 def _find_other_values(message: dict[str, Any]) -> str:
@@ -262,12 +262,7 @@ class _XmlReader:
         Returns:
             None, or of a break: where the message that is lost begins, or else where the last whole one ends; line; reason.
         """
-        self.message: dict[str, str] | None = None
-        self._mark = 0
-        self._repeated = ""
-        self._line = line - 1
-        self._text: list[str] = []
-        self._attributes: dict[str, str] = {}
+        self._begin(line)
         # The encoding is given so that a declaration cannot choose one in which a document type would not be seen.
         self.parser = parser = expat.ParserCreate("utf-8")
         parser.buffer_text = True
@@ -290,6 +285,14 @@ class _XmlReader:
                 return None  # the end of the root that was open before the break
             return max(0, self._mark - before) + at, self._line + error.lineno, expat.ErrorString(error.code)
         return None
+
+    def _begin(self, line: int) -> None:
+        self.message: dict[str, str] | None = None
+        self._mark = 0
+        self._repeated = ""
+        self._line = line - 1
+        self._text: list[str] = []
+        self._attributes: dict[str, str] = {}
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         self._text.clear()

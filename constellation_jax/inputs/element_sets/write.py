@@ -64,7 +64,7 @@ def to_omm(catalog: Catalog, format: str) -> str:
 
 def to_tle(catalog: Catalog) -> str:
     """Write a catalogue as two-line elements; see `Catalog.to_tle`."""
-    lines = []
+    lines: list[str] = []
     for row in range(len(catalog)):
         try:
             lines += _to_lines({key: getattr(catalog, key)[row].item() for key in _NEEDED})
@@ -76,7 +76,7 @@ def to_tle(catalog: Catalog) -> str:
 _NEEDED = (*_FIELDS.values(), "name", "international_designator", "epoch_day", "epoch_fraction")
 
 
-def _to_lines(o: dict[str, Any]) -> tuple[str, str, str]:
+def _to_lines(o: dict[str, Any]) -> tuple[str, ...]:
     number = _to_alpha5(o["norad_id"])
     units = round(Fraction(o["epoch_fraction"]) * 10**8)
     date = np.datetime64(o["epoch_day"] - MJD_1970 + units // 10**8, "D")
