@@ -153,8 +153,8 @@ class Regime:
         decayed_after, lost_before = np.full(len(first), np.inf), np.full(len(first), -np.inf)
         with np.errstate(over="ignore", invalid="ignore"):  # elements that are no orbit
             for part, size, minutes in self._swept(coefficients, last, lambda root_a, e: root_a < 1.0):
-                size = np.abs(size[0])
-                risen = np.logical_or.accumulate(size < 1.0)[:-1] & (np.diff(size, axis=0) > 0.0)
+                root_a = np.abs(size[0])
+                risen = np.logical_or.accumulate(root_a < 1.0)[:-1] & (np.diff(root_a, axis=0) > 0.0)
                 decayed_after[part] = _first_time(risen, minutes[:-1], np.inf)
             for part, size, minutes in self._swept(coefficients, first, self._is_lost):
                 lost = self._is_lost(*size)

@@ -282,11 +282,12 @@ class _XmlReader:
             if at:
                 parser.Parse(b"</ndm>", True)
         except expat.ExpatError as error:
-            if self.message is not None:
+            inside: Any = self.message  # the handlers have set it meanwhile
+            if inside is not None:
                 self.lines.pop()
             before = len(_ROOT) if at else 0
             byte = max(0, min(parser.ErrorByteIndex - before, len(data) - at)) + at
-            if at and self.message is None and any(_CLOSING.fullmatch(data, max(byte - back, at)) for back in (0, 2)):
+            if at and inside is None and any(_CLOSING.fullmatch(data, max(byte - back, at)) for back in (0, 2)):
                 return None  # the end of the root that was open before the break
             return max(0, self._mark - before) + at, self._line + error.lineno, expat.ErrorString(error.code)
         return None
