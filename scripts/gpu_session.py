@@ -59,7 +59,6 @@ def main(arguments: Sequence[str] | None = None) -> str | None:
     parser.add_argument("--no-tests", action="store_true", help="leave the tests out")
     parser.add_argument("--output", type=Path, help="file for the table, besides printing it")
     options = parser.parse_args(arguments)
-    cj.configure()
     from constellation_jax.benchmark.speed import measure_speed
     from constellation_jax.engine.devices import Devices
 
@@ -199,4 +198,5 @@ def minutes_since_epoch(catalog: cj.Catalog, times: np.ndarray) -> np.ndarray:
 
 
 if __name__ == "__main__":
+    cj.configure()
     sys.exit(main())

@@ -31,7 +31,7 @@ _INSTEAD = {
     "variables": "an ephemeris gives position, velocity and status",
     "tolerance": "propagate computes each instant, and to a millimetre where it interpolates",
 }
-"""What to do about options of the other command."""
+"""Advice on options of the other command."""
 
 
 def read_run(

@@ -118,7 +118,7 @@ def _call(regime: Regime, satellites: int, precision: str) -> GpuProgram:
 
     def build() -> tuple[Callable[..., Any], tuple[Any, ...]]:
         instants = CallInstants(_shape(1, 2), _shape(1, INSTANTS, dtype=precision), None)
-        steps = {"table_length": regime.table_length(float(INSTANTS)), "most_steps": regime.most_steps(_FARTHEST)}
+        steps: Any = {"table_length": regime.table_length(float(INSTANTS)), "most_steps": regime.most_steps(_FARTHEST)}
         function = partial(
             kernels.evaluate_call,
             regime=regime,
