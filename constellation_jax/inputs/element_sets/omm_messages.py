@@ -41,7 +41,7 @@ def read_json(data: bytes, source: str) -> tuple[dict[str, Any], list[Reject]]:
     messages, offsets, rejects = _decode_objects(text, source)
     if text.count('":') != sum(map(len, messages)):  # a key twice, or other spellings
         messages, offsets, rejects = _decode_objects(text, source, _JSON_PAIRS)
-    suspect = _SUSPECT.search(text) is not None or any(isinstance(message, _Repeated) for message in messages)
+    suspect = _may_hold_others(text, len(messages)) or any(isinstance(message, _Repeated) for message in messages)
     line_of = _make_line_counter(text)
     omm: list[dict[str, Any]] = []
     starts: list[int] = []
@@ -218,8 +218,12 @@ def _pair_up(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 _JSON = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str)
 _JSON_PAIRS = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str, object_pairs_hook=_pair_up)
 _OBJECT = re.compile(r'\{\s*"')
-_SUSPECT = re.compile(r"\\u[dD][89a-fA-F]|:\s*[{\[tf]")
-"""What a text holds that has half of a surrogate pair, or values that are neither text nor number."""
+
+
+def _may_hold_others(text: str, objects: int) -> bool:
+    """True where a text may hold half of a surrogate pair, or a value that is neither text nor number; quick."""
+    words = ("true", "false", "\\ud", "\\uD")
+    return text.count("{") > objects or text.count("[") > 1 or any(word in text for word in words)
 
 
 def _find_other_values(message: dict[str, Any]) -> str:
