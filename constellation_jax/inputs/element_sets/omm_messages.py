@@ -222,8 +222,9 @@ _OBJECT = re.compile(r'\{\s*"')
 
 def _may_hold_others(text: str, objects: int) -> bool:
     """True where a text may hold half of a surrogate pair, or a value that is neither text nor number; quick."""
-    words = ("true", "false", "\\ud", "\\uD")
-    return text.count("{") > objects or text.count("[") > 1 or any(word in text for word in words)
+    words = ("\\ud", "\\uD", *(f'":{blank}{value}' for blank in ("", " ") for value in ("[", "true", "false")))
+    # another number of blanks before a value, which json does not write, is looked at as well
+    return text.count("{") > objects or '":  ' in text or '":\n' in text or any(word in text for word in words)
 
 
 def _find_other_values(message: dict[str, Any]) -> str:
