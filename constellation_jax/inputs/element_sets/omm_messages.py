@@ -41,7 +41,7 @@ def read_json(data: bytes, source: str) -> tuple[dict[str, Any], list[Reject]]:
     messages, offsets, rejects = _decode_objects(text, source)
     if text.count('":') != sum(map(len, messages)):  # a key twice, or other spellings
         messages, offsets, rejects = _decode_objects(text, source, _JSON_PAIRS)
-    suspect = _SUSPECT.search(text) is not None or any(isinstance(message, _Repeated) for message in messages)
+    suspect = _may_hold_others(text, len(messages)) or any(isinstance(message, _Repeated) for message in messages)
     line_of = _make_line_counter(text)
     omm: list[dict[str, Any]] = []
     starts: list[int] = []
@@ -218,8 +218,13 @@ def _pair_up(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 _JSON = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str)
 _JSON_PAIRS = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str, object_pairs_hook=_pair_up)
 _OBJECT = re.compile(r'\{\s*"')
-_SUSPECT = re.compile(r"\\u[dD][89a-fA-F]|:\s*[{\[tf]")
-"""Sign of half a surrogate pair, or of a value that is neither text nor number."""
+
+
+def _may_hold_others(text: str, objects: int) -> bool:
+    """True where a text may hold half of a surrogate pair, or a value that is neither text nor number; quick."""
+    words = ("\\ud", "\\uD", *(f'":{blank}{value}' for blank in ("", " ") for value in ("[", "true", "false")))
+    # another number of blanks before a value, which json does not write, is looked at as well
+    return text.count("{") > objects or '":  ' in text or '":\n' in text or any(word in text for word in words)
 
 
 def _find_other_values(message: dict[str, Any]) -> str:
@@ -277,11 +282,12 @@ class _XmlReader:
             if at:
                 parser.Parse(b"</ndm>", True)
         except expat.ExpatError as error:
-            if self.message is not None:
+            inside: Any = self.message  # the handlers have set it meanwhile
+            if inside is not None:
                 self.lines.pop()
             before = len(_ROOT) if at else 0
             byte = max(0, min(parser.ErrorByteIndex - before, len(data) - at)) + at
-            if at and self.message is None and any(_CLOSING.fullmatch(data, max(byte - back, at)) for back in (0, 2)):
+            if at and inside is None and any(_CLOSING.fullmatch(data, max(byte - back, at)) for back in (0, 2)):
                 return None  # the end of the root that was open before the break
             return max(0, self._mark - before) + at, self._line + error.lineno, expat.ErrorString(error.code)
         return None

@@ -104,7 +104,7 @@ def _to_lines(o: dict[str, Any]) -> tuple[str, ...]:
         f"{o['mean_motion_rev_per_day']:11.8f}{o['revolution_number'] % 100_000:5d}"
     )
     name = printable(" ".join(o["name"].split())) or "UNKNOWN"
-    return f"0 {name}", *(f"{line}{_checksum(line)}" for line in (first, second))
+    return f"0 {name}", f"{first}{_checksum(first)}", f"{second}{_checksum(second)}"
 
 
 def _to_alpha5(norad_id: int) -> str:
