@@ -179,7 +179,7 @@ class Catalog:
 
     def to_dataframe(self) -> Any:
         """Return the columns as a pandas DataFrame, which `from_dataframe` takes back without loss."""
-        import pandas as pd  # type: ignore[import-untyped]
+        import pandas as pd
 
         return pd.DataFrame({key: getattr(self, key) for key in COLUMNS})
 
