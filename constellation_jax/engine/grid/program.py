@@ -105,7 +105,8 @@ class GridProgram:
         for chosen, part, code in zip(self.parts, parts, codes, strict=True):
             own, own_status, code = self._compute_part(chosen, part, instants, code)
             kept.append(code)
-            own = tuple(jnp.where(own_status == 0, v, jnp.nan) for v in own)
+            if chosen.may_fail:  # else a second pass over the results, for columns that other parts overwrite
+                own = tuple(jnp.where(own_status == 0, v, jnp.nan) for v in own)
             if part.columns is None:
                 values, status = own, own_status
             else:
