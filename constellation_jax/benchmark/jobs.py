@@ -56,10 +56,10 @@ class JobSpeed:
         return f"{self.name:<44}{self.first_s:>10.2f} s{self.warm_s:>10.3f} s{size:>18} {self.unit}/s"
 
 
-def measure_states(
+def prepare_states(
     catalog: Catalog, times: NDArray[np.datetime64], names: tuple[str, ...], precision: str, devices: Devices
-) -> JobSpeed:
-    """Time states in TEME that stay on the device, in blocks of instants, without the coefficients.
+) -> Callable[[], Any]:
+    """Prepare states in TEME that stay on the device: a function that computes all, block by block, and gives the last block.
 
     Args:
         names: variables.
@@ -67,25 +67,30 @@ def measure_states(
     grid = Grid.inertial(*to_day_fraction(times))
     options = Options(names, precision=precision, dtype=precision, platform=devices.platform)
     rows = max(1, min(len(times), BLOCK_STATES // len(catalog)))
+    on_host = devices.platform == "cpu" and devices.mesh.size == 1
+    elements = catalog.elements
+    engine: Any = HostEngine(elements, grid, options) if on_host else GridEngine(elements, grid, options, rows, devices)
 
-    def make() -> Callable[[], None]:
-        on_host = devices.platform == "cpu" and devices.mesh.size == 1
-        elements = catalog.elements
-        engine: Any = (
-            HostEngine(elements, grid, options) if on_host else GridEngine(elements, grid, options, rows, devices)
-        )
-
-        def compute() -> None:
-            before = None
-            for start in range(0, len(times), rows):  # the next block is computed while the last one is waited for
-                block = engine.run(start, min(start + rows, len(times)))
-                jax.block_until_ready(before)
-                before = block
+    def compute() -> Any:
+        block = None
+        for start in range(0, len(times), rows):  # the next block is sent ahead before the last one is waited for
+            before, block = block, engine.run(start, min(start + rows, len(times)))
             jax.block_until_ready(before)
+        return jax.block_until_ready(block)
 
-        return compute
+    return compute
 
-    return _measure(f"states on the device, {precision}", len(catalog) * len(times), "states", make)
+
+def measure_states(
+    catalog: Catalog, times: NDArray[np.datetime64], names: tuple[str, ...], precision: str, devices: Devices
+) -> JobSpeed:
+    """Time states in TEME that stay on the device; the coefficients are part of the first run alone."""
+    return _measure(
+        f"states on the device, {precision}",
+        len(catalog) * len(times),
+        "states",
+        lambda: prepare_states(catalog, times, names, precision, devices),
+    )
 
 
 def measure_jacobians(catalog: Catalog, times: NDArray[np.datetime64], precision: str, devices: Devices) -> JobSpeed:
@@ -101,16 +106,16 @@ def measure_jacobians(catalog: Catalog, times: NDArray[np.datetime64], precision
     return _measure(f"Jacobians, {precision}", len(catalog) * len(times), "states", make)
 
 
-def measure_decay(catalog: Catalog, years: float = DECAY_YEARS) -> JobSpeed:
+def measure_decay(catalog: Catalog, devices: Devices, years: float = DECAY_YEARS) -> JobSpeed:
     """Time lifetimes of all objects at median solar activity, with one ballistic coefficient for all."""
     objects = make_objects(catalog, np.full(len(catalog), ASSUMED_BALLISTIC_COEFFICIENT))
     first, step = float(objects.mjd.min()), choose_step_days(years)
-    series = make_series(
-        resolve_space_weather(None, "median"), first, float(objects.mjd.max()) + years * YEAR_DAYS, step
-    )[0]
-    return _measure(
-        f"decay over {years:g} years", len(catalog), "lifetimes", lambda: lambda: run_decay(objects, series)
-    )
+    stop = float(objects.mjd.max()) + years * YEAR_DAYS
+    with jax.default_device(devices.mesh.devices.flat[0]):  # the engine takes all devices of its platform
+        series = make_series(resolve_space_weather(None, "median"), first, stop, step)[0]
+        return _measure(
+            f"decay over {years:g} years", len(catalog), "lifetimes", lambda: lambda: run_decay(objects, series)
+        )
 
 
 def _measure(name: str, count: int, unit: str, make: Callable[[], Callable[[], object]]) -> JobSpeed:

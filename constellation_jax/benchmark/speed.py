@@ -142,7 +142,7 @@ def measure_speed(
         precisions: "float64", "float32" or both.
         variables: groups, as for `propagate`.
         folder: where files are written and removed; the system's folder for temporary files by default.
-        device: platform as for `propagate`; decay is computed on JAX's default platform.
+        device: platform as for `propagate`.
         jobs: out of `JOBS`.
 
     Raises:
@@ -167,7 +167,7 @@ def measure_speed(
     if "jacobians" in jobs:
         others += [measure_jacobians(catalog, times, precision, devices) for precision in precisions]
     if "decay" in jobs:
-        others.append(measure_decay(catalog))
+        others.append(measure_decay(catalog, devices))
     return SpeedReport(describe_machine("xarray"), len(catalog), len(times), names, tuple(cases), tuple(others))
 
 

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import pytest
 
 from constellation_jax.benchmark.compiled.cards import CARDS
-from constellation_jax.benchmark.compiled.compiler import Compiled, compile_for
+from constellation_jax.benchmark.compiled.compiler import CompiledProgram, compile_for
 from constellation_jax.benchmark.compiled.ptx import find_assembler, read_kernel
 from constellation_jax.benchmark.compiled.table import describe_kernels
 
@@ -75,7 +75,7 @@ def test_float64_and_its_cost_are_seen() -> None:
     assert not _issue_bound(found["H100"])
 
 
-def _issue_bound(found: Compiled) -> bool:
+def _issue_bound(found: CompiledProgram) -> bool:
     return found.seconds > 1.01 * found.moved / found.card.bandwidth
 
 

@@ -23,8 +23,8 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding
 
 from constellation_jax.benchmark.compiled.cards import Card
-from constellation_jax.benchmark.compiled.program_text import Loop, Part, read_program
-from constellation_jax.benchmark.compiled.ptx import Kernel, find_assembler, read_kernel
+from constellation_jax.benchmark.compiled.program_text import Loop, ProgramPart, read_program
+from constellation_jax.benchmark.compiled.ptx import KernelCost, find_assembler, read_kernel
 from constellation_jax.engine.devices import REPLICATED
 
 LAUNCH_S: Final = 2e-6
@@ -44,14 +44,14 @@ def describe_missing() -> str:
 
 
 @dataclasses.dataclass(frozen=True)
-class Compiled:
+class CompiledProgram:
     """Figures of a program compiled for a card."""
 
     card: Card
-    program: Part
+    program: ProgramPart
     float64: int
     """Operations that give float64 values."""
-    costs: dict[str, Kernel]
+    costs: dict[str, KernelCost]
     """Cost of a thread of each kernel, by name."""
 
     @property
@@ -109,7 +109,7 @@ class Compiled:
         return _seconds(self.program, self)
 
 
-def compile_for(card: Card, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Compiled:
+def compile_for(card: Card, function: Callable[..., Any], arguments: tuple[Any, ...]) -> CompiledProgram:
     """Compile a function for one card.
 
     Args:
@@ -137,7 +137,7 @@ def compile_for(card: Card, function: Callable[..., Any], arguments: tuple[Any, 
         texts = [path.read_text(encoding="utf-8") for path in Path(folder).glob("*.ptx")]
     with ThreadPoolExecutor(2) as pool:
         kernels = [kernel for kernel in pool.map(lambda text: read_kernel(text, assembler), texts) if kernel]
-    return Compiled(card, program, float64, {kernel.name: kernel for kernel in kernels})
+    return CompiledProgram(card, program, float64, {kernel.name: kernel for kernel in kernels})
 
 
 @cache
@@ -157,17 +157,17 @@ def _version(name: str) -> str:
         return "missing"
 
 
-def _loops(part: Part) -> Iterator[Loop]:
+def _loops(part: ProgramPart) -> Iterator[Loop]:
     for loop in part.loops:
         yield loop
         yield from _loops(loop.body)
 
 
-def _sum_moved(part: Part) -> int:
+def _sum_moved(part: ProgramPart) -> int:
     return part.moved + sum((loop.trips or 1) * _sum_moved(loop.body) for loop in part.loops)
 
 
-def _sum_instructions(part: Part, costs: dict[str, Kernel]) -> tuple[int, int]:
+def _sum_instructions(part: ProgramPart, costs: dict[str, KernelCost]) -> tuple[int, int]:
     """Instructions of all threads, and the float64 ones among them."""
     known = [(launch.threads, costs[launch.name]) for launch in part.launches if launch.name in costs]
     every = sum(threads * cost.instructions for threads, cost in known)
@@ -178,7 +178,7 @@ def _sum_instructions(part: Part, costs: dict[str, Kernel]) -> tuple[int, int]:
     return every, float64
 
 
-def _seconds(part: Part, of: Compiled) -> float:
+def _seconds(part: ProgramPart, of: CompiledProgram) -> float:
     card = of.card
     every, float64 = _sum_instructions(dataclasses.replace(part, loops=()), of.costs)
     issue = max(every / card.lanes_per_s, float64 / card.lanes_float64_per_s)

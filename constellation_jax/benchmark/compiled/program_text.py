@@ -58,11 +58,11 @@ class Loop:
 
     trips: int | None
     """Passes, where they are known at compilation; else the host waits for the condition before each pass."""
-    body: Part
+    body: ProgramPart
 
 
 @dataclasses.dataclass(frozen=True)
-class Part:
+class ProgramPart:
     """Program outside its loops, or the body of a loop."""
 
     launches: tuple[Launch, ...]
@@ -73,7 +73,7 @@ class Part:
     loops: tuple[Loop, ...]
 
 
-def read_program(module: str, thunks: str) -> tuple[Part, int]:
+def read_program(module: str, thunks: str) -> tuple[ProgramPart, int]:
     """Read a program: its parts, and the number of its operations that give float64 values.
 
     Args:
@@ -173,15 +173,14 @@ def _moved(operation: _Operation, shapes: dict[str, str], computations: _Computa
     }
     for k, operand in enumerate(operation.operands):
         name = parameters.get(k, "")
-        whole, uses = _size(shapes.get(operand, "")), users.get(name, [])
-        if name in kept and len(uses) == 1:
-            continue
-        is_sliced = bool(uses) and all(use.opcode in _PARTIAL for use in uses)
-        total += min(whole, sum(_size(use.shape) for use in uses)) if is_sliced else whole
+        whole = _size(shapes.get(operand, ""))
+        uses = [use for use in users.get(name, []) if name not in kept or use not in updates]
+        is_partial = (bool(uses) or name in kept) and all(use.opcode in _PARTIAL for use in uses)
+        total += min(whole, sum(_size(use.shape) for use in uses)) if is_partial else whole
     return total
 
 
-def _join(computations: _Computations, name: str, part: Part) -> Part:
+def _join(computations: _Computations, name: str, part: ProgramPart) -> ProgramPart:
     """Add the bytes of a computation to its launches, and the lengths of its loops."""
     shapes = {op.name: op.shape for op in computations[name]}
     operations = list(_flatten(computations, name))
@@ -207,7 +206,7 @@ def _flatten(computations: _Computations, name: str) -> Iterator[_Operation]:
             yield operation
 
 
-def _read_thunks(lines: list[str], indent: int) -> tuple[Part, list[str]]:
+def _read_thunks(lines: list[str], indent: int) -> tuple[ProgramPart, list[str]]:
     """Read thunks that stand further to the right than an indentation; also the lines after them."""
     launches: list[Launch] = []
     copies, loops = 0, []
@@ -232,4 +231,4 @@ def _read_thunks(lines: list[str], indent: int) -> tuple[Part, list[str]]:
             copies += 1
         elif kind not in _NO_KERNELS:
             launches.append(Launch(f"{kind} {rest}".strip(), 0))
-    return Part(tuple(launches), copies, 0, tuple(loops)), lines
+    return ProgramPart(tuple(launches), copies, 0, tuple(loops)), lines

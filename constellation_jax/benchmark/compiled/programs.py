@@ -16,9 +16,9 @@ from constellation_jax.engine.decay import integrator
 from constellation_jax.engine.decay.integrator import AtmosphereSeries, Course
 from constellation_jax.engine.grid import kernels
 from constellation_jax.engine.grid.failures import Marks
-from constellation_jax.engine.grid.kernels import Attitude
-from constellation_jax.engine.grid.program import BlockInstants, Part, RegimeCode
-from constellation_jax.engine.grid.program import Program as GridProgram
+from constellation_jax.engine.grid.kernels import Attitude, CallInstants
+from constellation_jax.engine.grid.program import BlockInstants, GridProgram, Part, RegimeCode
+from constellation_jax.engine.jacobians import kernels as jacobians
 from constellation_jax.engine.precision import x64
 from constellation_jax.engine.regimes.deep_space import DeepSpaceRegime
 from constellation_jax.engine.regimes.near_earth import NearEarthRegime
@@ -43,13 +43,15 @@ Builder = Callable[[], tuple[Callable[..., Any], tuple[Any, ...]]]
 """Makes a function and its arguments, `jax.ShapeDtypeStruct`s or pytrees of them."""
 
 STATE: Final = (*POSITION, *VELOCITY)
+_FARTHEST: Final = 10.0 * MINUTES_PER_DAY
+"""Minutes from the epochs: they decide how many steps the resonances of deep space take."""
 _CIRCULAR: Final = NearEarthRegime(WGS72, small_eccentricity=True)
 _ECCENTRIC: Final = NearEarthRegime(WGS72)
 _DEEP: Final = DeepSpaceRegime(WGS72)
 
 
 @dataclasses.dataclass(frozen=True)
-class Program:
+class GpuProgram:
     """Program of the package."""
 
     build: Builder
@@ -58,6 +60,8 @@ class Program:
     unit: str = "state"
     is_float32: bool = False
     """True where no float64 belongs."""
+    is_users: bool = False
+    """True where a user calls it, without 64 bits, unlike the engines."""
 
 
 def _shape(*shape: int, dtype: Any = jnp.float64) -> Any:
@@ -80,7 +84,7 @@ def _grid(
     frame: str = "teme",
     dtype: Any = jnp.float32,
     turns: bool = False,
-) -> Program:
+) -> GpuProgram:
     """Near-Earth states of a tile; in float32 about anchors."""
 
     def build() -> tuple[Callable[..., Any], tuple[Any, ...]]:
@@ -95,30 +99,56 @@ def _grid(
         )
         return partial(kernels.evaluate, regime=regime, variables=variables, frame=frame), arguments
 
-    return Program(build, INSTANTS * NEAR, is_float32=dtype == jnp.float32)
+    return GpuProgram(build, INSTANTS * NEAR, is_float32=dtype == jnp.float32)
 
 
-def _anchors() -> Program:
+def _anchors() -> GpuProgram:
     """Coefficients of a catalogue about the anchors of a day and a half of one-minute steps."""
     chunks = 16
-    arguments = (_coefficients(_CIRCULAR, NEAR), _shape(chunks, NEAR))
-    return Program(lambda: (partial(kernels.anchor, regime=_CIRCULAR), arguments), chunks * NEAR, "anchor")
+
+    def build() -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        return partial(kernels.anchor, regime=_CIRCULAR), (_coefficients(_CIRCULAR, NEAR), _shape(chunks, NEAR))
+
+    return GpuProgram(build, chunks * NEAR, "anchor")
 
 
-def _deep_space() -> Program:
-    """Resonances of a tile in a table, and the states looked up in it, ten days from the epochs."""
-    length = _DEEP.table_length(float(INSTANTS))
-    steps = _DEEP.most_steps(10.0 * MINUTES_PER_DAY)
+def _call(regime: Regime, satellites: int, precision: str) -> GpuProgram:
+    """A call of the engine: anchors or the table of resonances, then all states of a tile."""
 
-    def compute(coefficients: Any, offset: Any, minutes: Any) -> Any:
-        table = kernels.tabulate(coefficients, offset + minutes[0], regime=_DEEP, length=length, most_steps=steps)
-        return kernels.evaluate(coefficients, offset, minutes, None, table, regime=_DEEP, variables=STATE)
+    def build() -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        instants = CallInstants(_shape(1, 2), _shape(1, INSTANTS, dtype=precision), None)
+        steps: Any = {"table_length": regime.table_length(float(INSTANTS)), "most_steps": regime.most_steps(_FARTHEST)}
+        function = partial(
+            kernels.evaluate_call,
+            regime=regime,
+            precision=precision,
+            variables=STATE,
+            frame="teme",
+            dtype=precision,
+            **steps,
+        )
+        return function, (_coefficients(regime, satellites), (_shape(satellites), _shape(satellites)), instants)
 
-    arguments = (_coefficients(_DEEP, DEEP), _shape(DEEP), _shape(INSTANTS))
-    return Program(lambda: (compute, arguments), INSTANTS * DEEP)
+    return GpuProgram(build, INSTANTS * satellites)
 
 
-def _states() -> Program:
+def _jacobians(regime: Regime, satellites: int, dtype: Any) -> GpuProgram:
+    """States and their derivatives of a tile, with the anchors of float32."""
+
+    def build() -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        coefficients = _coefficients(regime, satellites)
+        changes = jax.tree.map(lambda v: _shape(len(jacobians.ELEMENTS), *v.shape), coefficients)
+        arguments = (coefficients, changes, _shape(satellites), _shape(jacobians.CHUNK, dtype=dtype))
+        steps: dict[str, Any] = {
+            "table_length": regime.table_length(float(jacobians.CHUNK)),
+            "most_steps": regime.most_steps(_FARTHEST),
+        }
+        return partial(jacobians.evaluate, regime=regime, **steps), arguments
+
+    return GpuProgram(build, jacobians.CHUNK * satellites)
+
+
+def _states() -> GpuProgram:
     """`cj.states` in float32 of a catalogue of today: most satellites circular and safe, some that may fail, some in deep space."""
     instants, chunks = 1440, 3
     counts = {_CIRCULAR: 15000, _ECCENTRIC: 500, _DEEP: 800}
@@ -131,7 +161,7 @@ def _states() -> Program:
             marks = None if is_first else Marks(*[_shape(count, dtype=jnp.int32)] * len(Marks._fields))
             columns = None if is_first else _shape(count, dtype=jnp.int32)
             parts.append(Part(_coefficients(regime, count), _shape(count), _shape(count), columns, marks))
-            codes.append(RegimeCode(regime, not is_first, regime.table_length(day), regime.most_steps(10.0 * day)))
+            codes.append(RegimeCode(regime, not is_first, regime.table_length(day), regime.most_steps(_FARTHEST)))
         block = BlockInstants(
             _shape(dtype=jnp.int32),
             _shape(),
@@ -144,10 +174,10 @@ def _states() -> Program:
         program = GridProgram(tuple(codes), STATE, "teme", is_anchored=True, dtype="float32")
         return program.compute, (parts, block, [_shape(count, dtype=jnp.int8) for count in counts.values()])
 
-    return Program(build, instants * counts[_CIRCULAR])
+    return GpuProgram(build, instants * counts[_CIRCULAR])
 
 
-def _public_kernel(regime: Any, satellites: int, is_traced: bool = False) -> Program:
+def _public_kernel(regime: Any, satellites: int) -> GpuProgram:
     """A user's `vmap` over instants and satellites of `cj.sgp4.state_at`, in float32."""
 
     def build() -> tuple[Callable[..., Any], tuple[Any, ...]]:
@@ -156,10 +186,10 @@ def _public_kernel(regime: Any, satellites: int, is_traced: bool = False) -> Pro
         function = jax.vmap(jax.vmap(sgp4.state_at, (0, None)), (None, 0))
         return function, (_as_float32(coefficients), _shape(INSTANTS, dtype=jnp.float32))
 
-    return Program(build, INSTANTS * satellites, is_float32=True)
+    return GpuProgram(build, INSTANTS * satellites, is_float32=True, is_users=True)
 
 
-def _march(elliptic: bool) -> Program:
+def _march(elliptic: bool) -> GpuProgram:
     """Decay of a whole catalogue over a part of the calendar."""
     steps, width = decay.PART_STEPS, decay.TILE[elliptic]["gpu"]
 
@@ -168,15 +198,15 @@ def _march(elliptic: bool) -> Program:
         arguments = (_series(steps), course, _shape(width), _shape(width), _shape(dtype=jnp.int32))
         return partial(integrator.march, keep=steps, elliptic=elliptic, in_kernel=True), arguments
 
-    return Program(build, steps * width, "step")
+    return GpuProgram(build, steps * width, "step")
 
 
-def _fall(elliptic: bool) -> Program:
+def _fall(elliptic: bool) -> GpuProgram:
     """Re-entry of the satellites that have left the march."""
     steps, width = decay.FALL_PART, decay.TILE[elliptic]["gpu"]
     arguments = (_series(decay.SERIES_STEPS), _orbit(width), *[_shape(width)] * 3)
     function = partial(integrator.fall, steps=steps, elliptic=elliptic, in_kernel=True)
-    return Program(lambda: (function, arguments), steps * width, "step")
+    return GpuProgram(lambda: (function, arguments), steps * width, "step")
 
 
 def _orbit(width: int) -> MeanOrbit:
@@ -187,7 +217,7 @@ def _series(steps: int) -> AtmosphereSeries:
     return AtmosphereSeries(_shape(steps, 43, 43, dtype=jnp.float32), _shape(), _shape(), _shape())
 
 
-def _tuning() -> Program:
+def _tuning() -> GpuProgram:
     """Value and gradient of the sum of all terms of a tuning problem of twenty shells."""
 
     def build() -> tuple[Callable[..., Any], tuple[Any, ...]]:
@@ -214,10 +244,10 @@ def _tuning() -> Program:
         )
         return jax.value_and_grad(total), arguments
 
-    return Program(build, 1, "design")
+    return GpuProgram(build, 1, "design")
 
 
-PROGRAMS: Final[dict[str, Program]] = {
+PROGRAMS: Final[dict[str, GpuProgram]] = {
     "near-Earth": _grid(_CIRCULAR),
     "near-Earth, any eccentricity": _grid(_ECCENTRIC),
     "near-Earth, decay rates": _grid(_CIRCULAR, (*STATE, "mean_altitude", "decay_rate")),
@@ -225,7 +255,11 @@ PROGRAMS: Final[dict[str, Program]] = {
     "near-Earth, geodetic": _grid(_CIRCULAR, (*POSITION, *GEODETIC), "itrs", turns=True),
     "near-Earth, float64": _grid(_CIRCULAR, dtype=jnp.float64),
     "anchors of float32": _anchors(),
-    "deep space": _deep_space(),
+    "near-Earth, call of the engine": _call(_CIRCULAR, NEAR, "float32"),
+    "deep space": _call(_DEEP, DEEP, "float64"),
+    "Jacobians, near-Earth": _jacobians(_CIRCULAR, 8192, jnp.float32),
+    "Jacobians, near-Earth, float64": _jacobians(_CIRCULAR, 8192, jnp.float64),
+    "Jacobians, deep space": _jacobians(_DEEP, DEEP, jnp.float64),
     "states of a mixed catalogue": _states(),
     "decay, march": _march(elliptic=False),
     "decay, march of elliptic orbits": _march(elliptic=True),

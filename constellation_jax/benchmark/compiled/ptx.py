@@ -17,7 +17,7 @@ _LABEL = re.compile(r"^(\$?\w+):")
 
 
 @dataclasses.dataclass(frozen=True)
-class Kernel:
+class KernelCost:
     """Cost of one thread of a kernel."""
 
     name: str
@@ -42,7 +42,7 @@ def find_assembler() -> Path | None:
     return next(paths, None)
 
 
-def read_kernel(text: str, assembler: Path) -> Kernel | None:
+def read_kernel(text: str, assembler: Path) -> KernelCost | None:
     """Read the PTX of a kernel, which the assembler compiles again for its figures; None where it holds no kernel."""
     entry, target = _ENTRY.search(text), _TARGET.search(text)
     if not entry or not target:
@@ -52,11 +52,11 @@ def read_kernel(text: str, assembler: Path) -> Kernel | None:
     registers = [int(n) for n in re.findall(r"Used (\d+) registers", said)]
     spills = [int(n) for n in re.findall(r"(\d+) bytes spill", said)]
     instructions, float64 = _shortest_way(_blocks(text[entry.end() :]))
-    return Kernel(entry[1], instructions, float64, max(registers, default=0), sum(spills))
+    return KernelCost(entry[1], instructions, float64, max(registers, default=0), sum(spills))
 
 
 @dataclasses.dataclass
-class _Block:
+class _BasicBlock:
     """Instructions without a jump between them."""
 
     instructions: int = 0
@@ -67,12 +67,12 @@ class _Block:
     falls_through: bool = True
 
 
-def _blocks(body: str) -> tuple[list[_Block], dict[str, int]]:
+def _blocks(body: str) -> tuple[list[_BasicBlock], dict[str, int]]:
     """Cut a kernel into blocks; also the index of the block of each label."""
-    blocks, labels = [_Block()], {}
+    blocks, labels = [_BasicBlock()], {}
     for line in body.splitlines():
         if label := _LABEL.match(line):
-            blocks.append(_Block())
+            blocks.append(_BasicBlock())
             labels[label[1]] = len(blocks) - 1
         elif found := _INSTRUCTION.match(line):
             guard, operation, operands = found.groups()
@@ -84,11 +84,11 @@ def _blocks(body: str) -> tuple[list[_Block], dict[str, int]]:
             if ends:
                 block.jumps += [operands] if operation.startswith("bra") else []
                 block.falls_through = guard is not None
-                blocks.append(_Block())
+                blocks.append(_BasicBlock())
     return blocks, labels
 
 
-def _shortest_way(cut: tuple[list[_Block], dict[str, int]]) -> tuple[int, int]:
+def _shortest_way(cut: tuple[list[_BasicBlock], dict[str, int]]) -> tuple[int, int]:
     """Fewest instructions, and float64 ones among them, through the last block that stores."""
     blocks, labels = cut
     last = max((k for k, block in enumerate(blocks) if block.stores), default=len(blocks) - 1)

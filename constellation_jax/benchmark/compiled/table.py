@@ -8,11 +8,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
+import jax
+
 from constellation_jax.benchmark.compiled.cards import CARDS, Card
-from constellation_jax.benchmark.compiled.compiler import Compiled, compile_for
-from constellation_jax.benchmark.compiled.program_text import Part
+from constellation_jax.benchmark.compiled.compiler import CompiledProgram, compile_for
+from constellation_jax.benchmark.compiled.program_text import ProgramPart
 from constellation_jax.benchmark.compiled.programs import PROGRAMS
-from constellation_jax.engine.precision import x64
 
 HEADER: Final = (
     "program", "of", "kernels", "loops of unknown length", "bytes", "PTX instructions", "registers", "bytes spilled",
@@ -21,13 +22,14 @@ HEADER: Final = (
 _PLACE = re.compile(r"(<!-- gpu table -->\n\n).*?(\n\n<!-- end of gpu table -->)", re.DOTALL)
 
 
-def compile_program(name: str, card: Card) -> Compiled:
+def compile_program(name: str, card: Card) -> CompiledProgram:
     """Compile a program of `PROGRAMS` for a card."""
-    with x64():
-        return compile_for(card, *PROGRAMS[name].build())
+    program = PROGRAMS[name]
+    with jax.enable_x64(not program.is_users):
+        return compile_for(card, *program.build())
 
 
-def make_row(name: str, compiled: Compiled) -> tuple[str, ...]:
+def make_row(name: str, compiled: CompiledProgram) -> tuple[str, ...]:
     """Make the cells of a program, in the order of `HEADER`; bytes, instructions and rate for each of its units of work."""
     program = PROGRAMS[name]
     return (
@@ -43,7 +45,7 @@ def make_row(name: str, compiled: Compiled) -> tuple[str, ...]:
     )
 
 
-def describe_kernels(part: Part) -> str:
+def describe_kernels(part: ProgramPart) -> str:
     """Describe the launches of kernels, as in "2 + 60 x 9": two, and nine in each of sixty passes of a loop."""
     text = f"{len(part.launches)}"
     for loop in part.loops:

@@ -11,6 +11,7 @@ import pytest
 import constellation_jax as cj
 from constellation_jax.engine.arrays import OutputArrays
 from constellation_jax.engine.devices import Devices
+from constellation_jax.engine.grid.kernels import evaluate_call
 from constellation_jax.engine.propagation import grid_runner
 from constellation_jax.engine.propagation.engine import Engine
 from constellation_jax.engine.propagation.options import Options
@@ -54,6 +55,8 @@ def is_memory_for(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], list[int]]
 
         def compile_limited(devices: Devices, function: Any, specs: Any, **static: Any) -> Any:
             program = compile_(devices, function, specs, **static)
+            if function is not evaluate_call:
+                return program
 
             def call(coefficients: Any, epoch: Any, instants: Any) -> Any:
                 calls.append(instants.minutes.size * len(epoch[0]))
@@ -120,8 +123,8 @@ def test_calls_are_halved_until_they_fit_the_memory_with_one_warning(
     assert len(caught) == 1
     assert calls[0] > calls[1] > limit
     assert max(calls[2:]) <= limit
-    for name, values in found.items():
-        np.testing.assert_array_equal(values, expected[name])
+    for name, values in found.items():  # about the same anchors: equal up to the rounding of another shape
+        np.testing.assert_allclose(values, expected[name], rtol=1e-6, atol=2e-3)
 
 
 def test_a_device_too_small_for_one_instant_says_what_to_do(
@@ -171,7 +174,7 @@ from constellation_jax.engine.devices import Devices
 from constellation_jax.engine.propagation.engine import Engine
 from constellation_jax.engine.propagation.options import Options
 from constellation_jax.engine.arrays import OutputArrays
-from constellation_jax.studies.propagation.propagate import _grid
+from constellation_jax.studies.propagation.propagate import make_grid
 
 objects = cj.shells_to_catalog(cj.load_shells("qianfan")[:1], epoch="2026-01-01")[:50]
 times = np.asarray(cj.time_grid("2026-01-01", "10min", "30s"))
@@ -179,7 +182,7 @@ everywhere = Devices(computes_grids=True)
 results = []
 for devices in (everywhere, Devices(devices=jax.local_devices()[:1], computes_grids=True)):
     options = Options(("x", "y", "altitude"), precision="float32", dtype="float32")
-    engine = Engine(objects.elements, _grid(times, options), options, devices)
+    engine = Engine(objects.elements, make_grid(times, options), options, devices)
     out = OutputArrays.allocate(len(times), 50, options.variables, "float32")
     engine.run(0, len(times), out)
     results.append(out)

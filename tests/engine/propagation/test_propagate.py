@@ -229,7 +229,7 @@ from constellation_jax.engine.devices import Devices
 from constellation_jax.engine.propagation.engine import Engine
 from constellation_jax.engine.propagation.options import Options
 from constellation_jax.engine.arrays import OutputArrays
-from constellation_jax.studies.propagation.propagate import _grid
+from constellation_jax.studies.propagation.propagate import make_grid
 
 objects = cj.shells_to_catalog(cj.load_shells("qianfan")[:1], epoch="2026-01-01")[:50]
 times = np.asarray(cj.time_grid("2026-01-01", "10min", "5s"))
@@ -238,7 +238,7 @@ results = []
 for devices in (everywhere, Devices(devices=jax.local_devices()[:1])):
     for dense in (True, False):
         options = Options(("x", "y", "z", "altitude"), precision="float32", dtype="float32", dense=dense)
-        engine = Engine(objects.elements, _grid(times, options), options, devices)
+        engine = Engine(objects.elements, make_grid(times, options), options, devices)
         out = OutputArrays.allocate(len(times), 50, options.variables, "float32")
         engine.run(0, len(times), out)
         results.append(out)
