@@ -86,7 +86,7 @@ def at_rows(marks: Marks, rows: Array) -> Circumstances:
 
 def at_minutes(minutes: Array, limits: tuple[Array, Array]) -> Circumstances:
     """Circumstances of satellites at minutes since their epochs, shape (instants, satellites)."""
-    decayed_after, lost_before = limits
+    decayed_after, lost_before = (limit[None] for limit in limits)
     is_too_far = jnp.abs(minutes) > FARTHEST_MINUTES
     return Circumstances(minutes >= 0.0, minutes > decayed_after, minutes < lost_before, is_too_far)
 
