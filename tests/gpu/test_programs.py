@@ -56,7 +56,7 @@ LIMITS = {
     "vmap of state_at, deep space": Limit(8, 300, kernels_in_loops=2, unknown_loops=1),
 }
 ON_CARD: dict[tuple[str, str], dict[str, float]] = {
-    # An A100 has fewer float64 units and a T4 half the threads and no float64 to speak of: XLA cuts elsewhere, and lets registers spill
+    # an A100 has fewer units and a T4 half the threads: XLA cuts programs elsewhere there, and lets registers spill
     ("near-Earth, float64", "A100"): {"spills": 2943},
     ("near-Earth, call of the engine", "A100"): {"kernels": 10},
     ("Jacobians, near-Earth, float64", "A100"): {"spills": 32159},
