@@ -6,7 +6,9 @@ package makes none.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import hashlib
 import mmap
 import os
 import sys
@@ -98,6 +100,8 @@ def _keep_compiled(folder: Path | None) -> None:
     if settings.jax_compilation_cache_dir is None:
         _check_not_started("the compile cache")
         folder = folder or cache_folder() / f"compiled-{__version__}-jax-{jax.__version__}"
+        _check_entries(folder.expanduser())
+        atexit.register(_sign_entries, folder.expanduser())
         settings.update("jax_compilation_cache_dir", str(folder.expanduser().absolute()))
         settings.update("jax_persistent_cache_min_compile_time_secs", 0)  # a second by default: ours are shorter
     if "://" not in settings.jax_compilation_cache_dir:
@@ -105,6 +109,31 @@ def _keep_compiled(folder: Path | None) -> None:
 
 
 _program_folder: Path | None = None
+
+
+def _check_entries(folder: Path) -> None:
+    """Remove entries of JAX's cache that are not those that were signed under their names.
+
+    JAX looks an entry up by its name and runs whatever program is in it.
+    """
+    with contextlib.suppress(OSError):
+        for signature in folder.glob("*.sha256"):
+            entry = signature.with_suffix("")
+            if not entry.exists() or signature.read_text() != _sign(entry):
+                entry.unlink(missing_ok=True)
+                signature.unlink(missing_ok=True)
+
+
+def _sign_entries(folder: Path) -> None:
+    with contextlib.suppress(OSError):
+        for entry in folder.glob("*-cache"):
+            signature = entry.with_name(f"{entry.name}.sha256")
+            if not signature.exists():
+                signature.write_text(_sign(entry))
+
+
+def _sign(entry: Path) -> str:
+    return hashlib.sha256(entry.name.encode() + entry.read_bytes()).hexdigest()
 
 
 def program_folder() -> Path | None:

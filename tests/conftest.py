@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import constellation_jax as cj
+from constellation_jax.engine import devices
 
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_rank_promotion", "raise")
@@ -49,6 +50,7 @@ def _memory_of_a_module(_kernels: Path) -> Iterator[None]:
     """Clear compiled programs after each module: each holds a megabyte or more. Those needed again come from the cache."""
     yield
     jax.clear_caches()
+    devices._compile.cache_clear()
 
 
 @pytest.fixture(scope="session")

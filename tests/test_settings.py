@@ -107,3 +107,19 @@ def test_a_cache_that_the_user_chose_stays(tmp_path: Path) -> None:
     code = "cj.configure(compile_cache=True)\nimport jax\nprint(jax.config.jax_compilation_cache_dir)"
     chosen = str(tmp_path / "chosen")
     assert run_process(code, tmp_path, JAX_COMPILATION_CACHE_DIR=chosen) == chosen
+
+
+def test_swapped_entries_of_the_compile_cache_are_not_run(tmp_path: Path) -> None:
+    """Two functions of the same arguments, whose programs lie under each other's name."""
+    code = (
+        "cj.configure(compile_cache=True)\n"
+        "import jax\n"
+        "print(jax.jit(lambda x: x + 1)(1.0), jax.jit(lambda x: x * 10)(1.0))"
+    )
+    expected = run_process(code, tmp_path)
+    (folder,) = (tmp_path / "cache").iterdir()
+    first, second, *_ = sorted(folder.glob("jit__lambda*-cache"))
+    kept = first.read_bytes()
+    first.write_bytes(second.read_bytes())
+    second.write_bytes(kept)
+    assert run_process(code, tmp_path) == expected == "2.0 10.0"

@@ -7,6 +7,8 @@ could not be written, 2 something given was wrong, 3 `tune` did not converge, 70
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import Annotated
 
 import typer
@@ -18,8 +20,10 @@ from constellation_jax.cli.process import run
 
 app = typer.Typer(
     name="constellation-jax",
-    help="Propagate every satellite and every planned constellation together: catalogue in, NetCDF out.",
-    add_completion=False,
+    help="Propagate every satellite and every planned constellation together: catalogue in, NetCDF out. The option "
+    "--install-completion sets up completion by the tab key.",
+    # typer's options --install-completion and --show-completion load pydantic, where it is installed, on the way to every command
+    add_completion=any("completion" in word for word in sys.argv[1:]) or "_CONSTELLATION_JAX_COMPLETE" in os.environ,
     no_args_is_help=True,
     rich_markup_mode=None,  # the plain help needs no import of rich
     pretty_exceptions_enable=False,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from constellation_jax.cli.options import AllowStale, AsJson
-from constellation_jax.cli.reporting import Reporter
+from constellation_jax.cli.reporting import Reporter, report_left_out
 from constellation_jax.settings import configure
 
 
@@ -65,9 +66,10 @@ def bench(
         options |= {"precision": precision} if precision else {}
         options |= {"device": device} if device else {}
         run = read_run(PropagationRun, options=options, checks={"variables": resolve_groups})
-        if folder is not None and not folder.is_dir():
+        if folder is not None and not os.path.isdir(folder):
             raise InputError(f"--folder: found {str(folder)!r}, expected a folder that exists")
         objects, start = load_objects(run, allow_stale=allow_stale)
+        report_left_out(objects)
         steps = count_times(run.duration, run.step)
         where = Path(folder or tempfile.gettempdir()) / "bench.nc"
         check_size(where, 2 * len(objects), steps, run.variables, "float32", run.memory)  # ours, and the plain one

@@ -9,6 +9,7 @@ import typer
 
 from constellation_jax.cli.options import AllowStale, AsJson, load_catalog
 from constellation_jax.cli.reporting import Reporter
+from constellation_jax.errors import printable
 
 if TYPE_CHECKING:
     from constellation_jax.inputs.catalog.catalog import Catalog
@@ -42,10 +43,10 @@ def catalog(
 
         if shells and not match:
             raise InputError(f"--shells {shells[0]}: found without --match, expected both or neither")
-        objects = load_catalog(source, "FILE", allow_stale=allow_stale)
+        objects = load_catalog(source, "FILE", allow_stale=allow_stale, lists_rejects=not match)
         lines = _match_lines(objects, shells or [], as_json) if match else _summary_lines(objects, as_json)
         for line in lines:
-            typer.echo(line)
+            typer.echo(printable(line))
 
 
 def fetch(
@@ -88,6 +89,9 @@ def _summary_lines(objects: Catalog, as_json: bool) -> Iterator[str]:
         yield json.dumps(summary.to_dict() | {"rejects": rejects}, indent=2)
         return
     yield from summary.lines()
+    several, most, number = objects.repeated()
+    if several:
+        yield f"\nObjects with several element sets: {several:,} (norad_id {number}: {most}); Catalog.newest() keeps one of each"
     if objects.rejects:
         yield "\nRejects"
     for reject in objects.rejects:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from constellation_jax.cli.reporting import report_left_out
 from constellation_jax.inputs.files.keys import TRUE_OR_FALSE, Key, keys_of, without_links
 from constellation_jax.inputs.run_keys import EphemerisRun, PropagationRun
 
@@ -138,8 +139,10 @@ def _parameter(name: str, key: Key, *, hidden: bool = False) -> inspect.Paramete
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
 
 
-def load_catalog(source: str, place: str, *, allow_stale: bool) -> Catalog:
+def load_catalog(source: str, place: str, *, allow_stale: bool, lists_rejects: bool = False) -> Catalog:
     """Load the catalogue that a word of the command line means; a mistake names its place there, as "--catalog".
+
+    What was left out is said on stderr, unless the command lists every reject itself.
 
     Raises:
         InputError: no such source, or one that cannot be read.
@@ -151,7 +154,10 @@ def load_catalog(source: str, place: str, *, allow_stale: bool) -> Catalog:
         found = find_source(source)
     except InputError as error:
         raise InputError(f"{place}: {error}") from None
-    return read_source(found, allow_stale=allow_stale)
+    objects = read_source(found, allow_stale=allow_stale)
+    if not lists_rejects:
+        report_left_out(objects)
+    return objects
 
 
 def load_space_weather(source: str | None, forecast: str | None) -> SpaceWeather:

@@ -27,6 +27,7 @@ from constellation_jax.cli.process import (
     Terminated,
     describe_full_stdout,
 )
+from constellation_jax.errors import printable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -52,6 +53,23 @@ def choose_reporter(*, quiet: bool, log_json: bool) -> Reporter:
 def count(number: int, noun: str) -> str:
     """Format a number of things, such as "1 object" and "2,000 objects"."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def report_left_out(objects: Catalog) -> None:
+    """Say on stderr what a run should not pass over: records that were left out, and objects with several element sets."""
+    rejected = [reject for reject in objects.rejects if not reject.kept]
+    if rejected:
+        records = "1 record was" if len(rejected) == 1 else f"{len(rejected):,} records were"
+        _print_to_stderr(f"{records} rejected ('constellation-jax catalog FILE' lists all):")
+        for reject in rejected[:3]:
+            _print_to_stderr(f"  {reject}")
+    several, most, number = objects.repeated()
+    if several:
+        have = "1 object has" if several == 1 else f"{several:,} objects have"
+        _print_to_stderr(
+            f"{have} several element sets (norad_id {number}: {most}), and each counts as an object: narrow the epochs "
+            "(--select epoch=2026-08-20..), or keep the newest in Python: read_catalog(FILE).newest()"
+        )
 
 
 class Reporter:
@@ -142,12 +160,7 @@ class TerminalReporter(Reporter):
     _bar: Progress | None = None
 
     def start(self, run: Run, objects: Catalog, times: NDArray[np.datetime64]) -> None:
-        rejected = [reject for reject in objects.rejects if not reject.kept]
-        if rejected:
-            records = "1 record was" if len(rejected) == 1 else f"{len(rejected):,} records were"
-            _print_to_stderr(f"{records} rejected ('constellation-jax catalog FILE' lists all):")
-            for reject in rejected[:3]:
-                _print_to_stderr(f"  {reject}")
+        report_left_out(objects)
         if not sys.stderr.isatty():
             return
         from rich.console import Console
@@ -253,7 +266,7 @@ def _print_event(event: str, **fields: Any) -> None:
 
 def _print_to_stderr(line: str) -> None:
     with contextlib.suppress(OSError):  # a full disk: there is nowhere left to say it
-        typer.echo(line, err=True)
+        typer.echo(printable(line), err=True)
 
 
 def _describe_other(error: Exception) -> tuple[int, str]:

@@ -1,8 +1,8 @@
 """Compiled functions whose programs are kept on disk, where `configure` was asked to keep them.
 
 JAX's own cache keeps what XLA has compiled, but a process must trace and lower a function before it can look it up: 0.2 to 0.5 s
-for each of ours. A program kept here is found by its name and the shapes of its arguments, loaded in 0.05 s. It serves only the
-same code, versions, flags and processor. Where its file is missing or damaged, the function is traced.
+for each of ours. A program kept here is found by its name and the shapes of its arguments, and loaded in 0.05 s. It serves only
+the same code, versions, flags and processor. Where its file is missing or damaged, the function is traced.
 """
 
 from __future__ import annotations
@@ -63,13 +63,14 @@ class Program:
         path = _path(digest) if " at 0x" not in key else None
         if path is not None:
             with contextlib.suppress(Exception):  # whatever is wrong with the file: it can be made anew
-                loaded = _load(path.read_bytes(), arguments)
+                loaded = _load(path, arguments)
                 # on copies, for some are donated: the function that XLA does not find in a bad program is missed only here
                 return loaded, loaded(*jax.tree.map(np.array, arguments))
         compiled = self._compile(arguments, is_kept=path is not None)
         if path is not None:
             with contextlib.suppress(Exception):  # a full disk, a folder that is read-only
-                _write(path, _dump(compiled))
+                content = _dump(compiled)
+                _write(path, _digest(path, content) + content)
         return compiled, compiled(*arguments)
 
     def _compile(self, arguments: tuple[Any, ...], *, is_kept: bool) -> Compiled:
@@ -96,18 +97,23 @@ def _dump(compiled: Any) -> bytes:
 
     payload, _, structure = serialize_executable.serialize(compiled)
     # the structure itself cannot be pickled where it holds dataclasses
-    content = pickle.dumps((payload, jax.tree.unflatten(structure, range(structure.num_leaves))))
-    return hashlib.sha256(content).digest() + content
+    return pickle.dumps((payload, jax.tree.unflatten(structure, range(structure.num_leaves))))
 
 
-def _load(content: bytes, arguments: tuple[Any, ...]) -> Compiled:
+def _digest(path: Path, content: bytes) -> bytes:
+    """Checksum of a program under its name: another program in its place has another one."""
+    return hashlib.sha256(path.name.encode() + content).digest()
+
+
+def _load(path: Path, arguments: tuple[Any, ...]) -> Compiled:
     from jax.experimental import serialize_executable
 
-    if hashlib.sha256(content[32:]).digest() != content[:32]:
+    kept = path.read_bytes()
+    if _digest(path, kept[32:]) != kept[:32]:
         raise ValueError("damaged")
-    payload, result = pickle.loads(content[32:])
-    structures = (jax.tree.structure(v) for v in ((arguments, {}), result))
-    return serialize_executable.deserialize_and_load(payload, *structures, backend="cpu")
+    payload, result = pickle.loads(kept[32:])
+    given, returned = jax.tree.structure((arguments, {})), jax.tree.structure(result)
+    return serialize_executable.deserialize_and_load(payload, given, returned, backend="cpu")
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -127,6 +133,14 @@ def _fingerprint() -> str:
     processor = platform.machine()
     with contextlib.suppress(OSError):
         processor = next(line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("flags"))
-    precision = jax.config.jax_default_matmul_precision
+    settings: Any = jax.config
     versions = [*(version(name) for name in ("jax", "jaxlib")), sys.version]
-    return " ".join((code.hexdigest(), *versions, os.environ.get("XLA_FLAGS", ""), processor, str(precision)))
+    return " ".join(
+        (
+            code.hexdigest(),
+            *versions,
+            os.environ.get("XLA_FLAGS", ""),
+            processor,
+            str(settings.jax_default_matmul_precision),
+        )
+    )

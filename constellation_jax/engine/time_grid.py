@@ -109,5 +109,6 @@ def attitude_at(
     """Matrices `turn` and `spin` of `in_frame` at minutes since the middle of a chunk and within it, padded to a length."""
     angles = (np.unwrap(v[chunk.first : chunk.last]) for v in (grid.gmst, grid.polar_x, grid.polar_y))
     # between the instants of a chunk all three are linear to rounding, and at the instants this is exact
-    turn, spin = attitude(*(pad(np.interp(minutes, chunk.minutes, v), length) for v in angles), np)
+    gmst, polar_x, polar_y = (pad(np.interp(minutes, chunk.minutes, v), length) for v in angles)
+    turn, spin = attitude(gmst, polar_x, polar_y, np)
     return turn, spin

@@ -31,7 +31,7 @@ _INSTEAD = {
     "variables": "an ephemeris gives position, velocity and status",
     "tolerance": "propagate computes each instant, and to a millimetre where it interpolates",
 }
-"""What to do about options of the other command."""
+"""Advice on options of the other command."""
 
 
 def read_run(
@@ -72,10 +72,8 @@ def read_run(
     values = file.read_top(rules, skip=skip)
     for key, given in options.items():
         if key not in rules:
-            (other,) = {PropagationRun, EphemerisRun} - {kind}
-            file.mistakes.append(
-                (0, f"--{key}: belongs to the command {other.command}; {_INSTEAD.get(key, 'leave it out')}")
-            )
+            command = EphemerisRun.command if kind is PropagationRun else PropagationRun.command
+            file.mistakes.append((0, f"--{key}: belongs to the command {command}; {_INSTEAD.get(key, 'leave it out')}"))
             continue
         values[key], mistakes = rules[key].read(given)
         file.mistakes += [(0, f"--{key}: {what.removeprefix(f'{key} ')}") for what in mistakes.values()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
 from constellation_jax.errors import InputError, suggest
@@ -10,6 +11,7 @@ from constellation_jax.inputs.catalog.catalog import Catalog
 from constellation_jax.inputs.catalog.celestrak import GROUPS, fetch
 from constellation_jax.inputs.catalog.population import bundled_population
 from constellation_jax.inputs.element_sets.read import read_catalog
+from constellation_jax.inputs.files.text_files import STANDARD_INPUT
 
 CELESTRAK = "celestrak:"
 """Prefix that makes any word a CelesTrak group; the well-known ones need none."""
@@ -30,8 +32,10 @@ def find_source(text: str, *, folder: Path = Path()) -> str:
         return text
     if text in GROUPS:
         return CELESTRAK + text
+    if text == STANDARD_INPUT:
+        return text
     path = make_absolute(folder / os.path.expanduser(text))
-    if not os.path.isfile(path):  # not path.is_file(), which raises where the name is too long
+    if not os.path.isfile(path) and not _is_pipe(path):  # not path.is_file(), which raises where the name is too long
         near = "" if Path(text).suffix else suggest(text, ("bundled", *GROUPS))
         raise InputError(f"found {text!r}, expected a file, 'bundled' or a CelesTrak group such as 'active'{near}")
     return str(path)
@@ -41,7 +45,7 @@ def read_source(source: str, *, allow_stale: bool = False) -> Catalog:
     """Read the objects of a source that `find_source` returned.
 
     Args:
-        source: "bundled", "celestrak:GROUP" or a path.
+        source: "bundled", "celestrak:GROUP", a path, or "-" for the standard input.
         allow_stale: take an old copy where CelesTrak gives no new one.
 
     Raises:
@@ -51,9 +55,17 @@ def read_source(source: str, *, allow_stale: bool = False) -> Catalog:
         return bundled_population()
     if source.startswith(CELESTRAK):
         return read_catalog(fetch(source.removeprefix(CELESTRAK), allow_stale=allow_stale))
-    return read_catalog(Path(source))
+    return read_catalog(source if source == STANDARD_INPUT else Path(source))
 
 
 def make_absolute(path: Path) -> Path:
     """Make a path absolute; symbolic links stay, since the user knows the file by them."""
     return Path(os.path.abspath(path))
+
+
+def _is_pipe(path: Path) -> bool:
+    """True for a pipe: /dev/stdin, or the <(...) of a shell."""
+    try:
+        return stat.S_ISFIFO(os.stat(path).st_mode)
+    except (OSError, ValueError):
+        return False

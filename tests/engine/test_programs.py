@@ -116,3 +116,14 @@ def test_other_numbers_of_instants_compile_nothing(fleet: cj.Catalog, caplog: py
     finally:
         jax.config.update("jax_log_compiles", False)
     assert not [message for message in caplog.messages if "ompiling" in message]
+
+
+def test_a_program_in_the_place_of_another_is_not_run(make, traced: list[object], tmp_path: Path) -> None:
+    (first,) = [make()(*arguments()) and next(tmp_path.iterdir())]
+    other = Program(lambda values, pair: Pair(values - values, pair.second), "tests.other", donate_argnums=1)
+    other(*arguments())
+    (second,) = set(tmp_path.iterdir()) - {first}
+    second.rename(first)
+    result = make()(*arguments())
+    assert np.asarray(result.first).tolist() == [0.0, 2.0, 5.0]
+    assert traced == [(3,), (3,)]

@@ -17,8 +17,7 @@ from constellation_jax.engine.decay.integrator import AtmosphereSeries, Course
 from constellation_jax.engine.grid import kernels
 from constellation_jax.engine.grid.failures import Marks
 from constellation_jax.engine.grid.kernels import Attitude, CallInstants
-from constellation_jax.engine.grid.program import BlockInstants, Part, RegimeCode
-from constellation_jax.engine.grid.program import Program as GridProgram
+from constellation_jax.engine.grid.program import BlockInstants, GridProgram, Part, RegimeCode
 from constellation_jax.engine.jacobians import kernels as jacobians
 from constellation_jax.engine.precision import x64
 from constellation_jax.engine.regimes.deep_space import DeepSpaceRegime
@@ -140,7 +139,7 @@ def _jacobians(regime: Regime, satellites: int, dtype: Any) -> GpuProgram:
         coefficients = _coefficients(regime, satellites)
         changes = jax.tree.map(lambda v: _shape(len(jacobians.ELEMENTS), *v.shape), coefficients)
         arguments = (coefficients, changes, _shape(satellites), _shape(jacobians.CHUNK, dtype=dtype))
-        steps = {
+        steps: dict[str, Any] = {
             "table_length": regime.table_length(float(jacobians.CHUNK)),
             "most_steps": regime.most_steps(_FARTHEST),
         }

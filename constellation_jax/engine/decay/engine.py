@@ -148,14 +148,18 @@ def run(
 
 def decay_rates(objects: Objects, series: AtmosphereSeries) -> tuple[Floats, Floats]:
     """Rate of the semi-major axis by drag (km/day) and mean density (kg/m3) of each object at its own time."""
-    rate, density = np.empty((2, objects.satellites))
+    result: Floats = np.empty((2, objects.satellites))
     devices = Devices()
-    with x64():
-        for elliptic, members in _make_tiles(objects, np.arange(objects.satellites), devices):
-            tile = _DecayTile(objects.take(members), elliptic, series, devices)
-            found = tile.rates(tile.orbit, tile.day)
-            rate[members], density[members] = tile.fetch(found.orbit.semi_major_axis), tile.fetch(found.density)
-    return rate, density
+
+    def find(task: tuple[bool, NDArray[np.intp]]) -> None:
+        elliptic, members = task
+        tile = _DecayTile(objects.take(members), elliptic, series, devices)
+        found = tile.rates(tile.orbit, tile.day)
+        result[:, members] = tile.fetch((found.orbit.semi_major_axis, found.density))
+
+    with Workers(devices.threads) as workers:
+        workers.run(find, _make_tiles(objects, np.arange(objects.satellites), devices))
+    return result[0], result[1]
 
 
 def stays_up(objects: Objects, series: AtmosphereSeries) -> NDArray[np.bool_]:
@@ -333,11 +337,16 @@ class _DecayRun:
 
 
 def _make_tiles(objects: Objects, order: NDArray[np.intp], devices: Devices) -> list[tuple[bool, NDArray[np.intp]]]:
-    """Tiles as (elliptic, positions): elliptic orbits first, then near-circular ones, each in the order given."""
+    """Tiles as (elliptic, positions): elliptic orbits before near-circular ones, each in the order given.
+
+    The first of either go first, so that two threads compile their programs at the same time.
+    """
     e = np.hypot(objects.orbit.eccentricity_x, objects.orbit.eccentricity_y)[order]
-    tiles = []
+    first: list[tuple[bool, NDArray[np.intp]]] = []
+    rest: list[tuple[bool, NDArray[np.intp]]] = []
     for elliptic in (True, False):
         group = order[(e > NEAR_CIRCULAR_ECCENTRICITY) == elliptic]
         width = devices.tile_width(TILE[elliptic])
-        tiles += [(elliptic, group[k : k + width]) for k in range(0, len(group), width)]
-    return tiles
+        tiles = [(elliptic, group[k : k + width]) for k in range(0, len(group), width)]
+        first, rest = first + tiles[:1], rest + tiles[1:]
+    return first + rest

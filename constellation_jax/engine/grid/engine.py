@@ -22,9 +22,8 @@ from numpy.typing import NDArray
 
 from constellation_jax.engine.device_checks import warn_of_slow_float64
 from constellation_jax.engine.devices import REPLICATED, Devices, satellites_last
-from constellation_jax.engine.failures import FARTHEST_MINUTES
 from constellation_jax.engine.grid.failures import find_marks
-from constellation_jax.engine.grid.program import BlockInstants, Part, Program, RegimeCode, split_block
+from constellation_jax.engine.grid.program import BlockInstants, GridProgram, Part, RegimeCode, split_block
 from constellation_jax.engine.grid.states import States
 from constellation_jax.engine.precision import x64
 from constellation_jax.engine.propagation.options import Options
@@ -33,6 +32,7 @@ from constellation_jax.engine.regimes.regime import Ends, Regime
 from constellation_jax.engine.time_grid import Grid
 from constellation_jax.errors import InputError
 from constellation_jax.physics.sgp4.elements import Elements
+from constellation_jax.physics.sgp4.status import FARTHEST_MINUTES
 
 Function = Callable[[Any, States, Any], Any]
 """From a carry, the states of a block and what else is known of it to the carry."""
@@ -84,7 +84,7 @@ class GridEngine:
                 parts.append(self._devices.put(Part(*part)))
             self._parts = tuple(parts)
             self._codes: Any = tuple(self._devices.put(np.zeros(len(part.day), np.int8)) for part in parts)
-        self._program = Program(
+        self._program = GridProgram(
             tuple(codes), options.variables, options.frame, options.precision == "float32", options.dtype
         )
 
@@ -154,7 +154,13 @@ def keep_types(function: Function, carry: Any, states: States, known: Any) -> An
 
 @partial(jax.jit, static_argnums=(0, 1, 2))
 def _run(
-    program: Program, mesh: Mesh, satellites: int, parts: Any, instants: BlockInstants, codes: Any, order: Array | None
+    program: GridProgram,
+    mesh: Mesh,
+    satellites: int,
+    parts: Any,
+    instants: BlockInstants,
+    codes: Any,
+    order: Array | None,
 ) -> tuple[States, Any]:
     states, codes = _compute(program, mesh, satellites, parts, instants, codes)
     return states if order is None else jax.tree.map(lambda v: v[order], states), codes
@@ -162,7 +168,7 @@ def _run(
 
 @partial(jax.jit, static_argnums=(0, 1, 2, 3), donate_argnums=4)
 def _fold(
-    program: Program,
+    program: GridProgram,
     mesh: Mesh,
     satellites: int,
     function: Function,
@@ -180,7 +186,7 @@ def _fold(
 
 
 def _compute(
-    program: Program, mesh: Mesh, satellites: int, parts: Any, instants: BlockInstants, codes: Any
+    program: GridProgram, mesh: Mesh, satellites: int, parts: Any, instants: BlockInstants, codes: Any
 ) -> tuple[States, Any]:
     """States of the whole catalogue, and the codes after the block. Traced."""
     compute: Any = program.compute

@@ -13,9 +13,8 @@ import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
-from constellation_jax.engine.failures import FARTHEST_MINUTES
 from constellation_jax.engine.time_grid import Grid
-from constellation_jax.physics.sgp4.status import DECAYED, TOO_FAR
+from constellation_jax.physics.sgp4.status import DECAYED, FARTHEST_MINUTES, TOO_FAR
 
 _NONE = np.iinfo(np.int32).max
 

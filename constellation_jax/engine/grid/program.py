@@ -32,7 +32,7 @@ class Part(NamedTuple):
     """Satellites of one regime, in arrays of shape (satellites,)."""
 
     coefficients: Any
-    """Of the regime, anchored at the epochs."""
+    """Coefficients of the regime, anchored at the epochs."""
     day: Array
     """Epochs: Modified Julian Date of midnight, and the rest as a fraction of a day."""
     fraction: Array
@@ -75,7 +75,7 @@ class RegimeCode(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class Program:
+class GridProgram:
     """Static choices of a block's program."""
 
     parts: tuple[RegimeCode, ...]

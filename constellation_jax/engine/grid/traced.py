@@ -11,7 +11,7 @@ import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
-from constellation_jax.engine.grid.program import Part, Program, RegimeCode, split_block
+from constellation_jax.engine.grid.program import GridProgram, Part, RegimeCode, split_block
 from constellation_jax.engine.grid.states import States
 from constellation_jax.engine.propagation.options import Options
 from constellation_jax.engine.regimes.deep_space import DeepSpaceRegime
@@ -79,7 +79,7 @@ def _compute(regime: Regime, coefficients: Any, elements: Elements, grid: Grid, 
     limits = regime.trace_drag_limits(coefficients, (first, first + instants.minutes[-1]))
     part = Part(coefficients, day, fraction, limits=limits)
     is_wide = dtype == jnp.float64
-    program = Program(
+    program = GridProgram(
         (RegimeCode(regime, table_length=regime.table_length(span)),),
         options.variables,
         options.frame,

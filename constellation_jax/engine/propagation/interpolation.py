@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -99,7 +99,7 @@ class Interpolation:
             often = np.minimum(found.last, length) - np.maximum(found.first, 0.0) > 0.5 * length
             some = is_own & found.may_interpolate & ~often & self._may_suffice(regime, elements)
             if some.any():
-                self._choose(some, partial(measure, regime), tolerance)
+                self._choose(regime, some, measure, tolerance)
 
     def nodes(self, regime: Regime, chunk: Chunk, count: int) -> NDArray[np.float64]:
         """Chebyshev nodes of a chunk, minutes since its middle."""
@@ -135,15 +135,19 @@ class Interpolation:
             f"{1e3 * self._options.largest_error_km:g} m); other objects evaluated at every instant"
         )
 
-    def _choose(self, some: NDArray[np.bool_], measure: Callable[..., NDArray[np.float64]], tolerance: float) -> None:
+    def _choose(self, regime: Regime, some: NDArray[np.bool_], measure: Measure, tolerance: float) -> None:
         """Choose the number of nodes of some satellites of a regime by a sample of them, and find out who may have it."""
         members = np.flatnonzero(some)
+        # not by a sample where a step of an integrator may lie in a chunk: more nodes tell it from what a polynomial leaves out
+        every = -(-len(members) // SAMPLE) if math.isinf(regime.step_minutes) else 1
         sample = np.zeros_like(some)
-        sample[members[:: -(-len(members) // SAMPLE)]] = True
-        sizes = measure(sample, self._samples, most_nodes(self._most_instants), 0)
+        sample[members[::every]] = True
+        sizes = measure(regime, sample, self._samples, most_nodes(self._most_instants), 0)
         count = choose_node_count(sizes, self._most_instants, tolerance)
-        if count:  # in one chunk: coefficients that grow during the run are noticed by `is_rejected`
-            sizes = measure(some, self._samples[-1:], count + BEYOND, count - LAST)
+        if count:
+            sizes = sizes[count - LAST :]
+            if every > 1:  # in one chunk: coefficients that grow during the run are noticed by `is_rejected`
+                sizes = measure(regime, some, self._samples[-1:], count + BEYOND, count - LAST)
             suffices, limit = limit_tail(sizes, tolerance)
             self.node_count[some], self._tail_limit[some] = np.where(suffices, count, 0), limit
 

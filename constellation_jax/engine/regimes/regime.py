@@ -152,12 +152,12 @@ class Regime:
         first, last = np.minimum(ends[0], 0.0), np.maximum(ends[1], 0.0)
         decayed_after, lost_before = np.full(len(first), np.inf), np.full(len(first), -np.inf)
         with np.errstate(over="ignore", invalid="ignore"):  # elements that are no orbit
-            for part, size, minutes in self._swept(coefficients, last, lambda root_a, e: root_a < 1.0):
-                size = np.abs(size[0])
+            for part, sizes, minutes in self._swept(coefficients, last, lambda root_a, e: root_a < 1.0):
+                size = np.abs(sizes[0])
                 risen = np.logical_or.accumulate(size < 1.0)[:-1] & (np.diff(size, axis=0) > 0.0)
                 decayed_after[part] = _first_time(risen, minutes[:-1], np.inf)
-            for part, size, minutes in self._swept(coefficients, first, self._is_lost):
-                lost = self._is_lost(*size)
+            for part, sizes, minutes in self._swept(coefficients, first, self._is_lost):
+                lost = self._is_lost(*sizes)
                 lost &= ~lost[0]  # elements that are below the ground at their epoch tell by themselves
                 lost_before[part] = _first_time(lost, minutes, -np.inf)
         return decayed_after, lost_before
@@ -206,8 +206,9 @@ class Regime:
             return jax.lax.fori_loop(0, _SAMPLES + 1, look, start)[2:]
 
         coarse = jnp.linspace(0.0, 1.0, _COARSE, dtype=first.dtype)[:, None]
-        may_decay = self.mean_size(coefficients, coarse * last)[0] < 1.0
-        may_be_lost = self._is_lost(*self.mean_size(coefficients, coarse * first))
+        rows = jax.tree.map(lambda v: v[None], coefficients)
+        may_decay = self.mean_size(rows, coarse * last[None])[0] < 1.0
+        may_be_lost = self._is_lost(*self.mean_size(rows, coarse * first[None]))
         return jax.lax.cond((may_decay | may_be_lost).any(), search, lambda: never)
 
     def discontinuities(self, coefficients: Any, elements: Elements, ends: Ends) -> Discontinuities:

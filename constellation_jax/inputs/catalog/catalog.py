@@ -10,7 +10,7 @@ Deliberately absent: reading (`read_catalog` in inputs/element_sets/read.py) and
 from __future__ import annotations
 
 import dataclasses
-import fnmatch
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from constellation_jax.errors import InputError
+from constellation_jax.errors import InputError, printable
 from constellation_jax.inputs.catalog.checks import find_violations
 from constellation_jax.physics.constants import (
     DEEP_SPACE_PERIOD_MINUTES,
@@ -34,6 +34,10 @@ from constellation_jax.physics.sgp4.brouwer import kozai_to_brouwer
 if TYPE_CHECKING:
     from constellation_jax.physics.sgp4.elements import Elements
 
+_log = logging.getLogger(__name__)
+
+OLD_YEARS = 10.0
+"""Distance from an epoch, years, from which a run is warned of the age of its element sets."""
 NO_NORAD_ID = -1
 """Value of `norad_id` for objects without a catalogue number: planned and synthetic satellites."""
 
@@ -51,7 +55,7 @@ class Reject(NamedTuple):
     """True for a defect in a record that was kept (a wrong checksum), False where the record was left out."""
 
     def __str__(self) -> str:
-        return f"{self.source}, line {self.line}: {self.reason}{' (record kept)' if self.kept else ''}"
+        return printable(f"{self.source}, line {self.line}: {self.reason}{' (record kept)' if self.kept else ''}")
 
 
 def _column(dtype: Any, default: Any = None) -> dict[str, Any]:
@@ -123,12 +127,21 @@ class Catalog:
         """Build a catalogue from arrays by column name; columns that a source does not know may be left out.
 
         Args:
-            columns: arrays of shape (n,), or scalars that hold for every object.
+            columns: arrays of shape (n,), or scalars that hold for every object; `epoch` (datetimes or ISO 8601 text, UTC) may
+                stand for `epoch_day` and `epoch_fraction`.
             rejects: records of the source that were left out, and defects that were noted.
 
         Raises:
             InputError: an unknown or missing column, lengths that differ, or elements of no orbit that SGP4 can propagate.
         """
+        if "epoch" in columns and "epoch_day" not in columns:
+            from constellation_jax.inputs.times import as_times, to_day_fraction
+
+            day, fraction = to_day_fraction(as_times(np.atleast_1d(np.asarray(columns["epoch"]))))
+            columns = {key: v for key, v in columns.items() if key != "epoch"} | {
+                "epoch_day": day,
+                "epoch_fraction": fraction,
+            }
         unknown = sorted(set(columns) - set(_COLUMNS))
         if unknown:
             raise InputError(f"catalogue columns {', '.join(unknown)}: unknown; known are {', '.join(COLUMNS)}")
@@ -146,6 +159,52 @@ class Catalog:
         for row, column, reason in find_violations(arrays):
             raise InputError(f"object {row} of the catalogue, {column}: {reason}")
         return cls(**arrays, rejects=tuple(rejects))
+
+    @classmethod
+    def from_dataframe(cls, frame: Any) -> Catalog:
+        """Build a catalogue from a pandas DataFrame, one row for each object.
+
+        Args:
+            frame: its columns are those of a Catalog (with `epoch` for the two of the epoch, if need be), or the keywords of an
+                OMM as in the tables of CelesTrak and Space-Track, or TLE_LINE1 and TLE_LINE2.
+
+        Raises:
+            InputError: columns that are neither, or values that are no orbit.
+        """
+        if {"mean_motion_rev_per_day", "eccentricity"} <= {*frame.columns}:
+            return cls.from_columns({key: np.asarray(frame[key]) for key in frame.columns})
+        from constellation_jax.inputs.element_sets.read import read_catalog
+
+        return read_catalog(frame.to_csv(index=False).encode(), format="csv").replace(source="DataFrame")
+
+    def to_dataframe(self) -> Any:
+        """Return the columns as a pandas DataFrame, which `from_dataframe` takes back without loss."""
+        import pandas as pd  # type: ignore[import-untyped]
+
+        return pd.DataFrame({key: getattr(self, key) for key in COLUMNS})
+
+    def to_tle(self) -> str:
+        """Return the element sets as two-line elements with names, rounded to the digits of the format.
+
+        Raises:
+            InputError: a number that the format has no room for, such as a catalogue number above 339999.
+        """
+        from constellation_jax.inputs.element_sets.write import to_tle
+
+        return to_tle(self)
+
+    def to_omm(self, format: str = "csv") -> str:
+        """Return the element sets as OMM messages, which `read_catalog` reads back without loss.
+
+        Args:
+            format: "csv", "json", "xml" or "kvn".
+
+        Raises:
+            InputError: another format.
+        """
+        from constellation_jax.inputs.element_sets.write import to_omm
+
+        return to_omm(self, format)
 
     def __len__(self) -> int:
         return len(self.norad_id)
@@ -192,44 +251,70 @@ class Catalog:
         """
         return self[np.argsort(self._key(by), kind="stable")]
 
-    def position_of(self, norad_id: int) -> int:
+    def repeated(self) -> tuple[int, int, int]:
+        """Count the catalogue numbers with several element sets; also the most of one number, and that number (0, 0, -1: none)."""
+        numbers, counts = np.unique(self.norad_id[self.norad_id != NO_NORAD_ID], return_counts=True)
+        if not (counts > 1).any():
+            return 0, 0, NO_NORAD_ID
+        return int((counts > 1).sum()), int(counts.max()), int(numbers[counts.argmax()])
+
+    def newest(self) -> Catalog:
+        """Select the newest element set of each catalogue number; objects without a number stay. In their order."""
+        order = np.lexsort((-np.arange(len(self)), self.epoch_fraction, self.epoch_day, self.norad_id))
+        is_last = np.append(np.diff(self.norad_id[order]) != 0, True)[: len(self)]
+        keep = np.zeros(len(self), bool)
+        keep[order[is_last]] = True
+        return self[keep | (self.norad_id == NO_NORAD_ID)]
+
+    def position_of(self, norad_id: int | str) -> int:
         """Find the position of a catalogue number (the first one, where an object has several element sets).
 
         Raises:
             InputError: no object has it.
         """
-        found = np.flatnonzero(self.norad_id == norad_id)
+        from constellation_jax.inputs.catalog.selection import find_matches
+
+        found = np.flatnonzero(find_matches("norad_id", self.norad_id, norad_id))
         if not len(found):
             raise InputError(f"norad_id {norad_id}: not among the {len(self)} objects of this catalogue")
         return int(found[0])
 
-    def select(self, **conditions: ArrayLike | tuple[object, object]) -> Catalog:
+    def select(self, **conditions: Any) -> Catalog:
         """Select the objects that meet every condition.
 
         Args:
-            conditions: column (or `mean_altitude_km`, `period_minutes`, `epoch`) = a value, a list of values, a (low, high) tuple
-                (both ends included, None for open) or, for text columns, a pattern with * and ?, compared without regard to case.
+            conditions: column (or `mean_altitude_km`, `period_minutes`, `epoch`) = a value, a list or set of values, or a
+                (low, high) tuple, both ends included, None for open. Numbers may be text as on the command line ("25544",
+                "300..600"), times text or datetimes. For text columns a value is a pattern with * and ?, compared without
+                regard to case, in which every other character stands for itself; or a compiled regular expression.
 
         Raises:
-            InputError: no such column.
+            InputError: no such column, or a value that does not suit it.
         """
+        from constellation_jax.inputs.catalog.selection import find_matches
+
         keep = np.ones(len(self), bool)
         for key, condition in conditions.items():
-            values = self._key(key)
-            if isinstance(condition, tuple):
-                low, high = condition
-                keep &= (values >= low if low is not None else True) & (values <= high if high is not None else True)
-            elif values.dtype.kind == "U":
-                patterns = [pattern.upper() for pattern in np.atleast_1d(np.asarray(condition, np.str_)).tolist()]
-                keep &= [any(fnmatch.fnmatchcase(v.upper(), p) for p in patterns) for v in values.tolist()]
-            else:
-                keep &= np.isin(values, condition)
+            keep &= find_matches(key, self._key(key), condition)
         return self[keep]
 
     def _key(self, name: str) -> NDArray[Any]:
         if name not in SELECTABLE:
             raise InputError(f"column {name!r}: unknown; known are {', '.join(SELECTABLE)}")
         return np.asarray(getattr(self, name))
+
+    def warn_of_age(self, instants: NDArray[np.datetime64]) -> None:
+        """Log a warning where instants lie more than ten years from the epochs of element sets, with their ages."""
+        if not len(self) or not len(instants):
+            return
+        years = (np.array([instants.min(), instants.max()])[:, None] - self.epoch) / np.timedelta64(31_557_600, "s")
+        far = np.abs(years).max(axis=0) > OLD_YEARS
+        if far.any():
+            least, most = np.abs(years[:, far]).max(axis=0).min(), np.abs(years[:, far]).max()
+            _log.warning(
+                "%d of %d element sets: instants lie %.1f to %.1f years from their epochs, and SGP4 holds for days to weeks",
+                *(int(far.sum()), len(self), least, most),
+            )
 
     @property
     def epoch(self) -> NDArray[np.datetime64]:
@@ -279,6 +364,14 @@ class Catalog:
             bstar=self.bstar,
             epoch_day=self.epoch_day.astype(np.float64),
             epoch_fraction=self.epoch_fraction,
+        )
+
+
+def check_catalog(value: Any) -> None:
+    """Raise InputError where a value that stands for a catalogue is none, such as the path of one."""
+    if not isinstance(value, Catalog):
+        raise InputError(
+            f"catalogue: found {type(value).__name__} {str(value)[:60]!r}, expected a Catalog: read_catalog makes one"
         )
 
 

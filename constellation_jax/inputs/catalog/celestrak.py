@@ -225,7 +225,10 @@ def _ask(wanted: _Wanted, timeout: float) -> bytes:
         moved = f" (points to {target})" if target else ""
         raise DownloadError(f"{url}: HTTP {error.code}: {answer}{moved}") from None
     except urllib.error.URLError as error:  # raised before the request is out
-        raise _Unreachable(f"{url}: no connection: {error.reason}") from None
+        raise _Unreachable(
+            f"{url}: no connection: {error.reason}; without a network take 'bundled', a file of element sets, or a mirror that "
+            "CONSTELLATION_JAX_CELESTRAK_URL names"
+        ) from None
     except (OSError, http.client.HTTPException) as error:
         raise DownloadError(f"{url}: the answer broke off: {str(error) or type(error).__name__}") from None
     if status != 200:

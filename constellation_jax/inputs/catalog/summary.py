@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from constellation_jax.errors import printable
 from constellation_jax.inputs.catalog.catalog import Catalog, Reject
 
 LEO_TOP_KM = 2000.0
@@ -171,4 +172,4 @@ def _format_table(counts: dict[str, int]) -> list[str]:
     width = max(len(name) for name in counts)
     longest = max(counts.values())
     bars = {name: "#" * round(40 * n / longest) for name, n in counts.items() if longest}
-    return [f"  {name:<{width}} {n:>7,}  {bars.get(name, '')}".rstrip() for name, n in counts.items()]
+    return [f"  {printable(name):<{width}} {n:>7,}  {bars.get(name, '')}".rstrip() for name, n in counts.items()]

@@ -38,6 +38,9 @@ DISPOSAL_ALTITUDE_KM = 150.0
 CADENCES = ("launch_dates", "launches_per_month", "launches_per_year")
 """Keys of which a campaign has exactly one."""
 
+MOST_LAUNCHES = 1000
+"""Most launches in a month or a year of a cadence."""
+
 Steps = tuple[tuple[np.datetime64, float], ...]
 """Steps of a cadence: launches in a period, each from a date on."""
 
@@ -57,14 +60,20 @@ def _to_days(dates: Any, folder: Path) -> tuple[np.datetime64, ...]:
 
 
 def _to_steps(value: Any, folder: Path) -> Any:
+    if not any([value] if is_number(value) else [n for _, n in value]):
+        raise InputError("found 0, expected launches above 0: a campaign without any has nothing to tell")
     if is_number(value):
         return value
     return tuple(zip(_to_days([date for date, _ in value], folder), [n for _, n in value], strict=True))
 
 
+def _is_cadence(value: Any) -> bool:
+    return is_number(value) and 0 <= value <= MOST_LAUNCHES
+
+
 _CADENCE = Rule(
-    "launches, at least 0, or a list of [date, launches] with a date from which each holds",
-    lambda v: v >= 0 if is_number(v) else bool(v) and _is_list_of_dates_and(is_number)(v),
+    f"launches, at least 0 and at most {MOST_LAUNCHES}, or a list of [date, launches] with a date from which each holds",
+    lambda v: _is_cadence(v) if is_number(v) else bool(v) and _is_list_of_dates_and(_is_cadence)(v),
     convert=_to_steps,
 )
 _DATES = list_of("a list of dates in ascending order", is_date)._replace(convert=_to_days)

@@ -8,6 +8,7 @@ quotation mark costs one row and not the rest of the file.
 from __future__ import annotations
 
 import csv
+import re
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from constellation_jax.inputs.files.text_columns import LONGEST, TextColumn, col
 _COMMA, _NEWLINE, _RETURN, _QUOTE = (ord(character) for character in ',\n\r"')
 
 _LINES = frozenset(word for words in LINE_KEYS for word in words)
+_EPOCH = re.compile(r"\d-\d\d-?\d\dT\d\d:")
 _LONGEST_ROW = 100_000
 """Bytes read of a row that is read on its own; the csv module refuses longer fields."""
 
@@ -78,7 +80,11 @@ def read_csv(data: bytes, source: str) -> tuple[dict[str, Any], list[Reject]]:
         else:
             cut_off = row == len(fields) - 1 and not data.endswith(b"\n")
             reason = f"found {len(values)} fields, expected {len(header)} as in the header"
-            rejects.append(Reject(source, row + 1, reason + ("; the file is cut off" if cut_off else "")))
+            # rows that have lost the line end between them are as many records
+            text = row_text(row)
+            places = text.count(",") + 1
+            joined = max(len(_EPOCH.findall(text)), round(places / len(header)), 1 + (places >= len(header) + 4))
+            rejects += joined * [Reject(source, row + 1, reason + ("; the file is cut off" if cut_off else ""))]
 
     if with_lines is not None:
         return _read_line_columns(

@@ -41,7 +41,7 @@ def read_json(data: bytes, source: str) -> tuple[dict[str, Any], list[Reject]]:
     messages, offsets, rejects = _decode_objects(text, source)
     if text.count('":') != sum(map(len, messages)):  # a key twice, or other spellings
         messages, offsets, rejects = _decode_objects(text, source, _JSON_PAIRS)
-    suspect = _SUSPECT.search(text) is not None or any(isinstance(message, _Repeated) for message in messages)
+    suspect = _may_hold_others(text, len(messages)) or any(isinstance(message, _Repeated) for message in messages)
     line_of = _make_line_counter(text)
     omm: list[dict[str, Any]] = []
     starts: list[int] = []
@@ -121,7 +121,7 @@ def read_kvn(data: bytes, source: str) -> tuple[dict[str, Any], list[Reject]]:
             continue
         if keyword == "COMMENT" or keyword.startswith(("COMMENT ", "#")):
             continue
-        if keyword.startswith("CCSDS_") and keyword.endswith("_VERS"):
+        if _MESSAGE.fullmatch(keyword):
             foreign = keyword != _VERSION
         is_repeated = bool(messages) and keyword in lines[-1] and not foreign
         if is_repeated and not after_gap and keyword not in _FIRST_KEYWORDS and not lines[-1].keys() >= {*REQUIRED}:
@@ -180,7 +180,8 @@ def _decode_objects(
                         Reject(source, error.lineno, f"the JSON breaks {_MOST_BREAKS:,} times; the rest was not read")
                     )
                     break
-                at, broken = text.find("{", max(error.pos, at + 1)), True
+                following = _OBJECT.search(text, at + 1)  # the break may have swallowed the start of the next one
+                at, broken = following.start() if following else -1, True
             except RecursionError:
                 raise InputError(f"{source}, line {line_of(at)}: nested too deeply for an OMM") from None
             else:
@@ -216,8 +217,14 @@ def _pair_up(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 # Numbers stay text, so that they are converted in one place and a catalogue number keeps its digits.
 _JSON = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str)
 _JSON_PAIRS = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str, object_pairs_hook=_pair_up)
-_SUSPECT = re.compile(r"\\u[dD][89a-fA-F]|:\s*[{\[tf]")
-"""What a text holds that has half of a surrogate pair, or values that are neither text nor number."""
+_OBJECT = re.compile(r'\{\s*"')
+
+
+def _may_hold_others(text: str, objects: int) -> bool:
+    """True where a text may hold half of a surrogate pair, or a value that is neither text nor number; quick."""
+    words = ("\\ud", "\\uD", *(f'":{blank}{value}' for blank in ("", " ") for value in ("[", "true", "false")))
+    # another number of blanks before a value, which json does not write, is looked at as well
+    return text.count("{") > objects or '":  ' in text or '":\n' in text or any(word in text for word in words)
 
 
 def _find_other_values(message: dict[str, Any]) -> str:
@@ -236,6 +243,8 @@ def _find_other_values(message: dict[str, Any]) -> str:
 _MOST_BREAKS = 1000
 """Breaks of one JSON text after which nothing more is read: each costs a search of the text before it."""
 _VERSION = "CCSDS_OMM_VERS"
+_MESSAGE = re.compile("CCSDS_(?:OMM|OPM|OEM|OCM|APM|AEM|ACM|CDM|TDM|RDM|NDM|PRM|EPM)_VERS")
+"""First keyword of each kind of message of the CCSDS."""
 _FIRST_KEYWORDS = (_VERSION, "OBJECT_NAME", "OBJECT_ID")
 """Keywords of which one begins a message."""
 _OTHER_KEYWORDS = frozenset({"CLASSIFICATION", "COV_REF_FRAME", "REF_FRAME_EPOCH"})
@@ -258,12 +267,7 @@ class _XmlReader:
         Returns:
             None, or of a break: where the message that is lost begins, or else where the last whole one ends; line; reason.
         """
-        self.message: dict[str, str] | None = None
-        self._mark = 0
-        self._repeated = ""
-        self._line = line - 1
-        self._text: list[str] = []
-        self._attributes: dict[str, str] = {}
+        self._begin(line)
         # The encoding is given so that a declaration cannot choose one in which a document type would not be seen.
         self.parser = parser = expat.ParserCreate("utf-8")
         parser.buffer_text = True
@@ -278,14 +282,23 @@ class _XmlReader:
             if at:
                 parser.Parse(b"</ndm>", True)
         except expat.ExpatError as error:
-            if self.message is not None:
+            inside: Any = self.message  # the handlers have set it meanwhile
+            if inside is not None:
                 self.lines.pop()
             before = len(_ROOT) if at else 0
             byte = max(0, min(parser.ErrorByteIndex - before, len(data) - at)) + at
-            if at and self.message is None and any(_CLOSING.fullmatch(data, max(byte - back, at)) for back in (0, 2)):
+            if at and inside is None and any(_CLOSING.fullmatch(data, max(byte - back, at)) for back in (0, 2)):
                 return None  # the end of the root that was open before the break
             return max(0, self._mark - before) + at, self._line + error.lineno, expat.ErrorString(error.code)
         return None
+
+    def _begin(self, line: int) -> None:
+        self.message: dict[str, str] | None = None
+        self._mark = 0
+        self._repeated = ""
+        self._line = line - 1
+        self._text: list[str] = []
+        self._attributes: dict[str, str] = {}
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         self._text.clear()

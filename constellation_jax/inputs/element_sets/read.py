@@ -106,6 +106,9 @@ _SATREC_UNITS = {
 def _from_satrec(satellite: Any) -> Catalog:
     """Catalogue of one `Satrec` of python-sgp4, whose angles are in rad and rates in rad/min."""
     days = satellite.jdsatepoch - MJD_OFFSET
+    designator = str(getattr(satellite, "intldesg", "") or "").strip()
+    if designator[:5].isdigit():
+        designator = f"{'20' if int(designator[:2]) < 57 else '19'}{designator[:2]}-{designator[2:]}"
     columns = {column: getattr(satellite, field) * unit for column, (field, unit) in _SATREC_UNITS.items()}
     fraction = satellite.jdsatepochF + days % 1.0
     return Catalog.from_columns(
@@ -114,7 +117,9 @@ def _from_satrec(satellite: Any) -> Catalog:
             "epoch_day": [int(days // 1 + fraction // 1)],
             "epoch_fraction": [fraction % 1.0],
             "norad_id": [satellite.satnum],
-            "international_designator": [str(getattr(satellite, "intldesg", "") or "")],
+            "international_designator": [designator],
+            "element_set_number": [int(getattr(satellite, "elnum", 0) or 0)],
+            "revolution_number": [int(getattr(satellite, "revnum", 0) or 0)],
             "source": ["Satrec"],
         }
     )

@@ -41,10 +41,9 @@ def check_variant(path: Path, variant: str, known: Iterable[str]) -> None:
     names = list(known)
     if variant and variant not in names:
         called = path.stem if path.parent.parent == configs_folder() else path
-        near = suggest(variant, names)
-        raise InputError(
-            f"{called}: no variant {variant!r}{near or ';'} {'it' if not near else 'It'} has {', '.join(names) or 'none'}"
-        )
+        longer = [name for name in names if name.startswith(variant)]
+        hint = f", did you mean {' or '.join(map(repr, longer))}?" if longer else suggest(variant, names)
+        raise InputError(f"{called}: no variant {variant!r}{hint or '; it has ' + (', '.join(names) or 'none')}")
 
 
 def find_config(folder: str, noun: str, name_or_path: str | Path) -> tuple[Path, str]:

@@ -51,7 +51,9 @@ class Rule(NamedTuple):
                 return None, mistakes
             value = tuple(entry for entry, _ in entries)
         elif not self.accepts(value):
-            return None, {(): f"found {value!r}, expected {self.expected}{suggest(str(value), self.words)}"}
+            return None, {
+                (): f"found {_shorten(value)}, expected {self.expected}{suggest(str(value)[:80], self.words)}"
+            }
         if self.convert is None:
             return value, {}
         try:
@@ -132,9 +134,15 @@ def without_links(doc: str) -> str:
     return re.sub(r"\[([^]]+)\]\([^)]*\)", r"\1", doc)
 
 
+def _shorten(value: Any) -> str:
+    """Text of a value for a message, of at most 80 characters."""
+    shown = repr(value)
+    return shown if len(shown) <= 80 else f"{shown[:77]}..."
+
+
 def is_whole(value: Any) -> bool:
     """True for an integer of 64 bits that is no boolean."""
-    return not isinstance(value, bool) and isinstance(value, Integral) and -(2**63) <= value < 2**63
+    return not isinstance(value, bool) and isinstance(value, Integral) and -(2**63) <= int(value) < 2**63
 
 
 def is_number(value: Any) -> bool:
@@ -147,9 +155,10 @@ def is_number(value: Any) -> bool:
         return False
 
 
-def whole(low: int, *, required: bool = False) -> Rule:
-    """A whole number of at least `low`."""
-    return Rule(f"a whole number of at least {low}", lambda v: is_whole(v) and v >= low, required, placeholder="N")
+def whole(low: int, high: int | None = None, *, required: bool = False) -> Rule:
+    """A whole number of at least `low`, and at most `high` where that is given."""
+    expected = f"a whole number of at least {low}" if high is None else f"a whole number from {low} to {high}"
+    return Rule(expected, lambda v: is_whole(v) and v >= low and (high is None or v <= high), required, placeholder="N")
 
 
 def number(low: float = -math.inf, high: float = math.inf, unit: str = "", *, required: bool = False) -> Rule:
@@ -164,9 +173,10 @@ def number(low: float = -math.inf, high: float = math.inf, unit: str = "", *, re
     return Rule(expected, lambda v: is_number(v) and low <= v <= high, required, placeholder="X")
 
 
-def above_zero(unit: str = "") -> Rule:
-    """A finite number above 0."""
-    return Rule(f"a number above 0 {unit}".rstrip(), lambda v: is_number(v) and v > 0, placeholder="X")
+def above_zero(unit: str = "", high: float = math.inf) -> Rule:
+    """A finite number above 0, and at most `high`."""
+    end = "" if math.isinf(high) else f" up to {high:g}"
+    return Rule(f"a number above 0{end} {unit}".rstrip(), lambda v: is_number(v) and 0 < v <= high, placeholder="X")
 
 
 def one_of(*words: str, required: bool = False) -> Rule:

@@ -8,7 +8,7 @@ import stat
 import sys
 import zipfile
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from constellation_jax.errors import InputError
 
@@ -110,7 +110,11 @@ def _decompress(data: bytes, name: str) -> bytes:
     import lzma
     import zlib
 
-    kinds = {b"\x1f\x8b": ("gzip", gzip.open), b"\xfd7zXZ\0": ("xz", lzma.open), b"BZh": ("bzip2", bz2.open)}
+    kinds: dict[bytes, tuple[str, Any]] = {
+        b"\x1f\x8b": ("gzip", gzip.open),
+        b"\xfd7zXZ\0": ("xz", lzma.open),
+        b"BZh": ("bzip2", bz2.open),
+    }
     for magic, (kind, opener) in kinds.items():
         if data.startswith(magic):
             try:

@@ -6,6 +6,7 @@ needs no error handling of its own: it only finds where keys begin. Deliberately
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from bisect import bisect_right
@@ -34,6 +35,8 @@ def load_toml(path: str | Path) -> tuple[dict[str, Any], Callable[[KeyPath], int
         InputError: no such file, not UTF-8, or not TOML; the message names the file and the line.
     """
     path = Path(path)
+    if os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path):
+        raise InputError(f"{path}: a pipe or device, not a file; expected a TOML file")
     try:
         text = (
             path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
@@ -42,14 +45,23 @@ def load_toml(path: str | Path) -> tuple[dict[str, Any], Callable[[KeyPath], int
         raise InputError(f"{path}: cannot be read ({error.strerror}); expected a TOML file") from None
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: byte {error.start + 1} is not UTF-8; save the file as UTF-8") from None
+    if len(text) > _LONGEST_TEXT:
+        raise InputError(f"{path}: found {len(text):,} characters, expected a TOML file of at most {_LONGEST_TEXT:,}")
+    if deep := _DEEP_KEY.search(text):
+        line = text.count("\n", 0, deep.start()) + 1
+        raise InputError(f"{path}, line {line}: nested too deeply, expected a few levels of tables or lists")
     try:
         data = tomllib.loads(text)
+        lines = _Scan(text).lines
+    except RecursionError:
+        raise InputError(f"{path}: nested too deeply, expected a few levels of tables or lists") from None
     except tomllib.TOMLDecodeError as error:
         reason, _, place = str(error).rpartition(" (at ")
         found = re.match(r"line (\d+)", place)
         line = int(found[1]) if found else max(1, len(text.splitlines()))
         raise InputError(f"{path}, line {line}: not valid TOML: {reason or error}") from None
-    lines = _Scan(text).lines
+    except ValueError:  # Python reads no integer of thousands of digits
+        raise InputError(f"{path}: a number of thousands of digits, expected at most 18") from None
 
     def line_of(way: KeyPath) -> int:
         way = tuple(way)
@@ -58,6 +70,10 @@ def load_toml(path: str | Path) -> tuple[dict[str, Any], Callable[[KeyPath], int
     return data, line_of
 
 
+_LONGEST_TEXT = 20_000_000
+"""Most characters of a TOML file; the largest that ships has 12,000."""
+_DEEP_KEY = re.compile(r"(?:[A-Za-z0-9_-]+\.){100}|\[{100}|(?:\{[A-Za-z0-9_-]{1,40} ?= ?){50}")
+"""Keys of a hundred parts, and lists and tables of a hundred levels, at which readers of TOML fail or take minutes."""
 _BLANK = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _PLAIN_VALUE = re.compile(r"[^,\]}\n#]*")

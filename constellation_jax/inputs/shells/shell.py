@@ -37,6 +37,11 @@ from constellation_jax.physics.constants import WGS84_EQUATORIAL_RADIUS_KM
 
 LOWEST_ALTITUDE_KM = 120.0
 """Below it no satellite completes a revolution."""
+HIGHEST_ALTITUDE_KM = 900_000.0
+"""Above it no satellite stays with the Earth for long."""
+MOST_SLOTS = 10_000_000
+"""Most slots of a pattern: a hundred times what the largest filing asks for, and a few GB of memory."""
+_ALTITUDE = number(LOWEST_ALTITUDE_KM, unit="km")
 ATTITUDES = ("on_station", "tumbling", "face_on")
 """Attitudes of a satellite, as far as drag is concerned."""
 
@@ -45,9 +50,7 @@ ATTITUDES = ("on_station", "tumbling", "face_on")
 class Orbit:
     """Mean orbit of the satellites of a shell."""
 
-    altitude_km: float = key(
-        number(LOWEST_ALTITUDE_KM, unit="km"), doc="Mean semi-major axis (Brouwer) minus 6378.137 km."
-    )
+    altitude_km: float = key(_ALTITUDE, doc="Mean semi-major axis (Brouwer) minus 6378.137 km.")
     inclination_deg: float = key(
         number(0.0, 180.0, "degrees"),
         default=math.nan,
@@ -118,7 +121,7 @@ class Walker:
         number(unit="degrees"), default=0.0, doc="Mean argument of latitude of slot 0 of plane 0."
     )
     plane_altitudes_km: tuple[float, ...] | None = key(
-        numbers(f"a list of numbers of at least {LOWEST_ALTITUDE_KM:g} km", lambda v: v >= LOWEST_ALTITUDE_KM),
+        numbers(f"a list of numbers of at least {LOWEST_ALTITUDE_KM:g} km", _ALTITUDE.accepts),
         default=None,
         doc="An altitude for each plane, in place of that of the orbit; the planes then drift apart as real ones do.",
         absent="all alike",
@@ -317,6 +320,9 @@ def find_conflicts(values: Mapping[str, Any]) -> list[tuple[str, str]]:
 def _orbit_conflicts(values: Mapping[str, Any]) -> list[tuple[str, str]]:
     found = []
     altitude, eccentricity = values["altitude_km"], values["eccentricity"]
+    for name, heights in (("altitude_km", [altitude]), ("plane_altitudes_km", values["plane_altitudes_km"] or ())):
+        if too_high := [height for height in heights if height > HIGHEST_ALTITUDE_KM]:
+            return [(name, f"found {too_high[0]:g}, expected at most {HIGHEST_ALTITUDE_KM:,.0f} km")]
     radius = altitude + WGS84_EQUATORIAL_RADIUS_KM
     highest = 1.0 - (LOWEST_ALTITUDE_KM + WGS84_EQUATORIAL_RADIUS_KM) / radius
     if eccentricity > highest:
@@ -331,6 +337,9 @@ def _orbit_conflicts(values: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def _lattice_conflicts(values: Mapping[str, Any]) -> list[tuple[str, str]]:
     planes, found = values["planes"], []
+    if planes * values["satellites_per_plane"] > MOST_SLOTS:
+        asked = planes * values["satellites_per_plane"]
+        return [("satellites_per_plane", f"found {asked:,} slots in all planes, expected at most {MOST_SLOTS:,}")]
     if values["phasing"] >= planes:
         found.append(("phasing", f"found {values['phasing']}, expected 0 to {planes - 1} (planes - 1)"))
     altitudes = values["plane_altitudes_km"]

@@ -169,9 +169,9 @@ class Solver:
     """Solver and its options."""
 
     method: str = key(one_of(*METHODS), default="slsqp", doc="Solver.")
-    starts: int = key(whole(1), default=1, doc="Number of points to begin from.")
+    starts: int = key(whole(1, 10_000), default=1, doc="Number of points to begin from.")
     seed: int = key(whole(0), default=0, doc="Seed of the further points.")
-    iterations: int = key(whole(1), default=200, doc="Largest number of iterations.")
+    iterations: int = key(whole(1, 1_000_000), default=200, doc="Largest number of iterations.")
     tolerance: float = key(above_zero(), default=1e-8, doc="Change of the objective at which a solver stops.")
 
 
@@ -188,7 +188,7 @@ class SolarScenarios:
     start: str = key(
         DATE._replace(convert=lambda date, _: str(as_day(date))), doc="First day.", absent="the last midnight"
     )
-    years: float = key(_to_float(above_zero("years")), default=5.0, doc="Span of the mission.")
+    years: float = key(_to_float(above_zero("years", 200)), default=5.0, doc="Span of the mission.")
 
 
 @key_dataclass

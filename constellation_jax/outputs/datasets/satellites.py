@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from constellation_jax.errors import InputError, suggest
+from constellation_jax.errors import InputError, printable, suggest
 from constellation_jax.inputs.catalog.catalog import NO_NORAD_ID, Catalog
 from constellation_jax.outputs.variables import SATELLITE
 
@@ -63,7 +63,7 @@ def make_satellite_coordinates(catalog: Catalog) -> dict[str, NDArray[Any]]:
     return {
         SATELLITE: make_unique_labels(catalog),
         "norad_id": catalog.norad_id.astype(np.int64),
-        "name": catalog.name,
+        "name": _printable(catalog.name),
         "international_designator": catalog.international_designator,
         "satellite_shell": catalog.shell,
         "plane": catalog.plane.astype(np.int32),
@@ -80,7 +80,7 @@ def make_unique_labels(catalog: Catalog) -> NDArray[np.str_]:
     Text and not numbers, because CF wants a numeric coordinate variable to be monotonic, which the numbers of a catalogue in
     its own order are not, and because planned satellites have none.
     """
-    names = np.where(catalog.name == "", "unnamed", catalog.name)
+    names = np.where(catalog.name == "", "unnamed", _printable(catalog.name))
     labels = np.where(catalog.norad_id == NO_NORAD_ID, names, catalog.norad_id.astype("U20")).tolist()
     while len(set(labels)) < len(labels):  # again where a number is added that a name ends with already
         count: dict[str, int] = {}
@@ -101,3 +101,9 @@ def _find_matches(key: str, column: list[str]) -> list[int]:
     if "*" in key or "?" in key:
         return [k for k, text in enumerate(column) if text and fnmatch.fnmatchcase(text, key)]
     return [k for k, text in enumerate(column) if text and text == key]
+
+
+def _printable(names: NDArray[np.str_]) -> NDArray[np.str_]:
+    """Names without control characters, which end a text in NetCDF or steer a terminal: escaped, as in messages."""
+    texts = names.tolist()
+    return names if "".join(texts).isprintable() else np.array([printable(text) for text in texts])

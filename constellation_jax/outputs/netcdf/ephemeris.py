@@ -46,7 +46,7 @@ from constellation_jax.outputs.variables import (
     Variable,
 )
 
-AXES: Final = ("x", "y", "z")
+AXES: Final[tuple[str, ...]] = ("x", "y", "z")
 """Names of the variables with the series of the spans."""
 IN_PIECES: Final = -1
 """Status of a satellite in a span that has several pieces."""

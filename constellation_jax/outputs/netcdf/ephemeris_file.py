@@ -134,9 +134,8 @@ class EphemerisFile:
         self.scale = float(getattr(file["x"], "scale_factor", 1.0))
         self.chunk_rows, _, self.chunk_columns = file["x"].chunking()
         # lock=False: the lock is held already. The store is not closed, which would close the file
-        opened = xr.open_dataset(
-            NetCDF4DataStore(file, lock=False), drop_variables=[*AXES, STATUS_VARIABLE], cache=False
-        )  # type: ignore[arg-type]
+        store = NetCDF4DataStore(file, lock=False)  # type: ignore[no-untyped-call]
+        opened = xr.open_dataset(store, drop_variables=[*AXES, STATUS_VARIABLE], cache=False)
         named = [name for name, v in opened.variables.items() if v.dims == (SATELLITE,)]
         self.satellites = opened[named].load().set_coords(named)
         self.bounds = opened["span_bounds"].values[: self.spans].astype("datetime64[ns]")

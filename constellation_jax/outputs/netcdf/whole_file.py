@@ -49,7 +49,8 @@ def _fill(dataset: xr.Dataset, target: Target, space: DiskSpace) -> None:
         try:
             space.reserve(size)
             # xarray's `to_netcdf` opens and describes files without its own lock, so it is given an open file
-            dataset.dump_to_store(NetCDF4DataStore(file, lock=False), unlimited_dims=dataset.encoding["unlimited_dims"])
+            store = NetCDF4DataStore(file, lock=False)  # type: ignore[no-untyped-call]
+            dataset.dump_to_store(store, unlimited_dims=dataset.encoding["unlimited_dims"])
             file.sync()
         except BaseException:
             with contextlib.suppress(OSError, RuntimeError):

@@ -290,7 +290,8 @@ def _spread(
     other = np.zeros(len(lifetime))
     some = objects.take(alive)
     parts = find_short_lives(some, lifetime[alive], span.first, span.step * span.every) if span.step > DAILY else []
-    others = np.setdiff1d(np.arange(len(alive)), np.concatenate([part.members for part in parts] or [[]]))
+    short = np.concatenate([part.members for part in parts]) if parts else np.zeros(0, np.intp)
+    others = np.setdiff1d(np.arange(len(alive)), short)
     # under a quiet sun a life of a year may last for several
     parts = [p._replace(end=max(p.end, min(span.end, p.end + _QUIET_YEARS * YEAR_DAYS))) for p in parts]
     parts += [CalendarPart(others, span.first, span.end, span.step)] if len(others) else []

@@ -21,7 +21,7 @@ from constellation_jax.engine.propagation.engine import Engine
 from constellation_jax.engine.propagation.options import Options
 from constellation_jax.engine.time_grid import Grid
 from constellation_jax.errors import InputError
-from constellation_jax.inputs.catalog.catalog import Catalog
+from constellation_jax.inputs.catalog.catalog import Catalog, check_catalog
 from constellation_jax.inputs.times import Duration, Time, minutes_since, parse_duration, parse_time, to_day_fraction
 from constellation_jax.outputs.netcdf.ephemeris import AXES, EphemerisWriter
 from constellation_jax.physics.constants import WGS72
@@ -86,7 +86,9 @@ def ephemeris_to(
         OutputError: the file could not be written, such as on a full disk; the message says what is left in `PATH.partial`.
     """
     clock = Stopwatch()
+    check_catalog(catalog)
     edges = _edges(start, duration, span)
+    catalog.warn_of_age(parse_time(start) + np.array([0, parse_duration(duration).astype(int)], "timedelta64[ns]"))
     if not 0.001 <= tolerance_m < np.inf:
         raise InputError(f"tolerance_m {tolerance_m}: expected a number of metres from 0.001 on")
     if not len(catalog):

@@ -10,7 +10,7 @@ from constellation_jax.engine.default_device import on_device
 from constellation_jax.engine.jacobians.engine import JacobianEngine
 from constellation_jax.engine.jacobians.kernels import ELEMENTS, STATE
 from constellation_jax.engine.time_grid import Grid
-from constellation_jax.inputs.catalog.catalog import Catalog
+from constellation_jax.inputs.catalog.catalog import Catalog, check_catalog
 from constellation_jax.inputs.times import as_times, to_day_fraction
 from constellation_jax.outputs.datasets.jacobian import add_jacobian
 from constellation_jax.outputs.datasets.propagation import make_dataset
@@ -47,8 +47,10 @@ def jacobians(
     Raises:
         InputError: no object, no instant, or an unknown precision or device.
     """
+    check_catalog(catalog)
     check_run(len(catalog), precision)
     instants = as_times(times)
+    catalog.warn_of_age(instants)
     order = np.argsort(instants, kind="stable")
     grid = Grid.inertial(*to_day_fraction(instants[order]))
     engine = JacobianEngine(catalog.elements, grid, precision=precision)

@@ -19,7 +19,7 @@ from constellation_jax.engine.propagation.options import Options
 from constellation_jax.engine.state_variables import GEODETIC
 from constellation_jax.engine.time_grid import Grid
 from constellation_jax.errors import InputError, suggest
-from constellation_jax.inputs.catalog.catalog import Catalog
+from constellation_jax.inputs.catalog.catalog import Catalog, check_catalog
 from constellation_jax.inputs.environment.earth_orientation import load_earth_orientation
 from constellation_jax.inputs.times import as_times, to_day_fraction
 from constellation_jax.outputs.datasets.propagation import make_dataset, make_lifetime_attributes
@@ -87,7 +87,9 @@ def propagate(
         InputError: no object, no instant, an unknown frame, precision, group or device, a tolerance that is not positive, or not
             enough memory for the result.
     """
+    check_catalog(catalog)
     instants = as_times(times)
+    catalog.warn_of_age(instants)
     options = make_options(len(catalog), frame, precision, variables, precision, dense, tolerance_m, device)
     order = np.argsort(instants, kind="stable")
     arrays = _allocate(len(instants), len(catalog), options)
@@ -140,7 +142,9 @@ def propagate_to(
         OutputError: the file could not be written, such as on a full disk; the message says what is left in `PATH.partial`.
     """
     clock = Stopwatch()
+    check_catalog(catalog)
     instants = as_times(times)
+    catalog.warn_of_age(instants)
     options = make_options(len(catalog), frame, precision, variables, dtype, dense, tolerance_m, device)
     block = min(_block_steps(len(catalog), options, memory_bytes), len(instants))
     attributes = {"history": f"{np.datetime64('now')}Z {history}"} if history else {}

@@ -130,7 +130,7 @@ def stream(
     Raises:
         InputError: as for `states`, when called; times that do not ascend, traced elements, or a block below 1.
     """
-    run = _Run(source, times, block, frame, precision, variables, device)
+    run = _BlockRun(source, times, block, frame, precision, variables, device)
     return run.iterate()
 
 
@@ -172,11 +172,11 @@ def reduce(
     Raises:
         InputError: as for `stream`; a function whose carry has another structure or shape than `initial`.
     """
-    run = _Run(source, times, block, frame, precision, variables, device)
+    run = _BlockRun(source, times, block, frame, precision, variables, device)
     return cast(Carry, run.reduce(function, initial))
 
 
-class _Run:
+class _BlockRun:
     """Checked arguments of `stream` and `reduce`, with the engine."""
 
     def __init__(

@@ -126,9 +126,9 @@ KERNELS: dict[str, Callable[[], Kernel]] = {
         )
         for regime in (PLAIN, DEEP)
     },
-    "anchor": lambda: Kernel(
-        jax.jit(partial(jacobian_tiles.anchor, regime=PLAIN)),
-        (_coefficients(PLAIN), _changes(_coefficients(PLAIN)), _column()),
+    "jacobians on a grid about anchors": lambda: Kernel(
+        jax.jit(partial(jacobian_tiles.evaluate, regime=PLAIN, table_length=0)),
+        (_coefficients(PLAIN), _changes(_coefficients(PLAIN)), _column(), _cast(_column(4), "float32")),
         dtype="mixed",
     ),
     **{

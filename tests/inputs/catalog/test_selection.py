@@ -1,3 +1,6 @@
+import re
+from datetime import UTC, datetime
+
 import numpy as np
 import pytest
 
@@ -44,6 +47,7 @@ CATALOG = Catalog.from_columns(
         (["synthetic=False"], [0, 1, 2]),
         (["epoch=2025-06-25..2025-06-26T12:00Z"], [1, 2]),
         (["epoch=2025-06-26.."], [2, 3]),
+        (['name="CSS (TIANHE)"'], [2]),
         (["synthetic=false", "inclination_deg=50..", "inclination_deg=..52"], [0]),
     ],
 )
@@ -80,3 +84,50 @@ def test_mistakes(text: str, words: str) -> None:
 def test_a_selection_of_nothing_says_so() -> None:
     with pytest.raises(InputError, match=r"name=FOO\* and synthetic=true: none of the 4 objects"):
         select(CATALOG, ["name=FOO*", "synthetic=true"])
+
+
+@pytest.mark.parametrize(
+    ("conditions", "positions"),
+    [
+        ({"norad_id": "25544"}, [0]),
+        ({"norad_id": "25544,48274"}, [0, 2]),
+        ({"norad_id": {25544, 48274}}, [0, 2]),
+        ({"norad_id": ["25544", 48274]}, [0, 2]),
+        ({"norad_id": np.array([48274])}, [2]),
+        ({"norad_id": ("25545", None)}, [1, 2]),
+        ({"mean_altitude_km": "300..500"}, [0, 2]),
+        ({"synthetic": "true"}, [3]),
+        ({"synthetic": False}, [0, 1, 2]),
+        ({"epoch": ("2025-06-26", None)}, [2, 3]),
+        ({"epoch": (datetime(2025, 6, 26, tzinfo=UTC), None)}, [2, 3]),
+        ({"epoch": "2025-06-26.."}, [2, 3]),
+        ({"epoch": ["2025-06-26T12:00"]}, [2]),
+        ({"name": re.compile("A.9")}, [3]),
+        ({"name": ["ISS*", "css*"]}, [0, 2]),
+    ],
+)
+def test_conditions_in_python(conditions: dict[str, object], positions: list[int]) -> None:
+    np.testing.assert_array_equal(CATALOG.select(**conditions).norad_id, CATALOG.norad_id[positions])
+
+
+@pytest.mark.parametrize(
+    ("conditions", "words"),
+    [
+        ({"epoch": "2025-06-24"}, "epoch: an epoch is selected by a range of times"),
+        ({"norad_id": "ISS"}, "norad_id: found 'ISS', expected a whole number"),
+        ({"norad_id": (1, 2, 3)}, "found a tuple of 3"),
+        ({"norad_id": {"a": 1}}, "norad_id: found"),
+        ({"eccentricity": None}, "eccentricity: found None, expected a number"),
+    ],
+)
+def test_conditions_that_suit_no_column(conditions: dict[str, object], words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        CATALOG.select(**conditions)
+
+
+def test_brackets_and_commas_in_names() -> None:
+    catalog = CATALOG.replace(name=["SAMPLE 1 [+]", "SAMPLE 2 [-]", "A, B", "C"])
+    assert len(catalog.select(name="SAMPLE 1 [+]")) == 1
+    assert len(catalog.select(name="*[-]")) == 1
+    assert select(catalog, ['name="A, B",C']).name.tolist() == ["A, B", "C"]
+    assert catalog.position_of("48274") == 2
