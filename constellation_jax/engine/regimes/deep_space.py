@@ -7,7 +7,7 @@ Its discontinuities are those steps, and where the theory changes from one set o
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import jax
 import jax.numpy as jnp
@@ -24,6 +24,10 @@ from constellation_jax.physics.sgp4.common import OrbitState
 from constellation_jax.physics.sgp4.deep_space import MULTIPLES, STEP_MINUTES, DeepSpace, Resonance
 from constellation_jax.physics.sgp4.elements import Elements
 from constellation_jax.physics.sgp4.status import FARTHEST_KM
+
+_SHORT_TABLE: Final = 4
+"""Length of a table of which entries are selected, in the kernel that uses them; of a longer one they are gathered, for which a GPU
+makes a kernel more, of the indices."""
 
 
 class DeepSpaceRegime(Regime):
@@ -60,6 +64,11 @@ class DeepSpaceRegime(Regime):
 
         def pick(values: Array) -> Array:
             between = values.shape[1:-1]  # of derivatives, say
+            if length <= _SHORT_TABLE:
+                found, *others = values.reshape(length, *between, *[1] * (entry.ndim - 1), entry.shape[-1])
+                for k, row in enumerate(others, 1):
+                    found = jnp.where(entry == k, row, found)
+                return found
             index = entry.reshape(-1, *[1] * len(between), entry.shape[-1])
             index = jnp.broadcast_to(index, (len(index), *values.shape[1:]))
             found = jnp.take_along_axis(values, index, axis=0, mode="promise_in_bounds")

@@ -11,6 +11,7 @@ Reference: Hoots & Roehrich, Spacetrack Report 3 (1980), section 7; Hujsak, Spac
 
 import dataclasses
 import math
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -36,6 +37,9 @@ from constellation_jax.physics.sgp4.status import (
 
 STEP_MINUTES = 720.0
 """Step of the resonance integrator."""
+_STEPS_A_PASS = 4
+"""Steps in a pass of a loop of known length on accelerators: to a GPU each pass is two launches. On a CPU it would only take
+longer to compile."""
 
 # Sun and Moon: mean motions (rad/min), eccentricities, and the factors of Spacetrack Report 3
 _ZNS, _ZES, _C1SS = 1.19459e-5, 0.01675, 2.9864797e-6
@@ -271,18 +275,20 @@ def resonance_at(c: DeepSpace, t: Array, *, forward_only: bool = False, most_ste
     t = jnp.asarray(t)
     steps = jax.lax.stop_gradient(jnp.floor(jnp.abs(t) * (1.0 / STEP_MINUTES)))
     direction = jnp.where(t > 0.0, 1.0, -1.0).astype(t.dtype)
-    parameters = (c.lambda_epoch, c.mean_motion, c.lambda_rate, *c.arg_perigee_epoch, *c.resonance)
     shape = jnp.broadcast_shapes(t.shape, jnp.shape(c.lambda_epoch))
     dtype = jnp.result_type(c.lambda_epoch)
-    stacked = jnp.stack([jnp.broadcast_to(p, shape).astype(dtype) for p in parameters])
+    given = (c.lambda_epoch, c.mean_motion, c.lambda_rate, *c.arg_perigee_epoch, *c.resonance)
+    parameters = tuple(jnp.asarray(p, dtype) for p in given)
     steps, direction = (jnp.broadcast_to(v, shape).astype(dtype) for v in (steps, direction))
     integrate = _integrate_steps if forward_only else _integrate
-    xli, xni = integrate(stacked, steps, direction, most_steps)
+    xli, xni = integrate(parameters, steps, direction, most_steps)
     return Resonance(xli, xni, steps * direction * STEP_MINUTES)
 
 
-def _integrate_steps(parameters: Array, steps: Array, direction: Array, most_steps: int | None) -> tuple[Array, Array]:
-    """Resonance angle and mean motion after some steps of dspace, from parameters as `resonance_at` stacks them."""
+def _integrate_steps(
+    parameters: tuple[Array, ...] | Array, steps: Array, direction: Array, most_steps: int | None
+) -> tuple[Array, Array]:
+    """Resonance angle and mean motion after some steps of dspace, from parameters as `resonance_at` lists them, or stacked."""
     delt, half = direction * STEP_MINUTES, 0.5 * STEP_MINUTES * STEP_MINUTES
 
     def step(k: Array, r: Resonance) -> Resonance:
@@ -292,9 +298,18 @@ def _integrate_steps(parameters: Array, steps: Array, direction: Array, most_ste
         running = k < steps
         return jax.tree.map(lambda new, old: jnp.where(running, new, old), moved, r)
 
-    start = Resonance(parameters[0], parameters[1], jnp.zeros_like(steps))
+    xli, xni = (jnp.broadcast_to(p, steps.shape) for p in parameters[:2])
+    start = Resonance(xli, xni, jnp.zeros_like(steps))
     if most_steps is not None:
-        r = jax.lax.fori_loop(0, most_steps, lambda k, r: step(k.astype(steps.dtype), r), start)
+
+        def take_all(start: Resonance, unroll: int) -> Resonance:
+            def body(k: Array, r: Resonance) -> Resonance:
+                return step(k.astype(steps.dtype), r)
+
+            return jax.lax.fori_loop(0, most_steps, body, start, unroll=unroll)
+
+        several = partial(take_all, unroll=min(_STEPS_A_PASS, most_steps))
+        r = jax.lax.platform_dependent(start, cpu=partial(take_all, unroll=1), default=several)
         return r.xli, r.xni
     most = jnp.max(steps, initial=0.0)
     _, r = jax.lax.while_loop(
@@ -311,17 +326,18 @@ def _integrate_jvp(most_steps, primals, tangents):  # type: ignore[no-untyped-de
     # The Jacobian with respect to each parameter is made by the primal loop, so that the result is linear in the tangents and
     # can be transposed: reverse mode works although the number of steps is dynamic. Lanes are independent of each other.
     parameters, steps, direction = primals
-    n = parameters.shape[0]
-    basis = jnp.eye(n, dtype=parameters.dtype).reshape(n, n, *[1] * (parameters.ndim - 1))
-    basis = jnp.broadcast_to(basis, (n, *parameters.shape))
+    stacked, change = (
+        jnp.stack([jnp.broadcast_to(v, steps.shape) for v in some]) for some in (parameters, tangents[0])
+    )
+    n = len(stacked)
+    basis = jnp.eye(n, dtype=stacked.dtype).reshape(n, n, *[1] * steps.ndim)
+    basis = jnp.broadcast_to(basis, (n, *stacked.shape))
 
     def derivative(direction_of_change: Array) -> tuple[Array, Array]:
-        return jax.jvp(
-            lambda p: _integrate_steps(p, steps, direction, most_steps), (parameters,), (direction_of_change,)
-        )[1]
+        integrate = partial(_integrate_steps, steps=steps, direction=direction, most_steps=most_steps)
+        return jax.jvp(integrate, (stacked,), (direction_of_change,))[1]
 
     dxli, dxni = jax.vmap(derivative)(basis)
-    change = tangents[0]
     return _integrate(parameters, steps, direction, most_steps), (
         jnp.sum(dxli * change, axis=0),
         jnp.sum(dxni * change, axis=0),
