@@ -13,6 +13,8 @@ import difflib
 import json
 import re
 from collections.abc import Callable
+from operator import itemgetter
+from types import NoneType
 from typing import Any
 from xml.parsers import expat
 
@@ -41,17 +43,18 @@ def read_json(data: bytes, source: str) -> tuple[dict[str, Any], list[Reject]]:
     messages, offsets, rejects = _decode_objects(text, source)
     if text.count('":') != sum(map(len, messages)):  # a key twice, or other spellings
         messages, offsets, rejects = _decode_objects(text, source, _JSON_PAIRS)
-    suspect = _may_hold_others(text, len(messages)) or any(isinstance(message, _Repeated) for message in messages)
+    values = _take_values(messages)
+    suspect = _may_hold_others(text, messages, values)
     line_of = _make_line_counter(text)
     omm: list[dict[str, Any]] = []
     starts: list[int] = []
     lines: list[tuple[tuple[str, str, str], int]] = []
     for message, at in zip(messages, offsets, strict=True):
-        why = _find_other_values(message) if suspect else ""
-        if not KEYWORDS.isdisjoint(message) and "MEAN_MOTION" in message:
+        if "MEAN_MOTION" in message:
             keys: tuple[str | None, ...] = (None, None, None)
         else:
             keys = find_line_keys(message)
+        why = _find_other_values(message) if suspect or keys[0] else ""
         if why:
             rejects.append(Reject(source, line_of(at), why))
         elif keys[0] and keys[1]:
@@ -68,7 +71,11 @@ def read_json(data: bytes, source: str) -> tuple[dict[str, Any], list[Reject]]:
         end = starts[row + 1] if row + 1 < len(starts) else len(text)
         return line_of(max(text.find(f'"{keyword}"', starts[row], end), starts[row]))
 
-    texts = {key: [_to_text(message.get(key)) for message in omm] for key in _find_keywords(omm)}
+    if len(omm) < len(messages):
+        values = _take_values(omm)
+    texts = {
+        key: column if {*map(type, column)} == {str} else [*map(_to_text, column)] for key, column in values.items()
+    }
     columns, found = _to_columns(texts, len(omm), line, rejects, source, lenient=True)
     if not lines:
         return columns, found
@@ -220,11 +227,24 @@ _JSON_PAIRS = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=st
 _OBJECT = re.compile(r'\{\s*"')
 
 
-def _may_hold_others(text: str, objects: int) -> bool:
-    """True where a text may hold half of a surrogate pair, or a value that is neither text nor number; quick."""
-    words = ("\\ud", "\\uD", *(f'":{blank}{value}' for blank in ("", " ") for value in ("[", "true", "false")))
-    # another number of blanks before a value, which json does not write, is looked at as well
-    return text.count("{") > objects or '":  ' in text or '":\n' in text or any(word in text for word in words)
+def _take_values(messages: list[dict[str, Any]]) -> dict[str, list[Any]]:
+    """Values by keyword, None where a message lacks it."""
+    values: dict[str, list[Any]] = {}
+    for key in _find_keywords(messages):
+        try:
+            values[key] = [*map(itemgetter(key), messages)]
+        except KeyError:
+            values[key] = [message.get(key) for message in messages]
+    return values
+
+
+def _may_hold_others(text: str, messages: list[dict[str, Any]], values: dict[str, list[Any]]) -> bool:
+    """True where a text may hold half of a surrogate pair, a key twice, or a value that is neither text nor number; quick."""
+    if "\\" in text and ("\\ud" in text or "\\uD" in text):
+        return True
+    return _Repeated in {*map(type, messages)} or any(
+        not {*map(type, column)} <= {str, NoneType} for column in values.values()
+    )
 
 
 def _find_other_values(message: dict[str, Any]) -> str:
