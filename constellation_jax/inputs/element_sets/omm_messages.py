@@ -12,7 +12,8 @@ import bisect
 import difflib
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from operator import itemgetter
 from types import NoneType
 from typing import Any
@@ -43,8 +44,8 @@ def read_json(data: bytes, source: str) -> tuple[dict[str, Any], list[Reject]]:
     messages, offsets, rejects = _decode_objects(text, source)
     if text.count('":') != sum(map(len, messages)):  # a key twice, or other spellings
         messages, offsets, rejects = _decode_objects(text, source, _JSON_PAIRS)
-    values = _take_values(messages)
-    suspect = _may_hold_others(text, messages, values)
+    values, kinds = _take_values(messages)
+    suspect = not kinds <= {str, NoneType} or _Repeated in {*map(type, messages)} or _has_half_pairs(text)
     line_of = _make_line_counter(text)
     omm: list[dict[str, Any]] = []
     starts: list[int] = []
@@ -72,10 +73,8 @@ def read_json(data: bytes, source: str) -> tuple[dict[str, Any], list[Reject]]:
         return line_of(max(text.find(f'"{keyword}"', starts[row], end), starts[row]))
 
     if len(omm) < len(messages):
-        values = _take_values(omm)
-    texts = {
-        key: column if {*map(type, column)} == {str} else [*map(_to_text, column)] for key, column in values.items()
-    }
+        values, kinds = _take_values(omm)
+    texts = values if kinds == {str} else {key: [*map(_to_text, column)] for key, column in values.items()}
     columns, found = _to_columns(texts, len(omm), line, rejects, source, lenient=True)
     if not lines:
         return columns, found
@@ -227,24 +226,21 @@ _JSON_PAIRS = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=st
 _OBJECT = re.compile(r'\{\s*"')
 
 
-def _take_values(messages: list[dict[str, Any]]) -> dict[str, list[Any]]:
-    """Values by keyword, None where a message lacks it."""
-    values: dict[str, list[Any]] = {}
-    for key in _find_keywords(messages):
-        try:
-            values[key] = [*map(itemgetter(key), messages)]
-        except KeyError:
-            values[key] = [message.get(key) for message in messages]
-    return values
+def _take_values(messages: list[dict[str, Any]]) -> tuple[dict[str, Any], set[type]]:
+    """Values by keyword, None where a message lacks it, and all their types. Message by message: keyword by keyword is slower."""
+    keys = [*_find_keywords(messages)]
+    try:
+        rows = (
+            [*map(itemgetter(*keys), messages)] if len(keys) > 1 else [tuple(m[key] for key in keys) for m in messages]
+        )
+    except KeyError:
+        rows = [tuple(message.get(key) for key in keys) for message in messages]
+    return dict(zip(keys, zip(*rows, strict=True), strict=False)), {*map(type, chain.from_iterable(rows))}
 
 
-def _may_hold_others(text: str, messages: list[dict[str, Any]], values: dict[str, list[Any]]) -> bool:
-    """True where a text may hold half of a surrogate pair, a key twice, or a value that is neither text nor number; quick."""
-    if "\\" in text and ("\\ud" in text or "\\uD" in text):
-        return True
-    return _Repeated in {*map(type, messages)} or any(
-        not {*map(type, column)} <= {str, NoneType} for column in values.values()
-    )
+def _has_half_pairs(text: str) -> bool:
+    """True where a text may hold half of a surrogate pair; quick."""
+    return "\\" in text and ("\\ud" in text or "\\uD" in text)
 
 
 def _find_other_values(message: dict[str, Any]) -> str:
@@ -363,7 +359,7 @@ _CLOSING = re.compile(rb"\s*(</[\w.:-]+\s*>\s*)*")
 
 
 def _to_columns(
-    texts: dict[str, list[str]], n: int, line: Any, rejects: list[Reject], source: str, *, lenient: bool = False
+    texts: Mapping[str, Sequence[str]], n: int, line: Any, rejects: list[Reject], source: str, *, lenient: bool = False
 ) -> tuple[dict[str, Any], list[Reject]]:
     records = OmmMessages(n, {key: column_of(values) for key, values in texts.items()}, line)
     columns, found = messages_to_columns(records, source, lenient=lenient)

@@ -9,6 +9,7 @@ Deliberately absent: any knowledge of a file format.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -55,13 +56,15 @@ def cut(buffer: NDArray[np.uint8], start: NDArray[np.int64], length: NDArray[np.
     return column
 
 
-def column_of(texts: list[str]) -> TextColumn:
-    """Make a column of text, in UTF-8, from a list of str; no more than LONGEST bytes of each are taken."""
+def column_of(texts: Sequence[str]) -> TextColumn:
+    """Make a column of text, in UTF-8, from a sequence of str; no more than LONGEST bytes of each are taken."""
     # all at once, several times as quick; a text that holds a newline itself makes more parts
     parts = "\n".join(texts).encode("utf-8", "replace").split(b"\n")
     if len(parts) != len(texts):
         parts = [text.encode("utf-8", "replace") for text in texts]
-    return np.array([part[:LONGEST] for part in parts], dtype=np.bytes_)
+    if len(max(parts, key=len, default=b"")) > LONGEST:
+        parts = [part[:LONGEST] for part in parts]
+    return np.array(parts, dtype=np.bytes_)
 
 
 def find_nul(text: TextColumn) -> list[int]:
