@@ -79,7 +79,9 @@ def _read(path: Path) -> Constellation:
     shells = read_shells(file, system)
     stated = file.data.get("variants", {})
     if default and isinstance(stated, dict):
-        named = [*stated] or [str(table.get("variant", "")) for table in file.tables("shells")]
+        tables = file.data.get("shells")
+        tables = [table for table in tables if isinstance(table, dict)] if isinstance(tables, list) else []
+        named = [*stated] or [str(table.get("variant", "")) for table in tables]
         file.is_variant(("default_variant",), "default_variant", default, [name for name in named if name])
     file.finish()
     variants = {name: str(table.get("title", "")) for name, table in stated.items()} or {s.variant: "" for s in shells}
