@@ -493,7 +493,8 @@ def test_bench_prints_its_figures(folder: Path) -> None:
     assert not list((folder / "cache").glob("compiled-*"))  # or there would be no compilation to measure
 
 
-def test_bench_says_what_is_wrong(folder: Path) -> None:
+def test_bench_says_what_is_wrong(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("constellation_jax.cli.bench.configure", lambda **_: None)  # JAX has started in this process
     result = run("bench", "--folder", "nowhere")
     assert result.exit_code == 2
     assert result.stderr == "constellation-jax: error: --folder: found 'nowhere', expected a folder that exists\n"

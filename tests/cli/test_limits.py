@@ -2,6 +2,7 @@
 
 import re
 import resource
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,8 @@ EXTREMES = ("0", "-1", "nan", "inf", "-inf", "1e308", "9" * 400, "text", "")
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
+    for name in ("bench", "decay", "propagate", "tune"):  # JAX has started in this process
+        monkeypatch.setattr(sys.modules[f"constellation_jax.cli.{name}"], "configure", lambda **_: None)
     (tmp_path / "iss.tle").write_text(ISS)
     (tmp_path / "some.toml").write_text(SHELL)
     (tmp_path / "problem.toml").write_text(PROBLEM)

@@ -139,8 +139,7 @@ def evaluate_call(
         first = offset[0] + instants.minutes[0, 0]
         table = tabulate(coefficients, first, regime=regime, length=table_length, most_steps=most_steps)
     if precision == "float32":
-        # the barrier: otherwise XLA may anchor for every state again, in float64
-        coefficients = jax.lax.optimization_barrier(anchor(coefficients, offset, regime=regime))
+        coefficients = anchor(coefficients, offset, regime=regime)
         offset = jnp.zeros((), offset.dtype)
     return evaluate(
         coefficients, offset, instants.minutes, instants.attitude, table,
@@ -157,7 +156,19 @@ def anchor(coefficients: Any, offset: Array, *, regime: Regime) -> Any:
         regime: static; one without a precision of its own.
     """
     moved = regime.shift(jax.tree.map(lambda v: v[None], coefficients), offset)
-    return jax.tree.map(lambda v: without_subnormals(jnp.broadcast_to(v, offset.shape)), moved)
+    return as_anchored(moved, offset)
+
+
+def as_anchored(moved: Any, offset: Array) -> Any:
+    """Moved coefficients, or their derivatives, in float32, made once for all instants, by one kernel for each shape.
+
+    Args:
+        moved: float64, arrays that broadcast against the offset.
+        offset: as for `anchor`.
+    """
+    # Where all depend on the offset, XLA makes one kernel of all, and else one more of each that does not move. Without the
+    # barrier it may make them for every state again, in float64.
+    return jax.lax.optimization_barrier(jax.tree.map(lambda v: without_subnormals(v + 0.0 * offset), moved))
 
 
 def tabulate(

@@ -80,7 +80,7 @@ def fill(
     """
 
     if minutes.dtype != offset.dtype:
-        coefficients, changes = _anchored(coefficients, changes, offset, regime)
+        coefficients, changes = jax.tree.map(without_subnormals, _shift(coefficients, changes, offset, regime))
         offset = jnp.zeros_like(offset, minutes.dtype)
     start = offset + minutes[0]
 
@@ -123,8 +123,7 @@ def evaluate(
     )
     table = _with_derivatives(make_table, (coefficients,), (changes,))
     if minutes.dtype != offset.dtype:
-        # the barrier: otherwise XLA may anchor for every state again, in float64
-        coefficients, changes = jax.lax.optimization_barrier(_anchored(coefficients, changes, offset, regime))
+        coefficients, changes = grid.as_anchored(_shift(coefficients, changes, offset, regime), offset)
         offset = jnp.zeros_like(offset, minutes.dtype)
 
     def spread_out(v: Array) -> Array:
@@ -140,11 +139,9 @@ def evaluate(
     return values, derivatives, status
 
 
-def _anchored(coefficients: Any, changes: Any, offset: Array, regime: Regime) -> tuple[Any, Any]:
-    """Coefficients and their derivatives about anchors `offset` minutes later, in float32."""
-    moved = _with_derivatives(lambda c: regime.shift(c, offset), (coefficients,), (changes,))
-    found: tuple[Any, Any] = jax.tree.map(without_subnormals, moved)
-    return found
+def _shift(coefficients: Any, changes: Any, offset: Array, regime: Regime) -> tuple[Any, Any]:
+    """Coefficients and their derivatives about anchors `offset` minutes later, in float64."""
+    return _with_derivatives(lambda c: regime.shift(c, offset), (coefficients,), (changes,))
 
 
 def _with_derivatives(function: Callable[..., Any], at: tuple[Any, ...], changes: tuple[Any, ...]) -> tuple[Any, Any]:

@@ -91,6 +91,7 @@ def test_chunks_about_an_anchor_are_of_one_length_and_short(minutes: np.ndarray[
         assert chunks.shape == (12, 120)
 
 
+@pytest.mark.slow
 def test_states_on_four_devices_are_sharded_by_satellites(on_four_devices: Callable[[str], None]) -> None:
     on_four_devices("""
 import numpy as np

@@ -150,6 +150,7 @@ def test_float32_is_close(fleet: cj.Catalog) -> None:
     assert _excess(single["jacobian"].values, exact["jacobian"].values) < RELATIVE_FLOAT32
 
 
+@pytest.mark.slow
 def test_an_accelerator_gives_the_same(fleet: cj.Catalog, found: xr.Dataset) -> None:
     """Its programs, run on the CPU: all instants of a chunk at once, against one after the other."""
     grid = Grid.inertial(*to_day_fraction(np.asarray(TIMES)))

@@ -163,6 +163,7 @@ def test_padding_of_a_tile_is_a_quarter_at_most_beyond_the_least_width(width: in
     assert rounded % 128 == 0
 
 
+@pytest.mark.slow
 def test_four_devices_give_what_one_gives(on_four_devices: Callable[[str], None]) -> None:
     on_four_devices(FOUR_DEVICES)
 

@@ -28,17 +28,19 @@ def random_elements(rng: np.random.Generator, n: int) -> cj.Elements:
 def states(elements: cj.Elements, minutes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """States and status of each satellite at its own instant, by the kernel of its regime."""
     deep = np.asarray(cj.sgp4.is_deep_space(elements, GRAVITY_MODELS["wgs72"], np))
-    state, status = np.empty((len(minutes), 6)), np.empty(len(minutes), int)
-    for own, regime in ((deep, "deep_space"), (~deep, "near_earth")):
-        part = jax.tree.map(lambda v, own=own: v[own], elements)
-        found = cj.sgp4.state_at(cj.sgp4.initialise(part, regime=regime), minutes[own])
-        state[own], status[own] = (np.asarray(v) for v in found)
+    found = []
+    for regime in ("near_earth", "deep_space"):  # all by both, so that the shapes are the same for each draw
+        result = cj.sgp4.state_at(cj.sgp4.initialise(elements, regime=regime), minutes)
+        found.append([np.asarray(v) for v in result])
+    state, status = (
+        np.where(deep if near.ndim == 1 else deep[:, None], far, near) for near, far in zip(*found, strict=True)
+    )
     return state, status
 
 
 def count_unsound(n: int, seed: int) -> int:
     rng = np.random.default_rng(seed)
-    minutes = rng.choice([-1.0, 1.0], n) * 10.0 ** rng.uniform(-1.0, 7.5, n)
+    minutes = rng.choice([-1.0, 1.0], n) * 10.0 ** rng.uniform(-1.0, 6.3, n)  # four years: SDP4 goes there in steps
     state, status = states(random_elements(rng, n), minutes)
     sound = np.isfinite(state).all(axis=1) & (np.linalg.norm(state[:, :3], axis=1) <= FARTHEST_KM)
     assert (status == 0).sum() > 0.05 * n  # not all have failed
@@ -46,12 +48,12 @@ def count_unsound(n: int, seed: int) -> int:
 
 
 def test_random_elements_forward_and_back():
-    assert count_unsound(20_000, 1) == 0
+    assert count_unsound(4_000, 1) == 0
 
 
 @pytest.mark.slow
 def test_a_million_random_elements():
-    assert sum(count_unsound(100_000, seed) for seed in range(10)) == 0
+    assert sum(count_unsound(50_000, seed) for seed in range(20)) == 0
 
 
 @pytest.mark.parametrize(
