@@ -45,7 +45,8 @@ def read_json(data: bytes, source: str) -> tuple[dict[str, Any], list[Reject]]:
     if text.count('":') != sum(map(len, messages)):  # a key twice, or other spellings
         messages, offsets, rejects = _decode_objects(text, source, _JSON_PAIRS)
     values, kinds = _take_values(messages)
-    suspect = not kinds <= {str, NoneType} or _Repeated in {*map(type, messages)} or _has_half_pairs(text)
+    suspect = not kinds <= {str, NoneType} or _Repeated in {*map(type, messages)}
+    suspect = suspect or ("\\" in text and ("\\ud" in text or "\\uD" in text))  # half of a surrogate pair
     line_of = _make_line_counter(text)
     omm: list[dict[str, Any]] = []
     starts: list[int] = []
@@ -72,8 +73,7 @@ def read_json(data: bytes, source: str) -> tuple[dict[str, Any], list[Reject]]:
         end = starts[row + 1] if row + 1 < len(starts) else len(text)
         return line_of(max(text.find(f'"{keyword}"', starts[row], end), starts[row]))
 
-    if len(omm) < len(messages):
-        values, kinds = _take_values(omm)
+    values, kinds = (values, kinds) if len(omm) == len(messages) else _take_values(omm)
     texts = values if kinds == {str} else {key: [*map(_to_text, column)] for key, column in values.items()}
     columns, found = _to_columns(texts, len(omm), line, rejects, source, lenient=True)
     if not lines:
@@ -230,17 +230,10 @@ def _take_values(messages: list[dict[str, Any]]) -> tuple[dict[str, Any], set[ty
     """Values by keyword, None where a message lacks it, and all their types. Message by message: keyword by keyword is slower."""
     keys = [*_find_keywords(messages)]
     try:
-        rows = (
-            [*map(itemgetter(*keys), messages)] if len(keys) > 1 else [tuple(m[key] for key in keys) for m in messages]
-        )
+        rows = [*map(itemgetter(*keys, *keys[:1]), messages)] if keys else []  # a tuple of one key too
     except KeyError:
         rows = [tuple(message.get(key) for key in keys) for message in messages]
     return dict(zip(keys, zip(*rows, strict=True), strict=False)), {*map(type, chain.from_iterable(rows))}
-
-
-def _has_half_pairs(text: str) -> bool:
-    """True where a text may hold half of a surrogate pair; quick."""
-    return "\\" in text and ("\\ud" in text or "\\uD" in text)
 
 
 def _find_other_values(message: dict[str, Any]) -> str:
