@@ -44,6 +44,21 @@ class Failures:
         return np.where(lasts, code, status)
 
 
+def apply_limits(status: NDArray[np.int8], minutes: Any, limits: tuple[Any, Any]) -> NDArray[np.int8]:
+    """Complete the status of instants by the limits of drag and of the theory. All arrays broadcast with each other.
+
+    Long before the epoch SGP4's own code comes and goes along the orbit; one code for all of that time says that nothing is known.
+
+    Args:
+        minutes: since the epochs.
+        limits: of `Regime.drag_limits`.
+    """
+    decayed_after, lost_before = limits
+    status = np.where((status == 0) & (minutes > decayed_after), DECAYED, status)
+    is_too_far = (minutes < lost_before) | (np.abs(minutes) > FARTHEST_MINUTES)
+    return np.where(is_too_far, TOO_FAR, status).astype(np.int8)
+
+
 class GridFailures:
     """Failures of a run over a grid, block after block.
 
@@ -78,9 +93,7 @@ class GridFailures:
         day, fraction = (v[columns] for v in self._epoch)
         minutes = self._grid.minutes_since(day, fraction, np.arange(start, stop)[:, None])
         found = out.status[:, columns]
-        found = np.where((found == 0) & (minutes > self._decayed_after[columns]), DECAYED, found)
-        found = np.where((found == 0) & (minutes < self._lost_before[columns]), TOO_FAR, found)
-        found = np.where(np.abs(minutes) > FARTHEST_MINUTES, TOO_FAR, found).astype(np.int8)
+        found = apply_limits(found, minutes, (self._decayed_after[columns], self._lost_before[columns]))
         found = self._failures.latch(columns, found, minutes >= 0.0)
         out.status[:, columns] = found
         row, column = np.nonzero(found)

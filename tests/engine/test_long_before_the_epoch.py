@@ -46,3 +46,9 @@ def test_the_ages_of_old_element_sets_are_said(caplog: pytest.LogCaptureFixture)
     assert "1 of 1 element sets: instants lie 25.0 to 25.0 years from their epochs" in caplog.text
     with pytest.raises(cj.InputError, match=r"found str 'some\.tle', expected a Catalog: read_catalog makes one"):
         cj.propagate("some.tle", ["2026-08-23"])  # type: ignore[arg-type]
+
+
+def test_decay_from_old_element_sets(caplog: pytest.LogCaptureFixture):
+    catalog = cj.read_catalog(HIGH_DRAG).replace(mean_motion_rev_per_day=16.8)  # below the ground: nothing is computed
+    cj.decay(catalog, years=1.0, start="2051-08-22T12:00", space_weather=(140.0, 15.0))
+    assert "1 of 1 element sets: instants lie 25.0 to 25.0 years from their epochs" in caplog.text

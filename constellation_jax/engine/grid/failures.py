@@ -103,8 +103,7 @@ def apply_failures(status: Array, found: Circumstances, code: Array) -> tuple[Ar
         The status, and the code after the last instant.
     """
     status = jnp.where((status == 0) & found.is_decayed, jnp.int8(DECAYED), status)
-    status = jnp.where((status == 0) & found.is_unknown, jnp.int8(TOO_FAR), status)
-    status = jnp.where(found.is_too_far, jnp.int8(TOO_FAR), status)
+    status = jnp.where(found.is_unknown | found.is_too_far, jnp.int8(TOO_FAR), status)
     rows = jnp.arange(len(status), dtype=jnp.int32)[:, None]
     # row and status in one number: the first failure is found by one reduction
     key = jnp.where((status != 0) & found.is_after_epoch, 8 * rows + status.astype(jnp.int32), _NONE)

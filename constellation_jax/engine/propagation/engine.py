@@ -53,10 +53,10 @@ class Engine:
         if options.precision == "float64":
             warn_of_slow_float64(self._devices.mesh.devices.flat)
         epoch = (elements.epoch_day, elements.epoch_fraction)
-        groups, drag_limits = assign_regimes(elements, grid.ends_since(*epoch), options.gravity)
+        groups, self.drag_limits = assign_regimes(elements, grid.ends_since(*epoch), options.gravity)
         make = GridRunner if self._devices.computes_grids else CpuRunner
         self._runner: Runner = make(grid, options, self._devices, elements, groups)
-        self._failures = GridFailures(grid, *epoch, drag_limits)
+        self._failures = GridFailures(grid, *epoch, self.drag_limits)
 
     def run(self, start: int, stop: int, out: OutputArrays, progress: Callable[[int], None] | None = None) -> None:
         """Compute the states at instants start:stop of the grid. Blocks must come in ascending order.

@@ -66,7 +66,8 @@ def read_csv(data: bytes, source: str) -> tuple[dict[str, Any], list[Reject]]:
         for row in body[_like_header(buffer, starts[first[body]], header_text)].tolist()
         if row_text(row) == header_text
     ]
-    body = body[~np.isin(body, repeated)]
+    if repeated:
+        body = body[~np.isin(body, repeated)]
     whole = body[fields[body] == len(header)]
 
     rejects = []

@@ -12,7 +12,10 @@ import bisect
 import difflib
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
+from operator import itemgetter
+from types import NoneType
 from typing import Any
 from xml.parsers import expat
 
@@ -41,17 +44,19 @@ def read_json(data: bytes, source: str) -> tuple[dict[str, Any], list[Reject]]:
     messages, offsets, rejects = _decode_objects(text, source)
     if text.count('":') != sum(map(len, messages)):  # a key twice, or other spellings
         messages, offsets, rejects = _decode_objects(text, source, _JSON_PAIRS)
-    suspect = _may_hold_others(text, len(messages)) or any(isinstance(message, _Repeated) for message in messages)
+    values, kinds = _take_values(messages)
+    suspect = not kinds <= {str, NoneType} or _Repeated in {*map(type, messages)}
+    suspect = suspect or ("\\" in text and ("\\ud" in text or "\\uD" in text))  # half of a surrogate pair
     line_of = _make_line_counter(text)
     omm: list[dict[str, Any]] = []
     starts: list[int] = []
     lines: list[tuple[tuple[str, str, str], int]] = []
     for message, at in zip(messages, offsets, strict=True):
-        why = _find_other_values(message) if suspect else ""
-        if not KEYWORDS.isdisjoint(message) and "MEAN_MOTION" in message:
+        if "MEAN_MOTION" in message:
             keys: tuple[str | None, ...] = (None, None, None)
         else:
             keys = find_line_keys(message)
+        why = _find_other_values(message) if suspect or keys[0] else ""
         if why:
             rejects.append(Reject(source, line_of(at), why))
         elif keys[0] and keys[1]:
@@ -68,7 +73,8 @@ def read_json(data: bytes, source: str) -> tuple[dict[str, Any], list[Reject]]:
         end = starts[row + 1] if row + 1 < len(starts) else len(text)
         return line_of(max(text.find(f'"{keyword}"', starts[row], end), starts[row]))
 
-    texts = {key: [_to_text(message.get(key)) for message in omm] for key in _find_keywords(omm)}
+    values, kinds = (values, kinds) if len(omm) == len(messages) else _take_values(omm)
+    texts = values if kinds == {str} else {key: [*map(_to_text, column)] for key, column in values.items()}
     columns, found = _to_columns(texts, len(omm), line, rejects, source, lenient=True)
     if not lines:
         return columns, found
@@ -220,11 +226,14 @@ _JSON_PAIRS = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=st
 _OBJECT = re.compile(r'\{\s*"')
 
 
-def _may_hold_others(text: str, objects: int) -> bool:
-    """True where a text may hold half of a surrogate pair, or a value that is neither text nor number; quick."""
-    words = ("\\ud", "\\uD", *(f'":{blank}{value}' for blank in ("", " ") for value in ("[", "true", "false")))
-    # another number of blanks before a value, which json does not write, is looked at as well
-    return text.count("{") > objects or '":  ' in text or '":\n' in text or any(word in text for word in words)
+def _take_values(messages: list[dict[str, Any]]) -> tuple[dict[str, Any], set[type]]:
+    """Values by keyword, None where a message lacks it, and all their types. Message by message: keyword by keyword is slower."""
+    keys = [*_find_keywords(messages)]
+    try:
+        rows = [*map(itemgetter(*keys, *keys[:1]), messages)] if keys else []  # a tuple of one key too
+    except KeyError:
+        rows = [tuple(message.get(key) for key in keys) for message in messages]
+    return dict(zip(keys, zip(*rows, strict=True), strict=False)), {*map(type, chain.from_iterable(rows))}
 
 
 def _find_other_values(message: dict[str, Any]) -> str:
@@ -343,7 +352,7 @@ _CLOSING = re.compile(rb"\s*(</[\w.:-]+\s*>\s*)*")
 
 
 def _to_columns(
-    texts: dict[str, list[str]], n: int, line: Any, rejects: list[Reject], source: str, *, lenient: bool = False
+    texts: Mapping[str, Sequence[str]], n: int, line: Any, rejects: list[Reject], source: str, *, lenient: bool = False
 ) -> tuple[dict[str, Any], list[Reject]]:
     records = OmmMessages(n, {key: column_of(values) for key, values in texts.items()}, line)
     columns, found = messages_to_columns(records, source, lenient=lenient)

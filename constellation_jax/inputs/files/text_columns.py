@@ -9,6 +9,7 @@ Deliberately absent: any knowledge of a file format.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -55,15 +56,23 @@ def cut(buffer: NDArray[np.uint8], start: NDArray[np.int64], length: NDArray[np.
     return column
 
 
-def column_of(texts: list[str]) -> TextColumn:
-    """Make a column of text, in UTF-8, from a list of str; no more than LONGEST bytes of each are taken."""
-    return np.array([text.encode("utf-8", "replace")[:LONGEST] for text in texts], dtype=np.bytes_)
+def column_of(texts: Sequence[str]) -> TextColumn:
+    """Make a column of text, in UTF-8, from a sequence of str; no more than LONGEST bytes of each are taken."""
+    # all at once, several times as quick; a text that holds a newline itself makes more parts
+    parts = "\n".join(texts).encode("utf-8", "replace").split(b"\n")
+    if len(parts) != len(texts):
+        parts = [text.encode("utf-8", "replace") for text in texts]
+    if len(max(parts, key=len, default=b"")) > LONGEST:
+        parts = [part[:LONGEST] for part in parts]
+    return np.array(parts, dtype=np.bytes_)
 
 
 def find_nul(text: TextColumn) -> list[int]:
     """Find the entries of a column that held a NUL, which reading has replaced by its symbol."""
-    symbol = NUL.encode()
-    return [] if symbol not in text.tobytes() else [row for row, entry in enumerate(text.tolist()) if symbol in entry]
+    symbol, everything = NUL.encode(), text.tobytes()
+    if symbol[:1] not in everything or symbol not in everything:  # one byte is found many times as quickly
+        return []
+    return [row for row, entry in enumerate(text.tolist()) if symbol in entry]
 
 
 def floats(text: TextColumn, *, default: float | None = None) -> tuple[NDArray[np.float64], Defects]:

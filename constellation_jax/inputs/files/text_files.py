@@ -19,8 +19,6 @@ STANDARD_INPUT = "-"
 NUL = "\N{SYMBOL FOR NULL}"
 """Stands for each NUL of a text: NumPy ends a text at NUL, so that 1 NUL 0 would be read as 10."""
 
-_PIECE = 2**20
-
 
 def read_file(source: str | Path, expected: str, *, pipes: bool = False) -> tuple[bytes, str]:
     """Read the bytes of a file, and return them with its name.
@@ -38,12 +36,14 @@ def read_file(source: str | Path, expected: str, *, pipes: bool = False) -> tupl
         if pipes and str(source) == STANDARD_INPUT:
             return _read_all(sys.stdin.buffer, "standard input"), "standard input"
         path = Path(source).expanduser()
-        kind = path.stat().st_mode
+        kind, size = (found := path.stat()).st_mode, found.st_size
         if stat.S_ISDIR(kind):
             raise InputError(f"{shown_path}: a folder; expected {expected}")
         if not stat.S_ISREG(kind) and not (pipes and stat.S_ISFIFO(kind)):
             what = "a pipe" if stat.S_ISFIFO(kind) else "a device"
             raise InputError(f"{shown_path}: {what}, not a file; expected {expected}")
+        if stat.S_ISREG(kind) and size <= LARGEST_TEXT:  # reading with a limit asks for all that memory first
+            return path.read_bytes(), path.name
         with path.open("rb") as file:
             return _read_all(file, shown_path), path.name
     except FileNotFoundError:

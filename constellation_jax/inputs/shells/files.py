@@ -77,11 +77,14 @@ def _read(path: Path) -> Constellation:
     file.check_keys(_FILE_KEYS)
     title, system, default = (file.text(key) for key in ("title", "system", "default_variant"))
     shells = read_shells(file, system)
+    stated = file.data.get("variants", {})
+    if default and isinstance(stated, dict):
+        tables = file.data.get("shells")
+        tables = [table for table in tables if isinstance(table, dict)] if isinstance(tables, list) else []
+        named = [*stated] or [str(table.get("variant", "")) for table in tables]
+        file.is_variant(("default_variant",), "default_variant", default, [name for name in named if name])
     file.finish()
-    stated = {name: str(table.get("title", "")) for name, table in file.data.get("variants", {}).items()}
-    variants = stated or {s.variant: "" for s in shells}
-    if default and not file.is_variant(("default_variant",), "default_variant", default, [v for v in variants if v]):
-        file.finish()
+    variants = {name: str(table.get("title", "")) for name, table in stated.items()} or {s.variant: "" for s in shells}
     return Constellation(title, variants, default, shells)
 
 

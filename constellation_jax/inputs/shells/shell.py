@@ -347,13 +347,13 @@ def _lattice_conflicts(values: Mapping[str, Any]) -> list[tuple[str, str]]:
         found.append(
             ("plane_altitudes_km", f"found {len(altitudes)} altitudes, expected one for each of {planes} planes")
         )
+    if values["satellites"] is not None and values["occupancy"] is not None:
+        found.append(("occupancy", "found beside satellites, expected one of the two"))
     used = planes if values["occupied_planes"] is None else values["occupied_planes"]
     if used > planes:
         found.append(("occupied_planes", f"found {used}, expected at most {planes} (planes)"))
         return found
     places = used * values["satellites_per_plane"]
-    if values["satellites"] is not None and values["occupancy"] is not None:
-        found.append(("occupancy", "found beside satellites, expected one of the two"))
     if values["satellites"] is not None and values["satellites"] > places:
         found.append(("satellites", f"found {values['satellites']}, expected at most {places} (the slots)"))
     elif values["spares"] > _filled(values):

@@ -15,7 +15,7 @@ from constellation_jax.engine.default_device import on_device
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.catalog.catalog import NO_NORAD_ID, Catalog
 from constellation_jax.inputs.environment.space_weather_series import CONSTANT, SpaceWeather, SpaceWeatherSource
-from constellation_jax.inputs.times import Time, from_mjd, to_mjd
+from constellation_jax.inputs.times import Time, from_mjd, parse_time, to_mjd
 from constellation_jax.outputs.datasets.decay import DISPOSAL_RULES, make_decay_dataset
 from constellation_jax.physics.constants import WGS84_EQUATORIAL_RADIUS_KM, YEAR_DAYS
 from constellation_jax.studies.decay.inputs import (
@@ -101,6 +101,8 @@ def decay(
         raise InputError(f"seed {seed}: expected 0 or more")
     weather = resolve_space_weather(space_weather, solar)
     given = None if ballistic_coefficient is None else np.asarray(ballistic_coefficient, np.float64)
+    if start is not None:
+        catalog.warn_of_age(np.array([parse_time(start)]))
     earliest = float((catalog.epoch_day + catalog.epoch_fraction).min()) if start is None else to_mjd(start)
     raised = find_raised(catalog)
     keep = _perigee(catalog) > REENTRY_ALTITUDE_KM

@@ -17,12 +17,12 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from constellation_jax.engine.failures import Failures
+from constellation_jax.engine.failures import Failures, apply_limits
 from constellation_jax.engine.precision import evaluate
 from constellation_jax.engine.regimes.assign import initialise
 from constellation_jax.engine.regimes.deep_space import DeepSpaceRegime
 from constellation_jax.engine.regimes.near_earth import NearEarthRegime
-from constellation_jax.engine.regimes.regime import Moments, Regime
+from constellation_jax.engine.regimes.regime import Floats, Moments, Regime
 from constellation_jax.engine.tiles import pad
 from constellation_jax.outputs.netcdf.ephemeris import FILL, IN_PIECES, Block, Pieces
 from constellation_jax.physics.constants import WGS72
@@ -102,10 +102,14 @@ class Fitter:
         elements: float64 arrays of shape (satellites,).
         since_epoch: minutes from each epoch to the start of the first span.
         design: of the series.
+        drag_limits: of the run, as `Regime.drag_limits` gives them.
     """
 
-    def __init__(self, elements: Elements, since_epoch: NDArray[np.float64], design: SeriesDesign) -> None:
+    def __init__(
+        self, elements: Elements, since_epoch: Floats, design: SeriesDesign, drag_limits: tuple[Floats, Floats]
+    ) -> None:
         self.design = design
+        self._drag_limits = drag_limits
         self._elements = elements
         self._since_epoch = since_epoch
         deep = np.asarray(is_deep_space(elements, WGS72, np), bool)
@@ -278,7 +282,8 @@ class Fitter:
             ]
             joined = np.concatenate(found, axis=1).reshape(4, len(rows), -1)
             values[:, rows], status[rows] = joined[:3], joined[3]
-        return values, status
+        decayed_after, lost_before = (limit[satellite][:, None] for limit in self._drag_limits)
+        return values, apply_limits(status, minutes, (decayed_after, lost_before))
 
 
 def _intervals(

@@ -94,7 +94,7 @@ def ephemeris_to(
     if not len(catalog):
         raise InputError("catalogue: no objects; there is nothing to propagate")
     offsets = (edges - edges[0]).astype(np.int64)
-    design = clock("compile", _choose_design, catalog, edges[0], offsets[:2], tolerance_m)
+    design = clock("compile", _choose_design, catalog, edges[0], offsets, tolerance_m)
     per_span = design.nodes + 1
     spans, satellites = len(edges) - 1, len(catalog)
     block = max(1, BLOCK_BYTES // (satellites * per_span * 3 * 8))
@@ -112,7 +112,7 @@ def ephemeris_to(
         engine = Engine(catalog.elements, _grid(edges[0], at.ravel()), Options(AXES, dense=False))
         engine.warm_up()
         since_epoch = minutes_since(edges[:1], catalog.epoch_day, catalog.epoch_fraction)[0]
-        return engine, Fitter(catalog.elements, since_epoch, design)
+        return engine, Fitter(catalog.elements, since_epoch, design, engine.drag_limits)
 
     engine, fitter = clock("compile", make)
     count = make_counter(progress, at.size * satellites)
@@ -166,12 +166,17 @@ def _grid(start: np.datetime64, offsets_ns: NDArray[np.float64]) -> Grid:
     return Grid.inertial(day[0] + days.astype(np.int64), rest)
 
 
-def _choose_design(catalog: Catalog, start: np.datetime64, ends: NDArray[np.int64], tolerance_m: float) -> SeriesDesign:
-    """Choose the design that suits a sample of the catalogue in the first span."""
+def _choose_design(
+    catalog: Catalog, start: np.datetime64, edges: NDArray[np.int64], tolerance_m: float
+) -> SeriesDesign:
+    """Choose the design that suits a sample of the catalogue in the first span, or in the last one where nothing is known yet."""
     some = catalog[np.unique(np.linspace(0, len(catalog) - 1, PILOT_OBJECTS).astype(np.intp))]
-    at = 0.5 * ends.sum() + 0.5 * (ends[1] - ends[0]) * chebyshev.nodes(PILOT_NODES)
     values = OutputArrays.allocate(PILOT_NODES, len(some), AXES, "float64")
-    Engine(some.elements, _grid(start, at), Options(AXES, dense=False)).run(0, PILOT_NODES, values)
+    for ends in (edges[:2], edges[-2:]):
+        at = 0.5 * ends.sum() + 0.5 * (ends[1] - ends[0]) * chebyshev.nodes(PILOT_NODES)
+        Engine(some.elements, _grid(start, at), Options(AXES, dense=False)).run(0, PILOT_NODES, values)
+        if (values.status == 0).all(axis=0).any():
+            break
     sizes = [np.abs(chebyshev.coefficients(PILOT_NODES) @ values[axis]) for axis in AXES]
     tail = np.sqrt(np.sum([np.cumsum(size[::-1], axis=0)[::-1] ** 2 for size in sizes], axis=0))
     apogee_km = semi_major_axis_km(np.asarray(catalog.elements.mean_motion), WGS72) * (1.0 + catalog.eccentricity)

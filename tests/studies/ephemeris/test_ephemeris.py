@@ -342,3 +342,23 @@ def test_real_catalogue(shared_data: Path, tmp_path: Path) -> None:
     error = difference(found, expected, "x y z")
     print(f"\n{len(some)} objects: median {np.nanmedian(error):.2f} m, worst {np.nanmax(error):.2f} m")
     assert np.nanmax(error) < 1.0
+
+
+def test_long_before_the_epochs_of_sets_with_high_drag(tmp_path: Path) -> None:
+    high_drag = cj.read_catalog(
+        "1 90001U 26001A   26234.50000000  .09000000  00000-0  45000-1 0  9990\n"
+        "2 90001  97.6000 120.0000 0012000  90.0000 270.0000 15.92000000  1006\n"
+    )
+    catalog = cj.Catalog.concatenate([high_drag, high_drag.replace(bstar=1e-5)])
+    start = high_drag.epoch[0] - 30 * 24 * HOUR
+    cj.ephemeris_to(tmp_path / "back.nc", catalog, start, "30d")
+    times = start + np.arange(0, 30 * 24 + 1) * HOUR
+    expected = cj.propagate(catalog, times, variables="position")
+    with cj.open_ephemeris(tmp_path / "back.nc") as file:
+        found = file.at(times)
+    # the search for the limit takes steps of 1/2048 of the time from the epoch back to the first instant, of 21 minutes
+    np.testing.assert_array_equal(found["status"], expected["status"])
+    assert np.unique(expected["status"][:, 0]).tolist() == [0, 7]
+    np.testing.assert_array_equal(np.isnan(found["x"]), found["status"] != 0)
+    assert np.nanmax(difference(found, expected, "x y z")) < 1.0
+    assert (found["status"][:, 1] == 0).all()
