@@ -118,9 +118,8 @@ def evaluate(
         Components of the state, each of shape (CHUNK, TILE); their derivatives, each (7, CHUNK, TILE); the status, (CHUNK, TILE).
     """
 
-    make_table = partial(
-        grid.tabulate, first=offset + minutes[0], regime=regime, length=table_length, most_steps=most_steps
-    )
+    first = offset + minutes[0].astype(offset.dtype)
+    make_table = partial(grid.tabulate, first=first, regime=regime, length=table_length, most_steps=most_steps)
     table = _with_derivatives(make_table, (coefficients,), (changes,))
     if minutes.dtype != offset.dtype:
         coefficients, changes = grid.as_anchored(_shift(coefficients, changes, offset, regime), offset)
