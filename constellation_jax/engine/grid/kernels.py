@@ -166,9 +166,13 @@ def as_anchored(moved: Any, offset: Array) -> Any:
         moved: float64, arrays that broadcast against the offset.
         offset: as for `anchor`.
     """
-    # Where all depend on the offset, XLA makes one kernel of all, and else one more of each that does not move. Without the
-    # barrier it may make them for every state again, in float64.
-    return jax.lax.optimization_barrier(jax.tree.map(lambda v: without_subnormals(v + 0.0 * offset), moved))
+
+    def convert(v: Array) -> Array:
+        # where all depend on the offset, XLA makes one kernel of all, and else one more of each that does not move
+        return without_subnormals(v + jnp.expand_dims(0.0 * offset, tuple(range(v.ndim - offset.ndim))))
+
+    # without the barrier XLA may make them for every state again, in float64
+    return jax.lax.optimization_barrier(jax.tree.map(convert, moved))
 
 
 def tabulate(
