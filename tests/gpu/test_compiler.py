@@ -35,9 +35,10 @@ def test_of_an_array_that_is_updated_in_place_only_the_update_counts() -> None:
 
     rows = jax.ShapeDtypeStruct((32, WIDTH), jnp.float32)
     found = compile_for(H100, update, (rows, jax.ShapeDtypeStruct((), jnp.int32)))
-    # one row read and one written, in each of five passes, beside one copy of the argument; of indices some bytes
+    # a few rows in each of five passes (one is read and one written, by one kernel or two), beside one copy of the argument;
+    # the whole array would be 64 rows
     inside = found.moved - 2 * 4 * 32 * WIDTH
-    assert inside == pytest.approx(5 * 2 * 4 * WIDTH, rel=1e-3)
+    assert 5 * 2 * 4 * WIDTH <= inside < 5 * 6 * 4 * WIDTH
 
 
 def _powers(x: jax.Array, passes: jax.Array | int) -> jax.Array:
