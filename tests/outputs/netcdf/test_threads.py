@@ -76,7 +76,7 @@ def test_threads_write_and_read_at_once(tmp_path: Path, kept_kernels: dict[str, 
     survive(tmp_path, 1, kept_kernels)
 
 
-@pytest.mark.slow
+@pytest.mark.benchmark
 def test_threads_write_and_read_at_once_twenty_times(tmp_path: Path, kept_kernels: dict[str, str]) -> None:
     survive(tmp_path, 20, kept_kernels)
 

@@ -51,9 +51,11 @@ def test_random_elements_forward_and_back():
     assert count_unsound(4_000, 1) == 0
 
 
-@pytest.mark.slow
+@pytest.mark.benchmark
 def test_a_million_random_elements():
-    assert sum(count_unsound(50_000, seed) for seed in range(20)) == 0
+    unsound = sum(count_unsound(50_000, seed) for seed in range(20))
+    print(f"\nof 1,000,000 random element sets and times {unsound} have status 0 without a sound state")
+    assert unsound == 0
 
 
 @pytest.mark.parametrize(
