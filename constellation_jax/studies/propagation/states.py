@@ -64,7 +64,7 @@ def states(
     theory. On several devices the satellites are sharded, if their number can be divided by that of the devices.
 
     Inside jit, vmap and grad elements may be traced. All is then computed in the type of the elements: in float32 unless
-    `jax_enable_x64` is on, which costs some 20 m at the epoch, 0.1 km a day and 1 km a month from it (low orbits). `regime` says
+    `jax_enable_x64` is on, which costs some 30 m at first, 0.3 km after a week and 1 km after four (low orbits). `regime` says
     which theory is theirs; without it both run for each satellite. Derivatives by the elements are exact, as those of `jacobians`.
 
     Args:
