@@ -28,7 +28,8 @@ from constellation_jax.inputs.files.keys import (
     whole,
 )
 from constellation_jax.inputs.files.toml_tables import Provenance
-from constellation_jax.inputs.shells.shell import LOWEST_ALTITUDE_KM, Shell
+from constellation_jax.inputs.shells.conflicts import LOWEST_ALTITUDE_KM
+from constellation_jax.inputs.shells.shell import Shell
 from constellation_jax.physics.constants import YEAR_DAYS
 
 MONTH_DAYS = YEAR_DAYS / 12.0

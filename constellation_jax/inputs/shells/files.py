@@ -14,8 +14,9 @@ from typing import NamedTuple
 from constellation_jax.inputs.files.configs import check_variant, find_config, known_configs
 from constellation_jax.inputs.files.keys import text, whole
 from constellation_jax.inputs.files.toml_tables import Provenance, TableReader, TomlTables, Values
+from constellation_jax.inputs.shells.conflicts import find_conflicts
 from constellation_jax.inputs.shells.lattice import shells_to_catalog
-from constellation_jax.inputs.shells.shell import KEYS, RULES, Shell, find_conflicts
+from constellation_jax.inputs.shells.shell import KEYS, RULES, Shell
 
 __all__ = ["Constellation", "Shell", "known_shells", "load_constellation", "load_shells", "shells_to_catalog"]
 

@@ -24,7 +24,8 @@ from constellation_jax.inputs.files.keys import (
     text,
     whole,
 )
-from constellation_jax.inputs.shells.shell import LOWEST_ALTITUDE_KM, Shell
+from constellation_jax.inputs.shells.conflicts import LOWEST_ALTITUDE_KM
+from constellation_jax.inputs.shells.shell import Shell
 from constellation_jax.inputs.tuning.terms import QUANTITIES, TERMS
 
 METHODS: Final = ("slsqp", "trust-constr", "adam", "lbfgs")
