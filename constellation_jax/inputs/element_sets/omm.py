@@ -77,15 +77,18 @@ _STRINGS = {
     "OBJECT_ID": ("international_designator", ""),
     "CLASSIFICATION_TYPE": ("classification", "U"),
 }
-_CONSTANTS = {
+CONSTANTS = {
     # keyword: allowed values, in capitals; the first is assumed where a message leaves the keyword out
     "MEAN_ELEMENT_THEORY": ("SGP4", "SGP/SGP4", "SGP", "SDP4", "SGP4/SDP4", "TLE"),
     "REF_FRAME": ("TEME",),
     "TIME_SYSTEM": ("UTC",),
     "CENTER_NAME": ("EARTH",),
 }
-KEYWORDS = frozenset({"EPOCH", "EPOCH_MICROSECONDS", "SEMI_MAJOR_AXIS", *_FLOATS, *_INTEGERS, *_STRINGS, *_CONSTANTS})
+KEYWORDS = frozenset({"EPOCH", "EPOCH_MICROSECONDS", "SEMI_MAJOR_AXIS", *_FLOATS, *_INTEGERS, *_STRINGS, *CONSTANTS})
 """Keywords that are read; every other one is ignored."""
+
+COLUMN_OF = {keyword: column for table in (_FLOATS, _INTEGERS, _STRINGS) for keyword, (column, *_) in table.items()}
+"""Column of a catalogue that each keyword stands for."""
 
 _KEYWORD_OF = {column: keyword for keyword, (column, _) in _FLOATS.items()} | {
     "ephemeris_type": "EPHEMERIS_TYPE",
@@ -163,7 +166,7 @@ def messages_to_columns(
 def _find_foreign(messages: OmmMessages) -> list[tuple[int, str, str]]:
     """Find the messages of another theory, frame, time scale or planet, as (row, keyword, reason)."""
     found = []
-    for keyword, allowed in _CONSTANTS.items():
+    for keyword, allowed in CONSTANTS.items():
         if keyword in messages.texts:
             values = np.strings.upper(np.strings.strip(messages.texts[keyword]))
             fits = np.isin(values, [b"", *(value.encode() for value in allowed)])

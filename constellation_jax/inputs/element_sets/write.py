@@ -20,28 +20,15 @@ import numpy as np
 
 from constellation_jax.errors import InputError, printable
 from constellation_jax.inputs.catalog.catalog import NO_NORAD_ID, Catalog
+from constellation_jax.inputs.element_sets.omm import COLUMN_OF, CONSTANTS, REQUIRED
 from constellation_jax.inputs.element_sets.tle_fields import ALPHA5_LETTERS
 from constellation_jax.physics.constants import MJD_1970
 
 _LARGEST_ALPHA5 = 339_999
-_FIELDS = {
-    # keyword: column, in the order of the standard
-    "MEAN_MOTION": "mean_motion_rev_per_day",
-    "ECCENTRICITY": "eccentricity",
-    "INCLINATION": "inclination_deg",
-    "RA_OF_ASC_NODE": "raan_deg",
-    "ARG_OF_PERICENTER": "arg_perigee_deg",
-    "MEAN_ANOMALY": "mean_anomaly_deg",
-    "EPHEMERIS_TYPE": "ephemeris_type",
-    "CLASSIFICATION_TYPE": "classification",
-    "NORAD_CAT_ID": "norad_id",
-    "ELEMENT_SET_NO": "element_set_number",
-    "REV_AT_EPOCH": "revolution_number",
-    "BSTAR": "bstar",
-    "MEAN_MOTION_DOT": "mean_motion_dot",
-    "MEAN_MOTION_DDOT": "mean_motion_ddot",
-}
-_CONSTANTS = {"CENTER_NAME": "EARTH", "REF_FRAME": "TEME", "TIME_SYSTEM": "UTC", "MEAN_ELEMENT_THEORY": "SGP4"}
+_ORDER = (*REQUIRED[1:], "EPHEMERIS_TYPE", "CLASSIFICATION_TYPE", "NORAD_CAT_ID", "ELEMENT_SET_NO", "REV_AT_EPOCH")
+_FIELDS = {key: COLUMN_OF[key] for key in (*_ORDER, "BSTAR", "MEAN_MOTION_DOT", "MEAN_MOTION_DDOT")}
+"""Column of each keyword, in the order of the standard."""
+_CONSTANTS = {key: CONSTANTS[key][0] for key in ("CENTER_NAME", "REF_FRAME", "TIME_SYSTEM", "MEAN_ELEMENT_THEORY")}
 
 
 def to_omm(catalog: Catalog, format: str) -> str:
