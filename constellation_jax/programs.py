@@ -113,7 +113,8 @@ def _load(path: Path, arguments: tuple[Any, ...]) -> Compiled:
         raise ValueError("damaged")
     payload, result = pickle.loads(kept[32:])
     given, returned = jax.tree.structure((arguments, {})), jax.tree.structure(result)
-    return serialize_executable.deserialize_and_load(payload, given, returned, backend="cpu")
+    compiled: Compiled = serialize_executable.deserialize_and_load(payload, given, returned, backend="cpu")
+    return compiled
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -126,7 +127,7 @@ def _write(path: Path, content: bytes) -> None:
 @cache
 def _fingerprint() -> str:
     """Text that differs wherever a program may differ: code of this package, versions, flags and processor."""
-    package = Path(__file__).parents[1]
+    package = Path(__file__).parent
     code = hashlib.sha256()
     for path in sorted(file for room in ("physics", "engine") for file in (package / room).rglob("*.py")):
         code.update(path.read_bytes())

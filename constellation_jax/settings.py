@@ -137,7 +137,7 @@ def _sign(entry: Path) -> str:
 
 
 def program_folder() -> Path | None:
-    """The folder for programs that can be loaded without JAX's tracing (engine/programs.py); None: none are kept."""
+    """The folder for programs that can be loaded without JAX's tracing (programs.py); None: none are kept."""
     return _program_folder
 
 

@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -152,9 +153,15 @@ def plain_vmaps(catalog: cj.Catalog, times: np.ndarray) -> list[Peer]:
         elements = jax.tree.map(lambda v, dtype=dtype: jnp.asarray(v, dtype), catalog.elements)
         coefficients = cj.sgp4.initialise(elements, regime="near_earth")
         minutes = jnp.asarray(minutes_since_epoch(catalog, times), dtype)
-        run = lambda c=coefficients, m=minutes: jax.block_until_ready(compute(c, m))  # noqa: E731
+        run = partial(run_and_wait, compute, coefficients, minutes)
         peers.append(Peer(f"vmap of cj.sgp4.state_at, {dtype}", run, lambda found: np.asarray(found[0])[-1, :, :3]))
     return peers
+
+
+def run_and_wait(compute: Callable[..., Any], *arguments: Any) -> Any:
+    import jax
+
+    return jax.block_until_ready(compute(*arguments))
 
 
 def installed(catalog: cj.Catalog, times: np.ndarray) -> list[Peer]:

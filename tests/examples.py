@@ -1,4 +1,4 @@
-"""Run of the examples of a page, or the cells of a notebook, in a process of their own, warnings being errors."""
+"""Element set that tests share; and the run of the examples of a page, or of a notebook, in a process of their own."""
 
 import os
 import subprocess
@@ -7,6 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+ISS = """ISS (ZARYA)
+1 25544U 98067A   25175.50000000  .00010000  00000-0  18000-3 0  9998
+2 25544  51.6400 100.0000 0002000  50.0000 310.0000 15.50000000510007
+"""
 
 
 def run_examples(

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from examples import ISS
 
 ROOT = Path(__file__).parents[1]
 ORDER = ("README.md", "docs/start", "docs/how-to", "docs/reference", "docs/validation")
@@ -18,10 +19,6 @@ EPHEMERIS_TYPE,CLASSIFICATION_TYPE,NORAD_CAT_ID,ELEMENT_SET_NO,REV_AT_EPOCH,BSTA
 ISS (ZARYA),1998-067A,2025-06-24T12:00:00.000000,15.5,0.0002,51.64,100.0,50.0,310.0,0,U,25544,999,51000,0.00018,0.0001,0
 STARLINK-1008,2019-074B,2025-06-24T10:00:00.000000,15.06,0.0001,53.05,200.0,80.0,280.0,0,U,44714,999,31000,0.0001,0.00001,0
 QIANFAN-1,2024-140A,2025-06-24T09:00:00.000000,13.9,0.0003,88.99,20.0,90.0,270.0,0,U,60379,999,4000,0.0001,0.00001,0
-"""
-TLE = """ISS (ZARYA)
-1 25544U 98067A   25175.50000000  .00010000  00000-0  18000-3 0  9998
-2 25544  51.6400 100.0000 0002000  50.0000 310.0000 15.50000000510007
 """
 LONG = {"bench": "measures for minutes; tests/benchmark/ has it", "fetch": "needs the network; tests/inputs/ has it"}
 """Commands that are not run, and why."""
@@ -63,7 +60,7 @@ def test_all_commands_run_in_one_folder(tmp_path: Path, kept_kernels: dict[str, 
     copy.parent.mkdir(parents=True)
     for path in (copy, tmp_path / "my-objects.csv"):
         path.write_text(OBJECTS)
-    (tmp_path / "my-elements.tle").write_text(TLE)
+    (tmp_path / "my-elements.tle").write_text(ISS)
     runs = (ROOT / "docs" / "reference" / "run-files.md").read_text(encoding="utf-8")
     (tmp_path / "my-run.toml").write_text(next(text for kind, text in _BLOCK.findall(runs) if kind == "toml"))
     environment = {name: value for name, value in os.environ.items() if not name.startswith("JAX_")} | kept_kernels

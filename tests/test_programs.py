@@ -1,4 +1,4 @@
-"""Programs that are kept on disk, and the number of programs that a session compiles."""
+"""Programs that are kept on disk."""
 
 import os
 import subprocess
@@ -12,10 +12,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-import constellation_jax as cj
-from constellation_jax.engine import programs
+from constellation_jax import programs
 from constellation_jax.engine.precision import x64
-from constellation_jax.engine.programs import Program
+from constellation_jax.programs import Program
 
 
 class Pair(NamedTuple):
@@ -86,7 +85,7 @@ def test_another_process_loads_what_the_first_has_compiled(tmp_path: Path) -> No
     code = (
         "import constellation_jax as cj, numpy as np, jax, jax.numpy as jnp\n"
         f"cj.configure(compile_cache={str(tmp_path)!r})\n"
-        "from constellation_jax.engine.programs import Program\n"
+        "from constellation_jax.programs import Program\n"
         "def function(x):\n    print('traced', end=' ')\n    return jnp.sort(jnp.sin(x) @ x.T).sum(axis=0)\n"
         "print(Program(function, 'tests.function')(np.eye(9, dtype=np.float32)).sum())\n"
     )
@@ -97,25 +96,6 @@ def test_another_process_loads_what_the_first_has_compiled(tmp_path: Path) -> No
     ]
     assert done[0].startswith("traced ")
     assert done[1] == done[0].removeprefix("traced ")
-
-
-def test_other_numbers_of_instants_compile_nothing(fleet: cj.Catalog, caplog: pytest.LogCaptureFixture) -> None:
-    settings = {"variables": ("position", "altitude"), "frame": "itrs"}
-    rng = np.random.default_rng(5)
-
-    def run(steps: int) -> None:
-        cj.propagate(fleet[: 3 + steps % 5], cj.time_grid("2026-08-24", f"{steps}min", "1min"), **settings)
-
-    for steps in (400, 5):
-        run(steps)
-    caplog.clear()
-    jax.config.update("jax_log_compiles", True)
-    try:
-        for steps in rng.integers(1, 400, 12):
-            run(int(steps))
-    finally:
-        jax.config.update("jax_log_compiles", False)
-    assert not [message for message in caplog.messages if "ompiling" in message]
 
 
 def test_a_program_in_the_place_of_another_is_not_run(make, traced: list[object], tmp_path: Path) -> None:

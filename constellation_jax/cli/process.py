@@ -124,7 +124,7 @@ def _open_missing_streams() -> None:
             _replace_stream(number)
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed, or a program without a console on Windows
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115  # open until the process ends
 
 
 def _replace_stream(number: int) -> None:

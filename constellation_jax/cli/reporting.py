@@ -282,15 +282,15 @@ def _describe_other(error: Exception) -> tuple[int, str]:
 
 def _describe_missing_device() -> str | None:
     """Message about devices that JAX_PLATFORMS asks for and JAX does not find; None where it finds some."""
-    asked = os.environ.get("JAX_PLATFORMS")
-    if not asked or "jax" not in sys.modules:
+    if not os.environ.get("JAX_PLATFORMS") or "jax" not in sys.modules:
         return None
+    from constellation_jax.engine.device_checks import find_devices
+    from constellation_jax.errors import InputError
+
     try:
-        sys.modules["jax"].devices()
-    except Exception:  # JAX has several, an AssertionError without words among them
-        return (
-            f"JAX_PLATFORMS={asked}: JAX finds no such device here; unset the variable, or install JAX for the device"
-        )
+        find_devices()
+    except InputError as missing:
+        return str(missing)
     return None
 
 

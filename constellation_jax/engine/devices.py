@@ -18,7 +18,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from constellation_jax.engine.default_device import default_platform
 from constellation_jax.engine.device_checks import find_devices
 from constellation_jax.engine.precision import x64
-from constellation_jax.engine.programs import Program
+from constellation_jax.programs import Program
 
 REPLICATED: Any = PartitionSpec()
 """Sharding of an array that every device has whole."""

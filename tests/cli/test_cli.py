@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
+from examples import ISS
 from typer.testing import CliRunner
 
 import constellation_jax
@@ -30,10 +31,6 @@ from constellation_jax.inputs.shells.files import known_shells
 from constellation_jax.inputs.times import time_grid
 from constellation_jax.outputs.target import Target
 
-ISS = """ISS (ZARYA)
-1 25544U 98067A   25175.50000000  .00010000  00000-0  18000-3 0  9998
-2 25544  51.6400 100.0000 0002000  50.0000 310.0000 15.50000000510007
-"""
 TINY = """system = "Tiny"
 [[shells]]
 name = "T1"

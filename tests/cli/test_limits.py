@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import typer
+from examples import ISS
 from typer.main import get_command
 from typer.testing import CliRunner
 
@@ -17,10 +18,6 @@ from constellation_jax import cli
 from constellation_jax.inputs.files.keys import keys_of
 from constellation_jax.inputs.run_keys import EphemerisRun, PropagationRun
 
-ISS = """ISS (ZARYA)
-1 25544U 98067A   25175.50000000  .00010000  00000-0  18000-3 0  9998
-2 25544  51.6400 100.0000 0002000  50.0000 310.0000 15.50000000510007
-"""
 SHELL = """system = "Some"
 [[shells]]
 name = "S"

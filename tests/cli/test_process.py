@@ -10,13 +10,10 @@ from pathlib import Path
 
 import netCDF4
 import pytest
+from examples import ISS
 
 import constellation_jax
 
-ISS = """ISS (ZARYA)
-1 25544U 98067A   25175.50000000  .00010000  00000-0  18000-3 0  9998
-2 25544  51.6400 100.0000 0002000  50.0000 310.0000 15.50000000510007
-"""
 SHELL = """system = "Some"
 [[shells]]
 name = "S"

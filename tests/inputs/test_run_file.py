@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from examples import ISS
 
 from constellation_jax.errors import InputError, InputErrors
 from constellation_jax.inputs.catalog.celestrak import GROUPS
@@ -16,10 +17,6 @@ from constellation_jax.inputs.run_keys import EphemerisRun, PropagationRun, Run
 from constellation_jax.inputs.sources import find_source
 from constellation_jax.outputs.variables import resolve_groups
 
-ISS = """ISS (ZARYA)
-1 25544U 98067A   25175.50000000  .00010000  00000-0  18000-3 0  9998
-2 25544  51.6400 100.0000 0002000  50.0000 310.0000 15.50000000510007
-"""
 SHELL = """system = "Tiny"
 [[shells]]
 name = "T1"

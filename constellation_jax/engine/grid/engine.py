@@ -60,8 +60,8 @@ class GridEngine:
         self._devices = devices or Devices(options.platform)
         if options.precision == "float64":
             warn_of_slow_float64(self._devices.mesh.devices.flat)
-        self._satellites = len(elements.mean_motion)  # type: ignore[arg-type]
         epoch = (np.asarray(elements.epoch_day, np.float64), np.asarray(elements.epoch_fraction))
+        self._satellites = len(epoch[0])
         ends = grid.ends_since(*epoch)
         groups, limits = assign_regimes(elements, ends, options.gravity)
         chosen = list(_choose_parts(groups, elements, ends, limits))

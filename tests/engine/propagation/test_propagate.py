@@ -329,3 +329,22 @@ def test_progress_counts_every_state_once_in_the_callers_thread(fleet: cj.Catalo
     engine.run(0, len(TIMES), out, progress)
     assert sum(counts) == len(TIMES) * len(many)
     assert threads == {threading.get_ident()}
+
+
+def test_other_numbers_of_instants_compile_nothing(fleet: cj.Catalog, caplog: pytest.LogCaptureFixture) -> None:
+    settings = {"variables": ("position", "altitude"), "frame": "itrs"}
+    rng = np.random.default_rng(5)
+
+    def run(steps: int) -> None:
+        cj.propagate(fleet[: 3 + steps % 5], cj.time_grid("2026-08-24", f"{steps}min", "1min"), **settings)
+
+    for steps in (400, 5):
+        run(steps)
+    caplog.clear()
+    jax.config.update("jax_log_compiles", True)
+    try:
+        for steps in rng.integers(1, 400, 12):
+            run(int(steps))
+    finally:
+        jax.config.update("jax_log_compiles", False)
+    assert not [message for message in caplog.messages if "ompiling" in message]
