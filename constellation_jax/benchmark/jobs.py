@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from constellation_jax.benchmark.timing import take_medians, time_in_turn, time_once
 from constellation_jax.engine.decay.engine import run as run_decay
 from constellation_jax.engine.devices import Devices
-from constellation_jax.engine.grid.engine import GridEngine
-from constellation_jax.engine.grid.host import HostEngine
+from constellation_jax.engine.grid.host import make_states_engine
 from constellation_jax.engine.jacobians.engine import JacobianEngine
 from constellation_jax.engine.propagation.options import Options
 from constellation_jax.engine.time_grid import Grid
@@ -67,9 +66,7 @@ def prepare_states(
     grid = Grid.inertial(*to_day_fraction(times))
     options = Options(names, precision=precision, dtype=precision, platform=devices.platform)
     rows = max(1, min(len(times), BLOCK_STATES // len(catalog)))
-    on_host = devices.platform == "cpu" and devices.mesh.size == 1
-    elements = catalog.elements
-    engine: Any = HostEngine(elements, grid, options) if on_host else GridEngine(elements, grid, options, rows, devices)
+    engine = make_states_engine(catalog.elements, grid, options, rows, devices)
 
     def compute() -> Any:
         block = None

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from constellation_jax.engine.arrays import OutputArrays
-from constellation_jax.engine.grid.engine import Function, keep_types
+from constellation_jax.engine.devices import Devices
+from constellation_jax.engine.grid.engine import Function, GridEngine, keep_types
 from constellation_jax.engine.grid.states import States
 from constellation_jax.engine.precision import x64
 from constellation_jax.engine.propagation.engine import Engine
@@ -65,6 +66,16 @@ class HostEngine:
             return States(
                 **{name: jax.device_put(values, self._device, may_alias=True) for name, values in out.items()}
             )
+
+
+def make_states_engine(
+    elements: Elements, grid: Grid, options: Options, block: int | None = None, devices: Devices | None = None
+) -> GridEngine | HostEngine:
+    """Engine whose results stay on the devices: loops on one CPU, grids elsewhere; arguments as for `GridEngine`."""
+    devices = devices or Devices(options.platform)
+    if devices.platform == "cpu" and devices.mesh.size == 1:
+        return HostEngine(elements, grid, options)
+    return GridEngine(elements, grid, options, block, devices)
 
 
 @partial(jax.jit, static_argnums=0, donate_argnums=1)

@@ -14,13 +14,11 @@ from jax import Array
 from numpy.typing import ArrayLike, NDArray
 
 from constellation_jax.engine.devices import Devices
-from constellation_jax.engine.grid.engine import GridEngine
-from constellation_jax.engine.grid.host import HostEngine
+from constellation_jax.engine.grid.host import make_states_engine
 from constellation_jax.engine.grid.states import States
 from constellation_jax.engine.grid.traced import trace_states
 from constellation_jax.engine.propagation.kernels import CHUNK
 from constellation_jax.engine.propagation.options import Options
-from constellation_jax.engine.time_grid import Grid
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.catalog.catalog import Catalog
 from constellation_jax.inputs.times import as_times
@@ -92,7 +90,7 @@ def states(
         found = trace_states(elements, grid, options, is_deep)
         return found if back is None else jax.tree.map(lambda v: v[back], found)
     with _outside_traces():
-        engine = _make_engine(elements, grid, options)
+        engine = make_states_engine(elements, grid, options)
         try:
             found = engine.run(0, len(grid), back)
         except (MemoryError, jax.errors.JaxRuntimeError) as error:
@@ -203,7 +201,7 @@ class _BlockRun:
         self._block = min(_block_rows(shape[0], options) if block is None else _check_block(block), len(self._instants))
         with _outside_traces():
             self._grid = make_grid(self._instants, options)
-            self._engine = _make_engine(elements, self._grid, options, self._block)
+            self._engine = make_states_engine(elements, self._grid, options, self._block)
 
     def iterate(self) -> Iterator[tuple[NDArray[np.datetime64], States]]:
         """Compute block after block; where calls return before they are done, the next one is under way already."""
@@ -276,13 +274,6 @@ def _options(
     if LIFETIME.group in ([variables] if isinstance(variables, str) else variables):
         raise InputError("variables 'lifetime': not among states; use `lifetimes`")
     return make_options(shape[0] if shape else 1, frame, precision, variables, precision, True, None, device)
-
-
-def _make_engine(elements: Elements, grid: Grid, options: Options, block: int | None = None) -> GridEngine | HostEngine:
-    devices = Devices(options.platform)
-    if devices.mesh.size == 1 and not devices.computes_grids:
-        return HostEngine(elements, grid, options)
-    return GridEngine(elements, grid, options, block, devices)
 
 
 def _block_rows(satellites: int, options: Options) -> int:
