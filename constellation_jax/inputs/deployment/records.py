@@ -120,12 +120,20 @@ def repeat_records(values: Mapping[str, Any], system: str, as_of: np.datetime64)
 
 
 def measure_pace(system: str, groups: Collection[str], as_of: np.datetime64, days: float) -> Pace:
-    """Measure the mean pace of some groups of a system in the days before a date, and its errors."""
-    since = as_of - np.timedelta64(round(days), "D")
-    recent = [record for record in select_records(system, groups, as_of) if record.day > since]
-    n = len(recent)
-    carried = round(float(np.mean([record.satellites for record in recent]))) if recent else 0
-    return Pace(n, n / days, carried, 1.0 / math.sqrt(max(n, 1)), measure_drift(as_of))
+    """Measure the mean pace of some groups of a system in the days before a date, and its errors.
+
+    Where the first launch was in that time, the pace is that since then: half a launch, as the prior of Jeffreys for a Poisson
+    process has it, and those after the first.
+    """
+    known = select_records(system, groups, as_of)
+    recent = [record for record in known if record.day > as_of - np.timedelta64(round(days), "D")]
+    if not recent:
+        return Pace(0, 0.0, 0, 0.0, 0.0)
+    n, span = float(len(recent)), days
+    if len(recent) == len(known):
+        n, span = n - 0.5, max(1.0, float((as_of - recent[0].day) / DAY))
+    carried = round(float(np.mean([record.satellites for record in recent])))
+    return Pace(len(recent), n / span, carried, min(1.0, 1.0 / math.sqrt(n)), measure_drift(as_of))
 
 
 @lru_cache(maxsize=64)

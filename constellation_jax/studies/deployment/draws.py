@@ -29,6 +29,8 @@ from constellation_jax.studies.deployment.schedule import (
 
 _WALK_DAYS = YEAR_DAYS / 4.0
 """Step of the random walk of a cadence."""
+_LARGEST_FACTOR = 10.0
+"""Largest factor on a cadence in either direction: beyond it no pace has gone in the years that a forecast spans."""
 DRAWS_PER_BLOCK = 500
 """Draws that are computed together: arrays of some 20 MB. Random numbers, and so results, depend on it."""
 
@@ -80,7 +82,8 @@ class _CampaignPlan:
         years = (to_days(campaign.until) - to_days(campaign.start)) / YEAR_DAYS
         self.wanders = not campaign.launch_dates and bool(campaign.cadence_spread or campaign.cadence_drift)
         spread = float(np.hypot(campaign.cadence_spread, campaign.cadence_drift * np.sqrt(max(years, 0.0))))
-        most = count_expected_launches(campaign) * np.exp(3.5 * spread)  # hardly a draw in ten thousand is beyond it
+        # Hardly a draw in ten thousand has more than 3.5 sigma
+        most = count_expected_launches(campaign) * min(np.exp(3.5 * spread), _LARGEST_FACTOR)
         self.most_launches = len(self.certain)
         if self.at_random or self.wanders:
             if campaign.target is not None and campaign.life_years is None:
@@ -136,7 +139,7 @@ class _CampaignPlan:
         walk = rng.standard_normal((n, len(grid) - 1)) * np.sqrt(np.diff(grid) / YEAR_DAYS)
         factor = np.exp(
             campaign.cadence_spread * rng.standard_normal((n, 1)) + campaign.cadence_drift * np.cumsum(walk, axis=1)
-        )
+        ).clip(1.0 / _LARGEST_FACTOR, _LARGEST_FACTOR)
         drawn = np.concatenate([np.zeros((n, 1)), np.cumsum(factor * np.diff(expected), axis=1)], axis=1)
         if self.at_random:
             number = np.cumsum(rng.standard_exponential(shape), axis=1)
