@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 from examples import ISS
@@ -204,6 +205,20 @@ def test_catalog_matched_to_shells_for_programs(folder: Path) -> None:
     assert said["shells"][0]["lattice"]["planes"] == 12
     stray = next(item for item in said["objects"] if item["state"] == "stray")
     assert (stray["plane"], stray["raan_residual_deg"]) == (-1, None)
+
+
+def test_catalog_matched_to_shells_as_a_table(folder: Path) -> None:
+    result = run("catalog", "bundled", "--match", "--shells", "guowang:flown", "--output", "match.csv")
+    assert (result.exit_code, result.stderr) == (0, "")
+    table = pd.read_csv(folder / "match.csv", keep_default_na=False)
+    assert len(table) == 11_000
+    known = table[table.match_system == "Guowang"]
+    assert known.match_state.value_counts().to_dict() == {"on_station": 29, "stray": 10}
+    assert set(known.match_plane[known.match_state == "stray"]) == {""}
+    assert {"raan_residual [degree]", "altitude_offset [km]", "epoch"} <= {*table}
+    refused = run("catalog", "iss.tle", "--output", "match.csv")
+    assert refused.exit_code == 2
+    assert "--output: found without --match" in refused.stderr
 
 
 def test_nothing_to_match(folder: Path) -> None:
@@ -566,6 +581,8 @@ def test_deploy_writes_a_file_and_prints_the_states(folder: Path) -> None:
     assert again.exit_code == 2
     assert "exists already" in again.stderr
     assert run("deploy", "qianfan:launched", "--output", "deploy.nc", "--overwrite", "--quiet").stdout == ""
+    assert run("deploy", "qianfan:launched", "--output", "deploy.csv").stderr == ""
+    assert len(pd.read_csv(folder / "deploy.csv")) == 561
 
 
 def test_deploy_lists_and_answers_what_a_target_needs(folder: Path) -> None:

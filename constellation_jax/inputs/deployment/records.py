@@ -25,6 +25,10 @@ _USUAL_DRIFT, _USUAL_DRIFT_SPREAD = 0.35, 0.7
 """Median, and standard deviation of the logarithm, of the change of the logarithm of a pace between spans before any is seen."""
 
 
+_SHORTEST_SPAN_DAYS = 60.0
+"""Shortest time since a first launch that a pace is taken over."""
+
+
 class LaunchRecord(NamedTuple):
     """One past launch."""
 
@@ -123,7 +127,7 @@ def measure_pace(system: str, groups: Collection[str], as_of: np.datetime64, day
     """Measure the mean pace of some groups of a system in the days before a date, and its errors.
 
     Where the first launch was in that time, the pace is that since then: half a launch, as the prior of Jeffreys for a Poisson
-    process has it, and those after the first.
+    process has it, and those after the first, in two months at least.
     """
     known = select_records(system, groups, as_of)
     recent = [record for record in known if record.day > as_of - np.timedelta64(round(days), "D")]
@@ -131,7 +135,7 @@ def measure_pace(system: str, groups: Collection[str], as_of: np.datetime64, day
         return Pace(0, 0.0, 0, 0.0, 0.0)
     n, span = float(len(recent)), days
     if len(recent) == len(known):
-        n, span = n - 0.5, max(1.0, float((as_of - recent[0].day) / DAY))
+        n, span = n - 0.5, max(_SHORTEST_SPAN_DAYS, float((as_of - recent[0].day) / DAY))
     carried = round(float(np.mean([record.satellites for record in recent])))
     return Pace(len(recent), n / span, carried, min(1.0, 1.0 / math.sqrt(n)), measure_drift(as_of))
 
