@@ -245,10 +245,11 @@ def _wants_lifetime(variables: str | Iterable[str]) -> bool:
 
 def _lifetimes(catalog: Catalog) -> tuple[NDArray[np.float64], str]:
     """Lifetimes in days, NaN beyond their span, and a comment on their computation."""
+    from constellation_jax.inputs.environment.atmosphere_models import CALIBRATED, MODELS
     from constellation_jax.studies.decay.decay import LIFETIME_YEARS, lifetimes
 
     days = lifetimes(catalog)
-    comment = f"Span of {LIFETIME_YEARS:g} years, NRLMSISE-00, median forecast of the Sun, no manoeuvres"
+    comment = f"Span of {LIFETIME_YEARS:g} years, {MODELS[CALIBRATED]}, median forecast of the Sun, no manoeuvres"
     return np.where(np.isfinite(days), days, np.nan), comment
 
 
