@@ -227,7 +227,7 @@ def make_grid(instants: NDArray[np.datetime64], options: Options) -> Grid:
 
 def step_bytes(satellites: int, options: Options) -> int:
     """Size of the results of one instant."""
-    return satellites * (len(options.variables) * np.dtype(options.dtype).itemsize + 1)
+    return satellites * options.state_bytes
 
 
 def too_large(steps: int, satellites: int, options: Options, way_out: str) -> InputError:
