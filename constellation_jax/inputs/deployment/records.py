@@ -24,8 +24,6 @@ _SPAN_YEARS = 0.5
 """Length of the spans whose numbers of launches are compared."""
 _USUAL_DRIFT, _USUAL_DRIFT_SPREAD = 0.35, 0.7
 """Median, and standard deviation of the logarithm, of the change of the logarithm of a pace between spans before any is seen."""
-
-
 _SHORTEST_SPAN_DAYS = 60.0
 """Shortest time since a first launch that a pace is taken over."""
 
