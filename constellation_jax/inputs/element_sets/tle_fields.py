@@ -120,10 +120,10 @@ def read_all(*pair: NDArray[np.uint8]) -> tuple[dict[str, NDArray[Any]], NDArray
     for line, card in enumerate(pair, start=1):
         usual &= _follows_layout(card, line)
         numbers = np.empty((len(card), _WEIGHTS[line - 1].shape[1]))
+        digits = _DIGIT_VALUE.take(card)  # half the time of indexing
         for i in range(0, len(card), _RECORDS_PER_PRODUCT):
-            numbers[i : i + _RECORDS_PER_PRODUCT] = (
-                _DIGIT_VALUE[card[i : i + _RECORDS_PER_PRODUCT]].astype(np.float64) @ _WEIGHTS[line - 1]
-            )
+            part = slice(i, i + _RECORDS_PER_PRODUCT)
+            numbers[part] = digits[part].astype(np.float64) @ _WEIGHTS[line - 1]
         for i, field in enumerate(f for f in FIELDS if f.line == line):
             value = numbers[:, i]
             if field.column in _POWERS:
@@ -145,7 +145,7 @@ def read_all(*pair: NDArray[np.uint8]) -> tuple[dict[str, NDArray[Any]], NDArray
 
 def _follows_layout(card: NDArray[np.uint8], line: int) -> NDArray[np.bool_]:
     """Check that every column holds a character allowed there, and blanks stand only before a number. Shape (n,)."""
-    fits = ((_CHARACTER_CLASS[card] & _ALLOWED[line - 1]) != 0).all(axis=1)
+    fits = ((_CHARACTER_CLASS.take(card) & _ALLOWED[line - 1]) != 0).all(axis=1)
     blank = card == ord(" ")
     return np.asarray(fits & ~(blank[:, 1:] & ~blank[:, :-1] & _SAME_NUMBER[line - 1]).any(axis=1))
 
