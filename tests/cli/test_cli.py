@@ -169,7 +169,6 @@ def test_bad_usage_is_exit_code_2(arguments: list[str]) -> None:
         ("propagate --shells iss.tle", "iss.tle, line 1: not valid TOML"),
         ("catalog tiny.toml", "expected element sets"),
         ("propagate --catalog iss.tle --duration -1h", "--duration: '-1h': expected a number with its unit"),
-        ("decay iss.tle --years -1", "years -1.0: expected a number above 0"),
         (
             "ephemeris --catalog iss.tle -o a.csv",
             "expected the name of a file of an ephemeris that ends in .nc (NetCDF)",
