@@ -95,7 +95,7 @@ def make_atmosphere_series(
 
     Args:
         table: model of the atmosphere.
-        indices: f107, f107a, ap and day of the year of each step, four arrays of shape (steps,).
+        indices: f107, f107a, ap, day of the year and year of each step, five arrays of shape (steps,).
         first_mjd: Modified Julian Date (UTC) at which the first step begins.
         step_days: length of a step, days.
         dtype: of the densities.
