@@ -397,7 +397,7 @@ def test_a_ballistic_coefficient_of_mass_area_and_drag_coefficient(
             assert found.attrs["atmosphere"] == "nrlmsise00: NRLMSISE-00, orbit means"
             np.testing.assert_allclose(found.ballistic_coefficient, expected)
             assert found.ballistic_coefficient_source.values.tolist() == [0, 0]
-    done = run(app, ["decay", "foil.tle", "--atmosphere", "nrlmsise"])
+    done = run(app, ["decay", "foil.tle", "--overwrite", "--atmosphere", "nrlmsise"])
     assert done.exit_code == 2
     assert "unknown model; known are nrlmsise00-calibrated" in done.output
     for given, said in (
