@@ -56,7 +56,7 @@ def propagate(
             )
         reporter.start(config, objects, times)
         configure(compile_cache=True)
-        from constellation_jax.studies.propagation.propagate import propagate_to
+        from constellation_jax.studies.propagation.to_file import propagate_to
 
         report = propagate_to(
             target,

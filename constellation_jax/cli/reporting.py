@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from constellation_jax.inputs.catalog.catalog import Catalog
     from constellation_jax.inputs.run_keys import Run
     from constellation_jax.studies.ephemeris.write import EphemerisReport
-    from constellation_jax.studies.propagation.propagate import PropagationReport
+    from constellation_jax.studies.propagation.to_file import PropagationReport
 
 EXIT_INPUT, EXIT_NOT_CONVERGED, EXIT_DEFECT = 2, 3, 70
 """Exit codes: a mistake that a user can mend, a tuning without an optimum, EX_SOFTWARE; the others are in process.py."""

@@ -77,6 +77,10 @@ class GridFailures:
         self._decayed_after, self._lost_before = limits
         self._failures = Failures(len(self._decayed_after))
 
+    def keep(self, code: NDArray[np.int8]) -> None:
+        """Take over the status that each satellite keeps from now on, from a run that got so far; shape (satellites,)."""
+        self._failures.code[:] = code
+
     def apply_failures(self, start: int, stop: int, out: OutputArrays, failing: NDArray[np.bool_]) -> None:
         """Complete the status of instants start:stop of the grid, and set the variables to NaN where it is not 0.
 

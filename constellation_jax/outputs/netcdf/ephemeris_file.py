@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 from xarray.backends import NetCDF4DataStore
 
 from constellation_jax.errors import InputError
-from constellation_jax.outputs.netcdf.ephemeris import AXES, IN_PIECES, NOT_STORED, PRODUCT
+from constellation_jax.outputs.netcdf.ephemeris import AXES, IN_PIECES, PRODUCT
 from constellation_jax.outputs.netcdf.library import NETCDF_LOCK
+from constellation_jax.outputs.soundness import NOT_STORED
 from constellation_jax.outputs.variables import BOUND, DEGREE, PIECE, SATELLITE, SPAN, STATUS_VARIABLE
 from constellation_jax.physics.sgp4.status import STATUS
 
