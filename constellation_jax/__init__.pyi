@@ -39,6 +39,7 @@ from .inputs.tuning.problem import TuningProblem as TuningProblem
 from .inputs.tuning.problem import TuningVariable as TuningVariable
 from .outputs.datasets.satellites import find as find
 from .outputs.shell_file import write_shells as write_shells
+from .outputs.verify import finish as finish
 from .outputs.verify import verify as verify
 from .physics import frames as frames
 from .physics import merit as merit

@@ -217,7 +217,7 @@ _ELEMENTS: Final = tuple(
         ("raan", "degree", "right ascension of the ascending node"),
         ("arg_perigee", "degree", "argument of perigee"),
         ("mean_anomaly", "degree", "mean anomaly"),
-        ("bstar", "", "drag term B* of SGP4, per Earth radius"),
+        ("bstar", "1", "drag term B* of SGP4, per Earth radius"),
     )
 )
 

@@ -1,4 +1,4 @@
-"""Check of an output that is on disk: its checksums, and whether its states are sound."""
+"""Outputs that are on disk: completing one that several jobs have written, and checking one for damage."""
 
 from __future__ import annotations
 
@@ -19,6 +19,26 @@ _READ_VALUES = 1 << 24
 """Values that are read at a time."""
 
 
+def finish(path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+    """Complete a Zarr store whose parts several jobs have written by `propagate_to(..., shard=(i, n))`.
+
+    Args:
+        path: of the store, as it was given to the jobs.
+        overwrite: whether a complete store of that name may be replaced.
+
+    Raises:
+        InputError: there is no unfinished store, jobs are writing it, or blocks are missing; the message numbers them.
+        OutputError: its name could not be given.
+    """
+    if not is_zarr(path):
+        raise InputError(
+            f"{os.fspath(path)}: expected a Zarr store (NAME.zarr); a file is complete when it has its name"
+        )
+    from constellation_jax.outputs.zarr import finish as end
+
+    end.finish(path, overwrite=overwrite)
+
+
 def verify(path: str | os.PathLike[str], *, repair: bool = False) -> list[str]:
     """Read an output whole, and list its defects.
 
@@ -36,7 +56,9 @@ def verify(path: str | os.PathLike[str], *, repair: bool = False) -> list[str]:
     if is_zarr(path):
         return _verify_store(path, repair=repair)
     if repair:
-        raise InputError(f"{os.fspath(path)}: a file cannot be repaired in part; expected a Zarr store, or run its command again")
+        raise InputError(
+            f"{os.fspath(path)}: a file cannot be repaired in part; expected a Zarr store, or run its command again"
+        )
     return list(_find_file_defects(Path(path)))
 
 
@@ -56,7 +78,9 @@ def _verify_store(path: str | os.PathLike[str], *, repair: bool) -> list[str]:
             store.forget(list(defects))
             place.reopen()
     lines = [f"block {block}: {defect}" for block, defect in defects.items()]
-    return lines + ([f"{len(missing)} blocks are missing, from {missing[0]} on"] if missing and state == "complete" else [])
+    return lines + (
+        [f"{len(missing)} blocks are missing, from {missing[0]} on"] if missing and state == "complete" else []
+    )
 
 
 def _find_file_defects(path: Path) -> Iterator[str]:

@@ -1,8 +1,8 @@
 """End of a run to Zarr, and the check of its blocks.
 
-A satellite that fails in a block stays failed in later ones, which another job may have computed without knowing of it. The end goes
-through the blocks in time and mends those few, takes the extent in space from their records, consolidates the metadata and gives
-the output its name. Deliberately absent: computing.
+A satellite that fails in a block stays failed in later ones, which another job may have computed without knowing of it. The end
+goes through the blocks in time and mends those few, takes the extent in space from their records, consolidates the metadata and
+gives the output its name. Deliberately absent: computing.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from constellation_jax.errors import InputError
 from constellation_jax.outputs.datasets.header import Extremes, make_coverage_attributes
 from constellation_jax.outputs.soundness import find_defect, find_latched
 from constellation_jax.outputs.variables import DIMENSIONS, STATUS_VARIABLE, TIME
-from constellation_jax.outputs.zarr.layout import FIGURES, make_record, open_array
+from constellation_jax.outputs.zarr.layout import FIGURES, make_record, open_array, put_shard
 from constellation_jax.outputs.zarr.place import Place, make_store, open_run
 
 
@@ -144,7 +144,7 @@ class StoreBlocks:
         values = self.read(block)
         for name, each in values.items():
             each[:, columns] = codes if name == STATUS_VARIABLE else np.nan
-            self._arrays[name][self._rows(block)] = each
+            put_shard(self._arrays[name], self._rows(block), each)
         self._records[block] = make_record(values)
 
 

@@ -90,8 +90,9 @@ class Place:
         """Tell whether the output is "complete", "growing" or "absent"."""
         for place, name in ((self.address, "complete"), (self.growing, "growing")):
             if self.is_remote or Path(place, "zarr.json").is_file():
+                store = make_store(place)
                 with contextlib.suppress(FileNotFoundError, KeyError, ValueError):
-                    run = zarr.open_group(make_store(place), path=RUN, mode="r")
+                    run = zarr.open_group(store, path=RUN, mode="r")
                     return str(run.attrs.get("state", name)) if self.is_remote else name
         return "absent"
 

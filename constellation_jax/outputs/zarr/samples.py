@@ -41,7 +41,7 @@ from constellation_jax.outputs.soundness import NOT_STORED, find_latched
 from constellation_jax.outputs.target import check_disk, describe_cause
 from constellation_jax.outputs.variables import DIMENSIONS, LIFETIME, SATELLITE, STATUS_VARIABLE, TIME, VARIABLES
 from constellation_jax.outputs.zarr.finish import complete
-from constellation_jax.outputs.zarr.layout import FIGURES, choose_layout, make_record, open_array
+from constellation_jax.outputs.zarr.layout import FIGURES, choose_layout, make_record, open_array, put_shard
 from constellation_jax.outputs.zarr.place import RUN, Place, make_store, open_run
 
 
@@ -183,7 +183,7 @@ class ZarrWriter:
         block = check_block(arrays, self._names, (steps, len(self._catalog)), self._dtype)
         try:
             for name, values in block.items():
-                self._arrays[name][rows] = values
+                put_shard(self._arrays[name], rows, values)
             records[number] = record = make_record(block)
         except OSError as error:
             raise OutputError(f"{self.place}: {describe_cause(error)}") from error

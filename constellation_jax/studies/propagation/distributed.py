@@ -8,9 +8,11 @@ Deliberately absent: arrays of Dask, since the store is the only thing that work
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
-from constellation_jax.errors import OutputError
+from constellation_jax.errors import InputError, OutputError
 from constellation_jax.studies.propagation.runs import Counter, Stopwatch
 
 if TYPE_CHECKING:
@@ -83,6 +85,8 @@ def _group(blocks: Sequence[slice], satellites: int) -> list[list[slice]]:
 
 _ENGINES: dict[tuple[str, ...], Engine] = {}
 """Engine of the run that this worker is busy with."""
+_ALONE: Final = Lock()
+"""One task at a time in a process: the engine has threads of its own, as many as the worker."""
 
 
 def _compute(job: PropagationJob, path: str, blocks: list[slice]) -> int:
@@ -91,11 +95,13 @@ def _compute(job: PropagationJob, path: str, blocks: list[slice]) -> int:
 
     from constellation_jax.settings import configure
 
-    key = tuple(job.fingerprint.values())
-    if key not in _ENGINES:
-        configure(compile_cache=True)
-        _ENGINES.clear()
-        _ENGINES[key] = job.make_engine(threads=get_worker().state.nthreads)
-    with job.make_writer(path, shared=True) as writer:
-        job.compute(_ENGINES[key], writer, blocks, Stopwatch())
+    with _ALONE:
+        key = tuple(job.fingerprint.values())
+        if key not in _ENGINES:
+            with suppress(InputError):  # JAX has started already, and has its settings
+                configure(compile_cache=True)
+            _ENGINES.clear()
+            _ENGINES[key] = job.make_engine(threads=get_worker().state.nthreads)
+        with job.make_writer(path, shared=True) as writer:
+            job.compute(_ENGINES[key], writer, blocks, Stopwatch())
     return len(job.catalog) * sum(int(rows.stop - rows.start) for rows in blocks)
