@@ -21,7 +21,7 @@ RUN: dict[str, Any] = {"memory_bytes": 2 * 64 * OBJECTS * 25}
 """Blocks of 64 instants of six float32 and a status, so that a run has 120 of them."""
 CHILD = """
 import sys, constellation_jax as cj
-from tests.kills import RUN, make_inputs
+from kills import RUN, make_inputs
 cj.configure()
 inputs = make_inputs()
 print("ready", flush=True)
@@ -47,7 +47,7 @@ def go_on_after_kills(kills: int, suffix: str, folder: Path, kept_kernels: dict[
             path.parent.mkdir()
             child = subprocess.Popen(
                 [sys.executable, "-c", CHILD, str(path)],
-                env={**os.environ, **kept_kernels, "PYTHONPATH": str(Path(__file__).parents[1])},
+                env={**os.environ, **kept_kernels, "PYTHONPATH": os.pathsep.join(map(str, Path(__file__).parents[:2]))},
                 stdout=subprocess.PIPE,
                 text=True,
             )

@@ -30,7 +30,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for _command in (
-    *(propagate.propagate, propagate.ephemeris),
+    *(propagate.propagate, propagate.ephemeris, propagate.finish, propagate.verify),
     *(catalog.catalog, catalog.fetch),
     *(deploy.deploy, decay.decay, decay.station_keeping, tune.tune),
     bench.bench,

@@ -92,7 +92,7 @@ def decay(
 ) -> None:
     """Compute lifetimes and altitudes over years.
 
-    Of a catalogue or of planned shells, without manoeuvres. Prints a line for each shell, and writes a NetCDF file
+    Of a catalogue or of planned shells, without manoeuvres. Prints a line for each shell, and writes a file
     (decay.nc unless --output says otherwise).
     """
     with Reporter().session(debug=ctx.obj["debug"]):
@@ -149,7 +149,7 @@ def station_keeping(
     """Compute the cost of holding an altitude.
 
     For planned shells, under low, median and high solar activity. Values replace those of the shell files. Writes a
-    NetCDF file where --output is given.
+    file where --output is given.
     """
     with Reporter().session(debug=ctx.obj["debug"]):
         inputs = (*(shells or []), space_weather, forecast)

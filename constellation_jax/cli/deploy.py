@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from constellation_jax.cli.options import Output, Overwrite, Quiet, claim, command_line
+from constellation_jax.cli.options import Output, Overwrite, Quiet, claim, write_result
 from constellation_jax.cli.reporting import Reporter
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def deploy(
 ) -> None:
     """Simulate the launches of a constellation.
 
-    Prints its satellites in each state at the turn of each year, and writes them day by day to a NetCDF file. With --need
+    Prints its satellites in each state at the turn of each year, and writes them day by day to a file. With --need
     and --by, prints the launches a month that a target needs. Without SCENARIO, lists the bundled deployments.
     """
     with Reporter().session(debug=ctx.obj["debug"]):
@@ -79,10 +79,7 @@ def deploy(
         with target or contextlib.nullcontext():
             dataset = launch(deployment, draws=draws, seed=seed, start=start, until=until)
             if target is not None:
-                from constellation_jax.outputs.netcdf.whole_file import write_dataset
-
-                dataset.attrs["history"] = f"{dataset.attrs['date_created']} {command_line()}"
-                write_dataset(dataset, target)
+                write_result(dataset, target)
         if not quiet:
             for line in _summary_lines(dataset, deployment.title):
                 typer.echo(line)

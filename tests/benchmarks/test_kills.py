@@ -3,8 +3,7 @@
 from pathlib import Path
 
 import pytest
-
-from tests.kills import go_on_after_kills
+from kills import go_on_after_kills
 
 KILLS = 40
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 from examples import ISS
@@ -100,11 +101,11 @@ def propagation(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[..., Any]
             figures = {"compile_s": 0.5, "compute_s": 1.0, "write_s": 0.25, "wall_s": 2.0}
             counts = {"satellites": len(catalog), "steps": len(times), "states": states, "failed": 1}
             sizes = {"bytes": 3_500_000, "peak_memory_bytes": 10**8}
-            return types.SimpleNamespace(path=path, **counts, **figures, **sizes)
+            return types.SimpleNamespace(path=path, is_complete=True, **counts, **figures, **sizes)
 
         module = types.ModuleType("propagation")
         module.propagate_to = propagate_to  # type: ignore[attr-defined]
-        monkeypatch.setitem(sys.modules, "constellation_jax.studies.propagation.propagate", module)
+        monkeypatch.setitem(sys.modules, "constellation_jax.studies.propagation.to_file", module)
         monkeypatch.setattr("constellation_jax.cli.propagate.configure", lambda **_: None)
         return called
 
@@ -204,6 +205,20 @@ def test_catalog_matched_to_shells_for_programs(folder: Path) -> None:
     assert said["shells"][0]["lattice"]["planes"] == 12
     stray = next(item for item in said["objects"] if item["state"] == "stray")
     assert (stray["plane"], stray["raan_residual_deg"]) == (-1, None)
+
+
+def test_catalog_matched_to_shells_as_a_table(folder: Path) -> None:
+    result = run("catalog", "bundled", "--match", "--shells", "guowang:flown", "--output", "match.csv")
+    assert (result.exit_code, result.stderr) == (0, "")
+    table = pd.read_csv(folder / "match.csv", keep_default_na=False)
+    assert len(table) == 11_000
+    known = table[table.match_system == "Guowang"]
+    assert known.match_state.value_counts().to_dict() == {"on_station": 29, "stray": 10}
+    assert set(known.match_plane[known.match_state == "stray"]) == {""}
+    assert {"raan_residual [degree]", "altitude_offset [km]", "epoch"} <= {*table}
+    refused = run("catalog", "iss.tle", "--output", "match.csv")
+    assert refused.exit_code == 2
+    assert "--output: found without --match" in refused.stderr
 
 
 def test_nothing_to_match(folder: Path) -> None:
@@ -566,6 +581,8 @@ def test_deploy_writes_a_file_and_prints_the_states(folder: Path) -> None:
     assert again.exit_code == 2
     assert "exists already" in again.stderr
     assert run("deploy", "qianfan:launched", "--output", "deploy.nc", "--overwrite", "--quiet").stdout == ""
+    assert run("deploy", "qianfan:launched", "--output", "deploy.csv").stderr == ""
+    assert len(pd.read_csv(folder / "deploy.csv")) == 561
 
 
 def test_deploy_lists_and_answers_what_a_target_needs(folder: Path) -> None:
@@ -662,3 +679,42 @@ def test_the_drag_term_can_be_left_out(folder: Path, propagation: Any) -> None:
     (folder / "run.toml").write_text('catalog = "iss.tle"\ndrag = false\n')
     assert run("propagate", "run.toml").exit_code == 0
     assert (called["catalog"].bstar == 0.0).all()
+
+
+def test_parts_of_a_store_are_made_finished_and_verified(folder: Path, programs: Path) -> None:
+    command = ("propagate", "--catalog", "iss.tle", "--duration", "3h", "--output", "leo.zarr", "--memory", "5MB")
+    for part in ("1/2", "2/2"):
+        assert "constellation-jax finish leo.zarr" in run_process(folder, *command, "--shard", part)[1]
+    assert run("finish", "leo.zarr").output == "leo.zarr: complete\n"
+    assert run("verify", "leo.zarr").output == "leo.zarr: sound\n"
+    assert run("finish", "leo.zarr").exit_code == 2
+    shard = folder / "leo.zarr" / "x" / "c" / "0" / "0"
+    shard.write_bytes(shard.read_bytes()[:-9])
+    damaged = run("verify", "leo.zarr", "--repair")
+    assert damaged.exit_code == 1
+    assert "leo.zarr: block 0: cannot be read" in damaged.output
+    assert "--resume computes these blocks anew" in damaged.output
+    assert run_process(folder, *command, "--resume")[0] == 0
+    assert run("verify", "leo.zarr").output == "leo.zarr: sound\n"
+
+
+def test_what_cannot_be_shared_on_the_command_line_is_told(folder: Path) -> None:
+    for arguments, words in (
+        (("--output", "a.zarr", "--shard", "2"), "--shard: found '2', expected i/n such as 3/16"),
+        (("--output", "a.zarr", "--shard", "3/2"), "shard 3/2: expected i/n with i from 1 to n"),
+        (("--output", "a.nc", "--shard", "1/2"), "one process alone writes a file; expected a Zarr store"),
+        (
+            (
+                "--output",
+                "s3://bucket/a.nc",
+            ),
+            "expected a Zarr store (NAME.zarr) at an address",
+        ),
+        (("--output", "a.zarr", "--dask", "tcp://127.0.0.1:1"), "'tcp://127.0.0.1:1' cannot be reached"),
+    ):
+        code, _, said = run_process(folder, "propagate", "--catalog", "iss.tle", *arguments)
+        assert code == 2, said
+        assert words in said
+        assert len(said.splitlines()) == 1
+    assert run("verify", "nothing.nc").exit_code == 2
+    assert run("verify", "nothing.zarr").exit_code == 2

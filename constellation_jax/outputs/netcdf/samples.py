@@ -78,6 +78,11 @@ def check_size(
     """
     per_state = (len(resolve_groups(variables)) - 1) * np.dtype(check_dtype(dtype)).itemsize + 1
     check_disk(path, satellites * steps * per_state)
+    check_memory(path, steps, memory_bytes)
+
+
+def check_memory(path: str | os.PathLike[str], steps: int, memory_bytes: int) -> None:
+    """Raise InputError where the instants of a run alone take more than the memory."""
     needed = steps * _BYTES_PER_INSTANT
     if needed > memory_bytes:
         raise InputError(
@@ -112,6 +117,7 @@ class NetCDFWriter(PartialFile):
             that name may be changed until the file is begun.
         block_steps: number of steps of most blocks; the file is laid out for it.
         fingerprint: of the run, which NAME.partial carries, so that it may be gone on with; None for none.
+        shared: whether other jobs write, too, which NetCDF cannot do.
         resume: whether the sound blocks of a NAME.partial of the same run are taken over (on entering).
 
     Raises:
@@ -136,7 +142,12 @@ class NetCDFWriter(PartialFile):
         block_steps: int = 60,
         fingerprint: Fingerprint | None = None,
         resume: bool = False,
+        shared: bool = False,
     ) -> None:
+        if shared:
+            raise InputError(
+                f"{path}: one process alone writes a file; expected a Zarr store (NAME.zarr) for a shard or client"
+            )
         self._times = check_times(times)
         super().__init__(path, catalog, len(self._times), "steps", overwrite=overwrite, attributes=attributes)
         self._names = check_variables(variables)
@@ -182,6 +193,11 @@ class NetCDFWriter(PartialFile):
         with NETCDF_LOCK:
             status = np.asarray(self._opened()[STATUS_VARIABLE][start - 1])
         return find_latched(status, self._times[start - 1], self._catalog.epoch)
+
+    @property
+    def place(self) -> str:
+        """Path of the file, or of NAME.partial where it is not complete."""
+        return str(self.path if self._written == len(self._times) and self._dataset is None else self.partial)
 
     @property
     def size(self) -> int:

@@ -14,6 +14,7 @@ Deliberately absent: appending to a finished output. See place.py for where it i
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Any, Final, Self
@@ -37,18 +38,20 @@ from constellation_jax.outputs.datasets.propagation import (
 )
 from constellation_jax.outputs.datasets.times import check_times, make_time_encoding
 from constellation_jax.outputs.fingerprint import Fingerprint, check_fingerprint, decode_fingerprint, encode_fingerprint
+from constellation_jax.outputs.netcdf.samples import check_memory
+from constellation_jax.outputs.netcdf.samples import check_size as check_file_size
 from constellation_jax.outputs.soundness import NOT_STORED, find_latched
 from constellation_jax.outputs.target import check_disk, describe_cause
 from constellation_jax.outputs.variables import DIMENSIONS, LIFETIME, SATELLITE, STATUS_VARIABLE, TIME, VARIABLES
 from constellation_jax.outputs.zarr.finish import complete
 from constellation_jax.outputs.zarr.layout import FIGURES, choose_layout, make_record, open_array, put_shard
-from constellation_jax.outputs.zarr.place import RUN, Place, make_store, open_run
+from constellation_jax.outputs.zarr.place import RUN, Place, is_address, make_store, open_run
 
 
 class ZarrWriter:
     """Writer of blocks of time steps to a Zarr store. Use it in a `with` statement.
 
-        with ZarrWriter(place, catalog, times, names, fingerprint=fingerprint, block_steps=320) as writer:
+        with ZarrWriter("leo.zarr", catalog, times, names, fingerprint=fingerprint, block_steps=320) as writer:
             for rows in writer.find_missing():
                 writer.write(rows.start, compute(rows))
 
@@ -56,13 +59,13 @@ class ZarrWriter:
     ends it is completed and gets its name, unless it is shared: then `finish` of finish.py does that.
 
     Args:
-        place: of the store.
+        path: of the store, or its `Place`.
         catalog, times, variables, frame, dtype, precision, attributes: as for `NetCDFWriter`.
         fingerprint: of the run.
         block_steps: steps of a block, rounded up to whole chunks.
         resume: whether an unfinished store of this run is gone on with; otherwise it is replaced.
         shared: whether other jobs write to the store at the same time. An unfinished store is always gone on with then.
-        lifetimes: of each object, days, and a comment on their computation; None for none.
+        overwrite: whether a complete store may be replaced; it stays until the new one is complete.
 
     Raises:
         InputError: an argument is wrong; (on entering) another run is writing, or the store is of another run.
@@ -71,7 +74,7 @@ class ZarrWriter:
 
     def __init__(
         self,
-        place: Place,
+        path: str | os.PathLike[str] | Place,
         catalog: Catalog,
         times: ArrayLike,
         variables: Iterable[str],
@@ -84,9 +87,9 @@ class ZarrWriter:
         block_steps: int = 64,
         resume: bool = False,
         shared: bool = False,
-        lifetimes: tuple[ArrayLike, str] | None = None,
+        overwrite: bool = False,
     ) -> None:
-        self.place = place
+        self._place = path if isinstance(path, Place) else Place(path, overwrite=overwrite)
         self._catalog = catalog
         self._times = check_times(times)
         self._names = check_variables(variables)
@@ -94,7 +97,7 @@ class ZarrWriter:
         self.attributes = dict(attributes or {})
         self._layout = choose_layout(len(self._times), len(catalog), block_steps)
         self._fingerprint = {**fingerprint, "block_steps": str(self._layout.block)}
-        self._resume, self._shared, self._lifetimes = resume, shared, lifetimes
+        self._resume, self._shared = resume, shared
         self._held = contextlib.ExitStack()
         self._arrays: dict[str, zarr.Array[Any]] = {}
         self._records: zarr.Array[Any] | None = None
@@ -107,31 +110,31 @@ class ZarrWriter:
         return self._layout.block
 
     @property
-    def partial(self) -> str:
-        """Folder or address of the unfinished output."""
-        return self.place.growing
+    def place(self) -> str:
+        """Folder or address of the output, NAME.partial while it is not complete."""
+        return self._place.address if self._place.state() == "complete" else self._place.growing
 
     @property
     def size(self) -> int:
         """Bytes of the output."""
-        return self.place.measure()
+        return self._place.measure()
 
     def check_disk(self) -> None:
         """Raise OutputError where the disk of a folder has no room for the whole output."""
-        if not self.place.is_remote:
+        if not self._place.is_remote:
             per_state = (len(self._names) - 1) * np.dtype(self._dtype).itemsize + 1
-            check_disk(self.place.address, len(self._times) * len(self._catalog) * per_state + _HEADER_BYTES)
+            check_disk(self._place.address, len(self._times) * len(self._catalog) * per_state + _HEADER_BYTES)
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as stack:
-            stack.enter_context(self.place.hold(shared=self._shared))
-            self.place.check()
-            if self.place.state() == "growing" and not (self._resume or self._shared):
-                self.place.remove_growing()
-            if self.place.state() != "growing":
+            stack.enter_context(self._place.hold(shared=self._shared))
+            self._place.check()
+            if self._place.state() == "growing" and not (self._resume or self._shared):
+                self._place.remove_growing()
+            if self._place.state() != "growing":
                 self._make()
-            group, run = open_run(self.place.growing, mode="r+")
-            check_fingerprint(decode_fingerprint(run.attrs.get("fingerprint")), self._fingerprint, self.place.growing)
+            group, run = open_run(self._place.growing, mode="r+")
+            check_fingerprint(decode_fingerprint(run.attrs.get("fingerprint")), self._fingerprint, self._place.growing)
             self._arrays = {name: open_array(group, name) for name in self._names}
             self._records = open_array(run, "blocks")
             self._held = stack.pop_all()
@@ -142,12 +145,12 @@ class ZarrWriter:
     ) -> None:
         with self._held:
             if error is None and not self._shared:
-                self.failed = complete(self.place)
+                self.failed = complete(self._place)
             elif error is not None:
                 left = len(self.find_missing())
                 error.add_note(
-                    f"{self.place}: not finished; {self.partial} holds {self._blocks - left} of {self._blocks} blocks, and the "
-                    "same command with --resume goes on"
+                    f"{self._place}: not finished; {self._place.growing} holds {self._blocks - left} of {self._blocks} blocks, "
+                    "and the same command with --resume goes on"
                 )
 
     def find_missing(self) -> list[slice]:
@@ -179,15 +182,24 @@ class ZarrWriter:
         rows = self._bounds(number)
         steps = len(np.asarray(next(iter(arrays.values()), ())))
         if rest or steps != rows.stop - rows.start:
-            raise InputError(f"{self.place}: block of {steps} steps at {start}; expected a whole block of {self.block}")
+            raise InputError(
+                f"{self._place}: block of {steps} steps at {start}; expected a whole block of {self.block}"
+            )
         block = check_block(arrays, self._names, (steps, len(self._catalog)), self._dtype)
         try:
             for name, values in block.items():
                 put_shard(self._arrays[name], rows, values)
             records[number] = record = make_record(block)
         except OSError as error:
-            raise OutputError(f"{self.place}: {describe_cause(error)}") from error
+            raise OutputError(f"{self._place}: {describe_cause(error)}") from error
         self.failed = int(record[0])
+
+    def write_lifetimes(self, lifetime: ArrayLike, comment: str) -> None:
+        """Add the lifetime of each object, days, NaN where not known; `comment` says how it was computed."""
+        found = xr.Dataset(
+            {LIFETIME.name: (SATELLITE, np.asarray(lifetime), _plain(make_lifetime_attributes(comment)))}
+        )
+        found.to_zarr(make_store(self._place.growing), mode="a", consolidated=False)
 
     @property
     def _blocks(self) -> int:
@@ -198,21 +210,21 @@ class ZarrWriter:
 
     def _opened(self) -> zarr.Array[Any]:
         if self._records is None:
-            raise InputError(f"{self.place}: not open; use ZarrWriter in a `with` statement")
+            raise InputError(f"{self._place}: not open; use ZarrWriter in a `with` statement")
         return self._records
 
     def _make(self) -> None:
         """Lay the store out: a folder under another name first, so that two jobs may do it at once."""
         self.check_disk()
-        if self.place.is_remote:
-            self._lay_out(self.place.address)
+        if self._place.is_remote:
+            self._lay_out(self._place.address)
             return
         try:
-            made = self.place.make_folder()
+            made = self._place.make_folder()
             self._lay_out(made)
-            self.place.begin(made)
+            self._place.begin(made)
         except OSError as error:
-            raise OutputError(f"{self.place}: {describe_cause(error)}; nothing was written") from error
+            raise OutputError(f"{self._place}: {describe_cause(error)}; nothing was written") from error
 
     def _lay_out(self, folder: str) -> None:
         """Write the coordinates, elements and attributes, and an empty array for each variable; the group of the run comes last."""
@@ -225,9 +237,6 @@ class ZarrWriter:
         known = whole.drop_vars(self._names).drop_dims(TIME)
         known = known.assign_coords({TIME: (TIME, self._times, VARIABLES[TIME].make_attributes())})
         known.attrs = {**header, **self.attributes}
-        if self._lifetimes is not None:
-            values, comment = self._lifetimes
-            known[LIFETIME.name] = (SATELLITE, np.asarray(values), make_lifetime_attributes(comment))
         store = make_store(folder)
         _encode(known).to_zarr(store, mode="w", zarr_format=3, consolidated=False)
         group = zarr.open_group(store, mode="r+")
@@ -281,3 +290,13 @@ def _plain(attributes: Mapping[str, Any]) -> dict[str, Any]:
         name: value.tolist() if isinstance(value, np.ndarray | np.generic) else value
         for name, value in attributes.items()
     }
+
+
+def check_size(
+    path: str | os.PathLike[str], satellites: int, steps: int, variables: Iterable[str], dtype: str, memory_bytes: int
+) -> None:
+    """Check the size of a store of regular steps, as the function of that name in netcdf/samples.py does."""
+    if is_address(path):
+        check_memory(path, steps, memory_bytes)
+    else:
+        check_file_size(path, satellites, steps, variables, dtype, memory_bytes)

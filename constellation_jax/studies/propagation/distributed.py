@@ -102,6 +102,6 @@ def _compute(job: PropagationJob, path: str, blocks: list[slice]) -> int:
                 configure(compile_cache=True)
             _ENGINES.clear()
             _ENGINES[key] = job.make_engine(threads=get_worker().state.nthreads)
-        with job.make_writer(path, shared=True) as writer:
+        with job.make_writer(path, shared=True, overwrite=True) as writer:
             job.compute(_ENGINES[key], writer, blocks, Stopwatch())
     return len(job.catalog) * sum(int(rows.stop - rows.start) for rows in blocks)

@@ -12,8 +12,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Iterable, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -26,9 +25,9 @@ from constellation_jax.errors import InputError
 from constellation_jax.inputs.catalog.catalog import Catalog, check_catalog
 from constellation_jax.inputs.times import as_times
 from constellation_jax.outputs.fingerprint import Fingerprint
-from constellation_jax.outputs.formats import is_zarr
-from constellation_jax.outputs.netcdf.samples import NetCDFWriter
+from constellation_jax.outputs.formats import SampleWriter, make_sample_writer
 from constellation_jax.outputs.variables import STATUS_VARIABLE
+from constellation_jax.outputs.verify import finish
 from constellation_jax.studies.propagation.fingerprint import make_fingerprint
 from constellation_jax.studies.propagation.propagate import (
     allocate,
@@ -39,9 +38,6 @@ from constellation_jax.studies.propagation.propagate import (
     wants_lifetime,
 )
 from constellation_jax.studies.propagation.runs import Counter, Progress, RunReport, Stopwatch, in_blocks, make_counter
-
-if TYPE_CHECKING:
-    from constellation_jax.outputs.zarr.samples import ZarrWriter
 
 MEMORY_BYTES = 2**30
 """Default bound on the arrays of a run to a file."""
@@ -83,14 +79,15 @@ def propagate_to(
     progress: Progress | None = None,
     history: str | None = None,
 ) -> PropagationReport:
-    """Propagate a catalogue, as `propagate`, into a NetCDF file or a Zarr store.
+    """Propagate a catalogue, as `propagate`, into NetCDF or Zarr or, of a million states at most, CSV or Parquet.
 
-    It is written in blocks of time, so that memory does not grow with the number of instants. The output appears under its name
-    when it is complete; until then, and if the run is stopped, `PATH.partial` holds the blocks done so far and can be opened.
+    NetCDF and Zarr are written in blocks of time, so that memory does not grow with the number of instants. The output appears
+    under its name when it is complete; until then, and if the run is stopped, `PATH.partial` holds the blocks done so far and can
+    be opened. A table has one row for each instant and object, and nothing of it is left if the run is stopped.
 
     Args:
-        path: the file to be made; a name that ends with .zarr is a Zarr store (extra `scale`), a folder or an address of fsspec
-            such as s3://bucket/leo.zarr.
+        path: the file to be made. A name that ends in .zarr makes a Zarr store (extra `scale`): a folder, or an address of fsspec
+            such as s3://bucket/leo.zarr; one that ends in .csv or .parquet makes a table.
         times: as for `propagate`, but ascending.
         precision: as for `propagate`, but "float32" unless asked otherwise, the file's numbers having no more digits.
         dtype: of the numbers in the file: "float32" (0.25 m in low orbits) or "float64".
@@ -113,10 +110,10 @@ def propagate_to(
     catalog.warn_of_age(instants)
     options = make_options(len(catalog), frame, precision, variables, dtype, dense, tolerance_m, device)
     block = min(_block_steps(len(catalog), options, memory_bytes), len(instants))
-    _check_shard(path, shard, client)
+    _check_shard(shard, client)
     lifetimes = clock("compute", compute_lifetimes, catalog) if wants_lifetime(variables) else None
     job = PropagationJob(
-        catalog, instants, options, precision, block, lifetimes,
+        catalog, instants, options, block,
         make_fingerprint(catalog, instants, options, None if lifetimes is None else lifetimes[0]),
         {"history": f"{np.datetime64('now')}Z {history}"} if history else {},
     )  # fmt: skip
@@ -140,18 +137,15 @@ def propagate_to(
             compute_on(client, job, os.fspath(path), missing, count)
         else:
             job.compute(engine, writer, missing, clock, count)
-        if isinstance(writer, NetCDFWriter) and lifetimes is not None:
+        if lifetimes is not None:
             writer.write_lifetimes(*lifetimes)
     if client is not None:
-        from constellation_jax.outputs.zarr.finish import finish
-
-        writer.failed = finish(path, overwrite=overwrite)
-    is_complete = shard is None
+        finish(path, overwrite=overwrite)
     return PropagationReport(
-        path=Path(path) if is_complete else Path(writer.partial),
+        path=writer.place,
         satellites=len(catalog),
         steps=sum(rows.stop - rows.start for rows in missing),
-        is_complete=is_complete,
+        is_complete=shard is None,
         failed=writer.failed,
         **clock.report(writer.size),
     )
@@ -164,37 +158,18 @@ class PropagationJob:
     catalog: Catalog
     instants: NDArray[np.datetime64]
     options: Options
-    precision: str
     block: int
     """Instants of a block."""
-    lifetimes: tuple[NDArray[np.float64], str] | None
     fingerprint: Fingerprint
     attributes: dict[str, str]
 
-    def make_writer(
-        self, path: str | os.PathLike[str], *, overwrite: bool = False, resume: bool = False, shared: bool = False
-    ) -> NetCDFWriter | ZarrWriter:
-        """Make the writer of the output, by its name."""
-        names = (*self.options.variables, STATUS_VARIABLE)
-        shape = {
-            "frame": self.options.frame,
-            "dtype": self.options.dtype,
-            "precision": self.precision,
-            "block_steps": self.block,
-        }
-        known: dict[str, Any] = {
-            **shape,
-            "attributes": self.attributes,
-            "fingerprint": self.fingerprint,
-            "resume": resume,
-        }
-        if not is_zarr(path):
-            return NetCDFWriter(path, self.catalog, self.instants, names, overwrite=overwrite, **known)
-        from constellation_jax.outputs.zarr.place import Place
-        from constellation_jax.outputs.zarr.samples import ZarrWriter
-
-        place = path if isinstance(path, Place) else Place(path, overwrite=overwrite)
-        return ZarrWriter(place, self.catalog, self.instants, names, shared=shared, lifetimes=self.lifetimes, **known)
+    def make_writer(self, path: str | os.PathLike[str], **options: Any) -> SampleWriter:
+        """Make the writer of the output, in the format of its name; options: overwrite, resume, shared."""
+        return make_sample_writer(
+            path, self.catalog, self.instants, (*self.options.variables, STATUS_VARIABLE), frame=self.options.frame,
+            dtype=self.options.dtype, precision=self.options.precision, block_steps=self.block, attributes=self.attributes,
+            fingerprint=self.fingerprint, **options,
+        )  # fmt: skip
 
     def make_engine(self, threads: int | None = None) -> Engine:
         """Make the engine and compile what it needs; None: a thread for each core."""
@@ -206,7 +181,7 @@ class PropagationJob:
     def compute(
         self,
         engine: Engine,
-        writer: NetCDFWriter | ZarrWriter,
+        writer: SampleWriter,
         blocks: Sequence[slice],
         clock: Stopwatch,
         count: Counter | None = None,
@@ -225,14 +200,8 @@ class PropagationJob:
         )
 
 
-def _check_shard(path: str | os.PathLike[str], shard: tuple[int, int] | None, client: Any) -> None:
-    """Raise InputError where an output cannot be shared as it is asked for."""
-    if shard is None and client is None:
-        return
-    if not is_zarr(path):
-        raise InputError(
-            f"{os.fspath(path)}: one process alone writes a file; expected a Zarr store (NAME.zarr) for a shard or client"
-        )
+def _check_shard(shard: tuple[int, int] | None, client: Any) -> None:
+    """Raise InputError where the work cannot be divided as it is asked for."""
     if shard is not None and client is not None:
         raise InputError("shard and client: both given; expected one: a client divides the work itself")
     if shard is not None and not 1 <= shard[0] <= shard[1]:

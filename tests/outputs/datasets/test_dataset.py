@@ -17,7 +17,9 @@ from constellation_jax.outputs.variables import PROPAGATED
 def test_dimensions_and_order_of_variables(run):
     dataset = make_dataset(run.catalog, run.times, dict(reversed(run.arrays.items())))
     assert dict(dataset.sizes) == {"time": 11, "satellite": 7}
-    assert list(dataset.data_vars) == [n for n in PROPAGATED if n not in ("latitude", "longitude")] + list(ELEMENT_COLUMNS)
+    assert list(dataset.data_vars) == [n for n in PROPAGATED if n not in ("latitude", "longitude")] + list(
+        ELEMENT_COLUMNS
+    )
     assert all(dataset[name].dims == ("time", "satellite") for name in PROPAGATED)
 
 

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
+from kills import go_on_after_kills
 
 import constellation_jax as cj
 from constellation_jax.studies.propagation import to_file
-from tests.kills import go_on_after_kills
 
 FORMATS = ("nc", "zarr")
 TIMES = cj.time_grid("2025-06-24T00:00:00Z", "6h", "1min")
