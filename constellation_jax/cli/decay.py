@@ -10,6 +10,7 @@ import typer
 
 from constellation_jax.cli.options import (
     AllowStale,
+    AtmosphereModel,
     Device,
     ForecastFile,
     Output,
@@ -24,6 +25,7 @@ from constellation_jax.cli.options import (
     write_result,
 )
 from constellation_jax.cli.reporting import Reporter, count
+from constellation_jax.inputs.environment.atmosphere_models import CALIBRATED
 from constellation_jax.settings import configure
 
 if TYPE_CHECKING:
@@ -62,6 +64,7 @@ def decay(
     solar: Annotated[str, typer.Option(metavar="low|median|high", help="Scenario of the solar activity.")] = "median",
     space_weather: SpaceWeatherFile = None,
     forecast: ForecastFile = None,
+    atmosphere: AtmosphereModel = CALIBRATED,
     ballistic_coefficient: _Ballistic = None,
     mass_kg: Annotated[float | None, typer.Option(metavar="KG", help="Mass of every satellite.")] = None,
     area_m2: _Area = None,
@@ -110,6 +113,7 @@ def decay(
                 ballistic_coefficient=_coefficient(ballistic_coefficient, mass_kg, area_m2, drag_coefficient),
                 solar=solar,
                 space_weather=weather,
+                atmosphere=atmosphere,
                 ensemble=ensemble,
                 strict=strict,
                 device=device,
@@ -126,6 +130,7 @@ def station_keeping(
     start: _Start = None,
     space_weather: SpaceWeatherFile = None,
     forecast: ForecastFile = None,
+    atmosphere: AtmosphereModel = CALIBRATED,
     ballistic_coefficient: _Ballistic = None,
     mass_kg: Annotated[
         float | None, typer.Option(metavar="KG", help="Mass of a satellite with its propellant.")
@@ -175,6 +180,7 @@ def station_keeping(
                 thrust_mn=thrust_mn,
                 dead_band_km=dead_band_km,
                 space_weather=weather,
+                atmosphere=atmosphere,
                 strict=strict,
                 device=device,
             )

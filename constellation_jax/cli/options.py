@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from constellation_jax.cli.reporting import report_left_out
+from constellation_jax.inputs.environment.atmosphere_models import CALIBRATED, MODELS
 from constellation_jax.inputs.files.keys import TRUE_OR_FALSE, Key, keys_of, without_links
 from constellation_jax.inputs.run_keys import EphemerisRun, PropagationRun
 
@@ -35,6 +36,12 @@ Output = Annotated[
     typer.Option("--output", "-o", metavar="FILE", help="File to write: .nc, or a table as .csv or .parquet."),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")]
+AtmosphereModel = Annotated[
+    str,
+    typer.Option(
+        "--atmosphere", metavar="|".join(MODELS), help=f"Model of the atmosphere; the first is {MODELS[CALIBRATED]}."
+    ),
+]
 SpaceWeatherFile = Annotated[
     str | None,
     typer.Option(

@@ -77,9 +77,14 @@ class GridFailures:
         self._decayed_after, self._lost_before = limits
         self._failures = Failures(len(self._decayed_after))
 
-    def keep(self, code: NDArray[np.int8]) -> None:
-        """Take over the status that each satellite keeps from now on, from a run that got so far; shape (satellites,)."""
-        self._failures.code[:] = code
+    @property
+    def codes(self) -> NDArray[np.int8]:
+        """Status that each satellite keeps from the blocks so far; set it to repeat a block, or to go on with another run."""
+        return self._failures.code.copy()
+
+    @codes.setter
+    def codes(self, codes: NDArray[np.int8]) -> None:
+        self._failures.code = codes.copy()
 
     def apply_failures(self, start: int, stop: int, out: OutputArrays, failing: NDArray[np.bool_]) -> None:
         """Complete the status of instants start:stop of the grid, and set the variables to NaN where it is not 0.

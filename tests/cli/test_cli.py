@@ -589,7 +589,7 @@ def test_deploy_lists_and_answers_what_a_target_needs(folder: Path) -> None:
     listed = run("deploy")
     assert listed.exit_code == 0
     assert {line.split()[0] for line in listed.stdout.splitlines()} == set(known_deployments(variants=True))
-    needed = run("deploy", "qianfan", "--need", "1296", "--by", "2030-01-01")
+    needed = run("deploy", "qianfan", "--scenario", "plan-only", "--need", "1296", "--by", "2030-01-01")
     assert needed.exit_code == 0
     assert "1,296 satellites on station by 2030-01-01 need 1.62 launches a month from 2025-07-01 on" in needed.stdout
 
@@ -601,6 +601,16 @@ def test_deploy_lists_and_answers_what_a_target_needs(folder: Path) -> None:
         (["qianfan", "--need", "5"], "--need: found alone, expected --need and --by together"),
         (["qianfan", "--since", "2026-01-01"], "--since: found without --need"),
         (["qianfan", "--need", "5", "--by", "2030-13-01"], "time '2030-13-01': no such date"),
+        (
+            ["qianfan", "--scenario", "pace"],
+            "did you mean 'as-launched-then-pace'? It has as-launched-then-pace, as-launched-then-plan, launched, ",
+        ),
+        (["--scenario", "plan-only"], "--scenario: found without a deployment"),
+        (
+            ["qianfan", "--as-of", "2030-01-01"],
+            "as_of 2030-01-01: expected 2026-08-22 or earlier, the last day of the recorded launches",
+        ),
+        (["casic", "--as-of", "2026-01-01"], "as_of 2026-01-01: deployment casic has no recorded launches"),
         (["qianfan", "--draws", "-1"], "draws -1: expected 1 to 100,000"),
         (["qianfan", "--output", "nowhere/a.nc"], "there is no folder nowhere"),
         (["qianfan", "--need", "5", "--by", "2030-01-01", "--system", "Qianfn"], "did you mean 'Qianfan'"),

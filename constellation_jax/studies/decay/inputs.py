@@ -2,7 +2,7 @@
 
 B comes from the best source known: given, stated by the catalogue (shell files), from the drag term of the element set, or
 assumed. The drag term is not converted by its definition, B = 2 B* / rho0, for SGP4's density is that of no particular day: the B
-is taken with which NRLMSISE-00 lets the orbit sink at its epoch as fast as SGP4 does.
+is taken with which the model of the atmosphere lets the orbit sink at its epoch as fast as SGP4 does.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from constellation_jax.engine.regimes.assign import in_pieces
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.catalog.catalog import Catalog
 from constellation_jax.inputs.environment.atmosphere import load_atmosphere
+from constellation_jax.inputs.environment.atmosphere_models import CALIBRATED
 from constellation_jax.inputs.environment.space_weather import complete_forecast
 from constellation_jax.inputs.environment.space_weather_series import (
     CONSTANT,
@@ -89,7 +90,7 @@ def describe_space_weather(weather: SpaceWeather, stop: float) -> str:
 
 
 def make_series(
-    weather: SpaceWeather, start: float, stop: float, step: float, *, model: str = "nrlmsise00"
+    weather: SpaceWeather, start: float, stop: float, step: float, *, model: str = CALIBRATED
 ) -> list[AtmosphereSeries]:
     """Tabulate the atmosphere over time, one series for each member of an ensemble.
 
@@ -100,10 +101,14 @@ def make_series(
         model: model of the atmosphere, as in `load_atmosphere`.
     """
     found = weather.resample(start, stop, step)
-    day = 1.0 + np.mod(found.mjd + 0.5 * step - (MJD_J2000 - 0.5), YEAR_DAYS)
+    days = found.mjd + 0.5 * step - (MJD_J2000 - 0.5)
+    calendar = 1.0 + np.mod(days, YEAR_DAYS), 2000.0 + days / YEAR_DAYS
     columns = [np.atleast_2d(v) for v in (found.f107, found.f107a, found.ap)]
     table = load_atmosphere(model)
-    return [make_atmosphere_series(table, (*(c[m] for c in columns), day), start, step) for m in range(len(columns[0]))]
+    return [
+        make_atmosphere_series(table, (*(c[m] for c in columns), *calendar), start, step)
+        for m in range(len(columns[0]))
+    ]
 
 
 def choose_step_days(years: float) -> float:
@@ -131,7 +136,12 @@ def make_objects(catalog: Catalog, ballistic: Floats, start: float | None = None
 
 
 def ballistic_coefficients(
-    catalog: Catalog, given: ArrayLike | None, weather: SpaceWeather, *, strict: bool = False
+    catalog: Catalog,
+    given: ArrayLike | None,
+    weather: SpaceWeather,
+    *,
+    model: str = CALIBRATED,
+    strict: bool = False,
 ) -> Ballistic:
     """Ballistic coefficient of every object from the best source known; assumed, unusual and absurd ones are reported.
 
@@ -139,6 +149,7 @@ def ballistic_coefficients(
         catalog: n objects.
         given: a number, or one for each object with NaN where it is not known.
         weather: space weather at the epochs.
+        model: model of the atmosphere, as in `load_atmosphere`.
         strict: True makes an error of what would be reported.
 
     Raises:
@@ -164,7 +175,7 @@ def ballistic_coefficients(
     value[absurd] = np.nan
     unknown = np.flatnonzero(np.isnan(value))
     if len(unknown):
-        by_drag_term = _from_drag_term(catalog[unknown], weather)
+        by_drag_term = _from_drag_term(catalog[unknown], weather, model)
         usable = (by_drag_term >= low) & (by_drag_term <= high)
         value[unknown] = np.where(usable, by_drag_term, ASSUMED_BALLISTIC_COEFFICIENT)
         source[unknown] = np.where(usable, 2, 3)
@@ -250,7 +261,7 @@ def sgp4_decay_rate(catalog: Catalog) -> Floats:
     return rate
 
 
-def _from_drag_term(catalog: Catalog, weather: SpaceWeather) -> Floats:
+def _from_drag_term(catalog: Catalog, weather: SpaceWeather, model: str) -> Floats:
     """Ballistic coefficient with which the mean drag of twenty days about the epoch equals that of SGP4, else NaN."""
     result = np.full(len(catalog), np.nan)
     some = np.flatnonzero((catalog.bstar > 0.0) & ~catalog.is_deep_space)
@@ -264,7 +275,8 @@ def _from_drag_term(catalog: Catalog, weather: SpaceWeather) -> Floats:
         objects = make_objects(catalog[members], np.ones(len(members)))
         constant = bool(weather.flags[0] & CONSTANT)
         start = day if constant else max(day - 10.0, weather.first_mjd)
-        ours[members] = decay_rates(objects, make_series(weather, start, start + 20.0, 20.0)[0])[0]
+        series = make_series(weather, start, start + 20.0, 20.0, model=model)[0]
+        ours[members] = decay_rates(objects, series)[0]
     result[some] = sgp4_decay_rate(catalog) / np.minimum(ours, -1e-12)
     return result
 

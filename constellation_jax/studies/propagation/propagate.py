@@ -134,7 +134,7 @@ def needs_attitude(options: Options) -> bool:
 
 def step_bytes(satellites: int, options: Options) -> int:
     """Size of the results of one instant."""
-    return satellites * (len(options.variables) * np.dtype(options.dtype).itemsize + 1)
+    return satellites * options.state_bytes
 
 
 def too_large(steps: int, satellites: int, options: Options, way_out: str) -> InputError:
@@ -153,10 +153,11 @@ def wants_lifetime(variables: str | Iterable[str]) -> bool:
 
 def compute_lifetimes(catalog: Catalog) -> tuple[NDArray[np.float64], str]:
     """Compute lifetimes in days, NaN beyond their span, and a comment on their computation."""
+    from constellation_jax.inputs.environment.atmosphere_models import CALIBRATED, MODELS
     from constellation_jax.studies.decay.decay import LIFETIME_YEARS, lifetimes
 
     days = lifetimes(catalog)
-    comment = f"Span of {LIFETIME_YEARS:g} years, NRLMSISE-00, median forecast of the Sun, no manoeuvres"
+    comment = f"Span of {LIFETIME_YEARS:g} years, {MODELS[CALIBRATED]}, median forecast of the Sun, no manoeuvres"
     return np.where(np.isfinite(days), days, np.nan), comment
 
 
