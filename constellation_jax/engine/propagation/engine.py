@@ -93,10 +93,6 @@ class Engine:
             workers.run(work, again)
         self.failures.apply_failures(start, stop, out, failing)
 
-    def latch_failures(self, codes: NDArray[np.int8]) -> None:
-        """Take over the status that each satellite keeps from now on, 0 for none, before blocks that go on with another run."""
-        self._failures.codes = codes
-
     def warm_up(self) -> None:
         """Compile what `run` needs, each kind of tile in one thread: all threads of `run` would compile it for themselves."""
         tasks = list(self._runner.samples())

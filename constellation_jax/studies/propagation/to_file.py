@@ -189,7 +189,7 @@ class PropagationJob:
         """Compute blocks, in ascending order, and store them."""
         if not blocks:
             return
-        engine.latch_failures(writer.find_latched(blocks[0].start))
+        engine.failures.codes = writer.find_latched(blocks[0].start)
         longest = max(rows.stop - rows.start for rows in blocks)
         in_blocks(
             blocks,
