@@ -23,7 +23,7 @@ EPHEMERIS_SPAN = "2h"
 
 _RunFile = Annotated[Path | None, typer.Argument(metavar="RUN.toml", help="Run file; without one, the default run.")]
 _Store = Annotated[
-    str, typer.Argument(metavar="FILE", help="NetCDF file, or Zarr store: a folder or an address of fsspec.")
+    str, typer.Argument(metavar="OUTPUT", help="NetCDF file, or Zarr store: a folder or an address of fsspec.")
 ]
 _Resume = Annotated[
     bool, typer.Option("--resume", help="Keep what an interrupted run of the same inputs has left in OUTPUT.partial.")

@@ -57,7 +57,7 @@ class SampleWriter(Protocol):
     def block(self) -> int: ...
     @property
     def place(self) -> str:
-        """Where the output is now: under its own name when it is complete."""
+        """Path or address of the output: NAME.partial while it is not complete."""
 
     @property
     def size(self) -> int: ...

@@ -21,7 +21,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from constellation_jax.errors import InputError
-from constellation_jax.inputs.catalog.catalog import Catalog
+from constellation_jax.inputs.catalog.catalog import ELEMENT_COLUMNS, Catalog
 from constellation_jax.outputs.datasets.propagation import make_dataset, make_lifetime_attributes
 from constellation_jax.outputs.datasets.times import check_times
 from constellation_jax.outputs.target import Target, check_disk, format_size
@@ -69,7 +69,7 @@ def write_table(dataset: xr.Dataset, path: str | os.PathLike[str], *, overwrite:
         _check_rows(
             target, f"{' x '.join(f'{dataset.sizes[name]:,} ({name})' for name in rows)}", count, len(dataset.data_vars)
         )
-        table = _spread(dataset, rows)
+        table = _spread(dataset.drop_vars(ELEMENT_COLUMNS) if TIME in rows and SATELLITE in rows else dataset, rows)
         left_out = [str(name) for name in table.data_vars if not {*table[name].dims} <= {*rows}]
         if left_out:
             warnings.warn(

@@ -545,8 +545,8 @@ def test_an_ephemeris_has_no_steps_and_samples_no_tolerance(folder: Path) -> Non
 def test_ctrl_c_leaves_a_readable_part(folder: Path) -> None:
     code = f"""
 import signal
-import constellation_jax.studies.propagation.propagate as propagation
-propagation.BLOCK_BYTES = 2**14  # a block is on the disk many times a second
+import constellation_jax.studies.propagation.to_file as to_file
+to_file.BLOCK_BYTES = 2**14  # a block is on the disk many times a second
 signal.signal(signal.SIGINT, signal.default_int_handler)
 {LOAD}
 """
