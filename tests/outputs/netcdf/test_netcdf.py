@@ -372,7 +372,7 @@ def test_disk_that_fills_up_after_the_last_block_does_not_matter(small_disk):
 
 def test_disk_that_has_no_room_from_the_start(small_disk):
     process = start_writer(small_disk / "a.nc", 5000, 2000, 20)
-    assert "needs 132.5 MB and the disk has 16.8 MB free; nothing was written" in process.communicate("\n")[0]
+    assert "needs 132.6 MB and the disk has 16.8 MB free; nothing was written" in process.communicate("\n")[0]
     assert list(small_disk.iterdir()) == []
 
 
