@@ -152,7 +152,37 @@ def test_versions() -> None:
 def test_bad_usage_is_exit_code_2(arguments: list[str]) -> None:
     result = run(*arguments)
     assert result.exit_code == 2
-    assert "Traceback" not in result.output
+    assert result.stderr.startswith("constellation-jax: error: ")
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ("propogate", "No such command 'propogate'. Did you mean 'propagate'?; see constellation-jax --help"),
+        ("catalog", "Missing argument 'FILE'; see constellation-jax catalog --help"),
+        ("decay iss.tle --ensemble x", "Invalid value for '--ensemble'"),
+        ("catalog here", "found the folder 'here', expected a file"),
+        ("propagate here", "cannot be read"),
+        ("propagate iss.tle", "expected a run file: element sets are given by --catalog, shells by --shells"),
+        ("propagate tiny.toml", "tiny.toml: found a shell file, expected a run file; shells are given by --shells"),
+        ("propagate --shells iss.tle", "iss.tle, line 1: not valid TOML"),
+        ("catalog tiny.toml", "expected element sets"),
+        ("propagate --catalog iss.tle --duration -1h", "--duration: '-1h': expected a number with its unit"),
+        (
+            "ephemeris --catalog iss.tle -o a.csv",
+            "expected the name of a file of an ephemeris that ends in .nc (NetCDF)",
+        ),
+        ("decay iss.tle -o here", "here: is a folder; expected the name of a file"),
+    ],
+)
+def test_mistakes_of_newcomers_are_one_line(folder: Path, arguments: str, words: str) -> None:
+    (folder / "here").mkdir()
+    result = run(*arguments.split())
+    assert result.exit_code == 2
+    assert words in result.stderr
+    assert result.stderr.startswith("constellation-jax: error: ")
+    assert result.stderr.count("\n") == 1
 
 
 # --- catalogues, shells, downloads ---
