@@ -103,7 +103,7 @@ def load_deployment(name_or_path: str | Path, *, as_of: Time | None = None) -> D
     elif outer and not chosen:
         file.report(("default_variant",), f"default_variant: missing, expected one of {', '.join(outer)}")
     data_date = _check_data_date(as_of)
-    campaigns = []
+    campaigns, is_recorded = [], False
     for i, table in enumerate(file.tables("campaigns")):
         named = _list_variants(table)
         label = f"campaign {table.get('name')!r}, variant"
@@ -112,10 +112,11 @@ def load_deployment(name_or_path: str | Path, *, as_of: Time | None = None) -> D
             continue
         # A campaign that names no variant is part of all of them
         own = chosen if not named or chosen in named else named[0]
-        campaign = _CampaignReader(file, i, system, own, vehicles, data_date).read(*outer.get(own, common))
-        if campaign and (not named or chosen in named):
-            campaigns.append(campaign)
-    is_recorded = any(campaign.recorded_groups for campaign in campaigns)
+        reader = _CampaignReader(file, i, system, own, vehicles, data_date)
+        campaign = reader.read(*outer.get(own, common))
+        if not named or chosen in named:
+            is_recorded |= reader.uses_records
+            campaigns += [campaign] if campaign else []
     if is_recorded:
         campaigns = [c for c in (_begin_after(c, data_date) for c in campaigns) if c]
     _check_targets(file, campaigns)
@@ -174,7 +175,7 @@ class _CampaignReader:
         data_date: np.datetime64,
     ) -> None:
         self.file, self.i, self.system, self.variant, self.vehicles = file, i, system, variant, vehicles
-        self.data_date = data_date
+        self.data_date, self.uses_records = data_date, False
         name = file.data["campaigns"][i].get("name")
         self.label = f"campaign {name!r}" if isinstance(name, str) else f"campaign number {i + 1}"
 
@@ -209,6 +210,7 @@ class _CampaignReader:
         """Values that the recorded launches give; none where the campaign has no use for them, None where none is left."""
         if "recorded_groups" not in values:
             return {}
+        self.uses_records = True
         groups = {record.group for record in load_launch_records() if record.system == system}
         if unknown := [group for group in values["recorded_groups"] if group not in groups]:
             what = f"found {unknown[0]!r}, expected a group of {system} in launches.csv: {_listed(sorted(groups))}"

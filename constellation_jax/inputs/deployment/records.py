@@ -6,7 +6,6 @@ an earlier one shows. Deliberately absent: what a campaign makes of them (files.
 
 from __future__ import annotations
 
-import csv
 import itertools
 import math
 from collections.abc import Collection, Mapping
@@ -15,14 +14,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from constellation_jax.errors import InputErrors
 from constellation_jax.inputs.files.configs import configs_folder
 from constellation_jax.physics.constants import YEAR_DAYS
 
 DAY = np.timedelta64(1, "D")
+_COLUMNS = ("launch", "date", "dated", "system", "group", "satellites", "off_station", "counted")
 _SPAN_YEARS = 0.5
 """Length of the spans whose numbers of launches are compared."""
 _USUAL_DRIFT, _USUAL_DRIFT_SPREAD = 0.35, 0.7
 """Median, and standard deviation of the logarithm, of the change of the logarithm of a pace between spans before any is seen."""
+_SHORTEST_SPAN_DAYS = 60.0
+"""Shortest time since a first launch that a pace is taken over."""
 
 
 class LaunchRecord(NamedTuple):
@@ -56,21 +59,27 @@ class Pace(NamedTuple):
 
 @lru_cache(maxsize=1)
 def load_launch_records() -> tuple[LaunchRecord, ...]:
-    """Load the launches that come with the package, by system in order of launch."""
+    """Load the launches that come with the package, by system in order of launch.
+
+    Raises:
+        InputErrors: mistakes in the file `launches.csv` of the package, where someone has edited it.
+    """
     path = configs_folder() / "launches.csv"
-    lines = [line for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
-    return tuple(
-        LaunchRecord(
-            row["launch"],
-            np.datetime64(row["date"], "D"),
-            row["system"],
-            row["group"],
-            int(row["satellites"]),
-            int(row["off_station"]) if row["off_station"] else None,
-            np.datetime64(row["counted"], "D"),
-        )
-        for row in csv.DictReader(lines)
-    )
+    records, mistakes, columns = [], [], ""
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        if line.startswith("#"):
+            continue
+        if not columns:
+            columns = line
+            continue
+        try:
+            row = dict(zip(columns.split(","), line.split(","), strict=True))
+            records.append(_make_record(row))
+        except (KeyError, ValueError):
+            mistakes.append(f"{path}, line {number}: found {line!r}, expected {','.join(_COLUMNS)}")
+    if mistakes:
+        raise InputErrors(mistakes)
+    return tuple(records)
 
 
 def last_record_day() -> np.datetime64:
@@ -123,7 +132,7 @@ def measure_pace(system: str, groups: Collection[str], as_of: np.datetime64, day
     """Measure the mean pace of some groups of a system in the days before a date, and its errors.
 
     Where the first launch was in that time, the pace is that since then: half a launch, as the prior of Jeffreys for a Poisson
-    process has it, and those after the first.
+    process has it, and those after the first, in two months at least.
     """
     known = select_records(system, groups, as_of)
     recent = [record for record in known if record.day > as_of - np.timedelta64(round(days), "D")]
@@ -131,7 +140,7 @@ def measure_pace(system: str, groups: Collection[str], as_of: np.datetime64, day
         return Pace(0, 0.0, 0, 0.0, 0.0)
     n, span = float(len(recent)), days
     if len(recent) == len(known):
-        n, span = n - 0.5, max(1.0, float((as_of - recent[0].day) / DAY))
+        n, span = n - 0.5, max(_SHORTEST_SPAN_DAYS, float((as_of - recent[0].day) / DAY))
     carried = round(float(np.mean([record.satellites for record in recent])))
     return Pace(len(recent), n / span, carried, min(1.0, 1.0 / math.sqrt(n)), measure_drift(as_of))
 
@@ -158,3 +167,15 @@ def measure_drift(as_of: np.datetime64) -> float:
             posterior += np.log(chance) + math.log(math.comb(later + earlier, later))
     likely = np.exp(posterior - posterior.max())
     return float(likely @ sigma / likely.sum() / math.sqrt(_SPAN_YEARS))
+
+
+def _make_record(row: Mapping[str, str]) -> LaunchRecord:
+    return LaunchRecord(
+        row["launch"],
+        np.datetime64(row["date"], "D"),
+        row["system"],
+        row["group"],
+        int(row["satellites"]),
+        int(row["off_station"]) if row["off_station"] else None,
+        np.datetime64(row["counted"], "D"),
+    )
