@@ -41,6 +41,8 @@ def commands(page: Path) -> list[list[str]]:
 def outputs(arguments: list[str]) -> list[str]:
     """Files that a command writes, by its options or without one."""
     named = [value for option, value in itertools.pairwise(arguments) if option in ("--output", "-o")]
+    if "--shard" in arguments:
+        return []  # a part of an output
     if named or arguments[0] not in ("propagate", "ephemeris", "decay"):
         return named
     return [

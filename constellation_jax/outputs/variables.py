@@ -209,6 +209,18 @@ _PROPAGATION: Final = (
     Variable("lifetime", (SATELLITE,), "day", "orbital lifetime", _LIFETIME, group="lifetime"),
 )  # fmt: skip
 
+_ELEMENTS: Final = tuple(
+    _auxiliary(name, SATELLITE, long_name, "mean element of SGP4 at the epoch, as published, in TEME", units)
+    for name, units, long_name in (
+        ("mean_motion", "revolution day-1", "mean motion in the sense of Kozai"),
+        ("eccentricity", "1", "eccentricity"),
+        ("raan", "degree", "right ascension of the ascending node"),
+        ("arg_perigee", "degree", "argument of perigee"),
+        ("mean_anomaly", "degree", "mean anomaly"),
+        ("bstar", "1", "drag term B* of SGP4, per Earth radius"),
+    )
+)
+
 _JACOBIAN: Final = (
     Variable("jacobian", (*DIMENSIONS, STATE, ELEMENT), "",
              "derivative of the state in TEME with respect to the mean elements of SGP4",
@@ -366,8 +378,8 @@ _TUNING: Final = (
 )  # fmt: skip
 
 _TABLES: Final = (
-    _COORDINATES, _PROPAGATION, _JACOBIAN, _DECAY, _MATCH, _STATION_KEEPING, _DEPLOYMENT, _DEPLOYMENT_OTHERS, _EPHEMERIS,
-    _TUNING,
+    _COORDINATES, _PROPAGATION, _ELEMENTS, _JACOBIAN, _DECAY, _MATCH, _STATION_KEEPING, _DEPLOYMENT, _DEPLOYMENT_OTHERS,
+    _EPHEMERIS, _TUNING,
 )  # fmt: skip
 VARIABLES: Final[Mapping[str, Variable]] = {v.name: v for table in _TABLES for v in table}
 """Every variable and coordinate by its name."""

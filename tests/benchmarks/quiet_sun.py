@@ -13,7 +13,7 @@ import constellation_jax as cj
 from constellation_jax.engine.decay.engine import decay_rates
 from constellation_jax.inputs.catalog.catalog import Catalog
 from constellation_jax.inputs.environment.space_weather_series import SpaceWeather
-from constellation_jax.physics.constants import WGS84_EQUATORIAL_RADIUS_KM
+from constellation_jax.physics.constants import MJD_J2000, WGS84_EQUATORIAL_RADIUS_KM, YEAR_DAYS
 from constellation_jax.studies.decay.inputs import make_objects, make_series
 
 FILES = {
@@ -85,6 +85,11 @@ def follow(history: Catalog, weather: SpaceWeather, model: str) -> Track:
         rate[members] = decay_rates(some, make_series(weather, first, end, 1.0, model=model)[0])[0]
     altitude = orbit.semi_major_axis - WGS84_EQUATORIAL_RADIUS_KM
     return Track(objects.mjd, a, pieces.mjd, altitude, rate * gap[before] / count[before], before + 1)
+
+
+def to_year(mjd: float) -> float:
+    """Year with its fraction of a Modified Julian Date."""
+    return 2000.0 + (mjd - MJD_J2000) / YEAR_DAYS
 
 
 def split(path: Track, days: float) -> list[Window]:

@@ -128,7 +128,7 @@ SOUND: dict[str, tuple[str, ...]] = {
     "bench": ("--catalog", "iss.tle"),
 }
 """Quick runs of the commands that take numbers; of `bench` alone what is refused is looked at."""
-WORDS = {"shells", "shells show", "catalog", "fetch", "version"}
+WORDS = {"shells", "shells show", "catalog", "fetch", "finish", "verify", "version"}
 
 
 def numeric_options() -> list[tuple[str, str]]:

@@ -29,7 +29,7 @@ from constellation_jax.physics.constants import WGS72
 from constellation_jax.physics.numerics import chebyshev
 from constellation_jax.physics.sgp4.brouwer import semi_major_axis_km
 from constellation_jax.studies.ephemeris.fit import Fitter, SeriesDesign, choose_design
-from constellation_jax.studies.propagation.runs import Progress, RunReport, Stopwatch, in_blocks, make_counter
+from constellation_jax.studies.propagation.runs import Progress, RunReport, Stopwatch, cut, in_blocks, make_counter
 
 BLOCK_BYTES = 192 * 2**20
 """Size of the positions that one block takes in memory; two blocks are there at a time."""
@@ -126,8 +126,7 @@ def ephemeris_to(
 
     with writer:
         in_blocks(
-            spans,
-            block,
+            cut(spans, block),
             [OutputArrays.allocate(block * per_span, satellites, AXES, "float64") for _ in range(2)],
             lambda first, last, part: engine.run(first * per_span, last * per_span, part, count),
             store,
@@ -142,7 +141,7 @@ def ephemeris_to(
         pieces=writer.pieces_written,
         states=at.size * satellites,
         failed=int(np.count_nonzero(fitter.failures.code)),
-        **clock.report(Path(path)),
+        **clock.report(Path(path).stat().st_size),
     )
 
 
