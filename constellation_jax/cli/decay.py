@@ -11,6 +11,7 @@ import typer
 
 from constellation_jax.cli.options import (
     AllowStale,
+    AtmosphereModel,
     Device,
     ForecastFile,
     Output,
@@ -25,6 +26,7 @@ from constellation_jax.cli.options import (
     write_result,
 )
 from constellation_jax.cli.reporting import Reporter, count
+from constellation_jax.inputs.environment.atmosphere_models import CALIBRATED
 from constellation_jax.settings import configure
 
 if TYPE_CHECKING:
@@ -66,6 +68,7 @@ def decay(
     solar: Annotated[str, typer.Option(metavar="low|median|high", help="Scenario of the solar activity.")] = "median",
     space_weather: SpaceWeatherFile = None,
     forecast: ForecastFile = None,
+    atmosphere: AtmosphereModel = CALIBRATED,
     fit: Annotated[
         bool,
         typer.Option(
@@ -115,7 +118,7 @@ def decay(
             weather = load_space_weather(space_weather, forecast)
             coefficient: Any = _coefficient(ballistic_coefficient, mass_kg, area_m2, drag_coefficient)
             if fit:
-                objects, coefficient = _fit(objects, coefficient, shells or [], weather)
+                objects, coefficient = _fit(objects, coefficient, shells or [], weather, atmosphere)
             else:
                 _warn_of_histories(objects)
             dataset = compute(
@@ -125,6 +128,7 @@ def decay(
                 ballistic_coefficient=coefficient,
                 solar=solar,
                 space_weather=weather,
+                atmosphere=atmosphere,
                 ensemble=ensemble,
                 strict=strict,
                 device=device,
@@ -143,6 +147,7 @@ def station_keeping(
     start: _Start = None,
     space_weather: SpaceWeatherFile = None,
     forecast: ForecastFile = None,
+    atmosphere: AtmosphereModel = CALIBRATED,
     ballistic_coefficient: _Ballistic = None,
     mass_kg: Annotated[
         float | None, typer.Option(metavar="KG", help="Mass of a satellite with its propellant.")
@@ -166,7 +171,7 @@ def station_keeping(
     """Compute the cost of holding an altitude.
 
     For planned shells, under low, median and high solar activity. Values replace those of the shell files. Writes a
-    NetCDF file where --output is given.
+    file where --output is given.
     """
     with Reporter().session(debug=ctx.obj["debug"]):
         inputs = (*(shells or []), space_weather, forecast)
@@ -192,6 +197,7 @@ def station_keeping(
                 thrust_mn=thrust_mn,
                 dead_band_km=dead_band_km,
                 space_weather=weather,
+                atmosphere=atmosphere,
                 strict=strict,
                 device=device,
             )
@@ -273,7 +279,7 @@ def _objects(
 
 
 def _fit(
-    histories: Catalog, coefficient: object, shells: list[str], weather: SpaceWeather
+    histories: Catalog, coefficient: object, shells: list[str], weather: SpaceWeather, atmosphere: str
 ) -> tuple[Catalog, BallisticFit]:
     """Fit the ballistic coefficients of objects to their element sets; return their newest sets with the fits.
 
@@ -291,7 +297,7 @@ def _fit(
         raise InputError("--fit: found objects without a catalogue number, expected one in each element set")
     if not histories.repeated()[0]:
         raise InputError("--fit: found one element set of each object, expected histories: many sets of an object")
-    return histories.newest(), fit_ballistic_coefficient(histories, space_weather=weather)
+    return histories.newest(), fit_ballistic_coefficient(histories, space_weather=weather, atmosphere=atmosphere)
 
 
 def _warn_of_histories(objects: Catalog) -> None:

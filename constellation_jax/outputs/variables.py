@@ -265,6 +265,20 @@ _DECAY: Final = (
     Variable("shell_25_year_fraction", (SHELL,), "1", "fraction of the shell gone within 25 years"),
 )  # fmt: skip
 
+_MATCH: Final = (
+    _auxiliary("match_system", SATELLITE, "constellation of the object", "empty where it belongs to none"),
+    _auxiliary("match_shell", SATELLITE, "shell at which the object is, to which it climbs or from which it comes"),
+    Variable("match_state", (SATELLITE,), "", "state of the object at its shell",
+             flags=dict(enumerate(("on_station", "raising", "lowering", "stray", "other")))),
+    *(
+        _auxiliary(f"match_{name}", SATELLITE, f"{name} of the object in its shell", _INDEX, others=_no_value(np.int32(-1)))
+        for name in ("plane", "slot")
+    ),
+    Variable("raan_residual", (SATELLITE,), "degree", "right ascension of the node minus that of the plane"),
+    Variable("latitude_residual", (SATELLITE,), "degree", "mean argument of latitude minus that of the slot"),
+    Variable("altitude_offset", (SATELLITE,), "km", "mean altitude minus that of the shell"),
+)  # fmt: skip
+
 _STATION_KEEPING: Final = tuple(
     Variable(name, (SOLAR, SHELL), units, long_name)
     for name, units, long_name in (
@@ -366,7 +380,8 @@ _TUNING: Final = (
 )  # fmt: skip
 
 _TABLES: Final = (
-    _COORDINATES, _PROPAGATION, _JACOBIAN, _DECAY, _STATION_KEEPING, _DEPLOYMENT, _DEPLOYMENT_OTHERS, _EPHEMERIS, _TUNING,
+    _COORDINATES, _PROPAGATION, _JACOBIAN, _DECAY, _MATCH, _STATION_KEEPING, _DEPLOYMENT, _DEPLOYMENT_OTHERS, _EPHEMERIS,
+    _TUNING,
 )  # fmt: skip
 VARIABLES: Final[Mapping[str, Variable]] = {v.name: v for table in _TABLES for v in table}
 """Every variable and coordinate by its name."""
@@ -374,6 +389,8 @@ PROPAGATED: Final = tuple(v.name for v in _PROPAGATION if v.dims == DIMENSIONS)
 """Names of the variables (time, satellite) of a propagation, in the order in which they are written."""
 LIFETIME: Final = VARIABLES["lifetime"]
 """Variable of the lifetime of each object."""
+MATCH: Final = tuple(v.name for v in _MATCH)
+"""Names of the variables (satellite) of a match to shells."""
 STATION_KEEPING: Final = tuple(v.name for v in _STATION_KEEPING)
 """Names of the variables (solar, shell) of `station_keeping`."""
 DEPLOYMENT_STATES: Final = tuple(v.name for v in _DEPLOYMENT)

@@ -28,6 +28,7 @@ def compute_bands(
     weather: SpaceWeather,
     span: CalendarPart,
     *,
+    model: str,
     row_days: float,
     years: float,
     members: int,
@@ -42,6 +43,7 @@ def compute_bands(
         error: standard error of ln B, shape (n,).
         weather: the forecast, with percentiles where `members` is not 0.
         span: calendar of the decay.
+        model: model of the atmosphere.
         row_days: days from one row of the tracks to the next.
         years: span of each satellite.
         members, seed: size and seed of the ensemble of solar activity.
@@ -65,7 +67,9 @@ def compute_bands(
     for part in parts:
         where = alive[part.members]
         some = objects.take(where)
-        bands = estimate_spread(some, lifetime[where], weather, part, error[where], members=members, seed=seed)
+        bands = estimate_spread(
+            some, lifetime[where], weather, part, error[where], model=model, members=members, seed=seed
+        )
         other[where] = bands.nrlmsis21
         if bands.slowness is None:
             continue

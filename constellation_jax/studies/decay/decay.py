@@ -14,6 +14,7 @@ from constellation_jax.engine.decay.integrator import REENTRY_ALTITUDE_KM
 from constellation_jax.engine.default_device import on_device
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.catalog.catalog import NO_NORAD_ID, Catalog
+from constellation_jax.inputs.environment.atmosphere_models import CALIBRATED, check_model, describe_model
 from constellation_jax.inputs.environment.space_weather_series import CONSTANT, SpaceWeather, SpaceWeatherSource
 from constellation_jax.inputs.times import Time, from_mjd, parse_time, to_mjd
 from constellation_jax.outputs.datasets.decay import DISPOSAL_RULES, make_decay_dataset
@@ -56,6 +57,7 @@ def decay(
     ballistic_error: ArrayLike | None = None,
     solar: str = "median",
     space_weather: SpaceWeatherSource | None = None,
+    atmosphere: str = CALIBRATED,
     ensemble: int | None = None,
     seed: int = 0,
     strict: bool = False,
@@ -79,6 +81,8 @@ def decay(
             not known; 0.1 if not given.
         solar: "low", "median" or "high", the 5th, 50th and 95th percentile of the forecast.
         space_weather: source as for `SpaceWeather.load`; the bundled table if not given.
+        atmosphere: model of the atmosphere: "nrlmsise00-calibrated" (NRLMSISE-00 corrected under a quiet Sun), "nrlmsise00" (plain)
+            or "nrlmsis21". A ballistic coefficient that was fitted belongs to the model of the fit.
         ensemble: members of the ensemble of solar activity from which percentiles come, up to 1,000; 0 leaves them out. 20 if not
             given, where the scenario is "median" and days of the span are a forecast. The percentiles hold the errors of the
             coefficient and of the model of the atmosphere too. An ensemble that is asked for and cannot be
@@ -93,8 +97,9 @@ def decay(
         Dataset, see the page on decay. With no object above 120 km it has no satellites, and a warning says so.
 
     Raises:
-        InputError: no object; a span, date, scenario, source or device that does not serve.
+        InputError: no object; a span, date, scenario, source, model or device that does not serve.
     """
+    check_model(atmosphere)
     if not len(catalog):
         raise InputError("catalogue: no objects; there is nothing to decay")
     if not 0.0 < years <= _LONGEST_YEARS:
@@ -121,11 +126,13 @@ def decay(
         catalog, raised, keep = catalog[keep], raised[keep], keep[keep]
     if fit is not None:
         given, stated, doubt, pieces = fit.match(catalog)
-    b = ballistic_coefficients(catalog, given, weather, stated_error=stated, is_fitted=fit is not None, strict=strict)
+    b = ballistic_coefficients(
+        catalog, given, weather, model=atmosphere, stated_error=stated, is_fitted=fit is not None, strict=strict
+    )
     objects = make_objects(catalog, b.coefficient, None if start is None else earliest)
     span = _span(objects, years, earliest)
     alive = np.flatnonzero(keep)
-    found = _run(objects, alive, weather, span, progress)
+    found = _run(objects, alive, weather, atmosphere, span, progress)
     lifetime = np.where(found.lifetime_days <= years * YEAR_DAYS, found.lifetime_days, np.inf)
     a, e = found.tracks["semi_major_axis"], found.tracks["eccentricity"]
     radius = np.float32(WGS84_EQUATORIAL_RADIUS_KM)
@@ -159,6 +166,7 @@ def decay(
             b.relative_error,
             weather,
             CalendarPart(alive, span.first, span.end, span.step),
+            model=atmosphere,
             row_days=span.step * span.every,
             years=years,
             members=members,
@@ -167,7 +175,7 @@ def decay(
     shells, summary = _by_shell(catalog, lifetime, raised, years)
     attributes = {
         "summary": f"Altitude of {len(catalog)} objects over {years:g} years, without manoeuvres, to re-entry at 120 km.",
-        "atmosphere": "NRLMSISE-00, orbit means",
+        "atmosphere": describe_model(atmosphere),
         "space_weather": describe_space_weather(weather, span.end),
         "years": float(years),
         "step_days": span.step,
@@ -210,12 +218,13 @@ def lifetimes(
     ballistic_coefficient: ArrayLike | None = None,
     solar: str = "median",
     space_weather: SpaceWeatherSource | None = None,
+    atmosphere: str = CALIBRATED,
     device: str | None = None,
 ) -> Floats:
     """Lifetime of every object from its epoch, days; inf where longer than the span. `decay` without its other results.
 
     Args:
-        catalog, years, ballistic_coefficient, solar, space_weather, device: as for `decay`.
+        catalog, years, ballistic_coefficient, solar, space_weather, atmosphere, device: as for `decay`.
 
     Returns:
         Shape (satellites,); 0 for objects that are below 120 km already.
@@ -225,19 +234,21 @@ def lifetimes(
     """
     if not len(catalog):
         raise InputError("catalogue: no objects; there is nothing to decay")
+    check_model(atmosphere)
     weather = resolve_space_weather(space_weather, solar)
-    objects = make_objects(catalog, ballistic_coefficients(catalog, ballistic_coefficient, weather).coefficient)
+    b = ballistic_coefficients(catalog, ballistic_coefficient, weather, model=atmosphere)
+    objects = make_objects(catalog, b.coefficient)
     first, step = float(np.floor(objects.mjd.min())), choose_step_days(years)
     end = float(objects.mjd.max()) + years * YEAR_DAYS
     above = _perigee(catalog) > REENTRY_ALTITUDE_KM
     result = np.where(above, np.inf, 0.0)
-    series = make_series(weather, first, end, step)[0]
+    series = make_series(weather, first, end, step, model=atmosphere)[0]
     sinking = np.flatnonzero(above & ~stays_up(objects, series))
     if len(sinking):
         some = objects.take(sinking)
         found = run(some, series)
         if step > DAILY:
-            refine_short_lives(some, found, weather, first, end, DAILY)
+            refine_short_lives(some, found, weather, first, end, DAILY, model=atmosphere)
         result[sinking] = np.where(found.lifetime_days <= years * YEAR_DAYS, found.lifetime_days, np.inf)
     return result
 
@@ -287,17 +298,22 @@ def _span(objects: Objects, years: float, otherwise: float) -> _Span:
 
 
 def _run(
-    objects: Objects, alive: NDArray[np.intp], weather: SpaceWeather, span: _Span, progress: DecayProgress | None
+    objects: Objects,
+    alive: NDArray[np.intp],
+    weather: SpaceWeather,
+    model: str,
+    span: _Span,
+    progress: DecayProgress | None,
 ) -> Decay:
     """Decay of the objects above 120 km; the others have a lifetime of 0 and no states."""
     n = objects.satellites
     whole = Decay(np.zeros(n), {name: np.full((span.rows, n), np.nan, np.float32) for name in TRACKS})
     if len(alive):
-        series = make_series(weather, span.first, span.end, span.step)[0]
+        series = make_series(weather, span.first, span.end, span.step, model=model)[0]
         some = objects.take(alive)
         found = run(some, series, keep=span.every, progress=progress)
         if span.step > DAILY:
-            refine_short_lives(some, found, weather, span.first, span.end, span.step * span.every)
+            refine_short_lives(some, found, weather, span.first, span.end, span.step * span.every, model=model)
         if len(alive) == n:
             return found
         whole.lifetime_days[alive] = found.lifetime_days

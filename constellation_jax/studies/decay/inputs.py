@@ -2,7 +2,8 @@
 
 B comes from the best source known: given, stated by the catalogue (shell files), from the drag term of the element set, or
 assumed. The drag term is not converted by its definition, B = 2 B* / rho0, for SGP4's density is that of no particular day: the B
-is taken with which NRLMSISE-00 lets the orbit sink as fast as SGP4 does, over the days about its epoch that are observed.
+is taken with which the model of the atmosphere lets the orbit sink as fast as SGP4 does, over the days about its epoch that are
+observed.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from constellation_jax.engine.regimes.assign import in_pieces
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.catalog.catalog import Catalog
 from constellation_jax.inputs.environment.atmosphere import load_atmosphere
+from constellation_jax.inputs.environment.atmosphere_models import CALIBRATED
 from constellation_jax.inputs.environment.space_weather import complete_forecast
 from constellation_jax.inputs.environment.space_weather_series import (
     CONSTANT,
@@ -99,7 +101,7 @@ def describe_space_weather(weather: SpaceWeather, stop: float) -> str:
 
 
 def make_series(
-    weather: SpaceWeather, start: float, stop: float, step: float, *, model: str = "nrlmsise00"
+    weather: SpaceWeather, start: float, stop: float, step: float, *, model: str = CALIBRATED
 ) -> list[AtmosphereSeries]:
     """Tabulate the atmosphere over time, one series for each member of an ensemble.
 
@@ -110,10 +112,14 @@ def make_series(
         model: model of the atmosphere, as in `load_atmosphere`.
     """
     found = weather.resample(start, stop, step)
-    day = 1.0 + np.mod(found.mjd + 0.5 * step - (MJD_J2000 - 0.5), YEAR_DAYS)
+    days = found.mjd + 0.5 * step - (MJD_J2000 - 0.5)
+    calendar = 1.0 + np.mod(days, YEAR_DAYS), 2000.0 + days / YEAR_DAYS
     columns = [np.atleast_2d(v) for v in (found.f107, found.f107a, found.ap)]
     table = load_atmosphere(model)
-    return [make_atmosphere_series(table, (*(c[m] for c in columns), day), start, step) for m in range(len(columns[0]))]
+    return [
+        make_atmosphere_series(table, (*(c[m] for c in columns), *calendar), start, step)
+        for m in range(len(columns[0]))
+    ]
 
 
 def choose_step_days(years: float) -> float:
@@ -145,6 +151,7 @@ def ballistic_coefficients(
     given: ArrayLike | None,
     weather: SpaceWeather,
     *,
+    model: str = CALIBRATED,
     stated_error: ArrayLike | None = None,
     is_fitted: bool = False,
     strict: bool = False,
@@ -155,6 +162,7 @@ def ballistic_coefficients(
         catalog: n objects.
         given: a number, or one for each object with NaN where it is not known.
         weather: space weather at the epochs.
+        model: model of the atmosphere, as in `load_atmosphere`.
         stated_error: relative standard error of what is given, a number or one for each object, NaN where not known.
         is_fitted: True where what is given was fitted to histories.
         strict: True makes an error of what would be reported.
@@ -185,7 +193,7 @@ def ballistic_coefficients(
     error = np.broadcast_to(np.asarray(np.nan if stated_error is None else stated_error, np.float64), (n,)).copy()
     error[source != own_source] = np.nan
     if len(unknown):
-        by_drag_term, error[unknown], unobserved = _from_drag_term(catalog[unknown], weather)
+        by_drag_term, error[unknown], unobserved = _from_drag_term(catalog[unknown], weather, model)
         usable = (by_drag_term >= low) & (by_drag_term <= high)
         value[unknown] = np.where(usable, by_drag_term, ASSUMED_BALLISTIC_COEFFICIENT)
         source[unknown] = np.where(usable, 2, 3)
@@ -279,7 +287,7 @@ def sgp4_decay_rate(catalog: Catalog) -> Floats:
     return rate
 
 
-def _from_drag_term(catalog: Catalog, weather: SpaceWeather) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+def _from_drag_term(catalog: Catalog, weather: SpaceWeather, model: str) -> tuple[Floats, Floats, NDArray[np.bool_]]:
     """Ballistic coefficient with which the mean drag of the ten days about the epoch equals that of SGP4, else NaN.
 
     Only observed days count; where fewer than five of the ten are, as behind the last day of a table, the forecast is taken.
@@ -306,7 +314,7 @@ def _from_drag_term(catalog: Catalog, weather: SpaceWeather) -> tuple[Floats, Fl
         late = end - start < 0.5 * _WINDOW_DAYS
         unobserved[some[members]] = late
         stop = stop if late else min(stop, end)
-        series = make_series(weather if late else observed, start, stop, stop - start)[0]
+        series = make_series(weather if late else observed, start, stop, stop - start, model=model)[0]
         ours[members] = decay_rates(objects, series)[0]
     theirs = sgp4_decay_rate(catalog)
     result[some] = theirs / np.minimum(ours, -1e-12)

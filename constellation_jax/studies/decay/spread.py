@@ -78,6 +78,7 @@ def estimate_spread(
     calendar: CalendarPart,
     error: Floats,
     *,
+    model: str,
     members: int,
     seed: int,
 ) -> Bands:
@@ -89,6 +90,7 @@ def estimate_spread(
         weather: that forecast, with percentiles where `members` is not 0.
         calendar: part of the calendar and its steps, in which these lifetimes were found.
         error: standard error of ln B of each.
+        model: model of the atmosphere in which these lifetimes were found.
         members, seed: size and seed of the ensemble; with 0 members there is only the lifetime in NRLMSIS 2.1.
     """
     chosen, of_class = group_alike(objects)
@@ -97,14 +99,12 @@ def estimate_spread(
     rows = (calendar.end - calendar.first) / step
     keep = 0 if not members else 1 if members * rows <= _MOST_STATES else 4
 
-    def decay_through(
-        weather: SpaceWeather, model: str = "nrlmsise00", drag: float = 1.0, keep: int = keep
-    ) -> list[Decay]:
+    def decay_through(weather: SpaceWeather, model: str, drag: float = 1.0, keep: int = keep) -> list[Decay]:
         heavier = some._replace(ballistic_coefficient=drag * some.ballistic_coefficient)
         series = make_series(weather, calendar.first, calendar.end, step, model=model)
         return [run(heavier, one, keep=keep) for one in series]
 
-    own = decay_through(weather)[0]
+    own = decay_through(weather, model)[0]
 
     def scale_to_all(values: Floats) -> Floats:
         known = np.isfinite(own.lifetime_days) & np.isfinite(values)
@@ -117,8 +117,8 @@ def estimate_spread(
     other = scale_to_all(decay_through(weather, "nrlmsis21", keep=0)[0].lifetime_days)
     if not members:
         return Bands(other, np.empty((0, objects.satellites)), {}, None)
-    heavier = decay_through(weather, drag=_MORE_DRAG)[0]
-    ensemble = decay_through(weather.ensemble(members, seed))
+    heavier = decay_through(weather, model, drag=_MORE_DRAG)[0]
+    ensemble = decay_through(weather.ensemble(members, seed), model)
     lives = np.sort([one.lifetime_days for one in ensemble], axis=0)
     solar = np.stack([scale_to_all(_quantile(lives, level)) for level in PERCENTILES])
     sensitivity = _life_sensitivity(own, heavier)[of_class]

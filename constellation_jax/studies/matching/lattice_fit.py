@@ -113,6 +113,27 @@ def fit_lattice(raan: _Angles, latitude: _Angles, shell: Shell | None) -> Lattic
     )  # fmt: skip
 
 
+def has_planes(raan: _Angles) -> bool:
+    """Whether right ascensions (deg, at one epoch, shape (n,)) form planes, evenly spread over the circle."""
+    return bool(_fit_planes(raan, None)[0])
+
+
+def find_between_planes(raan: _Angles, shell: Shell | None, beside_deg: float) -> NDArray[np.bool_]:
+    """Mark right ascensions that lie alone between the planes (deg, at one epoch, shape (n,)).
+
+    They are off by a quarter of the step between planes, and by `beside_deg`, within which fewer than two others lie: more are a
+    plane of their own.
+    """
+    planes, step, offset, _ = _fit_planes(raan, shell)
+    if not planes:
+        return np.zeros(len(raan), bool)
+    number = np.rint(_measure_ahead(raan, offset, step) / step)
+    is_off = np.abs(wrap_deg(raan - offset - step * number)) > max(beside_deg, 0.25 * step)
+    beside = np.abs(wrap_deg(raan[is_off, None] - raan)) <= beside_deg
+    is_off[is_off] = beside.sum(axis=1) <= 2  # itself is one
+    return np.asarray(is_off)
+
+
 def _fit_planes(raan: _Angles, shell: Shell | None) -> tuple[int, float, float, float]:
     """Fit the planes: their number (0 for none), step and offset of their right ascensions (deg), coherence."""
     stated = shell.pattern.planes if shell else 0

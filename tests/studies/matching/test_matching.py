@@ -11,7 +11,7 @@ from shell_values import shell_of
 import constellation_jax as cj
 from constellation_jax.inputs.shells.mean_orbits import kozai_mean_motion_rev_per_day
 from constellation_jax.studies.matching.lattice_fit import advance_to_epoch, fit_lattice
-from constellation_jax.studies.matching.match import find_systems
+from constellation_jax.studies.matching.motion import find_systems
 
 EPOCH = "2026-08-22"
 SCATTER = 0.1
