@@ -1,8 +1,8 @@
 """Honest hindcasts: decays predicted with what was known on a day, against what happened.
 
 Known on a day are the element sets up to it, the space weather observed up to the day before, and a forecast issued before it:
-NASA's issue of the month before (1999 to 2018), for 2026 CelesTrak's monthly predictions of February. Each object is predicted twice,
-from its last element set alone and from the fit of its history; all objects of a day are one decay.
+NASA's issue of the month before (1999 to 2018), for 2026 CelesTrak's monthly predictions of February. Each object is predicted
+twice, from its last element set alone and from the fit of its history; all objects of a day are one decay.
 """
 
 import tarfile
