@@ -199,7 +199,7 @@ def ballistic_coefficients(
         source[unknown] = np.where(usable, 2, 3)
         error[unknown[~usable]] = np.nan
         if (usable & unobserved).any():
-            names = _name(catalog[unknown], usable & unobserved)
+            names = _name(catalog, np.isin(np.arange(n), unknown[usable & unobserved]))
             _LOGGER.warning(
                 "%s: no day about the epoch is observed in %s; the ballistic coefficient of the drag term is that of its forecast",
                 names, weather.source,

@@ -49,6 +49,6 @@ def test_a_cut_shorter_than_three_increments_and_a_rising_orbit_give_one_piece()
 
 
 def test_the_noise_of_the_sets_is_measured() -> None:
-    mjd, a, integral = history([0.01], days=60.0, noise_km=0.05, scatter=0.0)
+    _, a, integral = history([0.01], days=60.0, noise_km=0.05, scatter=0.0)
     assert measure_noise(a, integral) == pytest.approx(0.05, rel=0.25)  # of 120 sets
     assert measure_noise(a[:2], integral[:2]) == 0.0
