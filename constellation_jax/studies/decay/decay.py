@@ -13,7 +13,7 @@ from constellation_jax.engine.decay.engine import TRACKS, Decay, DecayProgress, 
 from constellation_jax.engine.decay.integrator import REENTRY_ALTITUDE_KM
 from constellation_jax.engine.default_device import on_device
 from constellation_jax.errors import InputError
-from constellation_jax.inputs.catalog.catalog import NO_NORAD_ID, Catalog
+from constellation_jax.inputs.catalog.catalog import Catalog
 from constellation_jax.inputs.environment.space_weather_series import CONSTANT, SpaceWeather, SpaceWeatherSource
 from constellation_jax.inputs.times import Time, from_mjd, parse_time, to_mjd
 from constellation_jax.outputs.datasets.decay import DISPOSAL_RULES, make_decay_dataset
@@ -28,6 +28,7 @@ from constellation_jax.studies.decay.inputs import (
     make_series,
     resolve_space_weather,
 )
+from constellation_jax.studies.decay.orbit_control import find_decay_meanings, find_orbit_control
 from constellation_jax.studies.decay.short_lives import DAILY, CalendarPart, find_short_lives, refine_short_lives
 from constellation_jax.studies.decay.spread import estimate_spread
 
@@ -65,7 +66,8 @@ def decay(
 ) -> xr.Dataset:
     """Decay of every object of a catalogue by drag: altitude over time, lifetime and date of re-entry with their spread.
 
-    Nothing manoeuvres: what holds its altitude today sinks from the start on, and is marked (`manoeuvres`).
+    Nothing manoeuvres: what holds or changes its orbit today is left alone from the start on. It is marked (`manoeuvres`), and
+    so is what its decay means (`decay_meaning`); it takes the ballistic coefficient of its class, where a shell file states one.
 
     Args:
         catalog: n objects.
@@ -104,7 +106,7 @@ def decay(
     if start is not None:
         catalog.warn_of_age(np.array([parse_time(start)]))
     earliest = float((catalog.epoch_day + catalog.epoch_fraction).min()) if start is None else to_mjd(start)
-    raised = find_raised(catalog)
+    control = find_orbit_control(catalog)
     keep = _perigee(catalog) > REENTRY_ALTITUDE_KM
     if not keep.all():
         _LOGGER.warning(
@@ -112,8 +114,9 @@ def decay(
         )
     if not keep.any():
         given = given[keep] if given is not None and given.ndim else given
-        catalog, raised, keep = catalog[keep], raised[keep], keep[keep]
-    b = ballistic_coefficients(catalog, given, weather, strict=strict)
+        catalog, control, keep = catalog[keep], control.take(keep), keep[keep]
+    b = ballistic_coefficients(catalog, given, weather, of_class=control.coefficient, strict=strict)
+    control = control.add(b.is_held, catalog)
     objects = make_objects(catalog, b.coefficient, None if start is None else earliest)
     span = _span(objects, years, earliest)
     alive = np.flatnonzero(keep)
@@ -130,7 +133,9 @@ def decay(
         **_lifetimes_and_dates("lifetime", "reentry_date", lifetime, objects.mjd),
         "ballistic_coefficient": b.coefficient,
         "ballistic_coefficient_source": b.source,
-        "manoeuvres": raised.astype(np.int8),
+        "manoeuvres": control.manoeuvres.astype(np.int8),
+        "shell_state": control.shell_state,
+        "decay_meaning": find_decay_meanings(control),
         "luni_solar": (_apogee(catalog) > LUNI_SOLAR_APOGEE_KM).astype(np.int8),
         "decay_status": np.where(lifetime == 0.0, 2, np.isinf(lifetime)).astype(np.int8),
     }
@@ -142,7 +147,7 @@ def decay(
         _LOGGER.warning("an ensemble of %d members was asked for, but there are no percentiles: %s", ensemble, absent)
     if solar == "median" and len(alive):
         arrays |= _spread(objects, alive, lifetime, weather, span, years, members, seed)
-    shells, summary = _by_shell(catalog, lifetime, raised, years)
+    shells, summary = _by_shell(catalog, lifetime, control.manoeuvres, years)
     attributes = {
         "summary": f"Altitude of {len(catalog)} objects over {years:g} years, without manoeuvres, to re-entry at 120 km.",
         "atmosphere": "NRLMSISE-00, orbit means",
@@ -197,7 +202,9 @@ def lifetimes(
     if not len(catalog):
         raise InputError("catalogue: no objects; there is nothing to decay")
     weather = resolve_space_weather(space_weather, solar)
-    objects = make_objects(catalog, ballistic_coefficients(catalog, ballistic_coefficient, weather).coefficient)
+    of_class = find_orbit_control(catalog).coefficient
+    b = ballistic_coefficients(catalog, ballistic_coefficient, weather, of_class=of_class)
+    objects = make_objects(catalog, b.coefficient)
     first, step = float(np.floor(objects.mjd.min())), choose_step_days(years)
     end = float(objects.mjd.max()) + years * YEAR_DAYS
     above = _perigee(catalog) > REENTRY_ALTITUDE_KM
@@ -211,22 +218,6 @@ def lifetimes(
             refine_short_lives(some, found, weather, first, end, DAILY)
         result[sinking] = np.where(found.lifetime_days <= years * YEAR_DAYS, found.lifetime_days, np.inf)
     return result
-
-
-def find_raised(catalog: Catalog) -> NDArray[np.bool_]:
-    """Find objects whose element sets show the orbit being raised, against drag. Boolean, shape (satellites,).
-
-    A drag term or a derivative of the mean motion below zero; or, of objects with several sets, one 0.5 km above the one before.
-    Deep space is left out: the Moon and the Sun do that there.
-    """
-    found = (catalog.bstar < 0.0) | (catalog.mean_motion_dot < 0.0)
-    altitude = catalog.mean_altitude_km
-    known = np.flatnonzero(catalog.norad_id != NO_NORAD_ID)
-    order = known[np.lexsort((catalog.epoch[known], catalog.norad_id[known]))]
-    same = catalog.norad_id[order][1:] == catalog.norad_id[order][:-1]
-    rising = order[1:][same & (np.diff(altitude[order]) > 0.5)]
-    found |= np.isin(catalog.norad_id, catalog.norad_id[rising])
-    return np.asarray(found & ~catalog.is_deep_space & ~catalog.synthetic)
 
 
 class _Span(NamedTuple):

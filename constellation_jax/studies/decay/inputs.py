@@ -1,8 +1,9 @@
 """Inputs of a decay: the atmosphere over time, mean orbits, and the ballistic coefficient of each object.
 
-B comes from the best source known: given, stated by the catalogue (shell files), from the drag term of the element set, or
-assumed. The drag term is not converted by its definition, B = 2 B* / rho0, for SGP4's density is that of no particular day: the B
-is taken with which NRLMSISE-00 lets the orbit sink at its epoch as fast as SGP4 does.
+B comes from the best source known: given, stated by the catalogue (shell files), that of its class for an object that holds its
+orbit (orbit_control.py), from the drag term of the element set, or assumed. The drag term is not converted by its definition,
+B = 2 B* / rho0, for SGP4's density is that of no particular day: the B is taken with which NRLMSISE-00 lets the orbit sink at its
+epoch as fast as SGP4 does.
 """
 
 from __future__ import annotations
@@ -47,7 +48,12 @@ CREDIBLE_BALLISTIC_COEFFICIENTS: Final = (1e-4, 100.0)
 30 m2/kg is observed: Schildknecht et al., Acta Astronautica 63, 119, 2008)."""
 USUAL_BALLISTIC_COEFFICIENT: Final = 1.0
 """Largest ballistic coefficient of a satellite that is no balloon, m2/kg. What is above is used, and said."""
-SOURCES: Final = ("given", "catalogue", "drag_term", "assumed")
+LEAST_PASSIVE_COEFFICIENT: Final = 0.003
+"""Least ballistic coefficient that the drag term of an object left alone gives, m2/kg: below, thrust holds the orbit. The least of
+1,350 pieces of debris and rocket bodies below 700 km on 2026-03-10 is 0.0056."""
+HELD_BELOW_KM: Final = 700.0
+"""Altitude up to which a small drag term says so. Above, it is lost in the noise."""
+SOURCES: Final = ("given", "catalogue", "drag_term", "assumed", "shell_class")
 """Names of the sources of a ballistic coefficient, by number."""
 _LAST_DAY: Final = to_mjd("2261-12-31") + 1.0
 _LOGGER = logging.getLogger("constellation_jax")
@@ -58,6 +64,8 @@ class Ballistic(NamedTuple):
 
     coefficient: Floats
     source: NDArray[np.int8]
+    is_held: NDArray[np.bool_]
+    """True where thrust holds the orbit, by a drag term that is too small for an object left alone."""
     notes: tuple[str, ...]
     """Lines about values that are assumed, not credible or unusual, which have been logged too."""
 
@@ -131,7 +139,12 @@ def make_objects(catalog: Catalog, ballistic: Floats, start: float | None = None
 
 
 def ballistic_coefficients(
-    catalog: Catalog, given: ArrayLike | None, weather: SpaceWeather, *, strict: bool = False
+    catalog: Catalog,
+    given: ArrayLike | None,
+    weather: SpaceWeather,
+    *,
+    of_class: Floats | None = None,
+    strict: bool = False,
 ) -> Ballistic:
     """Ballistic coefficient of every object from the best source known; assumed, unusual and absurd ones are reported.
 
@@ -139,6 +152,7 @@ def ballistic_coefficients(
         catalog: n objects.
         given: a number, or one for each object with NaN where it is not known.
         weather: space weather at the epochs.
+        of_class: that of the class of each object, in place of its drag term, NaN where it is not known.
         strict: True makes an error of what would be reported.
 
     Raises:
@@ -163,11 +177,19 @@ def ballistic_coefficients(
         )
     value[absurd] = np.nan
     unknown = np.flatnonzero(np.isnan(value))
+    is_held = np.zeros(n, bool)
     if len(unknown):
-        by_drag_term = _from_drag_term(catalog[unknown], weather)
-        usable = (by_drag_term >= low) & (by_drag_term <= high)
+        some = catalog[unknown]
+        by_drag_term = _from_drag_term(some, weather)
+        is_low = (some.mean_altitude_km < HELD_BELOW_KM) & ~some.is_deep_space & ~some.synthetic
+        held = is_low & ((some.bstar < 0.0) | (by_drag_term < LEAST_PASSIVE_COEFFICIENT))
+        usable = (by_drag_term >= low) & (by_drag_term <= high) & ~held
         value[unknown] = np.where(usable, by_drag_term, ASSUMED_BALLISTIC_COEFFICIENT)
         source[unknown] = np.where(usable, 2, 3)
+        is_held[unknown] = held
+        if of_class is not None:
+            classed = unknown[~np.isnan(of_class[unknown])]
+            value[classed], source[classed] = of_class[classed], SOURCES.index("shell_class")
     if (source == 3).any():
         notes.append(
             f"{_name(catalog, source == 3)}: no ballistic coefficient is known, nor a drag term that gives one; "
@@ -181,7 +203,7 @@ def ballistic_coefficients(
             f"{value[largest][0]:.3g} ({SOURCES[source[largest][0]].replace('_', ' ')}); taken as it is"
         )
     report_notes(notes, strict=strict)
-    return Ballistic(value, source, tuple(notes))
+    return Ballistic(value, source, is_held, tuple(notes))
 
 
 def shell_ballistic_coefficients(
