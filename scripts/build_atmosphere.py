@@ -129,15 +129,20 @@ def fit(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     orthonormal, triangle = np.linalg.qr(root * basis)
     place = (root * orthonormal).T
 
-    # interpolation at the knots, the third derivative without a jump at the second and the last but one ("not a knot")
+    flat = samples.reshape(*samples.shape[:4], -1, samples.shape[-1])
+    coefficients = np.einsum(
+        "ai,bj,ck,sd,gx,nh,ijkdxh->abcsgn", *activity, season, place, spline_matrix(), flat, optimize=True
+    )
+    return coefficients, np.linalg.inv(triangle)
+
+
+def spline_matrix() -> np.ndarray:
+    """Matrix from values at the knots to coefficients of the splines: interpolation, the third derivative without a jump at the
+    second knot and the last but one ("not a knot")."""
     spline = np.zeros((a._INTERVALS + 3, a._INTERVALS + 3))
     spline[: a._INTERVALS + 1] = [a.spline_weights(h)[0] for h in altitudes()]
     spline[-2, :5] = spline[-1, -5:] = [1.0, -4.0, 6.0, -4.0, 1.0]
-    spline = np.linalg.inv(spline)[:, : a._INTERVALS + 1]
-
-    flat = samples.reshape(*samples.shape[:4], -1, samples.shape[-1])
-    coefficients = np.einsum("ai,bj,ck,sd,gx,nh,ijkdxh->abcsgn", *activity, season, place, spline, flat, optimize=True)
-    return coefficients, np.linalg.inv(triangle)
+    return np.linalg.inv(spline)[:, : a._INTERVALS + 1]
 
 
 def compress(coefficients: np.ndarray, to_polynomials: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

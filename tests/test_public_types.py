@@ -25,7 +25,7 @@ times = cj.time_grid("2025-06-24", "1d", "1min")
 states = cj.propagate(low, times, variables=("position", "velocity"))
 derivatives = cj.jacobians(low, times)
 falls = cj.decay(low)
-counts = cj.deploy("qianfan:648", draws=100)
+counts = cj.deploy("qianfan:plan-only-648", draws=100)
 match = cj.match_shells(catalog, cj.load_shells("guowang"))
 coefficients = cj.sgp4.initialise(low.elements)
 position, velocity = cj.sgp4.state_at(coefficients, 0.0)
@@ -46,7 +46,7 @@ REVEALED = {
     "match.shells[0]": "ShellCount",
     "match.shells[0].fit": "LatticeFit",
     "cj.load_shells('guowang')": "Shell",
-    "cj.cadence_needed('qianfan:648', 648, '2026-12-31')": "CadenceNeeded",
+    "cj.cadence_needed('qianfan:plan-only-648', 648, '2026-12-31')": "CadenceNeeded",
     "coefficients": "Coefficients",
     "position": "Array",
     "velocity": "Array",
@@ -60,7 +60,7 @@ WRONG = (
     "low.select(name='STARLINK*').nam",
     "match.shells[0].on_statin",
     "cj.time_grid('2025-06-24')",
-    "cj.deploy('qianfan:648', draws='many')",
+    "cj.deploy('qianfan:plan-only-648', draws='many')",
 )
 """Statements with one mistake each."""
 NUMPY_ANY = re.compile(r"tuple\[Any, \.\.\.\]|dtype\[Any\]|number\[Any")

@@ -7,19 +7,55 @@ could not be written, 2 something given was wrong, 3 `tune` did not converge, 70
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
-from typing import Annotated
+from collections.abc import Iterator
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from constellation_jax import __version__
 from constellation_jax.cli import bench, catalog, decay, deploy, propagate, shells, tune
 from constellation_jax.cli.options import GroupHelp
 from constellation_jax.cli.process import run
+from constellation_jax.errors import printable
+
+_UsageError: type[Exception] = (
+    typer.BadParameter.__base__
+)  # of click, or of the copy of it that newer versions of typer hold
+
+
+class _Group(TyperGroup):
+    """Group whose mistakes of usage are one line, as all others are."""
+
+    def make_context(self, *arguments: Any, **options: Any) -> Any:
+        with _one_line():
+            return super().make_context(*arguments, **options)
+
+    def invoke(self, ctx: Any) -> Any:
+        with _one_line():
+            return super().invoke(ctx)
+
+
+@contextlib.contextmanager
+def _one_line() -> Iterator[None]:
+    try:
+        yield
+    except _UsageError as error:
+        if type(error).__name__ == "NoArgsIsHelpError":  # its message is the help
+            raise
+        said: Any = error
+        command = said.ctx.command_path if said.ctx else "constellation-jax"
+        message = printable(said.format_message()).replace("\n", " ").rstrip(".")
+        typer.echo(f"constellation-jax: error: {message}; see {command} --help", err=True)
+        raise typer.Exit(said.exit_code) from None
+
 
 app = typer.Typer(
     name="constellation-jax",
+    cls=_Group,
     help="Propagate every satellite and every planned constellation together: catalogue in, NetCDF out. The option "
     "--install-completion sets up completion by the tab key.",
     # typer's options --install-completion and --show-completion load pydantic, where it is installed, on the way to every command

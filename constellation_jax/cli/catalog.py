@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from constellation_jax.cli.options import AllowStale, AsJson, load_catalog
+from constellation_jax.cli.options import AllowStale, AsJson, Output, Overwrite, claim, load_catalog, write_result
 from constellation_jax.cli.reporting import Reporter
 from constellation_jax.errors import printable
 
 if TYPE_CHECKING:
     from constellation_jax.inputs.catalog.catalog import Catalog
+    from constellation_jax.outputs.target import Target
 
 
 def catalog(
@@ -31,20 +32,25 @@ def catalog(
         ),
     ] = None,
     as_json: AsJson = False,
+    output: Output = None,
+    overwrite: Overwrite = False,
     allow_stale: AllowStale = False,
 ) -> None:
     """Print the contents of a catalogue.
 
     Objects by family and altitude, and every record that could not be taken; or, with --match, the objects on station,
-    raising, lowering and stray of every shell.
+    raising, lowering and stray of every shell, and with --output a file of the shell, state, plane and slot of every object.
     """
     with Reporter().session(debug=ctx.obj["debug"]):
         from constellation_jax.errors import InputError
 
         if shells and not match:
             raise InputError(f"--shells {shells[0]}: found without --match, expected both or neither")
+        if output is not None and not match:
+            raise InputError("--output: found without --match, whose table it is for; expected both or neither")
+        target = None if output is None else claim(output, overwrite=overwrite, inputs=(source, *(shells or [])))
         objects = load_catalog(source, "FILE", allow_stale=allow_stale, lists_rejects=not match)
-        lines = _match_lines(objects, shells or [], as_json) if match else _summary_lines(objects, as_json)
+        lines = _match_lines(objects, shells or [], as_json, target) if match else _summary_lines(objects, as_json)
         for line in lines:
             typer.echo(printable(line))
 
@@ -98,7 +104,7 @@ def _summary_lines(objects: Catalog, as_json: bool) -> Iterator[str]:
         yield f"  {reject}"
 
 
-def _match_lines(objects: Catalog, shells: list[str], as_json: bool) -> Iterator[str]:
+def _match_lines(objects: Catalog, shells: list[str], as_json: bool, target: Target | None) -> Iterator[str]:
     import json
 
     from constellation_jax.cli.match_table import format_match, match_to_dict
@@ -106,6 +112,10 @@ def _match_lines(objects: Catalog, shells: list[str], as_json: bool) -> Iterator
     from constellation_jax.studies.matching.match import match_shells
 
     match = match_shells(objects, [shell for name in shells for shell in load_shells(name)] or None)
+    if target is not None:
+        from constellation_jax.outputs.datasets.matching import make_match_dataset
+
+        write_result(make_match_dataset(objects, vars(match), match.epoch), target)
     if as_json:
         yield json.dumps(match_to_dict(match, objects), indent=2)
     else:

@@ -10,6 +10,7 @@ import typer
 
 from constellation_jax.cli.options import (
     AllowStale,
+    AtmosphereModel,
     Device,
     ForecastFile,
     Output,
@@ -24,6 +25,7 @@ from constellation_jax.cli.options import (
     write_result,
 )
 from constellation_jax.cli.reporting import Reporter, count
+from constellation_jax.inputs.environment.atmosphere_models import CALIBRATED
 from constellation_jax.settings import configure
 
 if TYPE_CHECKING:
@@ -62,6 +64,7 @@ def decay(
     solar: Annotated[str, typer.Option(metavar="low|median|high", help="Scenario of the solar activity.")] = "median",
     space_weather: SpaceWeatherFile = None,
     forecast: ForecastFile = None,
+    atmosphere: AtmosphereModel = CALIBRATED,
     ballistic_coefficient: _Ballistic = None,
     mass_kg: Annotated[float | None, typer.Option(metavar="KG", help="Mass of every satellite.")] = None,
     area_m2: _Area = None,
@@ -92,7 +95,7 @@ def decay(
 ) -> None:
     """Compute lifetimes and altitudes over years.
 
-    Of a catalogue or of planned shells, without manoeuvres. Prints a line for each shell, and writes a NetCDF file
+    Of a catalogue or of planned shells, without manoeuvres. Prints a line for each shell, and writes a file
     (decay.nc unless --output says otherwise).
     """
     with Reporter().session(debug=ctx.obj["debug"]):
@@ -110,6 +113,7 @@ def decay(
                 ballistic_coefficient=_coefficient(ballistic_coefficient, mass_kg, area_m2, drag_coefficient),
                 solar=solar,
                 space_weather=weather,
+                atmosphere=atmosphere,
                 ensemble=ensemble,
                 strict=strict,
                 device=device,
@@ -126,6 +130,7 @@ def station_keeping(
     start: _Start = None,
     space_weather: SpaceWeatherFile = None,
     forecast: ForecastFile = None,
+    atmosphere: AtmosphereModel = CALIBRATED,
     ballistic_coefficient: _Ballistic = None,
     mass_kg: Annotated[
         float | None, typer.Option(metavar="KG", help="Mass of a satellite with its propellant.")
@@ -149,7 +154,7 @@ def station_keeping(
     """Compute the cost of holding an altitude.
 
     For planned shells, under low, median and high solar activity. Values replace those of the shell files. Writes a
-    NetCDF file where --output is given.
+    file where --output is given.
     """
     with Reporter().session(debug=ctx.obj["debug"]):
         inputs = (*(shells or []), space_weather, forecast)
@@ -175,6 +180,7 @@ def station_keeping(
                 thrust_mn=thrust_mn,
                 dead_band_km=dead_band_km,
                 space_weather=weather,
+                atmosphere=atmosphere,
                 strict=strict,
                 device=device,
             )

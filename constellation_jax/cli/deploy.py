@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from constellation_jax.cli.options import Output, Overwrite, Quiet, claim, command_line
+from constellation_jax.cli.options import Output, Overwrite, Quiet, claim, write_result
 from constellation_jax.cli.reporting import Reporter
 
 if TYPE_CHECKING:
@@ -19,10 +19,18 @@ if TYPE_CHECKING:
 
 def deploy(
     ctx: typer.Context,
-    scenario: Annotated[
-        str | None, typer.Argument(metavar="SCENARIO", help="Deployment by name, such as qianfan:648, or a file.")
+    deployment: Annotated[
+        str | None, typer.Argument(metavar="DEPLOYMENT", help="Deployment by name, such as qianfan, or a file.")
     ] = None,
     output: Output = None,
+    scenario: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Variant of it, such as as-launched-then-plan [default: that of the file]."),
+    ] = None,
+    as_of: Annotated[
+        str | None,
+        typer.Option(metavar="DATE", help="Use no recorded launch after this day [default: the last recorded day]."),
+    ] = None,
     start: Annotated[str | None, typer.Option(metavar="DATE", help="First day [default: the first launch].")] = None,
     until: Annotated[str | None, typer.Option(metavar="DATE", help="Last day [default: that of the file].")] = None,
     draws: Annotated[
@@ -48,13 +56,16 @@ def deploy(
 ) -> None:
     """Simulate the launches of a constellation.
 
-    Prints its satellites in each state at the turn of each year, and writes them day by day to a NetCDF file. With --need
-    and --by, prints the launches a month that a target needs. Without SCENARIO, lists the bundled deployments.
+    Prints its satellites in each state at the turn of each year, and writes them day by day to a file. With --need
+    and --by, prints the launches a month that a target needs. Without DEPLOYMENT, lists the bundled deployments.
     """
     with Reporter().session(debug=ctx.obj["debug"]):
         from constellation_jax.errors import InputError
 
-        if scenario is None:
+        if deployment is None:
+            for option, value in (("--scenario", scenario), ("--as-of", as_of)):
+                if value is not None:
+                    raise InputError(f"{option}: found without a deployment, which it belongs to")
             for line in _known():
                 typer.echo(line)
             return
@@ -65,26 +76,24 @@ def deploy(
                 raise InputError(f"{option}: found without --need, which it belongs to")
         from constellation_jax.inputs.deployment.files import load_deployment
 
-        deployment = load_deployment(scenario)
+        named = deployment if scenario is None else f"{deployment}:{scenario}"
+        loaded = load_deployment(named, as_of=as_of)
         if need is not None and by is not None:
             from constellation_jax.studies.deployment.cadence import cadence_needed
 
-            for line in _need_lines(cadence_needed(deployment, need, by, since=since, system=system)):
+            for line in _need_lines(cadence_needed(loaded, need, by, since=since, system=system)):
                 typer.echo(line)
             if output is None:
                 return
-        target = None if output is None else claim(output, overwrite=overwrite, inputs=(scenario,))
+        target = None if output is None else claim(output, overwrite=overwrite, inputs=(deployment,))
         from constellation_jax.studies.deployment.deploy import deploy as launch
 
         with target or contextlib.nullcontext():
-            dataset = launch(deployment, draws=draws, seed=seed, start=start, until=until)
+            dataset = launch(loaded, draws=draws, seed=seed, start=start, until=until)
             if target is not None:
-                from constellation_jax.outputs.netcdf.whole_file import write_dataset
-
-                dataset.attrs["history"] = f"{dataset.attrs['date_created']} {command_line()}"
-                write_dataset(dataset, target)
+                write_result(dataset, target)
         if not quiet:
-            for line in _summary_lines(dataset, deployment.title):
+            for line in _summary_lines(dataset, loaded.title):
                 typer.echo(line)
             if output is not None:
                 typer.echo(f"{output}: {dataset.sizes['time']:,} days, {output.stat().st_size / 1e6:,.1f} MB")
@@ -94,7 +103,7 @@ def _known() -> Iterator[str]:
     from constellation_jax.inputs.deployment.files import known_deployments, load_deployment
 
     for name in known_deployments(variants=True):
-        yield f"{name:<22} {load_deployment(name).title}"
+        yield f"{name:<29} {load_deployment(name).title}"
 
 
 def _summary_lines(dataset: xr.Dataset, title: str) -> Iterator[str]:
@@ -104,6 +113,8 @@ def _summary_lines(dataset: xr.Dataset, title: str) -> Iterator[str]:
     from constellation_jax.outputs.variables import DEPLOYMENT_STATES
 
     yield title
+    if "launch_data_date" in dataset.attrs:
+        yield f"launches as recorded up to {dataset.attrs['launch_data_date']}"
     days = dataset.time.values.astype("datetime64[D]")
     shown = sorted({*np.flatnonzero(days == days.astype("datetime64[Y]").astype("datetime64[D]")), len(days) - 1})
     for s, system in enumerate(dataset.system.values):

@@ -11,11 +11,12 @@ import shlex
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from constellation_jax.cli.reporting import report_left_out
+from constellation_jax.inputs.environment.atmosphere_models import CALIBRATED, MODELS
 from constellation_jax.inputs.files.keys import TRUE_OR_FALSE, Key, keys_of, without_links
 from constellation_jax.inputs.run_keys import EphemerisRun, PropagationRun
 
@@ -30,8 +31,17 @@ AllowStale = Annotated[
     bool, typer.Option("--allow-stale", help="Use an old copy, with a warning, where CelesTrak gives no new one.")
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only warnings and errors.")]
-Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="NetCDF file to write.")]
+Output = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", metavar="FILE", help="File to write: .nc, or a table as .csv or .parquet."),
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")]
+AtmosphereModel = Annotated[
+    str,
+    typer.Option(
+        "--atmosphere", metavar="|".join(MODELS), help=f"Model of the atmosphere; the first is {MODELS[CALIBRATED]}."
+    ),
+]
 SpaceWeatherFile = Annotated[
     str | None,
     typer.Option(
@@ -74,24 +84,6 @@ GroupHelp = Annotated[
     bool, typer.Option("--help", "-h", callback=_print_help, is_eager=True, help="Show this message and exit.")
 ]
 _SHORT = {"output": ("-o",)}
-_OTHER_FORMATS = {
-    *(
-        ".csv",
-        ".feather",
-        ".gz",
-        ".json",
-        ".mat",
-        ".npy",
-        ".npz",
-        ".parquet",
-        ".pkl",
-        ".tsv",
-        ".txt",
-        ".xlsx",
-        ".zarr",
-        ".zip",
-    )
-}
 
 
 def add_run_options(kind: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -171,7 +163,13 @@ def load_space_weather(source: str | None, forecast: str | None) -> SpaceWeather
     return SpaceWeather.load("bundled" if source is None else source, forecast=forecast)
 
 
-def claim(output: Path, *, overwrite: bool, inputs: Iterable[str | Path | None]) -> Target:
+def claim(
+    output: Path,
+    *,
+    overwrite: bool,
+    inputs: Iterable[str | Path | None],
+    kind: Literal["dataset", "samples", "ephemeris"] = "dataset",
+) -> Target:
     """Check the file that a command will write, to be held in a `with` statement while the command works.
 
     Args:
@@ -179,27 +177,25 @@ def claim(output: Path, *, overwrite: bool, inputs: Iterable[str | Path | None])
         overwrite: whether it may be replaced.
         inputs: all that the command reads, files or other words; a file may have a variant after a colon. No file of them may be
             the output.
+        kind: what the file will hold.
 
     Raises:
-        InputError: as for `Target`, or the name is that of another format.
+        InputError: as for `Target`, or the name is that of a format that is not written.
     """
-    from constellation_jax.errors import InputError
+    from constellation_jax.outputs.formats import find_format
     from constellation_jax.outputs.target import Target
 
-    if output.name == "-" or output.suffix.lower() in _OTHER_FORMATS:
-        raise InputError(
-            f"--output: found {str(output)!r}, expected a NetCDF file (.nc), the only format that is written"
-        )
+    find_format(output, kind)
     words = [str(word) for word in inputs if word is not None]
     files = [part for word in words for part in (word, word.rpartition(":")[0]) if part]
     return Target(output, overwrite=overwrite, inputs=[os.path.expanduser(file) for file in files])
 
 
 def write_result(dataset: xr.Dataset, target: Target) -> None:
-    """Write the dataset of a command to a NetCDF file, with the command as an attribute."""
-    from constellation_jax.outputs.netcdf.whole_file import write_dataset
+    """Write the dataset of a command in the format of its name, with the command as an attribute."""
+    from constellation_jax.outputs.formats import write
 
-    write_dataset(dataset.assign_attrs(command=command_line()), target)
+    write(dataset.assign_attrs(command=command_line()), target)
 
 
 def command_line() -> str:

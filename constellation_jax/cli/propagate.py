@@ -1,4 +1,4 @@
-"""The commands `propagate` and `ephemeris`: a run file and options in, a NetCDF file out. Deliberately absent: any computation."""
+"""The commands `propagate` and `ephemeris`: a run file and options in, a file out. Deliberately absent: any computation."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def propagate(
     quiet: Quiet = False,
     log_json: _LogJson = False,
 ) -> None:
-    """Propagate a catalogue into a NetCDF file.
+    """Propagate a catalogue into a file.
 
     Options replace the keys of the run file. Without a run file the bundled default run is made (six hours of the
     bundled population and three planned constellations); --catalog or --shells then replace all of its objects, and
@@ -40,12 +40,12 @@ def propagate(
     with reporter.session(debug=ctx.obj["debug"]):
         from constellation_jax.inputs.run_file import load_objects, read_run
         from constellation_jax.inputs.times import count_times, time_grid
-        from constellation_jax.outputs.netcdf.samples import check_size
+        from constellation_jax.outputs.formats import check_size
         from constellation_jax.outputs.variables import resolve_groups
 
         config = read_run(PropagationRun, run, options=keys, checks={"variables": resolve_groups})
         inputs = (run, *config.catalog, *config.shells)
-        target = claim(config.output, overwrite=config.overwrite, inputs=inputs)
+        target = claim(config.output, overwrite=config.overwrite, inputs=inputs, kind="samples")
         objects, start = load_objects(config, allow_stale=allow_stale)
         steps = count_times(config.duration, config.step)
         check_size(target, len(objects), steps, config.variables, config.dtype, config.memory)
@@ -97,7 +97,7 @@ def ephemeris(
 
         config = read_run(EphemerisRun, run, options=keys)
         inputs = (run, *config.catalog, *config.shells)
-        target = claim(config.output, overwrite=config.overwrite, inputs=inputs)
+        target = claim(config.output, overwrite=config.overwrite, inputs=inputs, kind="ephemeris")
         objects, start = load_objects(config, allow_stale=allow_stale)
         reporter.start(config, objects, time_grid(start, config.duration, EPHEMERIS_SPAN))
         configure(compile_cache=True)

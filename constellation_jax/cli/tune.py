@@ -68,7 +68,7 @@ def tune(
     """Tune the shells of a tuning problem by gradient.
 
     Prints the figures of merit before and after, the constraints that hold the shells and the sweep; writes all of it to a
-    NetCDF file and the shells to a shell file, where --output is given. Without PROBLEM, lists the bundled ones. A tuning that did
+    file and the shells to a shell file, where --output is given. Without PROBLEM, lists the bundled ones. A tuning that did
     not converge prints and writes the best point seen, says so, and ends with exit code 3.
     """
     reporter = Reporter()
@@ -119,11 +119,13 @@ def _known() -> Iterator[str]:
 
 
 def _claim(output: Path, overwrite: bool, inputs: tuple[str | None, ...]) -> list[Target]:
-    """Claim the NetCDF file and the shell file beside it."""
+    """Claim the file of the result and the shell file beside it."""
     from constellation_jax.errors import InputError
 
     if output.suffix == ".toml":
-        raise InputError(f"--output: found {str(output)!r}, expected a NetCDF file such as tuned.nc")
+        raise InputError(
+            f"--output: found {str(output)!r}, expected a file such as tuned.nc, beside which the shells come as .toml"
+        )
     found = claim(output, overwrite=overwrite, inputs=inputs)
     return [found, claim(output.with_suffix(".toml"), overwrite=overwrite, inputs=inputs)]
 

@@ -32,14 +32,13 @@ def find_devices(platform: str | None = None) -> tuple[Any, ...]:
         raise InputError(_explain(platform, str(error))) from None
 
 
-def warn_of_slow_float64(devices: Iterable[Any]) -> None:
+def warn_of_slow_float64(devices: Iterable[Any], advice: str = 'precision="float32" stays within metres of it') -> None:
     """Warn in one line where float64 is far slower than float32 on one of the devices."""
     for device in devices:
         factor = SLOW_FLOAT64.get(str(getattr(device, "compute_capability", "")))
         if factor:
             warnings.warn(
-                f"float64 runs at 1/{factor} of the rate of float32 on {device.device_kind}; "
-                'precision="float32" stays within metres of it',
+                f"float64 runs at 1/{factor} of the rate of float32 on {device.device_kind}; {advice}",
                 RuntimeWarning,
                 stacklevel=3,
             )

@@ -77,6 +77,15 @@ class GridFailures:
         self._decayed_after, self._lost_before = limits
         self._failures = Failures(len(self._decayed_after))
 
+    @property
+    def codes(self) -> NDArray[np.int8]:
+        """Status that each satellite keeps from the blocks so far; set it back to repeat a block."""
+        return self._failures.code.copy()
+
+    @codes.setter
+    def codes(self, codes: NDArray[np.int8]) -> None:
+        self._failures.code = codes.copy()
+
     def apply_failures(self, start: int, stop: int, out: OutputArrays, failing: NDArray[np.bool_]) -> None:
         """Complete the status of instants start:stop of the grid, and set the variables to NaN where it is not 0.
 

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from constellation_jax.errors import InputErrors
+from constellation_jax.errors import InputError, InputErrors
 from constellation_jax.inputs.catalog.catalog import Catalog
 from constellation_jax.inputs.catalog.selection import select
 from constellation_jax.inputs.files.configs import configs_folder
@@ -58,7 +58,17 @@ def read_run(
         InputErrors: keys or values are wrong; one line for each, with the line of the file, what was found and what
             was expected.
     """
-    file = TomlTables(configs_folder() / "runs" / kind.bundled if path is None else Path(path))
+    try:
+        file = TomlTables(configs_folder() / "runs" / kind.bundled if path is None else Path(path))
+    except InputError as error:
+        if "not valid TOML" not in str(error):
+            raise
+        raise InputError(
+            f"{error}; expected a run file: element sets are given by --catalog, shells by --shells"
+        ) from None
+    shells = file.data.get("shells")
+    if isinstance(shells, list) and any(isinstance(shell, dict) for shell in shells):
+        raise InputError(f"{file.path}: found a shell file, expected a run file; shells are given by --shells")
     rules = rules_of(kind)
     rules |= {key: _with_check(rules[key], check) for key, check in (checks or {}).items()}
     options = options or {}

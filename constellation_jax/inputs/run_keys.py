@@ -160,7 +160,9 @@ class Run:
     drag: bool = key(
         TRUE_OR_FALSE, default=True, doc="Use the drag term B* of the element sets; without it every B* is taken as 0."
     )
-    output: Path = key(_FILE, default="constellation.nc", doc="NetCDF file to write.")
+    output: Path = key(
+        _FILE, default="constellation.nc", doc="[File](dataset.md#files) to write: .nc, or a table as .csv or .parquet."
+    )
     overwrite: bool = key(TRUE_OR_FALSE, default=False, doc="Replace an existing file.")
 
 

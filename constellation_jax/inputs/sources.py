@@ -37,7 +37,8 @@ def find_source(text: str, *, folder: Path = Path()) -> str:
     path = make_absolute(folder / os.path.expanduser(text))
     if not os.path.isfile(path) and not _is_pipe(path):  # not path.is_file(), which raises where the name is too long
         near = "" if Path(text).suffix else suggest(text, ("bundled", *GROUPS))
-        raise InputError(f"found {text!r}, expected a file, 'bundled' or a CelesTrak group such as 'active'{near}")
+        found = f"the folder {text!r}" if os.path.isdir(path) else repr(text)
+        raise InputError(f"found {found}, expected a file, 'bundled' or a CelesTrak group such as 'active'{near}")
     return str(path)
 
 

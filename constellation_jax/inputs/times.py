@@ -19,7 +19,8 @@ from constellation_jax.errors import InputError
 from constellation_jax.physics.constants import MINUTES_PER_DAY, MJD_1970, SECONDS_PER_DAY
 
 MAX_STEPS = 2**31
-"""Largest number of times of `time_grid`."""
+_MOST_IN_MEMORY = 2**27  # times that `time_grid` makes: 1 GB
+"""Largest number of times of a grid."""
 
 _NANOSECONDS_PER_DAY = 86_400_000_000_000
 _FIRST_YEAR, _LAST_YEAR = 1678, 2261  # the whole years that datetime64[ns] can hold
@@ -158,12 +159,16 @@ def time_grid(start: Time, duration: Duration, step: Duration) -> NDArray[np.dat
         datetime64[ns] of shape (T,), T = ceil(duration / step).
 
     Raises:
-        InputError: a text that cannot be read, a duration or a step that is not positive, more than 2**31 times, or an
+        InputError: a text that cannot be read, a duration or a step that is not positive, more than 2**27 times (1 GB), or an
             end after the year 2261.
     """
     first = parse_time(start)
     interval = int(parse_duration(step).astype(np.int64))
     count = count_times(duration, step)
+    if count > _MOST_IN_MEMORY:
+        raise InputError(
+            f"time grid: {count:,} times take {8e-9 * count:.1f} GB, expected at most {_MOST_IN_MEMORY:,}; make it in parts"
+        )
     last = int(first.astype(np.int64)) + (count - 1) * interval
     if last >= int(np.datetime64(f"{_LAST_YEAR + 1}-01-01", "ns").astype(np.int64)):
         raise InputError(f"time grid from {first} over {str(duration)!r}: ends after the year {_LAST_YEAR}")

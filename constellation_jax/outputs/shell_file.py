@@ -7,9 +7,8 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from constellation_jax.errors import OutputError
 from constellation_jax.inputs.shells.shell import KEYS, Shell
-from constellation_jax.outputs.target import Target, describe_cause
+from constellation_jax.outputs.target import Target
 
 _COMPUTED = "tuned"
 
@@ -38,16 +37,7 @@ def write_shells(
         lines += ["", "[[shells]]", 'status = "estimated"', f"source = {_toml(_COMPUTED)}", *_lines(shell)]
     content = "\n".join(lines) + "\n"
     with Target.of(path, overwrite=overwrite) as target:
-        descriptor = target.begin(lambda head: False)  # no run leaves one: it is written in one go
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content.encode())
-        except BaseException as error:
-            target.abandon()
-            if isinstance(error, OSError):
-                raise OutputError(f"{target}: {describe_cause(error)}; nothing was written") from error
-            raise
-        target.finish()
+        target.put(content.encode())
 
 
 def _lines(shell: Shell) -> list[str]:

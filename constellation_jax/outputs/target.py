@@ -128,6 +128,24 @@ class Target:
         except OSError as error:
             raise InputError(f"{self.partial}: cannot be written ({error.strerror}); choose another place") from None
 
+    def put(self, content: bytes) -> None:
+        """Make the whole file in one go. A NAME.partial that begins as the content does is the rest of an earlier run.
+
+        Raises:
+            InputError: as for `begin` and `finish`.
+            OutputError: it could not be written; nothing of it is left.
+        """
+        descriptor = self.begin(lambda head: content.startswith(head[:_SAME_BYTES]))
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+        except BaseException as error:
+            self.abandon()
+            if isinstance(error, OSError):
+                raise OutputError(f"{self}: {describe_cause(error)}; nothing was written") from error
+            raise
+        self.finish()
+
     def finish(self) -> None:
         """Rename the complete NAME.partial; where that fails, it stays.
 
@@ -230,6 +248,7 @@ def describe_cause(error: BaseException) -> str:
 
 
 _HEAD_BYTES: Final = 1 << 20
+_SAME_BYTES: Final = 64
 _KINDS: Final = {
     stat.S_IFDIR: "a folder",
     stat.S_IFLNK: "a link",

@@ -238,8 +238,6 @@ _DECAY: Final = (
     _flag("manoeuvres", "whether the object is known to manoeuvre, so that its decay is hypothetical",
           {0: "not_seen", 1: "holds_or_changes_its_orbit"},
           "by its state at a shell, a climb in its element sets, or a drag term too small for an object left alone"),
-    _flag("shell_state", "state of the object at a shell of its constellation",
-          {0: "other", 1: "on_station", 2: "raising", 3: "lowering", 4: "stray"}, "of match_shells; other: of no known one"),
     _flag("decay_meaning", "meaning of the decay, and of all that follows from it",
           {0: "uncontrolled", 1: "if_left_alone_now", 2: "if_it_goes_on_descending"}),
     _flag("luni_solar", "whether the Moon and the Sun, which are left out, matter as much as drag",
@@ -253,6 +251,20 @@ _DECAY: Final = (
     Variable("shell_lifetime", (SHELL,), "day", "median lifetime in the shell", "NaN where beyond the span"),
     Variable("shell_five_year_fraction", (SHELL,), "1", "fraction of the shell gone within 5 years"),
     Variable("shell_25_year_fraction", (SHELL,), "1", "fraction of the shell gone within 25 years"),
+)  # fmt: skip
+
+_MATCH: Final = (
+    _auxiliary("match_system", SATELLITE, "constellation of the object", "empty where it belongs to none"),
+    _auxiliary("match_shell", SATELLITE, "shell at which the object is, to which it climbs or from which it comes"),
+    Variable("match_state", (SATELLITE,), "", "state of the object at its shell",
+             flags=dict(enumerate(("on_station", "raising", "lowering", "stray", "other")))),
+    *(
+        _auxiliary(f"match_{name}", SATELLITE, f"{name} of the object in its shell", _INDEX, others=_no_value(np.int32(-1)))
+        for name in ("plane", "slot")
+    ),
+    Variable("raan_residual", (SATELLITE,), "degree", "right ascension of the node minus that of the plane"),
+    Variable("latitude_residual", (SATELLITE,), "degree", "mean argument of latitude minus that of the slot"),
+    Variable("altitude_offset", (SATELLITE,), "km", "mean altitude minus that of the shell"),
 )  # fmt: skip
 
 _STATION_KEEPING: Final = tuple(
@@ -356,7 +368,8 @@ _TUNING: Final = (
 )  # fmt: skip
 
 _TABLES: Final = (
-    _COORDINATES, _PROPAGATION, _JACOBIAN, _DECAY, _STATION_KEEPING, _DEPLOYMENT, _DEPLOYMENT_OTHERS, _EPHEMERIS, _TUNING,
+    _COORDINATES, _PROPAGATION, _JACOBIAN, _DECAY, _MATCH, _STATION_KEEPING, _DEPLOYMENT, _DEPLOYMENT_OTHERS, _EPHEMERIS,
+    _TUNING,
 )  # fmt: skip
 VARIABLES: Final[Mapping[str, Variable]] = {v.name: v for table in _TABLES for v in table}
 """Every variable and coordinate by its name."""
@@ -364,6 +377,8 @@ PROPAGATED: Final = tuple(v.name for v in _PROPAGATION if v.dims == DIMENSIONS)
 """Names of the variables (time, satellite) of a propagation, in the order in which they are written."""
 LIFETIME: Final = VARIABLES["lifetime"]
 """Variable of the lifetime of each object."""
+MATCH: Final = tuple(v.name for v in _MATCH)
+"""Names of the variables (satellite) of a match to shells."""
 STATION_KEEPING: Final = tuple(v.name for v in _STATION_KEEPING)
 """Names of the variables (solar, shell) of `station_keeping`."""
 DEPLOYMENT_STATES: Final = tuple(v.name for v in _DEPLOYMENT)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 from examples import ISS
@@ -151,7 +152,37 @@ def test_versions() -> None:
 def test_bad_usage_is_exit_code_2(arguments: list[str]) -> None:
     result = run(*arguments)
     assert result.exit_code == 2
-    assert "Traceback" not in result.output
+    assert result.stderr.startswith("constellation-jax: error: ")
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ("propogate", "No such command 'propogate'. Did you mean 'propagate'?; see constellation-jax --help"),
+        ("catalog", "Missing argument 'FILE'; see constellation-jax catalog --help"),
+        ("decay iss.tle --ensemble x", "Invalid value for '--ensemble'"),
+        ("catalog here", "found the folder 'here', expected a file"),
+        ("propagate here", "cannot be read"),
+        ("propagate iss.tle", "expected a run file: element sets are given by --catalog, shells by --shells"),
+        ("propagate tiny.toml", "tiny.toml: found a shell file, expected a run file; shells are given by --shells"),
+        ("propagate --shells iss.tle", "iss.tle, line 1: not valid TOML"),
+        ("catalog tiny.toml", "expected element sets"),
+        ("propagate --catalog iss.tle --duration -1h", "--duration: '-1h': expected a number with its unit"),
+        (
+            "ephemeris --catalog iss.tle -o a.csv",
+            "expected the name of a file of an ephemeris that ends in .nc (NetCDF)",
+        ),
+        ("decay iss.tle -o here", "here: is a folder; expected the name of a file"),
+    ],
+)
+def test_mistakes_of_newcomers_are_one_line(folder: Path, arguments: str, words: str) -> None:
+    (folder / "here").mkdir()
+    result = run(*arguments.split())
+    assert result.exit_code == 2
+    assert words in result.stderr
+    assert result.stderr.startswith("constellation-jax: error: ")
+    assert result.stderr.count("\n") == 1
 
 
 # --- catalogues, shells, downloads ---
@@ -204,6 +235,20 @@ def test_catalog_matched_to_shells_for_programs(folder: Path) -> None:
     assert said["shells"][0]["lattice"]["planes"] == 12
     stray = next(item for item in said["objects"] if item["state"] == "stray")
     assert (stray["plane"], stray["raan_residual_deg"]) == (-1, None)
+
+
+def test_catalog_matched_to_shells_as_a_table(folder: Path) -> None:
+    result = run("catalog", "bundled", "--match", "--shells", "guowang:flown", "--output", "match.csv")
+    assert (result.exit_code, result.stderr) == (0, "")
+    table = pd.read_csv(folder / "match.csv", keep_default_na=False)
+    assert len(table) == 11_000
+    known = table[table.match_system == "Guowang"]
+    assert known.match_state.value_counts().to_dict() == {"on_station": 29, "stray": 10}
+    assert set(known.match_plane[known.match_state == "stray"]) == {""}
+    assert {"raan_residual [degree]", "altitude_offset [km]", "epoch"} <= {*table}
+    refused = run("catalog", "iss.tle", "--output", "match.csv")
+    assert refused.exit_code == 2
+    assert "--output: found without --match" in refused.stderr
 
 
 def test_nothing_to_match(folder: Path) -> None:
@@ -566,13 +611,15 @@ def test_deploy_writes_a_file_and_prints_the_states(folder: Path) -> None:
     assert again.exit_code == 2
     assert "exists already" in again.stderr
     assert run("deploy", "qianfan:launched", "--output", "deploy.nc", "--overwrite", "--quiet").stdout == ""
+    assert run("deploy", "qianfan:launched", "--output", "deploy.csv").stderr == ""
+    assert len(pd.read_csv(folder / "deploy.csv")) == 561
 
 
 def test_deploy_lists_and_answers_what_a_target_needs(folder: Path) -> None:
     listed = run("deploy")
     assert listed.exit_code == 0
     assert {line.split()[0] for line in listed.stdout.splitlines()} == set(known_deployments(variants=True))
-    needed = run("deploy", "qianfan", "--need", "1296", "--by", "2030-01-01")
+    needed = run("deploy", "qianfan", "--scenario", "plan-only", "--need", "1296", "--by", "2030-01-01")
     assert needed.exit_code == 0
     assert "1,296 satellites on station by 2030-01-01 need 1.62 launches a month from 2025-07-01 on" in needed.stdout
 
@@ -584,6 +631,16 @@ def test_deploy_lists_and_answers_what_a_target_needs(folder: Path) -> None:
         (["qianfan", "--need", "5"], "--need: found alone, expected --need and --by together"),
         (["qianfan", "--since", "2026-01-01"], "--since: found without --need"),
         (["qianfan", "--need", "5", "--by", "2030-13-01"], "time '2030-13-01': no such date"),
+        (
+            ["qianfan", "--scenario", "pace"],
+            "did you mean 'as-launched-then-pace'? It has as-launched-then-pace, as-launched-then-plan, launched, ",
+        ),
+        (["--scenario", "plan-only"], "--scenario: found without a deployment"),
+        (
+            ["qianfan", "--as-of", "2030-01-01"],
+            "as_of 2030-01-01: expected 2026-08-22 or earlier, the last day of the recorded launches",
+        ),
+        (["casic", "--as-of", "2026-01-01"], "as_of 2026-01-01: deployment casic has no recorded launches"),
         (["qianfan", "--draws", "-1"], "draws -1: expected 1 to 100,000"),
         (["qianfan", "--output", "nowhere/a.nc"], "there is no folder nowhere"),
         (["qianfan", "--need", "5", "--by", "2030-01-01", "--system", "Qianfn"], "did you mean 'Qianfan'"),

@@ -78,6 +78,7 @@ def run(*arguments: str) -> Any:
         # more than ten thousand objects, 20,000 days
         (("propagate", "--catalog", "bundled", "--duration", "20000d"), 1, r"needs 7\.\d TB and the disk has"),
         (("bench", "--catalog", "bundled", "--duration", "20000d"), 1, r"needs 15\.\d TB and the disk has"),
+        (("propagate", "--catalog", "bundled", "-o", "a.csv"), 2, r"make 3,960,000 rows of about \d+\.\d MB in CSV"),
         (("propagate", "--catalog", "bundled", "--memory", "100kB"), 2, "expected a size"),
         (
             ("propagate", "--catalog", "bundled", "--memory", "0.4MB", "--duration", "10min"),

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import jax
 import pytest
 
+import constellation_jax as cj
 from constellation_jax.engine import device_checks
 from constellation_jax.engine.device_checks import find_devices, warn_of_slow_float64
 from constellation_jax.engine.devices import Devices
@@ -86,3 +87,17 @@ def test_float64_on_a_card_for_games_is_one_warning() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         warn_of_slow_float64([SimpleNamespace(compute_capability="9.0", device_kind="NVIDIA H100"), *jax.devices()])
+
+
+def test_every_engine_of_orbits_warns_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(device_checks.SLOW_FLOAT64, "", 64)  # a CPU has no compute capability: it counts as such a card
+    one = cj.bundled_population()[:1]
+    times = cj.time_grid("2025-06-24", "1min", "1min")
+    for compute in (cj.propagate, cj.states, cj.jacobians):
+        with pytest.warns(RuntimeWarning, match=r"float64 runs at 1/64 .*; precision=\"float32\" stays within metres"):
+            compute(one, times)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            compute(one, times, precision="float32")
+    with pytest.warns(RuntimeWarning, match="float64 runs at 1/64 .*; decay has no other precision for its orbits"):
+        cj.lifetimes(one, years=0.1)

@@ -266,3 +266,5 @@ def test_times_are_counted_without_being_made() -> None:
         count_times("30000d", "1s")
     with pytest.raises(InputError, match="expected more than zero"):
         count_times("0s", "1s")
+    with pytest.raises(InputError, match=r"1,728,000,000 times take 13\.8 GB, expected at most 134,217,728"):
+        time_grid("2026-08-22", "20000d", "1s")

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from constellation_jax.engine.decay import integrator
 from constellation_jax.engine.decay.integrator import AtmosphereSeries, Course, Fall, KeptStates
+from constellation_jax.engine.device_checks import warn_of_slow_float64
 from constellation_jax.engine.devices import REPLICATED, Devices, Specs, satellites_last
 from constellation_jax.engine.precision import x64
 from constellation_jax.engine.threads import Workers
@@ -94,7 +95,7 @@ def make_atmosphere_series(
 
     Args:
         table: model of the atmosphere.
-        indices: f107, f107a, ap and day of the year of each step, four arrays of shape (steps,).
+        indices: f107, f107a, ap, day of the year and year of each step, five arrays of shape (steps,).
         first_mjd: Modified Julian Date (UTC) at which the first step begins.
         step_days: length of a step, days.
         dtype: of the densities.
@@ -169,7 +170,7 @@ def stays_up(objects: Objects, series: AtmosphereSeries) -> NDArray[np.bool_]:
     by (h - 60 km) / 9 at the rate of the height h. (The true scale height is mostly larger, and under a quiet Sun smaller by 8 %
     at most.) The rate is a mean over dates of the series, with raan advanced by J2 to each, times 1.5 for the time between dates.
     """
-    devices, days = Devices(), float(series.days)
+    devices, days = _find_devices(), float(series.days)
     dates = days * (np.arange(SINKING_DATES) + 0.5) / SINKING_DATES
 
     def stay(members: NDArray[np.intp]) -> NDArray[np.bool_]:
@@ -235,7 +236,7 @@ class _DecayRun:
     """
 
     def __init__(self, objects: Objects, series: AtmosphereSeries, keep: int) -> None:
-        self.devices = Devices()
+        self.devices = _find_devices()
         self._objects, self._keep = objects, keep
         self._series: AtmosphereSeries = self.devices.put(series, replicated=True)
         step_days = float(series.step_days)
@@ -334,6 +335,12 @@ class _DecayRun:
             w = np.clip((time - t0) / np.maximum(t1 - t0, 1e-12), 0.0, 1.0)
             for track, values in zip(self.tracks, tracks, strict=True):
                 track[row[those], columns[those]] = (1.0 - w) * values[j, those] + w * values[j + 1, those]
+
+
+def _find_devices() -> Devices:
+    devices = Devices()
+    warn_of_slow_float64(devices.mesh.devices.flat, "decay has no other precision for its orbits")
+    return devices
 
 
 def _make_tiles(objects: Objects, order: NDArray[np.intp], devices: Devices) -> list[tuple[bool, NDArray[np.intp]]]:

@@ -116,6 +116,7 @@ def tabulate_atmosphere(
     f107a: Array,
     ap: Array,
     day_of_year: Array,
+    year: Array,
     first_mjd: Array,
     step_days: Array,
     days: Array,
@@ -125,10 +126,10 @@ def tabulate_atmosphere(
     Args:
         table: model of the atmosphere.
         f107, f107a, ap: indices of each step, shape (steps,); their dtype is that of the result.
-        day_of_year: day of the year at the middle of each step, shape (steps,).
+        day_of_year, year: day of the year, and year with its fraction, at the middle of each step, shape (steps,).
         first_mjd, step_days, days: as in `AtmosphereSeries`.
     """
-    at = jax.lax.map(lambda v: conditions(table, *v).coefficients, (f107, f107a, ap, day_of_year))
+    at = jax.lax.map(lambda v: conditions(table, *v).coefficients, (f107, f107a, ap, day_of_year, year))
     return AtmosphereSeries(at, first_mjd, step_days, days)
 
 

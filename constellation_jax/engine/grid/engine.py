@@ -83,7 +83,8 @@ class GridEngine:
                 part: Any = (own, day, fraction, columns, marks)
                 parts.append(self._devices.put(Part(*part)))
             self._parts = tuple(parts)
-            self._codes: Any = tuple(self._devices.put(np.zeros(len(part.day), np.int8)) for part in parts)
+            self.codes: Any = tuple(self._devices.put(np.zeros(len(part.day), np.int8)) for part in parts)
+            """Status that the satellites keep from the blocks so far; set it back to repeat a block."""
         self._program = GridProgram(
             tuple(codes), options.variables, options.frame, options.precision == "float32", options.dtype
         )
@@ -95,13 +96,13 @@ class GridEngine:
             order: row of each instant of the result in the block; None: as they are.
         """
         with x64():
-            states, self._codes = _run(
+            states, self.codes = _run(
                 self._program,
                 self._devices.mesh,
                 self._satellites,
                 self._parts,
                 self._instants(start, stop),
-                self._codes,
+                self.codes,
                 order,
             )
         return states
@@ -115,9 +116,9 @@ class GridEngine:
             known: pytree of arrays for the function.
         """
         with x64():
-            carry, self._codes = _fold(
+            carry, self.codes = _fold(
                 self._program, self._devices.mesh, self._satellites, function, carry, self._parts,
-                self._instants(start, stop), self._codes, known,
+                self._instants(start, stop), self.codes, known,
             )  # fmt: skip
         return carry
 
@@ -197,7 +198,10 @@ def _compute(
             check_vma=False,
         )  # fmt: skip
     values, status, codes = compute(parts, instants, codes)
-    return program.as_states([v[:, :satellites] for v in values], status[:, :satellites]), codes
+    states = program.as_states([v[:, :satellites] for v in values], status[:, :satellites])
+    if mesh.size > 1:  # a number of satellites that cannot be divided would leave every device with all of them
+        states = jax.lax.with_sharding_constraint(states, NamedSharding(mesh, satellites_last(2)))
+    return states, codes
 
 
 def _choose_parts(

@@ -37,6 +37,15 @@ class HostEngine:
         self._device = jax.local_devices(backend="cpu")[0]
         self._kept: OutputArrays | None = None
 
+    @property
+    def codes(self) -> NDArray[np.int8]:
+        """As `GridEngine.codes`."""
+        return self._engine.failures.codes
+
+    @codes.setter
+    def codes(self, codes: NDArray[np.int8]) -> None:
+        self._engine.failures.codes = codes
+
     def run(self, start: int, stop: int, order: NDArray[np.intp] | None = None) -> States:
         """As `GridEngine.run`."""
         out = self._allocate(stop - start)

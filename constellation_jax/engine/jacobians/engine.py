@@ -19,6 +19,7 @@ import jax
 import numpy as np
 
 from constellation_jax.engine.arrays import OutputArrays
+from constellation_jax.engine.device_checks import warn_of_slow_float64
 from constellation_jax.engine.devices import Devices, Specs
 from constellation_jax.engine.failures import GridFailures
 from constellation_jax.engine.jacobians import kernels
@@ -53,6 +54,8 @@ class JacobianEngine:
     ) -> None:
         elements = jax.tree.map(lambda v: np.asarray(v, np.float64), elements)
         self._devices = devices or Devices()
+        if precision == "float64":
+            warn_of_slow_float64(self._devices.mesh.devices.flat)
         self._width = self._devices.tile_width(kernels.TILE)
         self._epoch = (np.asarray(elements.epoch_day), np.asarray(elements.epoch_fraction))
         self._grid = grid

@@ -56,7 +56,7 @@ class Engine:
         groups, self.drag_limits = assign_regimes(elements, grid.ends_since(*epoch), options.gravity)
         make = GridRunner if self._devices.computes_grids else CpuRunner
         self._runner: Runner = make(grid, options, self._devices, elements, groups)
-        self._failures = GridFailures(grid, *epoch, self.drag_limits)
+        self.failures = GridFailures(grid, *epoch, self.drag_limits)
 
     def run(self, start: int, stop: int, out: OutputArrays, progress: Callable[[int], None] | None = None) -> None:
         """Compute the states at instants start:stop of the grid. Blocks must come in ascending order.
@@ -91,7 +91,7 @@ class Engine:
                 for task in self._runner.tasks(self._runner.split_again(regime, np.concatenate(columns)), first, last)
             ]
             workers.run(work, again)
-        self._failures.apply_failures(start, stop, out, failing)
+        self.failures.apply_failures(start, stop, out, failing)
 
     def warm_up(self) -> None:
         """Compile what `run` needs, each kind of tile in one thread: all threads of `run` would compile it for themselves."""

@@ -8,7 +8,6 @@ show.
 from __future__ import annotations
 
 import threading
-import warnings
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
@@ -20,6 +19,7 @@ from constellation_jax.engine.arrays import OutputArrays
 from constellation_jax.engine.devices import Devices
 from constellation_jax.engine.grid import kernels
 from constellation_jax.engine.grid.kernels import Attitude, CallInstants
+from constellation_jax.engine.memory import MEMORY_ERRORS, CallSize
 from constellation_jax.engine.propagation.options import Options
 from constellation_jax.engine.propagation.runner import Flags, Task, merge_few
 from constellation_jax.engine.regimes.assign import Group
@@ -28,7 +28,6 @@ from constellation_jax.engine.state_variables import needs_attitude
 from constellation_jax.engine.threads import ThreadCache
 from constellation_jax.engine.tiles import Tile, columns_of, make_tiles, pad
 from constellation_jax.engine.time_grid import LONGEST_MINUTES, Chunk, Grid, attitude_at, split
-from constellation_jax.errors import InputError
 from constellation_jax.physics.sgp4.elements import Elements
 
 TILE = 32768
@@ -64,10 +63,8 @@ class GridRunner:
         ends = grid.ends_since(*self._epoch)
         self._farthest = np.maximum(*(np.abs(t) for t in ends))
         """Minutes from each epoch to the farthest instant."""
-        self._most_states = _states_that_fit(devices.free_bytes(), options)
-        """States of one device in a call."""
+        self._size = CallSize(_states_that_fit(devices.free_bytes(), options) * devices.mesh.size, devices.platform)
         self._shapes: dict[tuple[Regime, int], _Shape] = {}
-        self._has_warned = False
         self._lock = threading.Lock()
         self._cache = ThreadCache()
         coefficients = {group.regime: group.coefficients[0] for group in groups}
@@ -86,14 +83,15 @@ class GridRunner:
 
     def fill(self, task: Task, out: OutputArrays, start: int) -> tuple[Flags, Flags]:
         """As `Runner.fill`. Where the device's memory does not suffice the call is made in halves, and so are all later ones."""
+        width = len(task.tile.padded_columns)
         while True:
-            most = self._most_states
+            most = self._size.most
+            shape = self._shapes[_kind(task.tile)].within(most // width)
             try:
-                return self._fill(task, out, start, most), np.zeros(task.tile.count, np.bool_)
-            except jax.errors.JaxRuntimeError as error:
-                if "RESOURCE_EXHAUSTED" not in str(error):
-                    raise
-                self._halve(task, most)
+                return self._fill(task, out, start, shape), np.zeros(task.tile.count, np.bool_)
+            except MEMORY_ERRORS as error:
+                used = shape.chunks * shape.instants * width
+                self._size.halve(error, most, used, width, self._options.state_bytes)
 
     def split_again(self, regime: Regime, columns: NDArray[np.intp]) -> list[Tile]:
         """As `Runner.split_again`: there are none."""
@@ -125,7 +123,7 @@ class GridRunner:
         with self._lock:
             before = self._shapes.get(key, _Shape(1, 1, 0))
             instants = max(before.instants, *map(len, chunks))
-            together = max(1, self._most_states // self._per_device(tile) // instants)
+            together = max(1, self._size.most // len(tile.padded_columns) // instants)
             while True:
                 calls = -(-len(chunks) // together)
                 together = -(-len(chunks) // calls)
@@ -144,10 +142,9 @@ class GridRunner:
         begin, end = (float(self._grid.minutes_since_first(i)) for i in (group[0].first, group[-1].last - 1))
         return end - begin
 
-    def _fill(self, task: Task, out: OutputArrays, start: int, most_states: int) -> Flags:
-        """Make a call, in parts if it has too many states, and write the results. Returns True for columns that have failed."""
+    def _fill(self, task: Task, out: OutputArrays, start: int, shape: _Shape) -> Flags:
+        """Make a call, in parts if it is larger than a shape, and write the results. Returns True for columns that have failed."""
         tile, failed = task.tile, np.zeros(task.tile.count, np.bool_)
-        shape = self._shapes[_kind(tile)].within(most_states // self._per_device(tile))
         for i in range(0, len(task.chunks), shape.chunks):
             group = task.chunks[i : i + shape.chunks]
             for first in range(0, max(map(len, group)), shape.instants):
@@ -203,33 +200,6 @@ class GridRunner:
 
         return self._cache.get((group[0].first, group[-1].last, first, shape, precision), make)
 
-    def _halve(self, task: Task, most: int) -> None:
-        """Halve the states of later calls, unless the other thread has done so."""
-        per_device = self._per_device(task.tile)
-        shape = self._shapes[_kind(task.tile)].within(most // per_device)
-        size = shape.chunks * shape.instants * len(task.tile.padded_columns) * _state_bytes(self._options)
-        with self._lock:
-            if self._most_states != most:
-                return
-            if shape.chunks * shape.instants == 1:
-                raise InputError(
-                    f"device {self._devices.platform}: not enough memory for one instant of {per_device} satellites "
-                    f'({size / 2**20:.0f} MiB); ask for fewer objects, fewer variables or precision="float32", or see '
-                    "XLA_PYTHON_CLIENT_MEM_FRACTION if another process holds the memory"
-                ) from None
-            self._most_states = shape.chunks * shape.instants * per_device // 2
-            has_warned, self._has_warned = self._has_warned, True
-        if not has_warned:
-            warnings.warn(
-                f"device {self._devices.platform}: not enough memory for results of {size / 2**20:.0f} MiB in one call; going on "
-                'with smaller calls. Fewer variables or precision="float32" need less',
-                RuntimeWarning,
-                stacklevel=2,
-            )
-
-    def _per_device(self, tile: Tile) -> int:
-        return len(tile.padded_columns) // int(self._devices.mesh.size)
-
 
 class _Shape(NamedTuple):
     """Shape of a call: a compiled program for each."""
@@ -269,12 +239,8 @@ def _states_that_fit(free_bytes: int | None, options: Options) -> int:
     """States of one device in a call, of which two are in flight; a power of two, so that few programs are compiled."""
     if free_bytes is None:
         return STATES
-    most = int(MEMORY_SHARE * free_bytes / 2 / _state_bytes(options))
+    most = int(MEMORY_SHARE * free_bytes / 2 / options.state_bytes)
     return min(STATES, 1 << max(0, most.bit_length() - 1))
-
-
-def _state_bytes(options: Options) -> int:
-    return len(options.variables) * np.dtype(options.dtype).itemsize + 1
 
 
 def _round_up(width: int) -> int:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
+import numpy as np
+
 from constellation_jax.physics.constants import WGS72, GravityModel
 
 TOLERANCE_KM = {"float64": 1e-6, "float32": 1e-4}
@@ -34,3 +36,8 @@ class Options:
     def largest_error_km(self) -> float:
         """Error that interpolation may add to a position of this run."""
         return self.tolerance_km or TOLERANCE_KM[self.precision]
+
+    @property
+    def state_bytes(self) -> int:
+        """Size of the results of one satellite at one instant."""
+        return len(self.variables) * np.dtype(self.dtype).itemsize + 1

@@ -16,7 +16,7 @@ from jax import Array
 from numpy.typing import NDArray
 
 from constellation_jax.engine.regimes.regime import Discontinuities, Ends, Floats, Regime
-from constellation_jax.physics.constants import MINUTES_PER_DAY, TWO_PI, WGS72, GravityModel
+from constellation_jax.physics.constants import MINUTES_PER_DAY, TWO_PI, GravityModel
 from constellation_jax.physics.numerics.fastmath import horner
 from constellation_jax.physics.sgp4 import deep_space
 from constellation_jax.physics.sgp4.brouwer import semi_major_axis_km
@@ -37,7 +37,10 @@ class DeepSpaceRegime(Regime):
     precision: ClassVar[str | None] = "float64"
     node_rate: ClassVar[float] = 2.0 * TWO_PI / MINUTES_PER_DAY
     step_minutes: ClassVar[float] = STEP_MINUTES
-    largest_axis: ClassVar[float] = FARTHEST_KM / WGS72.equatorial_radius_km
+
+    @property
+    def largest_axis(self) -> float:
+        return FARTHEST_KM / self.gravity.equatorial_radius_km
 
     def initialise(self, elements: Elements) -> DeepSpace:
         return deep_space.initialise(elements, self.gravity)

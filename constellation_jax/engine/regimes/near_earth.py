@@ -17,7 +17,7 @@ from jax import Array
 from numpy.typing import NDArray
 
 from constellation_jax.engine.regimes.regime import SAFE_RADIUS_KM, Discontinuities, Ends, Floats, Moments, Regime
-from constellation_jax.physics.constants import DEEP_SPACE_PERIOD_MINUTES, MINUTES_PER_DAY, TWO_PI, WGS72, GravityModel
+from constellation_jax.physics.constants import DEEP_SPACE_PERIOD_MINUTES, MINUTES_PER_DAY, TWO_PI, GravityModel
 from constellation_jax.physics.numerics.fastmath import horner
 from constellation_jax.physics.sgp4 import kepler, near_earth
 from constellation_jax.physics.sgp4.common import ECCENTRICITY_FLOOR, OrbitState
@@ -41,7 +41,10 @@ class NearEarthRegime(Regime):
     name: ClassVar[str] = "near_earth"
     checks_nodes: ClassVar[bool] = False
     node_rate: ClassVar[float] = 15.5 * TWO_PI / MINUTES_PER_DAY
-    largest_axis: ClassVar[float] = (DEEP_SPACE_PERIOD_MINUTES / TWO_PI * WGS72.xke) ** (2.0 / 3.0)
+
+    @property
+    def largest_axis(self) -> float:
+        return (DEEP_SPACE_PERIOD_MINUTES / TWO_PI * self.gravity.xke) ** (2.0 / 3.0)
 
     @property
     def is_rare(self) -> bool:

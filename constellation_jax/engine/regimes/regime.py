@@ -65,8 +65,11 @@ class Regime:
     """Angular rate of usual orbits, for which Chebyshev nodes are spread (`node_count.node_spread`), rad/min."""
     step_minutes: ClassVar[float] = math.inf
     """Step of the theory's integrator, counted from the epoch; inf without one."""
-    largest_axis: ClassVar[float] = math.inf
-    """Largest mean semi-major axis, in Earth radii, of the orbits that the theory is made for."""
+
+    @property
+    def largest_axis(self) -> float:
+        """Largest mean semi-major axis, in the Earth radii of the gravity model, of the orbits that the theory is made for."""
+        return math.inf
 
     @property
     def is_rare(self) -> bool:

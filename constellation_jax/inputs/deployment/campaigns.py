@@ -24,6 +24,7 @@ from constellation_jax.inputs.files.keys import (
     list_of,
     number,
     one_of,
+    one_or_more,
     text,
     whole,
 )
@@ -36,11 +37,14 @@ MONTH_DAYS = YEAR_DAYS / 12.0
 """The month in which cadences count."""
 DISPOSAL_ALTITUDE_KM = 150.0
 """Mean altitude at which a descent ends: the last element sets of satellites that came down have 144 to 196 km."""
-CADENCES = ("launch_dates", "launches_per_month", "launches_per_year")
+CADENCES = ("launch_dates", "launches_per_month", "launches_per_year", "recorded_groups")
 """Keys of which a campaign has exactly one."""
 
 MOST_LAUNCHES = 1000
 """Most launches in a month or a year of a cadence."""
+
+PER = {"launches_per_month": MONTH_DAYS, "launches_per_year": YEAR_DAYS}
+"""Keys of a cadence, and the days in which it counts."""
 
 Steps = tuple[tuple[np.datetime64, float], ...]
 """Steps of a cadence: launches in a period, each from a date on."""
@@ -84,8 +88,20 @@ _FAILURES = Rule(
     convert=lambda value, _: tuple((as_day(date), n) for date, n in value),
 )
 _NAMES = list_of("a list of names of shells", lambda name: isinstance(name, str))
+_GROUPS = list_of("a list of groups of launches, such as '89'", lambda name: isinstance(name, str))
+_CARRIED = list_of("a list of whole numbers of at least 1", lambda n: is_whole(n) and n >= 1)
 _PROBABILITY = Rule("a probability from 0 to below 1", lambda v: is_number(v) and 0 <= v < 1)
 _ALTITUDE = number(LOWEST_ALTITUDE_KM, unit="km")
+_STAGES = Rule(
+    f"a list of [km, days], each of at least {LOWEST_ALTITUDE_KM:g} km, in ascending order",
+    lambda value: (
+        isinstance(value, list)
+        and all(isinstance(v, list) and len(v) == 2 and all(map(is_number, v)) for v in value)
+        and all(low >= LOWEST_ALTITUDE_KM and day >= 0 for low, day in value)
+        and sorted(value) == value == sorted(value, key=lambda stage: float(stage[1]))
+    ),
+    convert=lambda value, _: tuple((float(km), float(days)) for km, days in value),
+)
 
 
 @key_dataclass
@@ -93,11 +109,22 @@ class Campaign:
     """Launches of one vehicle that fill some shells. Dates are datetime64[D]; a number that is not known is None."""
 
     name: str = key(text("a name"), doc="Name of the campaign.")
-    variant: str = key(text("a name"), default="", doc="Variant of the file that it belongs to.", absent="all")
+    variant: tuple[str, ...] = key(
+        one_or_more(text("a name"), "a name, or a list of names"),
+        default=(),
+        doc="Variants of the file that it belongs to.",
+        absent="all",
+    )
     system: str = key(text("a name"), doc="Constellation that its satellites belong to.", absent="`system` of the file")
     shells: tuple[Shell, ...] = key(
         text("a constellation, or a shell file"),
         doc="Planned constellation that is filled: a name, with a variant after a colon, or a shell file.",
+    )
+    altitude_km: float | None = key(
+        _ALTITUDE,
+        default=None,
+        doc="Mean altitude at which its satellites are kept, where they fly at another than that of the shells.",
+        absent="that of the shells",
     )
     layers: tuple[str, ...] = key(
         _NAMES, default=(), doc="Names of those of its shells that are filled, in order.", absent="all"
@@ -112,18 +139,36 @@ class Campaign:
     satellites_per_launch: int = key(
         whole(1), doc="Satellites on a launch.", absent="the load of `cargo` on the vehicle"
     )
+    satellites_by_launch: tuple[int, ...] = key(
+        _CARRIED,
+        default=(),
+        doc="Satellites on each of `launch_dates`.",
+        absent="`satellites_per_launch` on each",
+    )
     launch_dates: tuple[np.datetime64, ...] = key(
-        _DATES, default=(), doc="Dates of all launches.", absent="one of this and the next two is required"
+        _DATES, default=(), doc="Dates of all launches.", absent="one of this and the next three is required"
     )
     launches_per_month: Steps = key(
-        _CADENCE, default=(), doc="Launches in a month of 365.25 / 12 days.", absent="one of the three is required"
+        _CADENCE, default=(), doc="Launches in a month of 365.25 / 12 days.", absent="one of the four is required"
     )
     launches_per_year: Steps = key(
-        _CADENCE, default=(), doc="Launches in a year of 365.25 days.", absent="one of the three is required"
+        _CADENCE, default=(), doc="Launches in a year of 365.25 days.", absent="one of the four is required"
+    )
+    recorded_groups: tuple[str, ...] = key(
+        _GROUPS,
+        default=(),
+        doc="Groups of the recorded launches of the system (`launches.csv`) that the campaign repeats, up to the date of the data.",
+        absent="one of the four is required",
+    )
+    pace_days: float | None = key(
+        above_zero("days"),
+        default=None,
+        doc="Time before the date of the data whose recorded launches give the cadence after it.",
+        absent="the launches themselves are repeated",
     )
     start: np.datetime64 = key(
         DATE,
-        doc="Date from which a single cadence holds.",
+        doc="Date from which a single cadence holds, or recorded launches count.",
         absent="required with a single number; else the first date",
     )
     end: np.datetime64 | None = key(DATE, default=None, doc="Last day with launches.", absent="`until`")
@@ -148,6 +193,12 @@ class Campaign:
     injection_altitude_km: float | None = key(
         _ALTITUDE, default=None, doc="Mean altitude at which the launch ends.", absent="the altitude of the shell"
     )
+    climb_stages_km_days: tuple[tuple[float, float], ...] = key(
+        _STAGES,
+        default=(),
+        doc="Pauses of the climb: mean altitude, and days after the launch until which it lasts.",
+        absent="none",
+    )
     parking_altitude_km: float | None = key(
         _ALTITUDE,
         default=None,
@@ -166,6 +217,11 @@ class Campaign:
     launch_failure: float = key(_PROBABILITY, default=0.0, doc="Probability that a launch is lost.")
     satellite_failure: float = key(
         _PROBABILITY, default=0.0, doc="Probability that a satellite does not reach its altitude."
+    )
+    failure_correlation: float = key(
+        _PROBABILITY,
+        default=0.0,
+        doc="Correlation of the failures of two satellites of one launch in random histories.",
     )
     failed_by_launch: tuple[tuple[np.datetime64, int], ...] = key(
         _FAILURES,
@@ -186,14 +242,29 @@ class Campaign:
         absent="not known: no satellite retires",
     )
     life_spread_years: float = key(number(0.0, unit="years"), default=0.0, doc="Standard deviation of that time.")
+    life_error: float = key(
+        number(0.0, 2.0),
+        default=0.0,
+        doc="Standard deviation of the logarithm of the mean life in random histories.",
+    )
     deorbit_days: float | None = key(
         above_zero("days"), default=None, doc="Days from retirement to re-entry.", absent="required with a life"
+    )
+    moving_share: float = key(
+        _PROBABILITY,
+        default=0.0,
+        doc="Mean share of the satellites that have arrived and move between shells in random histories; exponential.",
     )
     schedule: str = key(one_of("poisson", "regular"), default="poisson", doc="Days of launches in random histories.")
     cadence_spread: float = key(
         number(0.0, 2.0),
         default=0.0,
         doc="Standard deviation of the logarithm of the cadence in random histories.",
+    )
+    cadence_drift: float = key(
+        number(0.0, 2.0),
+        default=0.0,
+        doc="Standard deviation of the change of that logarithm over a year, a random walk.",
     )
     raising_spread: float = key(
         number(0.0, 2.0),
@@ -208,8 +279,11 @@ class Campaign:
     @property
     def rates(self) -> Steps:
         """Launches a day, each from a date on; empty where the launches are listed."""
-        steps = [(day, n / MONTH_DAYS) for day, n in self.launches_per_month]
-        return tuple(steps or [(day, n / YEAR_DAYS) for day, n in self.launches_per_year])
+        return tuple((day, n / days) for key, days in PER.items() for day, n in getattr(self, key))
+
+    def count_carried(self, launch: int) -> int:
+        """Return the number of satellites on a launch, which is counted from 0."""
+        return self.satellites_by_launch[launch] if self.satellites_by_launch else self.satellites_per_launch
 
 
 def find_conflicts(values: Mapping[str, Any], shells: tuple[Shell, ...]) -> list[tuple[str, str]]:
@@ -225,8 +299,17 @@ def find_conflicts(values: Mapping[str, Any], shells: tuple[Shell, ...]) -> list
         )
     elif is_number(values[ways[0]]) and "start" not in values:
         found.append(("start", f"missing, expected the date from which {ways[0]} holds"))
-    elif ways[0] != "launch_dates" and not is_number(values[ways[0]]) and "start" in values:
+    elif ways[0] in PER and not is_number(values[ways[0]]) and "start" in values:
         found.append(("start", f"found beside a list of {ways[0]}, which says when it begins"))
+    if "pace_days" in values and "recorded_groups" not in values:
+        found.append(("pace_days", "found without recorded_groups, whose launches give the pace"))
+    carried, dates = values.get("satellites_by_launch", ()), values.get("launch_dates", ())
+    if carried and len(carried) != len(dates):
+        found.append(
+            ("satellites_by_launch", f"found {len(carried)}, expected one for each of {len(dates)} launch_dates")
+        )
+    if "climb_stages_km_days" in values and "injection_altitude_km" not in values:
+        found.append(("climb_stages_km_days", "found without injection_altitude_km, from which they rise"))
     if "injection_altitude_km" in values and "raising_km_per_day" not in values:
         found.append(("raising_km_per_day", "missing beside injection_altitude_km, expected a rate in km a day"))
     if values.get("planes_per_launch", 1) > 1 and "parking_altitude_km" not in values:

@@ -160,7 +160,8 @@ def messages_to_columns(
 
     keep = np.ones(messages.n, bool)
     keep[list(rejected)] = False
-    return {key: column[keep] for key, column in columns.items()}, [rejected[row] for row in sorted(rejected)]
+    kept: Any = keep if rejected else slice(None)  # picking rows takes a tenth of the reading
+    return {key: column[kept] for key, column in columns.items()}, [rejected[row] for row in sorted(rejected)]
 
 
 def _find_foreign(messages: OmmMessages) -> list[tuple[int, str, str]]:

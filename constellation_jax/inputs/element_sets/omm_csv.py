@@ -24,6 +24,8 @@ _COMMA, _NEWLINE, _RETURN, _QUOTE = (ord(character) for character in ',\n\r"')
 
 _LINES = frozenset(word for words in LINE_KEYS for word in words)
 _EPOCH = re.compile(r"\d-\d\d-?\d\dT\d\d:")
+_MORE_FIELDS = 4
+"""Fields above those of the header that make a row two records without a line end between them."""
 _LONGEST_ROW = 100_000
 """Bytes read of a row that is read on its own; the csv module refuses longer fields."""
 
@@ -68,15 +70,21 @@ def read_csv(data: bytes, source: str) -> tuple[dict[str, Any], list[Reject]]:
     ]
     if repeated:
         body = body[~np.isin(body, repeated)]
-    whole = body[fields[body] == len(header)]
+    is_whole = fields == len(header)
+    if b'"' in data:  # a mark that is not closed hides the commas of the record after it, where the line end is lost
+        marks = np.searchsorted(np.flatnonzero(buffer[: len(data)] == _QUOTE), separators[row_end])
+        unclosed = np.diff(marks, prepend=0) % 2 == 1
+        for row in np.flatnonzero(is_whole & unclosed).tolist():
+            is_whole[row] = row_text(row).count(",") + 1 < len(header) + _MORE_FIELDS
+    whole = body[is_whole[body]]
 
     rejects = []
     repaired: dict[int, list[str]] = {}
-    for row in body[fields[body] != len(header)].tolist():
+    for row in body[~is_whole[body]].tolist():
         values = next(csv.reader([row_text(row)]))
         if not "".join(values).strip():
             continue
-        if len(values) == len(header):  # a quotation mark inside a field that is not quoted
+        if len(values) == len(header) != fields[row]:  # a quotation mark inside a field that is not quoted
             repaired[row] = values
         else:
             cut_off = row == len(fields) - 1 and not data.endswith(b"\n")
@@ -84,7 +92,9 @@ def read_csv(data: bytes, source: str) -> tuple[dict[str, Any], list[Reject]]:
             # rows that have lost the line end between them are as many records
             text = row_text(row)
             places = text.count(",") + 1
-            joined = max(len(_EPOCH.findall(text)), round(places / len(header)), 1 + (places >= len(header) + 4))
+            joined = max(
+                len(_EPOCH.findall(text)), round(places / len(header)), 1 + (places >= len(header) + _MORE_FIELDS)
+            )
             rejects += joined * [Reject(source, row + 1, reason + ("; the file is cut off" if cut_off else ""))]
 
     if with_lines is not None:

@@ -81,7 +81,7 @@ def read_catalog(source: Any, *, format: str | None = None) -> Catalog:
             f"source of element sets: found {type(source).__name__}, expected a path, a text, an open file or a list of them"
         )
     data, name = _load(source)
-    if not data.strip():
+    if not data or data.isspace():
         raise InputError(f"{name}: empty; {_EXPECTED}")
     columns, rejects = _READERS[format or _detect_format(data, name)](data, name)
     if not len(columns["epoch_day"]):

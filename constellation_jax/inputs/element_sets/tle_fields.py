@@ -118,12 +118,13 @@ def read_all(*pair: NDArray[np.uint8]) -> tuple[dict[str, NDArray[Any]], NDArray
     columns: dict[str, NDArray[Any]] = {}
     usual = np.ones(len(pair[0]), bool)
     for line, card in enumerate(pair, start=1):
-        usual &= _follows_layout(card, line)
         numbers = np.empty((len(card), _WEIGHTS[line - 1].shape[1]))
         for i in range(0, len(card), _RECORDS_PER_PRODUCT):
-            numbers[i : i + _RECORDS_PER_PRODUCT] = (
-                _DIGIT_VALUE[card[i : i + _RECORDS_PER_PRODUCT]].astype(np.float64) @ _WEIGHTS[line - 1]
-            )
+            part = slice(i, i + _RECORDS_PER_PRODUCT)
+            usual[part] &= _follows_layout(card[part], line)
+            numbers[part] = (
+                _DIGIT_NUMBER.take(card[part]) @ _WEIGHTS[line - 1]
+            )  # `take` needs half the time of an index
         for i, field in enumerate(f for f in FIELDS if f.line == line):
             value = numbers[:, i]
             if field.column in _POWERS:
@@ -145,7 +146,7 @@ def read_all(*pair: NDArray[np.uint8]) -> tuple[dict[str, NDArray[Any]], NDArray
 
 def _follows_layout(card: NDArray[np.uint8], line: int) -> NDArray[np.bool_]:
     """Check that every column holds a character allowed there, and blanks stand only before a number. Shape (n,)."""
-    fits = ((_CHARACTER_CLASS[card] & _ALLOWED[line - 1]) != 0).all(axis=1)
+    fits = ((_CHARACTER_CLASS.take(card) & _ALLOWED[line - 1]) != 0).all(axis=1)
     blank = card == ord(" ")
     return np.asarray(fits & ~(blank[:, 1:] & ~blank[:, :-1] & _SAME_NUMBER[line - 1]).any(axis=1))
 
@@ -246,6 +247,7 @@ def _make_character_table(values: dict[str, int]) -> NDArray[np.uint8]:
 
 _DIGIT_VALUE = _make_character_table({str(d): d for d in range(10)} | {"-": 1})
 """A minus sign counts 1 in the checksum; no field has one among its digits."""
+_DIGIT_NUMBER = _DIGIT_VALUE.astype(np.float64)
 _LETTER_VALUE = _make_character_table({letter: 10 + i for i, letter in enumerate(ALPHA5_LETTERS)}).astype(np.int64)
 _BITS = {"9": 1, "#": 1 | 2, "A": 1 | 2 | 4, "+": 2 | 8, ".": 16, "_": 2, "?": 255}
 _CHARACTER_CLASS = _make_character_table({"0123456789": 1, " ": 2, ALPHA5_LETTERS: 4, "+-": 8, ".": 16}) | np.uint8(128)

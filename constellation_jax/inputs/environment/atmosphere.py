@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 from functools import lru_cache
@@ -11,14 +12,13 @@ from typing import Any
 import numpy as np
 
 from constellation_jax.errors import InputError
+from constellation_jax.inputs.environment.atmosphere_models import CALIBRATED, MODELS, check_model
 from constellation_jax.physics.drag.atmosphere import BASIS, AtmosphereTable
 
-MODELS = ("nrlmsise00", "nrlmsis21")
-"""Names of the models: NRLMSISE-00 is the one to use; NRLMSIS 2.1 shows how far models differ."""
 _FOLDER = Path(__file__).parent / "tables"
 
 
-def load_atmosphere(model: str = "nrlmsise00") -> AtmosphereTable:
+def load_atmosphere(model: str = CALIBRATED) -> AtmosphereTable:
     """Load the table of a model of the atmosphere: NumPy arrays in float32, read once in a process.
 
     Raises:
@@ -27,29 +27,41 @@ def load_atmosphere(model: str = "nrlmsise00") -> AtmosphereTable:
     return _read(model)[0]
 
 
-def load_provenance(model: str = "nrlmsise00") -> dict[str, Any]:
+def load_provenance(model: str = CALIBRATED) -> dict[str, Any]:
     """Load the provenance of the table of a model: model, pymsis_version, date, sha256 of the numbers and more."""
     return dict(_read(model)[1])
 
 
-def compute_checksum(states: np.ndarray, profiles: np.ndarray) -> str:
+def compute_checksum(*numbers: np.ndarray) -> str:
     """Compute the SHA-256 of the numbers of a table."""
-    return hashlib.sha256(states.astype("<f4").tobytes() + profiles.astype("<f4").tobytes()).hexdigest()
+    return hashlib.sha256(b"".join(values.astype("<f4").tobytes() for values in numbers)).hexdigest()
 
 
 @lru_cache(maxsize=len(MODELS))
 def _read(model: str) -> tuple[AtmosphereTable, dict[str, Any]]:
-    if model not in MODELS:
-        raise InputError(f"atmosphere {model!r}: unknown model; known are {', '.join(MODELS)}")
+    check_model(model)
+    if model == CALIBRATED:
+        plain, said_of_plain = _read("nrlmsise00")
+        (quiet_sun,), said = _load(model, "quiet_sun")
+        if said["corrects"] != said_of_plain["sha256"]:
+            raise InputError(f"{_FOLDER / model}.npz: corrects another table; install the package again")
+        return dataclasses.replace(plain, quiet_sun=quiet_sun), said
+    (states, profiles), said = _load(model, "states", "profiles")
+    return AtmosphereTable(states, profiles, np.zeros(profiles.shape[-1], np.float32)), said
+
+
+def _load(model: str, *names: str) -> tuple[list[np.ndarray], dict[str, Any]]:
+    """Arrays of a file, read only, and what it says of itself."""
     path = _FOLDER / f"{model}.npz"
     try:
         with np.load(path, allow_pickle=False) as file:
-            states, profiles, attributes = file["states"], file["profiles"], json.loads(str(file["attributes"]))
+            arrays, said = [file[name] for name in names], json.loads(str(file["attributes"]))
     except (OSError, ValueError, KeyError) as error:
         raise InputError(f"{path}: cannot be read ({error}); install the package again") from None
-    if attributes["basis"] != list(BASIS):
+    if said["basis"] != list(BASIS):
         raise InputError(f"{path}: made for another version of the package; install the package again")
-    if attributes["sha256"] != compute_checksum(states, profiles):
+    if said["sha256"] != compute_checksum(*arrays):
         raise InputError(f"{path}: its numbers do not agree with their checksum; install the package again")
-    states.flags.writeable = profiles.flags.writeable = False
-    return AtmosphereTable(states, profiles), attributes
+    for values in arrays:
+        values.flags.writeable = False
+    return arrays, said

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from constellation_jax.errors import InputError
+from constellation_jax.inputs.environment.forecast import LAWS, PRESENT_DAYS, compute_running_mean
 from constellation_jax.inputs.environment.space_weather_files import BOUNDS, PERCENTILES, IndexRecords, read_records
 from constellation_jax.inputs.environment.space_weather_series import (
     CONSTANT,
@@ -37,34 +38,38 @@ from constellation_jax.inputs.times import format_date
 
 CELESTRAK = "celestrak"
 """Source that is downloaded, at most once in two hours."""
-_MEAN_DAYS = 81
-"""Length of the running mean of F10.7, days."""
+_REACH_DAYS = 40
+"""Days to either side of a day that its 81-day mean takes in."""
+_SIDES = {name: -1 if name.endswith("low") else 1 for name in PERCENTILES}
+"""Side of the median on which each percentile lies."""
 
 
 def read_sources(source: SpaceWeatherSource, forecast: SpaceWeatherSource | None) -> SpaceWeather:
     """Read the space weather of a source and, where one is given, of a forecast that continues it; see `SpaceWeather.load`."""
-    first = _read(source)
-    return first if forecast is None else _continue_with(first, _read(forecast), first.last_observed_mjd)
+    first, smoothed_from = _read(source)
+    if forecast is None:
+        return _join_to_present(first, smoothed_from, first.last_observed_mjd)
+    return _continue_with(first, *_read(forecast), first.last_observed_mjd)
 
 
 def complete_forecast(weather: SpaceWeather) -> SpaceWeather:
     """Complete space weather by the bundled forecast where it has none: studies want every day of decades, with percentiles.
 
-    What the source says stays. Behind its last day the bundled forecast follows, unless the source is a solar cycle long or longer
-    and has a forecast: then its own last cycle goes on. A forecast without percentiles is given the spread of the bundled one
-    about its own values: that of the same day, or of the same day a cycle later where the bundled table is observed on that
-    day. Constants stay as they are.
+    What the source says stays. Behind its last day the bundled forecast follows, joined to the present level, unless the source is
+    a solar cycle long or longer and has a forecast: then its own last cycle goes on. A forecast without percentiles is given
+    the spread of the bundled one about its own values: that of the same day, or of the same day a cycle later where the bundled
+    table is observed on that day. Constants stay as they are.
     """
     if weather.flags[0] & CONSTANT or weather.members:
         return weather
-    bundled = _read("bundled")
+    bundled, smoothed_from = _read("bundled")
     if not weather.percentiles and (weather.flags & FORECAST).any():
         named = f"{weather.source} with the spread of bundled"
         weather = dataclasses.replace(weather, source=named, percentiles=_borrow_percentiles(weather, bundled))
     whole = len(weather.flags) >= CYCLE_DAYS and bool((weather.flags & FORECAST).any())
     if whole or (len(weather.flags) >= CYCLE_DAYS and weather.last_mjd >= bundled.last_mjd):
         return weather
-    return _continue_with(weather, bundled, weather.last_mjd)
+    return _continue_with(weather, bundled, smoothed_from, weather.last_mjd)
 
 
 def _borrow_percentiles(weather: SpaceWeather, bundled: SpaceWeather) -> dict[str, NDArray[np.float64]]:
@@ -75,13 +80,15 @@ def _borrow_percentiles(weather: SpaceWeather, bundled: SpaceWeather) -> dict[st
     beyond = np.maximum(place - len(bundled.flags) + 1, 0)
     place -= np.ceil(beyond / CYCLE_DAYS).astype(np.int64) * CYCLE_DAYS
     predicted = (weather.flags & FORECAST) != 0
+    lead = np.maximum(days + 0.5 - weather.joined_mjd, 0.0)
     found = {}
     for key in PERCENTILES:
-        own, middle, offset = (
-            (weather.ap, bundled.ap, 1.0) if key.startswith("ap") else (weather.f107, bundled.f107, 0.0)
-        )
-        ratio = (bundled.percentiles[key][place] + offset) / (middle[place] + offset)
-        found[key] = np.where(predicted, np.maximum((own + offset) * ratio - offset, 0.0), own)
+        index = key.partition("_")[0]
+        law, own = LAWS[index], getattr(weather, index)
+        distance = law.scale(bundled.percentiles[key][place]) - law.scale(getattr(bundled, index)[place])
+        if np.isfinite(weather.joined_mjd):
+            distance = law.widen(distance, lead, _SIDES[key])
+        found[key] = np.where(predicted, law.unscale(law.scale(own) + distance), own)
     return found
 
 
@@ -97,13 +104,15 @@ def remove_flares(f107: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArr
     return np.where(spike, median, f107), spike
 
 
-def _read(source: SpaceWeatherSource) -> SpaceWeather:
+def _read(source: SpaceWeatherSource) -> tuple[SpaceWeather, float]:
+    """Read a source as it stands, and the first day (Modified Julian Date) of a forecast of 13-month means; inf without one."""
     if isinstance(source, SpaceWeather):
-        return source
+        return source, np.inf
     if isinstance(source, tuple | Mapping):
-        return _make_constant(source)
+        return _make_constant(source), np.inf
     if source == "bundled":
-        return _make_series("bundled", read_records(configs_folder() / "space_weather" / "monthly.csv"))
+        records = read_records(configs_folder() / "space_weather" / "monthly.csv")
+        return _make_series("bundled", records._replace(smoothed=True))
     if source == CELESTRAK:
         from constellation_jax.inputs.catalog.celestrak import fetch_space_weather
 
@@ -134,21 +143,29 @@ def _make_constant(values: tuple[float, float] | Mapping[str, float]) -> SpaceWe
     return SpaceWeather("constant", 0.0, flags=np.array([CONSTANT], np.uint8), percentiles={}, **columns)
 
 
-def _make_series(name: str, records: IndexRecords) -> SpaceWeather:
-    """Make daily values from the first record to the last, interpolated linearly between records."""
+def _make_series(name: str, records: IndexRecords) -> tuple[SpaceWeather, float]:
+    """Make daily values from the first record to the last, interpolated linearly between records; and as `_read`."""
     half = np.where(records.daily, 0.5, 14.0)  # the first and last month reach a fortnight about their middle
     first, last = np.floor(records.mjd[0] - half[0] + 0.5), np.ceil(records.mjd[-1] + half[-1] - 0.5)
     middle = first + 0.5 + np.arange(int(last - first))
-
-    def interpolate(values: NDArray[np.float64]) -> NDArray[np.float64]:
-        known = np.isfinite(values)
-        return np.asarray(np.interp(middle, records.mjd[known], values[known]))
 
     source = np.clip(np.searchsorted(records.mjd, middle, side="left"), 0, len(records.mjd) - 1)
     flags = np.where(records.observed[source], 0, FORECAST).astype(np.uint8)
     seen = np.flatnonzero(records.observed)
     if len(seen):
         flags[middle <= records.mjd[seen[-1]] + 14.0 * (~records.daily[seen[-1]])] = 0
+    monthly = ~records.observed & ~records.daily
+    smoothed = flags == FORECAST if records.smoothed and monthly.any() else np.zeros(len(flags), np.bool_)
+    if records.daily.any():
+        smoothed &= middle > records.mjd[records.daily][-1]
+    apart = smoothed & ((flags == 0).sum() >= PRESENT_DAYS[0])  # to be joined by a law, not by a straight line
+
+    def interpolate(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        known = np.isfinite(values)
+        found = np.interp(middle, records.mjd[known], values[known])
+        known &= monthly
+        return np.where(apart, np.interp(middle, records.mjd[known], values[known]), found) if known.any() else found
+
     f107, f107a = interpolate(records.f107), None
     if records.daily.any():
         days = records.mjd[records.daily]
@@ -158,7 +175,7 @@ def _make_series(name: str, records: IndexRecords) -> SpaceWeather:
         f107 = np.where(spike, clean, f107)
         flags[spike] |= DESPIKED
         flags[_find_missing(name, records, middle)] |= FILLED
-        f107a = _compute_running_mean(f107)
+        f107a = compute_running_mean(f107)
     if np.isfinite(records.f107a).any():
         f107a = interpolate(records.f107a)
     percentiles = {}
@@ -168,9 +185,10 @@ def _make_series(name: str, records: IndexRecords) -> SpaceWeather:
     ap = interpolate(records.ap)
     without_ap = (middle > records.mjd[np.isfinite(records.ap)].max() + half[-1]) & ((flags & FORECAST) != 0)
     if without_ap.any():  # CelesTrak's monthly predictions have no Ap: NASA's forecast of it is taken
-        bundled = _read("bundled")
+        bundled, _ = _read("bundled")
         ap[without_ap] = bundled.at(middle[without_ap]).ap
-    return SpaceWeather(name, first, f107, f107 if f107a is None else f107a, ap, flags, percentiles)
+    series = SpaceWeather(name, first, f107, f107 if f107a is None else f107a, ap, flags, percentiles)
+    return series, first + float(np.argmax(smoothed)) if smoothed.any() else np.inf
 
 
 def _find_missing(name: str, records: IndexRecords, middle: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -193,8 +211,8 @@ def _find_missing(name: str, records: IndexRecords, middle: NDArray[np.float64])
     return missing
 
 
-def _continue_with(first: SpaceWeather, then: SpaceWeather, join: float) -> SpaceWeather:
-    """Join one source up to a midnight (Modified Julian Date) and another source from there on."""
+def _continue_with(first: SpaceWeather, then: SpaceWeather, smoothed_from: float, join: float) -> SpaceWeather:
+    """Join one source up to a midnight (Modified Julian Date) and another source, as `_read` gives it, from there on."""
     if (first.flags[0] | then.flags[0]) & CONSTANT:
         raise InputError("space weather: a constant can neither be continued nor continue a file")
     kept, skipped = int(join - first.first_mjd), int(join - then.first_mjd)
@@ -210,16 +228,41 @@ def _continue_with(first: SpaceWeather, then: SpaceWeather, join: float) -> Spac
     f107, ap = splice(first.f107, then.f107), splice(first.ap, then.ap)
     flags = splice(first.flags, then.flags | np.uint8(FORECAST))
     f107a = splice(first.f107a, then.f107a)
-    near = slice(max(kept - _MEAN_DAYS, 0), kept)  # days whose mean reaches over the join
-    f107a[near] = _compute_running_mean(f107)[near]
+    near = slice(max(kept - _REACH_DAYS, 0), kept)  # days whose mean reaches over the join
+    f107a[near] = compute_running_mean(f107)[near]
     own = first.percentiles or {key: first.ap if key.startswith("ap") else first.f107 for key in then.percentiles}
     percentiles = {key: splice(own[key], value) for key, value in then.percentiles.items()}
-    return SpaceWeather(f"{first.source} + {then.source}", first.first_mjd, f107, f107a, ap, flags, percentiles)
+    joined = first.joined_mjd if first.joined_mjd < join else np.nan
+    whole = SpaceWeather(
+        f"{first.source} + {then.source}", first.first_mjd, f107, f107a, ap, flags, percentiles, joined
+    )
+    # the second source may be observed further than the first
+    return _join_to_present(whole, max(smoothed_from, join), max(first.last_observed_mjd, then.last_observed_mjd))
 
 
-def _compute_running_mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Compute the centred 81-day mean, over fewer days at the ends of the series."""
-    total = np.append(0.0, np.cumsum(values))
-    day = np.arange(len(values))
-    low, high = np.maximum(day - _MEAN_DAYS // 2, 0), np.minimum(day + _MEAN_DAYS // 2 + 1, len(values))
-    return np.asarray((total[high] - total[low]) / (high - low))
+def _join_to_present(weather: SpaceWeather, smoothed_from: float, present: float) -> SpaceWeather:
+    """Join the means over 13 months that a forecast holds to the level of the last observed days, with the errors of past ones.
+
+    Args:
+        weather: series that has both.
+        smoothed_from: first day of those means, Modified Julian Date; inf where there are none.
+        present: midnight that ends the last observed day.
+    """
+    known = int(present - weather.first_mjd)
+    if not smoothed_from < weather.last_mjd or known < PRESENT_DAYS[0]:
+        return weather
+    begin = max(int(smoothed_from - weather.first_mjd), known)
+    lead = np.arange(begin, len(weather.flags)) + 0.5 - known
+    columns = {"f107": weather.f107.copy(), "ap": weather.ap.copy()}
+    percentiles = {key: values.copy() for key, values in weather.percentiles.items()}
+    for key, values in columns.items():
+        law, forecast = LAWS[key], values[begin:].copy()
+        recent = [float(values[max(known - days, 0) : known].mean()) for days in PRESENT_DAYS]
+        values[begin:] = law.relax(forecast, lead, (recent[0], recent[1]), forecast[0])
+        for name in (name for name in percentiles if name.startswith(key)):
+            distance = law.scale(percentiles[name][begin:]) - law.scale(forecast)
+            percentiles[name][begin:] = law.unscale(law.scale(values[begin:]) + law.widen(distance, lead, _SIDES[name]))
+    f107a = weather.f107a.copy()
+    near = slice(max(known - _REACH_DAYS, 0), None)  # days whose mean reaches over the join, and all behind it
+    f107a[near] = compute_running_mean(columns["f107"])[near]
+    return dataclasses.replace(weather, f107a=f107a, percentiles=percentiles, joined_mjd=present, **columns)

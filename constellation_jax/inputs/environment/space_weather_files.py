@@ -58,6 +58,8 @@ class IndexRecords(NamedTuple):
     """False for a monthly mean."""
     percentiles: dict[str, NDArray[np.float64]]
     """Columns of PERCENTILES that the file has: all or none."""
+    smoothed: bool
+    """True for a file whose monthly forecast is known to be a mean over 13 months."""
 
 
 def read_records(path: str | Path) -> IndexRecords:
@@ -76,18 +78,18 @@ def make_records(name: str, data: bytes) -> IndexRecords:
     head = next((line for line in lines if line.strip() and not line.startswith("#")), "").strip()
     first = "\n".join(lines[:12]).upper()
     if head.upper().startswith("DATATYPE") and "CSSISPACEWEATHER" in first.replace(" ", ""):
-        rows = _read_fixed_columns(name, lines)
+        rows, smoothed = _read_fixed_columns(name, lines), True
     elif "F10.7_OBS" in head and "," in head:
-        rows = _read_celestrak_csv(name, lines)
+        rows, smoothed = _read_celestrak_csv(name, lines), True
     elif head.lower().replace(" ", "").startswith("date,f107"):
-        rows = _read_own_csv(name, lines)
+        rows, smoothed = _read_own_csv(name, lines), False
     elif re.match(r"\d{4} +\d{1,2} +\d{1,2} ", head):
-        rows = _read_gfz(name, lines)
+        rows, smoothed = _read_gfz(name, lines), False
     elif "SOLAR FLUX" in first and "PERCENTILE" in first:
-        rows = _read_msafe(name, lines)
+        rows, smoothed = _read_msafe(name, lines), True
     else:
         raise InputError(f"{name}: found {quote(head)}, {_EXPECTED}")
-    return _check_records(name, list(rows))
+    return _check_records(name, list(rows))._replace(smoothed=smoothed)
 
 
 class _Record(NamedTuple):
@@ -257,6 +259,7 @@ def _check_records(name: str, rows: list[_Record]) -> IndexRecords:
         observed=np.array([row.observed for row in rows]),
         daily=np.array([row.daily for row in rows]),
         percentiles=dict(zip(PERCENTILES, table.T, strict=True)) if not empty else {},
+        smoothed=False,
     )
 
 

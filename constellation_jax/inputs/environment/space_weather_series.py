@@ -16,6 +16,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from constellation_jax.errors import InputError
+from constellation_jax.inputs.environment.forecast import (
+    LAWS,
+    QUANTILE_95,
+    compute_running_mean,
+    draw_levels,
+    scatter_days,
+)
 from constellation_jax.inputs.times import format_date, to_mjd, today
 
 FORECAST: Final = 1
@@ -41,7 +48,6 @@ CYCLE_DAYS: Final = 4018
 """Length of a solar cycle: 11 years. The mean of cycles 1 to 24 is 131.7 months (Hathaway, Living Rev. Sol. Phys. 12, 4, 2015)."""
 SCENARIOS: Final = ("low", "median", "high")
 """Scenarios of solar activity: the 5th, 50th and 95th percentile of the forecast."""
-_PERCENTILE_Z = NormalDist().inv_cdf(0.95)
 
 
 class Indices(NamedTuple):
@@ -79,7 +85,10 @@ class SpaceWeather:
     flags: NDArray[np.uint8]
     """Origin of the value of each day, a sum of `FLAGS`; 0 for an observed one."""
     percentiles: Mapping[str, NDArray[np.float64]]
-    """5th (low) and 95th (high) percentiles of each day, by column name; empty where the source has none."""
+    """5th (low) and 95th (high) percentiles of the 27-day mean about each day, by column name; empty where the source has none."""
+    joined_mjd: float = float("nan")
+    """Modified Julian Date from which a forecast relaxes from the present level, with percentiles as wide as past forecasts missed;
+    NaN where there is none, or where it stands as its source has it."""
 
     @classmethod
     def load(
@@ -91,7 +100,9 @@ class SpaceWeather:
     ) -> SpaceWeather:
         """Load solar and geomagnetic activity from the bundled table, a file or constants.
 
-        Days of flares, whose F10.7 lies outside 0.7 to 1.5 times the median of the 15 days about them, are given that median
+        A forecast of means over 13 months (NASA's, CelesTrak's monthly one) relaxes from the level of the last observed days, and
+        has percentiles as wide as past forecasts missed (`forecast.py`); the values of a table of your own stay as they are. Days
+        of flares, whose F10.7 lies outside 0.7 to 1.5 times the median of the 15 days about them, are given that median
         before the 81-day mean is taken. A day without F10.7 or Ap is interpolated, flagged (`FLAGS`) and warned of.
 
         Args:
@@ -195,11 +206,13 @@ class SpaceWeather:
         return self if name == "median" else self._at_quantile(np.array(-1.0 if name == "low" else 1.0))
 
     def ensemble(self, n: int, seed: int = 0) -> SpaceWeather:
-        """Draw an ensemble of n equally likely futures, each with one level of activity for a solar cycle, from the percentiles.
+        """Draw an ensemble of n equally likely futures from the percentiles.
 
-        The levels are one draw from each of n equal slices of a normal distribution, in random order, so that mean and spread
-        are right for few members too. Observed days are the same in all members. In the cycles repeated beyond the forecast
-        every member continues with the level of another one, so that no activity lasts for ever.
+        Each member has one level of activity for a solar cycle, one draw from each of n equal slices of a normal distribution, in
+        random order, so that mean and spread are right for few members too. To a forecast that is joined to the present level
+        belong noise of some months and the scatter of days besides, as observed in the past (`forecast.py`). Observed days are the
+        same in all members. In the cycles repeated beyond the forecast every member continues with the level of another one,
+        so that no activity lasts for ever.
 
         Args:
             n: number of members.
@@ -214,12 +227,57 @@ class SpaceWeather:
         slices = (random.permutation(n) + random.random(n)) / n
         normal = NormalDist()
         z = np.array([normal.inv_cdf(min(max(p, 1e-9), 1 - 1e-9)) for p in slices.tolist()])
-        return self._at_quantile(z[:, None] / _PERCENTILE_Z)
+        if not (np.isfinite(self.joined_mjd) and self.percentiles):
+            return self._at_quantile(z[:, None] / QUANTILE_95)
+        found = self._at_quantile({key: self._draw_levels(z, key, random) / QUANTILE_95 for key in LAWS})
+        predicted = np.flatnonzero(self.flags & FORECAST)
+        days = {}
+        for key in LAWS:
+            values = np.array(np.broadcast_to(getattr(found, key), (n, len(self.flags))))
+            values[:, predicted] = scatter_days(values[:, predicted], key, random)
+            days[key] = values
+        f107a = np.where(self._is_near_forecast(), compute_running_mean(days["f107"]), self.f107a)
+        return dataclasses.replace(found, f107=days["f107"], f107a=f107a, ap=days["ap"])
 
-    def _at_quantile(self, level: NDArray[np.float64]) -> SpaceWeather:
-        """Compute the space weather at a level: -1 for the 5th, 0 the 50th, 1 the 95th percentile.
+    def observed_part(self) -> SpaceWeather:
+        """Cut the series off behind its last observed day; the 81-day means about its last 40 days are of the observed days alone.
 
-        Between them ln(F10.7) and ln(1 + Ap) are linear: an Ap of 0 is a number as any other.
+        A constant stays as it is.
+
+        Raises:
+            InputError: no day is observed.
+        """
+        if self.flags[0] & CONSTANT:
+            return self
+        days = int(self.last_observed_mjd - self.first_mjd)
+        if not days:
+            raise InputError(f"space weather {self.source}: no day is observed")
+        f107a = self.f107a[..., :days].copy()
+        if len(self.flags) > days:
+            f107a[..., -40:] = compute_running_mean(self.f107[..., :days])[..., -40:]
+        return SpaceWeather(
+            self.source, self.first_mjd, self.f107[..., :days], f107a, self.ap[..., :days], self.flags[:days], {}
+        )
+
+    def _draw_levels(self, z: NDArray[np.float64], key: str, random: np.random.Generator) -> NDArray[np.float64]:
+        """Draw the level of each member over time, standard normal in every day; shape (members, days)."""
+        law, predicted = LAWS[key], np.flatnonzero(self.flags & FORECAST)
+        low, high = (law.scale(self.percentiles[f"{key}_{side}"][predicted]) for side in ("low", "high"))
+        spread = np.maximum((high - low) / (2.0 * QUANTILE_95), 1e-6)
+        lead = self.first_mjd + predicted + 0.5 - self.joined_mjd
+        share = np.clip(law.noise_at(np.maximum(lead, 0.0)) / spread, 0.0, 1.0)
+        levels = np.zeros((len(z), len(self.flags)))
+        levels[:, predicted] = draw_levels(z, share, law, random)
+        return levels
+
+    def _is_near_forecast(self) -> NDArray[np.bool_]:
+        """True for days whose 81-day mean reaches into the forecast. Shape (days,)."""
+        return np.convolve((self.flags & FORECAST) != 0, np.ones(81), "same") > 0
+
+    def _at_quantile(self, level: NDArray[np.float64] | Mapping[str, NDArray[np.float64]]) -> SpaceWeather:
+        """Compute the space weather at a level: -1 for the 5th, 0 the 50th, 1 the 95th percentile; or at one for each index.
+
+        Between them ln(F10.7 - 50) and ln(1 + Ap) are linear (`ForecastLaw.scale`): an Ap of 0 is a number as any other.
         """
         if not self.percentiles:
             raise InputError(
@@ -229,16 +287,17 @@ class SpaceWeather:
         if self.members:
             raise InputError("space weather: this is an ensemble already; build it from SpaceWeather.load(...)")
 
-        def at_level(middle: NDArray[np.float64], key: str, offset: float) -> NDArray[np.float64]:
-            side = np.where(level < 0, self.percentiles[f"{key}_low"], self.percentiles[f"{key}_high"])
-            scaled = (middle + offset) * ((side + offset) / (middle + offset)) ** np.abs(level) - offset
-            return np.where(predicted, np.maximum(scaled, 0.0), middle)
+        def at_level(middle: NDArray[np.float64], key: str) -> NDArray[np.float64]:
+            law, there = LAWS[key], level[key] if isinstance(level, Mapping) else level
+            side = np.where(there < 0, self.percentiles[f"{key}_low"], self.percentiles[f"{key}_high"])
+            y, step = law.scale(middle), law.scale(side) - law.scale(middle)
+            return np.where(predicted, law.unscale(y + step * np.abs(there)), middle)
 
         predicted = (self.flags & FORECAST) != 0
-        f107 = at_level(self.f107, "f107", 0.0)
+        f107 = at_level(self.f107, "f107")
         # Forecast days hold smoothed means, whose 81-day mean is their own.
         f107a = np.where(predicted, self.f107a * (f107 / self.f107), self.f107a)
-        return dataclasses.replace(self, f107=f107, f107a=f107a, ap=at_level(self.ap, "ap", 1.0), percentiles={})
+        return dataclasses.replace(self, f107=f107, f107a=f107a, ap=at_level(self.ap, "ap"), percentiles={})
 
     def _count_days(self, start: float, stop: float) -> int:
         """Count the days from the first of the series to stop, after a check that the series covers start to stop."""

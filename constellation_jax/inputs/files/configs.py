@@ -41,9 +41,10 @@ def check_variant(path: Path, variant: str, known: Iterable[str]) -> None:
     names = list(known)
     if variant and variant not in names:
         called = path.stem if path.parent.parent == configs_folder() else path
-        longer = [name for name in names if name.startswith(variant)]
+        longer = [name for name in names if variant in name]
         hint = f", did you mean {' or '.join(map(repr, longer))}?" if longer else suggest(variant, names)
-        raise InputError(f"{called}: no variant {variant!r}{hint or '; it has ' + (', '.join(names) or 'none')}")
+        listed = ", ".join(names) or "none"
+        raise InputError(f"{called}: no variant {variant!r}{f'{hint} It has' if hint else '; it has'} {listed}")
 
 
 def find_config(folder: str, noun: str, name_or_path: str | Path) -> tuple[Path, str]:

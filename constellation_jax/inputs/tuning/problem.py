@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from constellation_jax.errors import InputError, suggest
 from constellation_jax.inputs.deployment.vehicles import DATE, as_day, load_vehicles, unknown_vehicle
+from constellation_jax.inputs.environment.atmosphere_models import CALIBRATED, MODELS
 from constellation_jax.inputs.files.keys import (
     TRUE_OR_FALSE,
     Rule,
@@ -190,6 +191,9 @@ class SolarScenarios:
         DATE._replace(convert=lambda date, _: str(as_day(date))), doc="First day.", absent="the last midnight"
     )
     years: float = key(_to_float(above_zero("years", 200)), default=5.0, doc="Span of the mission.")
+    atmosphere: str = key(
+        one_of(*MODELS), default=CALIBRATED, doc="[Model](../concepts/atmosphere.md#density) of the atmosphere."
+    )
 
 
 @key_dataclass

@@ -39,7 +39,7 @@ def make_station_keeping_dataset(
         title=f"Station-keeping of {len(shells)} shells",
         summary=f"Cost of holding the mean altitude of {len(shells)} shells against drag, by solar activity.",
         keywords="EARTH SATELLITES, SATELLITE CONSTELLATIONS, ATMOSPHERIC DRAG, STATION KEEPING",
-        source="mean drag in NRLMSISE-00 made good by thrust along the track",
+        source="mean drag made good by thrust along the track",
         action=f"computed the station-keeping of {len(shells)} shells",
     )
     return xr.Dataset(

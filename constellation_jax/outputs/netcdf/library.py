@@ -11,6 +11,7 @@ lives (netcdf4-python issue 1444).
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -43,6 +44,9 @@ def create_file(target: Target, space: DiskSpace) -> netCDF4.Dataset:
         file.sync()
         if not space.holds_hdf5():
             raise OutputError(f"{target}: netCDF-C reads this name or its folder as another one; choose another")
+        # ext4 sends a file that was cut to nothing to the disk when it is first closed (auto_da_alloc): better now than at the end,
+        # where that and the cut behind the last byte took a sixth of a run
+        os.close(os.open(target.partial, os.O_RDONLY))
     except BaseException:
         file.close()
         raise
@@ -76,8 +80,11 @@ def _encode_attribute(value: Any) -> Any:
 
 def encode_texts(values: NDArray[np.str_]) -> NDArray[np.bytes_]:
     """Encode texts of shape (n,) as characters of shape (n, longest)."""
-    encoded = np.char.encode(values, "utf-8", "replace")
-    width = max(1, encoded.dtype.itemsize)
+    try:
+        encoded = values.astype(np.bytes_)  # ASCII, as nearly all names are: four times as quick
+    except UnicodeEncodeError:
+        encoded = np.char.encode(values, "utf-8", "replace")
+    width = max(1, int(np.char.str_len(encoded).max(initial=0)))
     return encoded.astype(f"S{width}").view("S1").reshape(len(values), width)
 
 

@@ -15,7 +15,6 @@ from types import TracebackType
 from typing import Any, ClassVar, Final, Self
 
 import netCDF4
-from numpy.typing import NDArray
 
 from constellation_jax.errors import InputError, OutputError
 from constellation_jax.inputs.catalog.catalog import Catalog
@@ -27,7 +26,6 @@ from constellation_jax.outputs.netcdf.library import (
     check_file,
     create_file,
     encode_attributes,
-    encode_texts,
     is_own,
     put_texts,
 )
@@ -104,7 +102,8 @@ class PartialFile(ABC):
         with contextlib.ExitStack() as stack:
             stack.enter_context(self._target)
             self._satellites = make_satellite_coordinates(self._catalog)
-            header = HEADER_BYTES + sum(_count_bytes(values) for values in self._satellites.values())
+            # no character of UTF-8 takes more than NumPy's four bytes
+            header = HEADER_BYTES + sum(values.nbytes for values in self._satellites.values())
             check_disk(self.path, header + self._bound_block_bytes(0, self._total))
             self._begin(header)
             self._held = stack.pop_all()
@@ -232,7 +231,3 @@ class PartialFile(ABC):
 
     def _describe_rest(self) -> str:
         return f"{self.partial.name} holds the first {self._written} of {self._total} {self._unit} and can be read"
-
-
-def _count_bytes(values: NDArray[Any]) -> int:
-    return encode_texts(values).nbytes if values.dtype.kind == "U" else values.nbytes

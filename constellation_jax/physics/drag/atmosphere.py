@@ -1,4 +1,4 @@
-"""Total mass density of the upper atmosphere: NRLMSISE-00 (or NRLMSIS 2.1), averaged over a day, from one table.
+"""Total mass density of the upper atmosphere: NRLMSISE-00, corrected or plain, or NRLMSIS 2.1, averaged over a day, from one table.
 
     table --F10.7, its mean, Ap, season--> Conditions, shared by all satellites --altitude, place--> density
 
@@ -6,7 +6,7 @@ The table holds the logarithm of the total mass density at a latitude and a loca
 the day in which the Earth turns below the orbit. Its basis: cubic B-splines in ln(altitude - 60 km); spherical harmonics of
 latitude and local time, written as polynomials of the direction, which know no pole; Fourier terms of the season; Chebyshev
 polynomials of the three indices. All of it is smooth, so value and gradient are finite everywhere. What depends on time alone
-is contracted once (`conditions`); a density then costs 50 multiply-adds and one exponential.
+is contracted once (`conditions`), with the correction for a quiet Sun; a density then costs 50 multiply-adds and one exponential.
 docs/concepts/atmosphere.md gives the errors.
 
 Deliberately absent: winds, composition, longitude and storms within a day (three-hourly ap), and the reading of files.
@@ -26,6 +26,7 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from constellation_jax.physics.constants import TWO_PI, YEAR_DAYS
+from constellation_jax.physics.drag.quiet_sun import weight
 from constellation_jax.physics.numerics.fastmath import horner, sincos
 from constellation_jax.physics.numerics.splines import cubic_b_spline
 from constellation_jax.physics.secular import mean_sun_right_ascension
@@ -74,6 +75,8 @@ class AtmosphereTable:
     """Factor that depends on time, shape (6, 4, 6, 7, rank), by the terms of f107a, f107 / f107a, ap and season."""
     profiles: ArrayLike
     """Factor that depends on place, ln(kg/m3), shape (rank, 43, 43), by `polynomials` and splines in altitude."""
+    quiet_sun: ArrayLike
+    """Correction of ln(density) where `quiet_sun.weight` is 1, shape (43,), by splines in altitude; zero for a plain model."""
 
 
 @jax.tree_util.register_dataclass
@@ -146,7 +149,12 @@ class ConditionsInKernel(ConditionsOfStep):
 
 
 def conditions(
-    table: AtmosphereTable, f107: ArrayLike, f107a: ArrayLike, ap: ArrayLike, day_of_year: ArrayLike
+    table: AtmosphereTable,
+    f107: ArrayLike,
+    f107a: ArrayLike,
+    ap: ArrayLike,
+    day_of_year: ArrayLike,
+    year: ArrayLike = 2020.0,
 ) -> Conditions:
     """Contract a table to the atmosphere at one instant.
 
@@ -156,6 +164,7 @@ def conditions(
         f107a: its 81-day mean about the day.
         ap: daily planetary Ap.
         day_of_year: 1 at the beginning of January 1, with its fraction.
+        year: with its fraction; only the correction for a quiet Sun depends on it, and since 2006 no longer does.
     """
     f107, f107a, ap, day = (jnp.asarray(v) for v in (f107, f107a, ap, day_of_year))
     dtype = jnp.result_type(f107, f107a, ap, day)
@@ -166,7 +175,9 @@ def conditions(
         state = jnp.matmul(w, state.reshape(w.shape[0], -1), precision=_EXACT).reshape(state.shape[1:])
     profiles = jnp.asarray(table.profiles).astype(dtype)
     at = jnp.matmul(state, profiles.reshape(profiles.shape[0], -1), precision=_EXACT)
-    return Conditions(at.reshape(profiles.shape[1:]))
+    quiet = weight(*(jnp.asarray(v).astype(dtype) for v in (f107a, ap, year)))
+    # the first polynomial is 1: the same correction everywhere on Earth
+    return Conditions(at.reshape(profiles.shape[1:]).at[0].add(quiet * jnp.asarray(table.quiet_sun).astype(dtype)))
 
 
 def density(at: Conditions, altitude: ArrayLike, latitude: ArrayLike, local_time: ArrayLike) -> Array:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from constellation_jax.engine.decay.engine import Floats, Objects, decay_rates
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.catalog.catalog import Catalog
+from constellation_jax.inputs.environment.atmosphere_models import CALIBRATED, check_model
 from constellation_jax.inputs.environment.space_weather_series import SpaceWeather, SpaceWeatherSource
 from constellation_jax.physics.drag.rates import MeanOrbit
 from constellation_jax.studies.decay.inputs import make_objects, make_series, resolve_space_weather
@@ -47,24 +48,28 @@ class BallisticFit(NamedTuple):
     """True where a set lies 0.3 km or more above the one before: the object manoeuvres, and B means little."""
 
 
-def fit_ballistic_coefficient(catalog: Catalog, *, space_weather: SpaceWeatherSource | None = None) -> BallisticFit:
+def fit_ballistic_coefficient(
+    catalog: Catalog, *, space_weather: SpaceWeatherSource | None = None, atmosphere: str = CALIBRATED
+) -> BallisticFit:
     """Fit ballistic coefficients to histories of element sets.
 
     Args:
         catalog: several sets of each object (same `norad_id`), in any order.
         space_weather: source as for `SpaceWeather.load`; the bundled monthly table if not given. Daily values serve short
             histories better.
+        atmosphere: model of the atmosphere, as for `decay`: a coefficient belongs to the model with which it was fitted.
 
     Raises:
-        InputError: no object, or space weather that does not reach back to the first set.
+        InputError: no object, an unknown model, or space weather that does not reach back to the first set.
     """
     if not len(catalog):
         raise InputError("catalogue: no objects; there is nothing to fit")
+    check_model(atmosphere)
     weather = resolve_space_weather(space_weather, "median")
     ids = list(dict.fromkeys(catalog.norad_id.tolist()))
     histories = [_history(catalog[np.flatnonzero(catalog.norad_id == number)]) for number in ids]
     paths = [_path(objects) for objects in histories]
-    rates = _rates([path for path in paths if path is not None], weather)
+    rates = _rates([path for path in paths if path is not None], weather, atmosphere)
     rows = []
     for objects, path in zip(histories, paths, strict=True):
         rows.append(_fit(objects, path, next(rates)) if path is not None else _no_fit(objects))
@@ -109,7 +114,7 @@ def _path(objects: Objects) -> _Path | None:
     return _Path(middle, gap[before] / count[before], before + 1)
 
 
-def _rates(paths: list[_Path], weather: SpaceWeather) -> Iterator[Floats]:
+def _rates(paths: list[_Path], weather: SpaceWeather, model: str) -> Iterator[Floats]:
     """Decay rates at B = 1 along each path, all in one pass over a daily series for every 2,000 days."""
     if not paths:
         return iter(())
@@ -126,7 +131,8 @@ def _rates(paths: list[_Path], weather: SpaceWeather) -> Iterator[Floats]:
         members = np.flatnonzero(block == k)
         part = whole.take(members)
         first = float(np.floor(part.mjd.min()))
-        rate[members] = decay_rates(part, make_series(weather, first, float(np.floor(part.mjd.max())) + 1.0, 1.0)[0])[0]
+        end = float(np.floor(part.mjd.max())) + 1.0
+        rate[members] = decay_rates(part, make_series(weather, first, end, 1.0, model=model)[0])[0]
     return iter(np.split(rate, np.cumsum([len(p.days) for p in paths])[:-1]))
 
 

@@ -14,6 +14,7 @@ from constellation_jax.engine.decay.integrator import REENTRY_ALTITUDE_KM
 from constellation_jax.engine.default_device import on_device
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.catalog.catalog import Catalog
+from constellation_jax.inputs.environment.atmosphere_models import CALIBRATED, check_model, describe_model
 from constellation_jax.inputs.environment.space_weather_series import CONSTANT, SpaceWeather, SpaceWeatherSource
 from constellation_jax.inputs.times import Time, from_mjd, parse_time, to_mjd
 from constellation_jax.outputs.datasets.decay import DISPOSAL_RULES, make_decay_dataset
@@ -58,6 +59,7 @@ def decay(
     ballistic_coefficient: ArrayLike | None = None,
     solar: str = "median",
     space_weather: SpaceWeatherSource | None = None,
+    atmosphere: str = CALIBRATED,
     ensemble: int | None = None,
     seed: int = 0,
     strict: bool = False,
@@ -78,6 +80,8 @@ def decay(
             is taken from the catalogue, from the drag term of the element set, or is assumed: `ballistic_coefficient_source`.
         solar: "low", "median" or "high", the 5th, 50th and 95th percentile of the forecast.
         space_weather: source as for `SpaceWeather.load`; the bundled table if not given.
+        atmosphere: model of the atmosphere: "nrlmsise00-calibrated" (NRLMSISE-00 corrected under a quiet Sun), "nrlmsise00" (plain)
+            or "nrlmsis21". A ballistic coefficient that was fitted belongs to the model of the fit.
         ensemble: members of the ensemble of solar activity from which percentiles come, up to 1,000; 0 leaves them out. 20 if not
             given, where the scenario is "median" and days of the span are a forecast. An ensemble that is asked for and cannot be
             had is warned of; the attribute `ensemble_absent` says why in either case.
@@ -91,8 +95,9 @@ def decay(
         Dataset, see the page on decay. With no object above 120 km it has no satellites, and a warning says so.
 
     Raises:
-        InputError: no object; a span, date, scenario, source or device that does not serve.
+        InputError: no object; a span, date, scenario, source, model or device that does not serve.
     """
+    check_model(atmosphere)
     if not len(catalog):
         raise InputError("catalogue: no objects; there is nothing to decay")
     if not 0.0 < years <= _LONGEST_YEARS:
@@ -115,12 +120,12 @@ def decay(
     if not keep.any():
         given = given[keep] if given is not None and given.ndim else given
         catalog, control, keep = catalog[keep], control.take(keep), keep[keep]
-    b = ballistic_coefficients(catalog, given, weather, of_class=control.coefficient, strict=strict)
+    b = ballistic_coefficients(catalog, given, weather, of_class=control.coefficient, model=atmosphere, strict=strict)
     control = control.add(b.is_held, catalog)
     objects = make_objects(catalog, b.coefficient, None if start is None else earliest)
     span = _span(objects, years, earliest)
     alive = np.flatnonzero(keep)
-    found = _run(objects, alive, weather, span, progress)
+    found = _run(objects, alive, weather, atmosphere, span, progress)
     lifetime = np.where(found.lifetime_days <= years * YEAR_DAYS, found.lifetime_days, np.inf)
     a, e = found.tracks["semi_major_axis"], found.tracks["eccentricity"]
     radius = np.float32(WGS84_EQUATORIAL_RADIUS_KM)
@@ -134,7 +139,7 @@ def decay(
         "ballistic_coefficient": b.coefficient,
         "ballistic_coefficient_source": b.source,
         "manoeuvres": control.manoeuvres.astype(np.int8),
-        "shell_state": control.shell_state,
+        "match_state": control.match_state,
         "decay_meaning": find_decay_meanings(control),
         "luni_solar": (_apogee(catalog) > LUNI_SOLAR_APOGEE_KM).astype(np.int8),
         "decay_status": np.where(lifetime == 0.0, 2, np.isinf(lifetime)).astype(np.int8),
@@ -146,11 +151,11 @@ def decay(
     if absent and ensemble:
         _LOGGER.warning("an ensemble of %d members was asked for, but there are no percentiles: %s", ensemble, absent)
     if solar == "median" and len(alive):
-        arrays |= _spread(objects, alive, lifetime, weather, span, years, members, seed)
+        arrays |= _spread(objects, alive, lifetime, weather, atmosphere, span, years, members, seed)
     shells, summary = _by_shell(catalog, lifetime, control.manoeuvres, years)
     attributes = {
         "summary": f"Altitude of {len(catalog)} objects over {years:g} years, without manoeuvres, to re-entry at 120 km.",
-        "atmosphere": "NRLMSISE-00, orbit means",
+        "atmosphere": describe_model(atmosphere),
         "space_weather": describe_space_weather(weather, span.end),
         "years": float(years),
         "step_days": span.step,
@@ -186,12 +191,13 @@ def lifetimes(
     ballistic_coefficient: ArrayLike | None = None,
     solar: str = "median",
     space_weather: SpaceWeatherSource | None = None,
+    atmosphere: str = CALIBRATED,
     device: str | None = None,
 ) -> Floats:
     """Lifetime of every object from its epoch, days; inf where longer than the span. `decay` without its other results.
 
     Args:
-        catalog, years, ballistic_coefficient, solar, space_weather, device: as for `decay`.
+        catalog, years, ballistic_coefficient, solar, space_weather, atmosphere, device: as for `decay`.
 
     Returns:
         Shape (satellites,); 0 for objects that are below 120 km already.
@@ -201,21 +207,22 @@ def lifetimes(
     """
     if not len(catalog):
         raise InputError("catalogue: no objects; there is nothing to decay")
+    check_model(atmosphere)
     weather = resolve_space_weather(space_weather, solar)
     of_class = find_orbit_control(catalog).coefficient
-    b = ballistic_coefficients(catalog, ballistic_coefficient, weather, of_class=of_class)
+    b = ballistic_coefficients(catalog, ballistic_coefficient, weather, of_class=of_class, model=atmosphere)
     objects = make_objects(catalog, b.coefficient)
     first, step = float(np.floor(objects.mjd.min())), choose_step_days(years)
     end = float(objects.mjd.max()) + years * YEAR_DAYS
     above = _perigee(catalog) > REENTRY_ALTITUDE_KM
     result = np.where(above, np.inf, 0.0)
-    series = make_series(weather, first, end, step)[0]
+    series = make_series(weather, first, end, step, model=atmosphere)[0]
     sinking = np.flatnonzero(above & ~stays_up(objects, series))
     if len(sinking):
         some = objects.take(sinking)
         found = run(some, series)
         if step > DAILY:
-            refine_short_lives(some, found, weather, first, end, DAILY)
+            refine_short_lives(some, found, weather, first, end, DAILY, model=atmosphere)
         result[sinking] = np.where(found.lifetime_days <= years * YEAR_DAYS, found.lifetime_days, np.inf)
     return result
 
@@ -249,17 +256,22 @@ def _span(objects: Objects, years: float, otherwise: float) -> _Span:
 
 
 def _run(
-    objects: Objects, alive: NDArray[np.intp], weather: SpaceWeather, span: _Span, progress: DecayProgress | None
+    objects: Objects,
+    alive: NDArray[np.intp],
+    weather: SpaceWeather,
+    model: str,
+    span: _Span,
+    progress: DecayProgress | None,
 ) -> Decay:
     """Decay of the objects above 120 km; the others have a lifetime of 0 and no states."""
     n = objects.satellites
     whole = Decay(np.zeros(n), {name: np.full((span.rows, n), np.nan, np.float32) for name in TRACKS})
     if len(alive):
-        series = make_series(weather, span.first, span.end, span.step)[0]
+        series = make_series(weather, span.first, span.end, span.step, model=model)[0]
         some = objects.take(alive)
         found = run(some, series, keep=span.every, progress=progress)
         if span.step > DAILY:
-            refine_short_lives(some, found, weather, span.first, span.end, span.step * span.every)
+            refine_short_lives(some, found, weather, span.first, span.end, span.step * span.every, model=model)
         if len(alive) == n:
             return found
         whole.lifetime_days[alive] = found.lifetime_days
@@ -273,6 +285,7 @@ def _spread(
     alive: NDArray[np.intp],
     lifetime: Floats,
     weather: SpaceWeather,
+    model: str,
     span: _Span,
     years: float,
     members: int,
@@ -291,7 +304,14 @@ def _spread(
     for part in parts:
         where = alive[part.members]
         percentiles[:, where], other[where] = estimate_spread(
-            objects.take(where), lifetime[where], weather, part, members=members, seed=seed, levels=PERCENTILES
+            objects.take(where),
+            lifetime[where],
+            weather,
+            part,
+            model=model,
+            members=members,
+            seed=seed,
+            levels=PERCENTILES,
         )
     limit = years * YEAR_DAYS
     arrays: dict[str, NDArray[Any]] = {"lifetime_nrlmsis21": _nan_beyond(other, limit)}

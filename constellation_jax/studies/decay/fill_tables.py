@@ -17,6 +17,7 @@ from constellation_jax.engine.decay.engine import Floats, Objects, decay_rates, 
 from constellation_jax.engine.decay.integrator import REENTRY_ALTITUDE_KM, AtmosphereSeries
 from constellation_jax.engine.precision import evaluate
 from constellation_jax.errors import InputError
+from constellation_jax.inputs.environment.atmosphere_models import CALIBRATED
 from constellation_jax.inputs.environment.space_weather_series import (
     CYCLE_DAYS,
     SCENARIOS,
@@ -60,6 +61,7 @@ def fill_drag_table(
     start: Time | None = None,
     solar: str | Sequence[str] = SCENARIOS,
     space_weather: SpaceWeatherSource | None = None,
+    atmosphere: str = CALIBRATED,
 ) -> DragTable:
     """Fill a table of drag over a mission by altitude (140 to 2,000 km) and inclination, for `delta_v_per_year`, in a few seconds.
 
@@ -68,9 +70,10 @@ def fill_drag_table(
         start: first day of the mission (UTC); today if not given.
         solar: scenarios of solar activity, "low", "median", "high"; their order is that of the results.
         space_weather: source as for `SpaceWeather.load`; the bundled table if not given.
+        atmosphere: model of the atmosphere, as for `decay`.
 
     Raises:
-        InputError: an unknown scenario, or a span that is not positive.
+        InputError: an unknown scenario or model, or a span that is not positive.
     """
     check_numbers(_LONGEST_YEARS, years=years)
     first = to_mjd(today() if start is None else start)
@@ -78,7 +81,8 @@ def fill_drag_table(
     loaded = SpaceWeather.load("bundled" if space_weather is None else space_weather)
     mean, worst = [], []
     for scenario in as_scenarios(solar):
-        series = make_series(resolve_space_weather(loaded, scenario), first, first + years * YEAR_DAYS, STEP_DAYS)[0]
+        weather, end = resolve_space_weather(loaded, scenario), first + years * YEAR_DAYS
+        series = make_series(weather, first, end, STEP_DAYS, model=atmosphere)[0]
         rates = _rates_over_tables(series, step_middles(series, years * YEAR_DAYS, STEP_DAYS))
         mean.append(np.log(rates.mean(axis=0)))
         worst.append(np.log(rates.max(axis=0)))
@@ -91,6 +95,7 @@ def fill_lifetime_table(
     ballistic_coefficient: float | tuple[float, float] = (0.005, 0.05),
     solar: str | Sequence[str] = SCENARIOS,
     space_weather: SpaceWeatherSource | None = None,
+    atmosphere: str = CALIBRATED,
 ) -> LifetimeTable:
     """Fill the table of lifetimes of satellites that fail at a date, by altitude, inclination and B, for `lifetime_years`.
 
@@ -99,10 +104,10 @@ def fill_lifetime_table(
     Args:
         start: date of the failure (UTC); today if not given.
         ballistic_coefficient: B = Cd A / m in m2/kg, one or the range in which the table is right; outside, lifetimes go as 1 / B.
-        solar, space_weather: as `fill_drag_table`.
+        solar, space_weather, atmosphere: as `fill_drag_table`.
 
     Raises:
-        InputError: an unknown scenario, or a ballistic coefficient or range that is not positive and ascending.
+        InputError: an unknown scenario or model, or a ballistic coefficient or range that is not positive and ascending.
     """
     given = np.atleast_1d(np.asarray(ballistic_coefficient, np.float64))
     if not ((given > 0.0) & (given < np.inf)).all() or len(given) > 2 or (np.diff(given) <= 0.0).any():
@@ -115,10 +120,10 @@ def fill_lifetime_table(
     for scenario in as_scenarios(solar):
         weather = resolve_space_weather(loaded, scenario)
         span = 2.0 * CYCLE_DAYS
-        series = make_series(weather, first, first + span, _LONG_STEP_DAYS)[0]
+        series = make_series(weather, first, first + span, _LONG_STEP_DAYS, model=atmosphere)[0]
         rates = _rates_over_tables(series, step_middles(series, span, _LONG_STEP_DAYS)).mean(axis=0)
         fall.append(rate_table(np.log(_times_to_fall(rates))[None])[0])
-        series = make_series(weather, first, first + _HORIZON_YEARS * YEAR_DAYS, STEP_DAYS)[0]
+        series = make_series(weather, first, first + _HORIZON_YEARS * YEAR_DAYS, STEP_DAYS, model=atmosphere)[0]
         correction.append(_corrections(series, fall[-1], b))
     return LifetimeTable(np.array(fall), correction_table(np.array(correction)), ln_b)
 

@@ -2,8 +2,8 @@
 
 B comes from the best source known: given, stated by the catalogue (shell files), that of its class for an object that holds its
 orbit (orbit_control.py), from the drag term of the element set, or assumed. The drag term is not converted by its definition,
-B = 2 B* / rho0, for SGP4's density is that of no particular day: the B is taken with which NRLMSISE-00 lets the orbit sink at its
-epoch as fast as SGP4 does.
+B = 2 B* / rho0, for SGP4's density is that of no particular day: the B is taken with which the model of the atmosphere lets the
+orbit sink at its epoch as fast as SGP4 does.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from constellation_jax.engine.regimes.assign import in_pieces
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.catalog.catalog import Catalog
 from constellation_jax.inputs.environment.atmosphere import load_atmosphere
+from constellation_jax.inputs.environment.atmosphere_models import CALIBRATED
 from constellation_jax.inputs.environment.space_weather import complete_forecast
 from constellation_jax.inputs.environment.space_weather_series import (
     CONSTANT,
@@ -97,7 +98,7 @@ def describe_space_weather(weather: SpaceWeather, stop: float) -> str:
 
 
 def make_series(
-    weather: SpaceWeather, start: float, stop: float, step: float, *, model: str = "nrlmsise00"
+    weather: SpaceWeather, start: float, stop: float, step: float, *, model: str = CALIBRATED
 ) -> list[AtmosphereSeries]:
     """Tabulate the atmosphere over time, one series for each member of an ensemble.
 
@@ -108,10 +109,14 @@ def make_series(
         model: model of the atmosphere, as in `load_atmosphere`.
     """
     found = weather.resample(start, stop, step)
-    day = 1.0 + np.mod(found.mjd + 0.5 * step - (MJD_J2000 - 0.5), YEAR_DAYS)
+    days = found.mjd + 0.5 * step - (MJD_J2000 - 0.5)
+    calendar = 1.0 + np.mod(days, YEAR_DAYS), 2000.0 + days / YEAR_DAYS
     columns = [np.atleast_2d(v) for v in (found.f107, found.f107a, found.ap)]
     table = load_atmosphere(model)
-    return [make_atmosphere_series(table, (*(c[m] for c in columns), day), start, step) for m in range(len(columns[0]))]
+    return [
+        make_atmosphere_series(table, (*(c[m] for c in columns), *calendar), start, step)
+        for m in range(len(columns[0]))
+    ]
 
 
 def choose_step_days(years: float) -> float:
@@ -144,6 +149,7 @@ def ballistic_coefficients(
     weather: SpaceWeather,
     *,
     of_class: Floats | None = None,
+    model: str = CALIBRATED,
     strict: bool = False,
 ) -> Ballistic:
     """Ballistic coefficient of every object from the best source known; assumed, unusual and absurd ones are reported.
@@ -153,6 +159,7 @@ def ballistic_coefficients(
         given: a number, or one for each object with NaN where it is not known.
         weather: space weather at the epochs.
         of_class: that of the class of each object, in place of its drag term, NaN where it is not known.
+        model: model of the atmosphere, as in `load_atmosphere`.
         strict: True makes an error of what would be reported.
 
     Raises:
@@ -180,7 +187,7 @@ def ballistic_coefficients(
     is_held = np.zeros(n, bool)
     if len(unknown):
         some = catalog[unknown]
-        by_drag_term = _from_drag_term(some, weather)
+        by_drag_term = _from_drag_term(some, weather, model)
         is_low = (some.mean_altitude_km < HELD_BELOW_KM) & ~some.is_deep_space & ~some.synthetic
         held = is_low & ((some.bstar < 0.0) | (by_drag_term < LEAST_PASSIVE_COEFFICIENT))
         usable = (by_drag_term >= low) & (by_drag_term <= high) & ~held
@@ -272,7 +279,7 @@ def sgp4_decay_rate(catalog: Catalog) -> Floats:
     return rate
 
 
-def _from_drag_term(catalog: Catalog, weather: SpaceWeather) -> Floats:
+def _from_drag_term(catalog: Catalog, weather: SpaceWeather, model: str) -> Floats:
     """Ballistic coefficient with which the mean drag of twenty days about the epoch equals that of SGP4, else NaN."""
     result = np.full(len(catalog), np.nan)
     some = np.flatnonzero((catalog.bstar > 0.0) & ~catalog.is_deep_space)
@@ -286,7 +293,8 @@ def _from_drag_term(catalog: Catalog, weather: SpaceWeather) -> Floats:
         objects = make_objects(catalog[members], np.ones(len(members)))
         constant = bool(weather.flags[0] & CONSTANT)
         start = day if constant else max(day - 10.0, weather.first_mjd)
-        ours[members] = decay_rates(objects, make_series(weather, start, start + 20.0, 20.0)[0])[0]
+        series = make_series(weather, start, start + 20.0, 20.0, model=model)[0]
+        ours[members] = decay_rates(objects, series)[0]
     result[some] = sgp4_decay_rate(catalog) / np.minimum(ours, -1e-12)
     return result
 

@@ -15,11 +15,9 @@ from numpy.typing import NDArray
 from constellation_jax.engine.decay.engine import Floats
 from constellation_jax.inputs.catalog.catalog import NO_NORAD_ID, Catalog
 from constellation_jax.inputs.shells.shell import Shell
-from constellation_jax.studies.matching.match import ShellMatch, load_flown_shells, match_shells
+from constellation_jax.studies.matching.match import MATCH_STATES, ShellMatch, load_flown_shells, match_shells
 from constellation_jax.studies.matching.motion import find_remains, find_systems, measure_climb_km_per_day
 
-SHELL_STATES: Final = ("other", "on_station", "raising", "lowering", "stray")
-"""Names of the states of `match_shells`, by number."""
 DECAY_MEANINGS: Final = ("uncontrolled", "if_left_alone_now", "if_it_goes_on_descending")
 """Meanings of a decay, by number."""
 CLIMB_KM_PER_DAY: Final = 0.002
@@ -40,14 +38,14 @@ class OrbitControl(NamedTuple):
 
     manoeuvres: NDArray[np.bool_]
     """True where an object holds or changes its orbit by thrust."""
-    shell_state: NDArray[np.int8]
-    """State at a shell of its constellation, position in SHELL_STATES."""
+    match_state: NDArray[np.int8]
+    """State at a shell of its constellation, position in MATCH_STATES."""
     coefficient: Floats
     """Ballistic coefficient of the class of an object that manoeuvres, left alone, m2/kg; NaN where no shell file states one."""
 
     def take(self, those: NDArray[np.bool_]) -> OrbitControl:
         """The same for some of the objects."""
-        return OrbitControl(self.manoeuvres[those], self.shell_state[those], self.coefficient[those])
+        return OrbitControl(self.manoeuvres[those], self.match_state[those], self.coefficient[those])
 
     def add(self, is_held: NDArray[np.bool_], catalog: Catalog) -> OrbitControl:
         """The same with the evidence of drag terms (`Ballistic.is_held`) about its objects."""
@@ -62,7 +60,8 @@ def find_orbit_control(catalog: Catalog) -> OrbitControl:
     newest decides about its shell.
     """
     n = len(catalog)
-    state, coefficient = np.zeros(n, np.int8), np.full(n, np.nan)
+    number = {name: k for k, name in enumerate(MATCH_STATES)}
+    state, coefficient = np.full(n, number["other"], np.int8), np.full(n, np.nan)
     kept = find_raised(catalog)
     shells = load_flown_shells()
     tracked = np.flatnonzero(~catalog.synthetic & (find_systems(catalog.name, [s.system for s in shells]) != ""))
@@ -70,7 +69,6 @@ def find_orbit_control(catalog: Catalog) -> OrbitControl:
         return OrbitControl(kept, state, coefficient)
     newest, of = _find_newest(catalog, tracked)
     match = match_shells(catalog[newest], shells)
-    number = {name: k for k, name in enumerate(SHELL_STATES)}
     found = np.array([number[name] for name in match.state.tolist()], np.int8)
     may_stop = (match.state == "lowering") & match.has_shell_below
     controlled = np.isin(match.state, ("on_station", "raising")) | may_stop
@@ -82,7 +80,7 @@ def find_orbit_control(catalog: Catalog) -> OrbitControl:
 
 def find_decay_meanings(control: OrbitControl) -> NDArray[np.int8]:
     """Meaning of the decay of each object, position in DECAY_MEANINGS. Shape (satellites,)."""
-    lowers = control.shell_state == SHELL_STATES.index("lowering")
+    lowers = control.match_state == MATCH_STATES.index("lowering")
     return np.where(control.manoeuvres, 1, np.where(lowers, 2, 0)).astype(np.int8)
 
 

@@ -67,7 +67,7 @@ def find_short_lives(
 
 
 def refine_short_lives(
-    objects: Objects, found: Decay, weather: SpaceWeather, first: float, end: float, row_days: float
+    objects: Objects, found: Decay, weather: SpaceWeather, first: float, end: float, row_days: float, *, model: str
 ) -> None:
     """Replace lifetimes and tracks of the objects that re-enter soon by those of daily steps, in place.
 
@@ -77,12 +77,13 @@ def refine_short_lives(
         weather: space weather of the span.
         first, end: first and last day of the span, Modified Julian Dates.
         row_days: as for `find_short_lives`.
+        model: model of the atmosphere, as in `load_atmosphere`.
     """
     varies = np.abs(np.diff(weather.resample(first, end, DAILY).ap)).max(initial=0.0) > _DAILY_AP
     longest = LONG_DAYS if varies else SHORT_DAYS
     for part in find_short_lives(objects, found.lifetime_days, first, row_days, longest):
         keep = round(row_days / part.step) if found.tracks else 0
-        series = make_series(weather, part.first, part.end, part.step)[0]
+        series = make_series(weather, part.first, part.end, part.step, model=model)[0]
         fine = run(objects.take(part.members), series, keep=keep)
         down = np.isfinite(fine.lifetime_days)
         members = part.members[down]

@@ -28,6 +28,7 @@ def estimate_spread(
     weather: SpaceWeather,
     calendar: CalendarPart,
     *,
+    model: str,
     members: int,
     seed: int,
     levels: tuple[float, ...],
@@ -39,6 +40,7 @@ def estimate_spread(
         lifetime: lifetime of each in the median of the forecast, days, inf beyond the span.
         weather: that forecast, with percentiles where `members` is not 0.
         calendar: part of the calendar and its steps, in which these lifetimes were found.
+        model: model of the atmosphere in which these lifetimes were found.
         members, seed: size and seed of the ensemble.
         levels: percentiles, 0 to 100.
     """
@@ -54,7 +56,7 @@ def estimate_spread(
             ]
         )
 
-    own = decay_through(weather, "nrlmsise00")[0]
+    own = decay_through(weather, model)[0]
 
     def scale_to_all(values: Floats) -> Floats:
         known = np.isfinite(own) & np.isfinite(values)
@@ -67,7 +69,7 @@ def estimate_spread(
     other = scale_to_all(decay_through(weather, "nrlmsis21")[0])
     if not members:
         return np.empty((0, objects.satellites)), other
-    sorted_lives = np.sort(decay_through(weather.ensemble(members, seed), "nrlmsise00"), axis=0)
+    sorted_lives = np.sort(decay_through(weather.ensemble(members, seed), model), axis=0)
     return np.stack([scale_to_all(_quantile(sorted_lives, level)) for level in levels]), other
 
 

@@ -16,6 +16,7 @@ from constellation_jax.engine.decay.engine import Floats
 from constellation_jax.engine.decay.integrator import AtmosphereSeries
 from constellation_jax.engine.default_device import on_device
 from constellation_jax.errors import InputError
+from constellation_jax.inputs.environment.atmosphere_models import CALIBRATED, check_model, describe_model
 from constellation_jax.inputs.environment.space_weather_series import SCENARIOS, SpaceWeather, SpaceWeatherSource
 from constellation_jax.inputs.shells.files import Shell, shells_to_catalog
 from constellation_jax.inputs.times import Time, from_mjd, to_mjd, today
@@ -71,6 +72,7 @@ def station_keeping(
     dead_band_km: float = 1.0,
     solar: str | Sequence[str] = SCENARIOS,
     space_weather: SpaceWeatherSource | None = None,
+    atmosphere: str = CALIBRATED,
     strict: bool = False,
     device: str | None = None,
 ) -> xr.Dataset:
@@ -86,6 +88,7 @@ def station_keeping(
         dead_band_km: sinking allowed between two manoeuvres, km.
         solar: scenarios of solar activity, "low", "median", "high".
         space_weather: source as for `SpaceWeather.load`; the bundled table if not given.
+        atmosphere: model of the atmosphere, as for `decay`.
         strict: True makes an assumed ballistic coefficient an error.
         device: platform to compute on, such as "cpu" or "gpu", all of whose local devices are used; None: JAX's default.
 
@@ -93,8 +96,9 @@ def station_keeping(
         Dataset with dims (solar, shell), see the page on decay; NaN where mass, propellant or thruster is not known.
 
     Raises:
-        InputError: no shell, an unknown scenario or device, or a number that is not positive.
+        InputError: no shell, an unknown scenario, model or device, or a number that is not positive.
     """
+    check_model(atmosphere)
     shells = [shells] if isinstance(shells, Shell) else list(shells)
     scenarios = as_scenarios(solar)
     if not shells:
@@ -124,10 +128,10 @@ def station_keeping(
     loaded = SpaceWeather.load("bundled" if space_weather is None else space_weather)
     for scenario in scenarios:
         weather = resolve_space_weather(loaded, scenario)
-        series = make_series(weather, first, first + years * YEAR_DAYS, STEP_DAYS)[0]
+        series = make_series(weather, first, first + years * YEAR_DAYS, STEP_DAYS, model=atmosphere)[0]
         found = _figures(shells, b, thruster, series, years, dead_band_km)
         found["lifetime_after_propellant"] = _lifetimes_after_propellant(
-            shells, b, found["propellant_lifetime"] / YEAR_DAYS, thruster, first, scenario, loaded
+            shells, b, found["propellant_lifetime"] / YEAR_DAYS, thruster, first, scenario, loaded, atmosphere
         )
         for key, values in found.items():
             columns.setdefault(key, []).append(values)
@@ -138,6 +142,7 @@ def station_keeping(
         mean_altitude=np.array([s.orbit.altitude_km for s in shells]),
         ballistic_coefficient=b,
         attributes={
+            "atmosphere": describe_model(atmosphere),
             "space_weather": describe_space_weather(weather, first + years * YEAR_DAYS),
             "start": f"{start}",
             "years": float(years),
@@ -215,6 +220,7 @@ def _lifetimes_after_propellant(
     first: float,
     solar: str,
     source: SpaceWeatherSource | None,
+    model: str,
 ) -> Floats:
     """Days to re-entry of a satellite without propellant, whose ballistic coefficient has grown as its mass has shrunk."""
     result = np.full(len(shells), np.nan)
@@ -223,7 +229,9 @@ def _lifetimes_after_propellant(
         dry = b[k] * thruster.mass_kg[k] / (thruster.mass_kg[k] - thruster.propellant_kg[k])
         one = shells_to_catalog(shells[k], epoch=end)[:1]
         for years in (LIFETIME_YEARS, _LONGEST_YEARS):  # the longer span wants programs of its own
-            days = lifetimes(one, years=years, ballistic_coefficient=dry, solar=solar, space_weather=source)[0]
+            days = lifetimes(
+                one, years=years, ballistic_coefficient=dry, solar=solar, space_weather=source, atmosphere=model
+            )[0]
             if np.isfinite(days):
                 result[k] = days
                 break

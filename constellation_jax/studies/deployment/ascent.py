@@ -1,8 +1,9 @@
 """Climb of a satellite from injection to its slot, and descent after retirement: altitude and drift of the plane by day.
 
-A satellite climbs with electric thrust at a steady rate. Where a launch serves several planes, the satellites of the later
-ones wait at a parking altitude until the flattening of the Earth has turned their plane far enough: lower orbits turn
-faster. Angles are counted back from the arrival, when plane and slot are those of the lattice, to the launch.
+A satellite climbs with electric thrust at a steady rate, with pauses where the campaign has stages. Where a launch serves several
+planes, the satellites of the later ones wait at a parking altitude until the flattening of the Earth has turned their plane far
+enough: lower orbits turn faster. Angles are counted back from the arrival, when plane and slot are those of the lattice, to the
+launch.
 """
 
 from __future__ import annotations
@@ -62,6 +63,9 @@ def climb(campaign: Campaign, shell: Shell, planes_waited: int = 0) -> AltitudeP
     start = shell.orbit.altitude_km if campaign.injection_altitude_km is None else campaign.injection_altitude_km
     rate = campaign.raising_km_per_day
     corners = [(0.0, start), (campaign.checkout_days, start)]
+    for altitude, until in campaign.climb_stages_km_days:
+        _add_climb(corners, altitude, rate, 0.0)
+        corners.append((max(corners[-1][0], until), altitude))
     if planes_waited and campaign.parking_altitude_km is not None:
         wait = planes_waited * _compute_wait_days(campaign, shell)
         for altitude, pause in ((campaign.parking_altitude_km, wait), (shell.orbit.altitude_km, 0.0)):

@@ -27,6 +27,7 @@ def deploy(
     seed: int = 0,
     start: Time | None = None,
     until: Time | None = None,
+    as_of: Time | None = None,
 ) -> xr.Dataset:
     """Count the satellites of a deployment that are launched, raising, on station, failed, de-orbiting and gone, day by day.
 
@@ -34,11 +35,12 @@ def deploy(
     expected number. With draws, the Dataset has percentiles over random histories beside them.
 
     Args:
-        scenario: a name of `known_deployments()`, such as "qianfan:648", a deployment file, or a Deployment.
+        scenario: a name of `known_deployments()`, such as "qianfan:plan-only", a deployment file, or a Deployment.
         draws: number of random histories; 1 for the deterministic counts alone.
         seed: seed of the draws; with the same versions of this package and NumPy they are the same.
         start: first day; where absent, that of the first launch.
         until: last day; where absent, that of the file, after which nothing is launched.
+        as_of: date of the data, as for `load_deployment`: launches after it are not used.
 
     Returns:
         Dataset with dims (system, time) and, with draws, `..._percentile` with dims (percentile, system, time), 5, 50 and 95 %.
@@ -47,7 +49,9 @@ def deploy(
     Raises:
         InputError: no such deployment, mistakes in its file, draws out of range, or days out of order.
     """
-    deployment = scenario if isinstance(scenario, Deployment) else load_deployment(scenario)
+    if isinstance(scenario, Deployment) and as_of is not None:
+        raise InputError(f"as_of {as_of}: found beside a Deployment, which has its date; give it to load_deployment")
+    deployment = scenario if isinstance(scenario, Deployment) else load_deployment(scenario, as_of=as_of)
     if not 1 <= draws <= MOST_DRAWS:
         raise InputError(f"draws {draws}: expected 1 to {MOST_DRAWS:,}")
     if seed < 0:
@@ -67,13 +71,14 @@ def deploy(
         bands = {state: np.stack([part[state] for part in parts], axis=1) for state in DEPLOYMENT_STATES}
     targets = [next(c.target for c in deployment.campaigns if c.system == system) for system in systems]
     drawn = {"draws": np.int32(draws), "seed": np.int64(seed)} if draws > 1 else {}
+    dated = {} if deployment.data_date is None else {"launch_data_date": str(deployment.data_date)}
     return make_counts_dataset(
         days.astype("datetime64[D]"),
         systems,
         counts,
         targets,
         bands=bands,
-        attributes={"deployment": deployment.name, "deployment_title": deployment.title, **drawn},
+        attributes={"deployment": deployment.name, "deployment_title": deployment.title, **dated, **drawn},
     )
 
 

@@ -1,8 +1,9 @@
 """Monte Carlo draws of a deployment: daily counts of many random histories at once. NumPy, vectorised over draws.
 
-Random are the cadence of each campaign (one factor for the whole of it), the days of launches (a Poisson process, unless they
-are listed or regular), launches that are lost, satellites that fail, and the rate of raising (one factor for each
-draw). The shell of each launch is taken from the deterministic history (launches.py).
+Random are the cadence of each campaign (one factor for the whole of it, and a random walk), the days of launches (a Poisson
+process, unless they are listed or regular), launches that are lost, satellites that fail (beta-binomial where those of a launch
+fail together), the time to climb (half of its variance common to a draw, half that of each launch), the mean life, and the share of
+the satellites that are between shells. The shell of each launch is taken from the deterministic history (launches.py).
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ from numpy.typing import NDArray
 
 from constellation_jax.inputs.deployment.campaigns import Campaign
 from constellation_jax.outputs.variables import DEPLOYMENT_STATES
+from constellation_jax.physics.constants import YEAR_DAYS
 from constellation_jax.studies.deployment.launches import LaunchHistory, days_until_failure
 from constellation_jax.studies.deployment.schedule import (
     count_expected_launches,
+    cumulate_launches,
     find_launch_days,
     find_listed_failures,
     find_lives_days,
@@ -24,6 +27,10 @@ from constellation_jax.studies.deployment.schedule import (
     to_days,
 )
 
+_WALK_DAYS = YEAR_DAYS / 4.0
+"""Step of the random walk of a cadence."""
+_LARGEST_FACTOR = 10.0
+"""Largest factor on a cadence in either direction: beyond it no pace has gone in the years that a forecast spans."""
 DRAWS_PER_BLOCK = 500
 """Draws that are computed together: arrays of some 20 MB. Random numbers, and so results, depend on it."""
 
@@ -72,19 +79,23 @@ class _CampaignPlan:
         for launch, failed in find_listed_failures(campaign).items():
             self.listed[launch] = failed
         self.delays = self._compute_delays(history, index)
-        spread = 3.5 * campaign.cadence_spread  # no factor of ten thousand draws is beyond it
-        most = count_expected_launches(campaign) * np.exp(spread)
+        years = (to_days(campaign.until) - to_days(campaign.start)) / YEAR_DAYS
+        self.wanders = not campaign.launch_dates and bool(campaign.cadence_spread or campaign.cadence_drift)
+        spread = float(np.hypot(campaign.cadence_spread, campaign.cadence_drift * np.sqrt(max(years, 0.0))))
+        # Hardly a draw in ten thousand has more than 3.5 sigma
+        most = count_expected_launches(campaign) * min(np.exp(3.5 * spread), _LARGEST_FACTOR)
         self.most_launches = len(self.certain)
-        if not campaign.launch_dates and (self.at_random or campaign.cadence_spread):
+        if self.at_random or self.wanders:
             if campaign.target is not None and campaign.life_years is None:
                 # By then it has reached the target alone; 5 sigma of the binomials are far below the added fifth
                 reach = (1.0 - campaign.satellite_failure) * (1.0 - campaign.launch_failure)
                 most = min(most, 1.2 * campaign.target / (campaign.satellites_per_launch * reach) + 20.0)
             self.most_launches = int(most + 5.0 * np.sqrt(most) + 10.0)
+        self.carried = np.array([campaign.count_carried(k) for k in range(self.most_launches)], np.int64)
 
     @property
     def most_satellites(self) -> int:
-        return self.most_launches * self.campaign.satellites_per_launch
+        return int(self.carried.sum())
 
     def _compute_delays(self, history: LaunchHistory, index: int) -> NDArray[np.float64]:
         """Compute days from launch to station, shape (launches, groups): a group for each plane that a launch serves, 8 at most."""
@@ -103,25 +114,39 @@ class _CampaignPlan:
     def draw(self, n: int, rng: np.random.Generator) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """Draw days of launches, shape (n, most_launches), infinite for none; and satellites that work and fail, (2, n, ...)."""
         campaign, shape = self.campaign, (n, self.most_launches)
-        factor = np.exp(campaign.cadence_spread * rng.standard_normal((n, 1)))
-        if campaign.launch_dates:
-            days = np.broadcast_to(self.certain, shape)
-        elif self.at_random:
-            days = find_launch_days(campaign, np.cumsum(rng.standard_exponential(shape), axis=1) / factor)
-        elif campaign.cadence_spread:
-            days = find_launch_days(campaign, (np.arange(self.most_launches) + 0.5) / factor)
-        else:
-            days = np.broadcast_to(self.certain, shape)
+        days = np.broadcast_to(self.certain, shape) if not (self.at_random or self.wanders) else self._draw_days(n, rng)
         failed = np.zeros(shape, np.int64)
         if campaign.satellite_failure:
-            failed = rng.binomial(campaign.satellites_per_launch, campaign.satellite_failure, shape)
+            chance: Any = campaign.satellite_failure
+            if campaign.failure_correlation:
+                others = 1.0 / campaign.failure_correlation - 1.0
+                chance = rng.beta(chance * others, (1.0 - chance) * others, shape)
+            failed = rng.binomial(self.carried, chance, shape)
         listed = np.flatnonzero(self.listed >= 0)
         failed[:, listed] = self.listed[listed]
-        working = campaign.satellites_per_launch - failed
+        working = self.carried - failed
         if campaign.launch_failure:
             reached = rng.random(shape) >= campaign.launch_failure
             working, failed = working * reached, failed * reached
         return days, np.stack([working, failed])
+
+    def _draw_days(self, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
+        """Draw the days of launches at a cadence that wanders, shape (n, most_launches); infinite beyond the last."""
+        campaign, shape = self.campaign, (n, self.most_launches)
+        steps, launches = cumulate_launches(campaign)
+        grid = np.unique(np.concatenate([steps, np.arange(steps[0], steps[-1], _WALK_DAYS)]))
+        expected = np.interp(grid, steps, launches)
+        walk = rng.standard_normal((n, len(grid) - 1)) * np.sqrt(np.diff(grid) / YEAR_DAYS)
+        factor = np.exp(
+            campaign.cadence_spread * rng.standard_normal((n, 1)) + campaign.cadence_drift * np.cumsum(walk, axis=1)
+        ).clip(1.0 / _LARGEST_FACTOR, _LARGEST_FACTOR)
+        drawn = np.concatenate([np.zeros((n, 1)), np.cumsum(factor * np.diff(expected), axis=1)], axis=1)
+        if self.at_random:
+            number = np.cumsum(rng.standard_exponential(shape), axis=1)
+        else:
+            number = np.broadcast_to(np.arange(self.most_launches) + 0.5, shape)
+        reached = [np.interp(k, known, expected, right=np.inf) for k, known in zip(number, drawn, strict=True)]
+        return find_launch_days(campaign, np.stack(reached))
 
 
 def _draw_block(
@@ -137,29 +162,35 @@ def _draw_block(
     target = plans[0].campaign.target
     if target is not None:
         flies &= _stop_at_target(plans, campaign, when, np.where(flies, working, 0), target)
-    slower = np.exp(max(p.campaign.raising_spread for p in plans) * rng.standard_normal(n))
+    common, own = np.sqrt(0.5) * rng.standard_normal(n), np.sqrt(0.5) * rng.standard_normal(when.shape)
+    aged, moving = rng.standard_normal(n), rng.standard_exponential(n)
 
     events = _Events(days, n)
     for c, plan in enumerate(plans):
         row, column = np.nonzero(flies & (campaign == c))
         day, works, fails = when[row, column], working[row, column], failed[row, column]
-        carried = plan.campaign.satellites_per_launch
+        carried = plan.carried[launch[column]]
+        slower = np.exp(plan.campaign.raising_spread * (common[row] + own[row, column]))
         events.add("launched", row, day, carried)
         events.add("lost", row, day, carried - works - fails)
-        delay = plan.delays[np.minimum(launch[column], len(plan.delays) - 1)] * slower[row, None]
+        delay = plan.delays[np.minimum(launch[column], len(plan.delays) - 1)] * slower[:, None]
         for group in range(delay.shape[1]):
             events.add("ready", row, day + delay[:, group], works / delay.shape[1])
-        stopped = day + plan.first_shell_failed_days * slower[row]
+        stopped = day + plan.first_shell_failed_days * slower
         events.add("stopped", row, stopped, fails)
         if plan.campaign.failed_decay_days is not None:
             events.add("decayed", row, stopped + plan.campaign.failed_decay_days, fails)
         if plan.campaign.life_years is not None:
             arrived = day + delay.max(axis=1)
+            longer = np.exp(plan.campaign.life_error * aged[row])
             for life in plan.lives:
-                retired = np.maximum(arrived, day + life)
+                retired = np.maximum(arrived, day + life * longer)
                 events.add("retired", row, retired, works / len(plan.lives))
                 events.add("re-entered", row, retired + plan.descent_days, works / len(plan.lives))
-    return count_states(events.so_far)
+    so_far = events.so_far
+    share = np.minimum(moving * max(plan.campaign.moving_share for plan in plans), 0.5)
+    so_far["ready"] = so_far["ready"] - share[:, None] * (so_far["ready"] - so_far["retired"])
+    return count_states(so_far)
 
 
 def count_states(so_far: dict[str, NDArray[np.float64]]) -> dict[str, NDArray[np.float64]]:

@@ -175,7 +175,7 @@ class _LaunchSequence:
                 self.slots[shell].open[row] = True
 
     def _launch(self, day: float, c: int, k: int) -> None:
-        campaign, n = self.campaigns[c], self.campaigns[c].satellites_per_launch
+        campaign, n = self.campaigns[c], self.campaigns[c].count_carried(k)
         if self.lost[campaign.system].round(campaign.launch_failure):
             shell = self.number[campaign.shells[0]]
             for _ in range(n):

@@ -24,12 +24,21 @@ def to_days(date: np.datetime64) -> float:
 
 def count_expected_launches(campaign: Campaign) -> float:
     """Count all launches of a campaign, listed or expected from the cadence."""
-    return float(len(campaign.launch_dates) or _cumulate_launches(campaign)[1][-1])
+    return float(len(campaign.launch_dates) or cumulate_launches(campaign)[1][-1])
+
+
+def cumulate_launches(campaign: Campaign) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Compute the days at which the rate changes, and the expected number of launches until then. Shapes (steps + 1,)."""
+    last = min(to_days(campaign.until), to_days(campaign.end or campaign.until)) + 1.0  # its whole day
+    starts = np.array([to_days(day) for day, _ in campaign.rates])
+    rates = np.array([rate for _, rate in campaign.rates])
+    days = np.minimum(np.append(starts, last), last)
+    return days, np.concatenate([[0.0], np.cumsum(np.diff(days) * rates)])
 
 
 def find_launch_days(campaign: Campaign, count: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
     """Find the days on which the expected number of launches reaches the counts; infinite beyond the last. Any shape."""
-    days, launches = _cumulate_launches(campaign)
+    days, launches = cumulate_launches(campaign)
     return np.asarray(np.interp(count, launches, days, right=np.inf))
 
 
@@ -48,7 +57,7 @@ def find_listed_failures(campaign: Campaign) -> dict[int, int]:
     for date, failed in campaign.failed_by_launch:
         away = np.abs(days - to_days(date))
         if len(days) and away.min() <= _MATCH_DAYS:
-            found[int(np.argmin(away))] = min(failed, campaign.satellites_per_launch)
+            found[int(np.argmin(away))] = min(failed, campaign.count_carried(int(np.argmin(away))))
     return found
 
 
@@ -75,12 +84,3 @@ class RunningRounder:
         number = int(self._expected + 0.5) - self._rounded
         self._rounded += number
         return number
-
-
-def _cumulate_launches(campaign: Campaign) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the days at which the rate changes, and the expected number of launches until then."""
-    last = min(to_days(campaign.until), to_days(campaign.end or campaign.until)) + 1.0  # its whole day
-    starts = np.array([to_days(day) for day, _ in campaign.rates])
-    rates = np.array([rate for _, rate in campaign.rates])
-    days = np.minimum(np.append(starts, last), last)
-    return days, np.concatenate([[0.0], np.cumsum(np.diff(days) * rates)])

@@ -23,6 +23,7 @@ from constellation_jax.engine.time_grid import Grid
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.catalog.catalog import Catalog, check_catalog
 from constellation_jax.inputs.times import Duration, Time, minutes_since, parse_duration, parse_time, to_day_fraction
+from constellation_jax.outputs.formats import find_format
 from constellation_jax.outputs.netcdf.ephemeris import AXES, EphemerisWriter
 from constellation_jax.physics.constants import WGS72
 from constellation_jax.physics.numerics import chebyshev
@@ -86,6 +87,7 @@ def ephemeris_to(
         OutputError: the file could not be written, such as on a full disk; the message says what is left in `PATH.partial`.
     """
     clock = Stopwatch()
+    find_format(path, "ephemeris")
     check_catalog(catalog)
     edges = _edges(start, duration, span)
     catalog.warn_of_age(parse_time(start) + np.array([0, parse_duration(duration).astype(int)], "timedelta64[ns]"))

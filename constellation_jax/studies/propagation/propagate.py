@@ -23,7 +23,7 @@ from constellation_jax.inputs.catalog.catalog import Catalog, check_catalog
 from constellation_jax.inputs.environment.earth_orientation import load_earth_orientation
 from constellation_jax.inputs.times import as_times, to_day_fraction
 from constellation_jax.outputs.datasets.propagation import make_dataset, make_lifetime_attributes
-from constellation_jax.outputs.netcdf.samples import NetCDFWriter
+from constellation_jax.outputs.formats import make_sample_writer
 from constellation_jax.outputs.variables import LIFETIME, SATELLITE, STATUS_VARIABLE, check_frame, resolve_groups
 from constellation_jax.physics.constants import SECONDS_PER_DAY
 from constellation_jax.studies.propagation.runs import Progress, RunReport, Stopwatch, in_blocks, make_counter
@@ -122,13 +122,14 @@ def propagate_to(
     progress: Progress | None = None,
     history: str | None = None,
 ) -> PropagationReport:
-    """Propagate a catalogue, as `propagate`, into a netCDF file.
+    """Propagate a catalogue, as `propagate`, into a file: netCDF or, of a million states at most, CSV or Parquet.
 
-    It is written in blocks of time, so that memory does not grow with the number of instants. The file appears under its name when
-    it is complete; until then, and if the run is stopped, `PATH.partial` holds the blocks done so far and can be opened.
+    NetCDF is written in blocks of time, so that memory does not grow with the number of instants. The file appears under its name
+    when it is complete; until then, and if the run is stopped, `PATH.partial` holds the blocks done so far and can be opened. A
+    table has one row for each instant and object, and nothing of it is left if the run is stopped.
 
     Args:
-        path: the file to be made.
+        path: the file to be made; a name that ends in .csv or .parquet makes a table.
         times: as for `propagate`, but ascending.
         precision: as for `propagate`, but "float32" unless asked otherwise, the file's numbers having no more digits.
         dtype: of the numbers in the file: "float32" (0.25 m in low orbits) or "float64".
@@ -149,7 +150,7 @@ def propagate_to(
     block = min(_block_steps(len(catalog), options, memory_bytes), len(instants))
     attributes = {"history": f"{np.datetime64('now')}Z {history}"} if history else {}
     # made before anything is computed, so that an error about the place of the file comes at once
-    writer = NetCDFWriter(
+    writer = make_sample_writer(
         path, catalog, instants, resolve_groups(variables), frame=frame, dtype=dtype, precision=precision, overwrite=overwrite,
         attributes=attributes, block_steps=block,
     )  # fmt: skip
@@ -226,7 +227,7 @@ def make_grid(instants: NDArray[np.datetime64], options: Options) -> Grid:
 
 def step_bytes(satellites: int, options: Options) -> int:
     """Size of the results of one instant."""
-    return satellites * (len(options.variables) * np.dtype(options.dtype).itemsize + 1)
+    return satellites * options.state_bytes
 
 
 def too_large(steps: int, satellites: int, options: Options, way_out: str) -> InputError:
@@ -244,10 +245,11 @@ def _wants_lifetime(variables: str | Iterable[str]) -> bool:
 
 def _lifetimes(catalog: Catalog) -> tuple[NDArray[np.float64], str]:
     """Lifetimes in days, NaN beyond their span, and a comment on their computation."""
+    from constellation_jax.inputs.environment.atmosphere_models import CALIBRATED, MODELS
     from constellation_jax.studies.decay.decay import LIFETIME_YEARS, lifetimes
 
     days = lifetimes(catalog)
-    comment = f"Span of {LIFETIME_YEARS:g} years, NRLMSISE-00, median forecast of the Sun, no manoeuvres"
+    comment = f"Span of {LIFETIME_YEARS:g} years, {MODELS[CALIBRATED]}, median forecast of the Sun, no manoeuvres"
     return np.where(np.isfinite(days), days, np.nan), comment
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeVar, cast
@@ -17,6 +18,7 @@ from constellation_jax.engine.devices import Devices
 from constellation_jax.engine.grid.host import make_states_engine
 from constellation_jax.engine.grid.states import States
 from constellation_jax.engine.grid.traced import trace_states
+from constellation_jax.engine.memory import MEMORY_ERRORS, CallSize, is_out_of_memory, wait
 from constellation_jax.engine.propagation.kernels import CHUNK
 from constellation_jax.engine.propagation.options import Options
 from constellation_jax.errors import InputError
@@ -93,8 +95,8 @@ def states(
         engine = make_states_engine(elements, grid, options)
         try:
             found = engine.run(0, len(grid), back)
-        except (MemoryError, jax.errors.JaxRuntimeError) as error:
-            if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
+        except MEMORY_ERRORS as error:
+            if is_out_of_memory(error):
                 way_out = "go through blocks of them with stream or reduce, whose memory does not grow"
                 raise too_large(len(grid), len(np.atleast_1d(elements.mean_motion)), options, way_out) from None
             raise
@@ -113,7 +115,8 @@ def stream(
 ) -> Iterator[tuple[NDArray[np.datetime64], States]]:
     """Propagate satellites block after block of time, each as by `states`: memory does not grow with the number of instants.
 
-    Failures last from block to block. All blocks have one shape but for the last one.
+    Failures last from block to block. All blocks have one shape but for the last one. Where memory does not suffice for
+    a block, a warning says so, and it and all later ones are halved.
 
     Args:
         source: a catalogue, or `Elements` whose numbers are known, arrays of shape (n,).
@@ -147,8 +150,9 @@ def reduce(
     """Reduce the states of satellites on the device, block after block of time, to what a function makes of them.
 
     The function is compiled together with the propagation, so that no state leaves the device, and a block need not be in memory
-    as a whole. The same function object is compiled once for each shape of a block, of which there are two at most. The lowest
-    altitude of each object::
+    as a whole. The same function object is compiled once for each shape of a block, of which there are two at most. Where
+    memory does not suffice, a warning says so, and all begins again with blocks half as long. The lowest altitude of each
+    object::
 
         def lowest(least, states, times):
             return jnp.minimum(least, jnp.nanmin(states.altitude, axis=0))
@@ -198,32 +202,61 @@ class _BlockRun:
         if not shape:
             raise InputError("elements: found scalars, expected arrays of shape (satellites,)")
         options = _options(shape, frame, precision, variables, device)
-        self._block = min(_block_rows(shape[0], options) if block is None else _check_block(block), len(self._instants))
+        rows = min(_block_rows(shape[0], options) if block is None else _check_block(block), len(self._instants))
         with _outside_traces():
             self._grid = make_grid(self._instants, options)
-            self._engine = make_states_engine(elements, self._grid, options, self._block)
+            devices = Devices(options.platform)
+            self._engine = make_states_engine(elements, self._grid, options, rows, devices)
+        self._satellites, self._state_bytes = shape[0], options.state_bytes
+        self._size = CallSize(rows * shape[0], devices.platform)
 
     def iterate(self) -> Iterator[tuple[NDArray[np.datetime64], States]]:
         """Compute block after block; where calls return before they are done, the next one is under way already."""
-        waiting: list[tuple[NDArray[np.datetime64], States]] = []
-        for start, stop in self._blocks():
-            waiting.append((self._instants[start:stop], self._engine.run(start, stop)))
-            if len(waiting) > self._engine.is_asynchronous:
-                yield waiting.pop(0)
-        yield from waiting
+        start, under_way = 0, deque[tuple[int, int, Any, States]]()
+        while under_way or start < len(self._instants):
+            rows = self._rows
+            try:
+                if start < len(self._instants) and len(under_way) <= self._engine.is_asynchronous:
+                    stop, codes = min(start + rows, len(self._instants)), self._engine.codes
+                    under_way.append((start, stop, codes, self._engine.run(start, stop)))
+                    start = stop
+                    continue
+                wait(under_way[0][-1])
+            except MEMORY_ERRORS as error:
+                self._halve(error, rows)
+                if under_way:
+                    start, _, self._engine.codes, _ = under_way[0]
+                    under_way.clear()
+                continue
+            first, last, _, found = under_way.popleft()
+            yield self._instants[first:last], found
 
     def reduce(self, function: Callable[[Any, States, BlockTimes], Any], initial: Any) -> Any:
+        codes = self._engine.codes
+        while True:
+            rows = self._rows
+            try:
+                return wait(self._reduce(function, initial, rows))
+            except MEMORY_ERRORS as error:  # what was reduced so far may be lost with it
+                self._halve(error, rows)
+                self._engine.codes = codes
+
+    def _reduce(self, function: Callable[[Any, States, BlockTimes], Any], initial: Any, block: int) -> Any:
         with _outside_traces():
             carry = self._engine.put_carry(initial)
-            for start, stop in self._blocks():
-                rows = np.arange(start, stop)
+            for start in range(0, len(self._instants), block):
+                rows = np.arange(start, min(start + block, len(self._instants)))
                 known: Any = (rows.astype(np.int32), self._grid.minutes_since_first(rows))
-                carry = self._engine.fold(function, carry, start, stop, BlockTimes(*known))
+                carry = self._engine.fold(function, carry, start, start + len(rows), BlockTimes(*known))
         return carry
 
-    def _blocks(self) -> Iterator[tuple[int, int]]:
-        count = len(self._instants)
-        return ((start, min(start + self._block, count)) for start in range(0, count, self._block))
+    @property
+    def _rows(self) -> int:
+        """Instants in a block."""
+        return self._size.most // self._satellites
+
+    def _halve(self, error: Exception, rows: int) -> None:
+        self._size.halve(error, rows * self._satellites, rows * self._satellites, self._satellites, self._state_bytes)
 
 
 def _as_elements(source: Catalog | Elements) -> tuple[Elements, tuple[int, ...]]:

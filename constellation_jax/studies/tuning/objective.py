@@ -67,7 +67,12 @@ def make_surroundings(
     quantities = {term.quantity for term in problem.terms()}
     spacecraft = [shell.spacecraft for shell in problem.shells]
     on_station, dead, _ = shell_ballistic_coefficients(problem.shells)
-    given: dict[str, Any] = {"start": problem.start, "solar": problem.scenarios, "space_weather": space_weather}
+    given: dict[str, Any] = {
+        "start": problem.start,
+        "solar": problem.scenarios,
+        "space_weather": space_weather,
+        "atmosphere": problem.atmosphere,
+    }
     drag_table = lifetimes = objects = launcher = None
     if quantities & _DRAG:
         from constellation_jax.studies.decay.fill_tables import fill_drag_table

@@ -33,12 +33,14 @@ GRID = {
 }
 
 
-def constant_series(f107, ap, years: float, step: float) -> AtmosphereSeries:
+def constant_series(f107, ap, years: float, step: float, model: str = "nrlmsise00") -> AtmosphereSeries:
+    """Steady activity, in the plain model, which the references are made with."""
     steps = int(np.ceil(years * 365.25 / step))
-    day = 1.0 + np.mod(MJD_2020 + (np.arange(steps) + 0.5) * step - 51544.0, 365.25)
+    days = MJD_2020 + (np.arange(steps) + 0.5) * step - 51544.0
+    calendar = jnp.asarray(1.0 + np.mod(days, 365.25)), jnp.asarray(2000.0 + days / 365.25)
     flux, index = jnp.full(steps, f107), jnp.full(steps, ap)
     numbers = (jnp.asarray(v) for v in (MJD_2020, step, steps * step))
-    return decay.tabulate_atmosphere(load_atmosphere(), flux, flux, index, jnp.asarray(day), *numbers)
+    return decay.tabulate_atmosphere(load_atmosphere(model), flux, flux, index, *calendar, *numbers)
 
 
 def orbits(altitude, inclination_deg=53.0, eccentricity=1e-4, raan=0.0) -> drag.MeanOrbit:
@@ -135,6 +137,21 @@ def test_derivatives_of_lifetimes(jacobian) -> None:
         print(k, error)
         assert error.max() < 1e-5
     assert (np.diff(value) > 0).all()
+
+
+def test_derivative_through_the_quiet_sun() -> None:
+    """Along one direction of altitude, ln B, F10.7 and Ap at once, where the correction is half in force."""
+
+    def days(s):
+        series = constant_series(80.0 + s, 5.0 + 0.5 * s, 0.5, 5.0, "nrlmsise00-calibrated")
+        orbit = orbits(np.zeros(2))._replace(semi_major_axis=jnp.asarray([230.0, 260.0]) + RADIUS + s)
+        zero = jnp.zeros(2)
+        return decay.lifetime(series, orbit, zero, zero + 0.01 * jnp.exp(0.1 * s), zero)[0]
+
+    along = jax.jit(lambda s: jax.jvp(days, (s,), (jnp.ones_like(s),)))
+    slope = np.asarray(along(0.0)[1])
+    difference = [(a - b) / 2e-3 for a, b in zip(along(1e-3)[0], along(-1e-3)[0], strict=True)]
+    np.testing.assert_allclose(slope, difference, rtol=1e-5)
 
 
 @pytest.mark.slow

@@ -107,6 +107,16 @@ for catalog in (low[:8], low[:7]):
     assert found.status.shape == expected.status.shape
     if len(catalog) == 8:
         assert [s.data.shape for s in found.x.addressable_shards] == [(6, 2)] * 4
-total = cj.reduce(low[:7], times, lambda sum, s, t: sum + s.x.sum(axis=0), np.zeros(7), block=3)
+shardings = []
+
+def add(sum, s, t):
+    jax.debug.inspect_array_sharding(s.x, callback=shardings.append)
+    return sum + s.x.sum(axis=0)
+
+total = cj.reduce(low[:7], times, add, np.zeros(7), block=3)
 np.testing.assert_allclose(total, expected.x.sum("time"), rtol=0, atol=1e-5)
+assert shardings and not any(s.is_fully_replicated for s in shardings)
+padded = cj.states(low[np.minimum(np.arange(8), 6)], times)
+assert [s.data.shape for s in padded.x.addressable_shards] == [(6, 2)] * 4
+np.testing.assert_allclose(padded.x[:, :7], expected.x, rtol=0, atol=1e-6)
 """)

@@ -4,13 +4,14 @@ from collections.abc import Callable
 
 import jax
 import numpy as np
+import pytest
 
 import constellation_jax as cj
 from constellation_jax.engine.precision import x64
 from constellation_jax.engine.regimes.assign import initialise
 from constellation_jax.engine.regimes.deep_space import DeepSpaceRegime, largest_kick, may_jump
 from constellation_jax.engine.regimes.near_earth import NearEarthRegime, discontinuity_windows, stays_above_safe_radius
-from constellation_jax.physics.constants import WGS72
+from constellation_jax.physics.constants import TWO_PI, WGS72, WGS84
 from constellation_jax.physics.numerics.fastmath import horner
 from constellation_jax.physics.sgp4 import deep_space as sdp4
 from constellation_jax.physics.sgp4.brouwer import semi_major_axis_km
@@ -111,3 +112,10 @@ def test_interpolation_keeps_clear_of_the_steps_of_the_resonance_integrator(cata
     assert "interpolated" in dense.attrs["interpolation"]
     error = np.sqrt(sum((dense[k] - direct[k]) ** 2 for k in ("x", "y", "z"))).max("satellite").values
     assert 0.0 < error.max() < 5e-7
+
+
+def test_the_largest_axis_is_in_the_earth_radii_of_the_gravity_model() -> None:
+    for gravity in (WGS72, WGS84):
+        # a period of 225 minutes, and a million kilometres
+        assert TWO_PI / gravity.xke * NearEarthRegime(gravity).largest_axis ** 1.5 == pytest.approx(225.0, rel=1e-12)
+        assert DeepSpaceRegime(gravity).largest_axis * gravity.equatorial_radius_km == pytest.approx(1e6, rel=1e-12)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from constellation_jax.errors import InputError, InputErrors
+from constellation_jax.inputs.deployment import records
 from constellation_jax.inputs.deployment.files import known_deployments, load_deployment
 from constellation_jax.inputs.deployment.vehicles import load_vehicles
 
@@ -88,6 +89,21 @@ def test_a_campaign_takes_what_it_does_not_say_from_its_vehicle_and_its_variant(
         ("start", "injection_altitude_km = 800\nstart", 2, "raising_km_per_day: missing beside injection_altitude_km"),
         ("start", "planes_per_launch = 3\nstart", 8, "found 3 without parking_altitude_km"),
         ("start", "life_years = 5\nstart", 2, "deorbit_days: missing beside life_years"),
+        ("start", "pace_days = 9\nstart", 8, "pace_days: found without recorded_groups"),
+        ("start", "satellites_by_launch = [3]\nstart", 8, "found 1, expected one for each of 0 launch_dates"),
+        ("start", "climb_stages_km_days = [[900, 9]]\nstart", 8, "found without injection_altitude_km"),
+        (
+            "start",
+            "climb_stages_km_days = [[900, 9], [800, 20]]\nstart",
+            8,
+            "each of at least 120 km, in ascending order",
+        ),
+        (
+            "launches_per_month = 2\nstart = 2026-01-01",
+            'recorded_groups = ["7"]',
+            7,
+            "'7', expected a group of Example in",
+        ),
         ("start", 'layers = ["SAILSPACE"]\nstart', 8, "expected a shell of qianfan, did you mean 'SAILSPACE-1'?"),
     ],
 )
@@ -135,5 +151,26 @@ def test_campaigns_of_a_system_need_one_target(write) -> None:
 def test_unknown_names() -> None:
     with pytest.raises(InputError, match="no deployment of this name and no such file, did you mean 'starlink'"):
         load_deployment("starlnk")
-    with pytest.raises(InputError, match="no variant '13001', did you mean '13000'"):
-        load_deployment("guowang:13001")
+    with pytest.raises(
+        InputError, match=r"no variant 'plan', did you mean 'as-launched-then-plan' or 'plan-only'\? It has as-"
+    ):
+        load_deployment("guowang:plan")
+
+
+def test_records_need_launches_by_the_date() -> None:
+    with pytest.raises(InputErrors, match=r"found none of variant 'as-launched-then-pace' up to 2024-01-01"):
+        load_deployment("qianfan", as_of="2024-01-01")
+    later = load_deployment("qianfan:as-launched-then-plan", as_of="2024-01-01")  # then all is plan
+    assert [campaign.name for campaign in later.campaigns] == ["plan"]
+    assert later.data_date == np.datetime64("2024-01-01")
+    with pytest.raises(InputError, match="as_of 2026-01-01: deployment casic has no recorded launches"):
+        load_deployment("casic", as_of="2026-01-01")
+
+
+def test_a_mistake_in_the_records_is_told_with_its_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "launches.csv").write_text(
+        "# a\nlaunch,date,dated,system,group,satellites,off_station,counted\n2026-001,2026-13-01,deployed,A,5,3,,2026-08-22\n"
+    )
+    monkeypatch.setattr(records, "configs_folder", lambda: tmp_path)
+    with pytest.raises(InputErrors, match="line 3: found '2026-001,2026-13-01"):
+        records.load_launch_records.__wrapped__()

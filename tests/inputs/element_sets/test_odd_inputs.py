@@ -272,6 +272,14 @@ def test_a_tle_is_read_and_written_alike():
         read_catalog(lines).replace(norad_id=340_000).to_tle()
 
 
+@pytest.mark.parametrize("end", [', "{', ',"', ""])
+def test_two_rows_in_one_are_two_records(end: str):
+    first, second = (MESSAGE | {"NORAD_CAT_ID": f"9000{k}", "OBJECT_NAME": f"SAMPLE {k}"} for k in (1, 2))
+    header, *rows = spell("csv", first, second, first).splitlines()
+    catalog = read_catalog("\n".join([header, rows[0], rows[1].rpartition(",")[0] + end + rows[2]]) + "\n")
+    assert (len(catalog), lost(catalog)) == (1, 2)
+
+
 def test_times_as_epochs_and_the_newest_of_each():
     catalog = read_catalog(tle(1) + tle(1).replace("26234.5", "26235.5") + tle(2))
     assert catalog.repeated() == (1, 2, 90001)

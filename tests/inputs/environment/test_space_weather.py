@@ -9,7 +9,7 @@ import pytest
 
 import constellation_jax as cj
 from constellation_jax.errors import InputError
-from constellation_jax.inputs.environment.space_weather import complete_forecast, remove_flares
+from constellation_jax.inputs.environment.space_weather import _read, complete_forecast, remove_flares
 from constellation_jax.inputs.environment.space_weather_files import make_records
 from constellation_jax.inputs.environment.space_weather_series import (
     CONSTANT,
@@ -262,11 +262,13 @@ def test_a_source_without_forecast_is_completed(write, bundled: cj.SpaceWeather)
     assert (weather.f107[10:] < high[10:]).all()
     np.testing.assert_array_equal(low[:10], weather.f107[:10])
     np.testing.assert_allclose(weather.f107[day], 136.0, atol=0.1)
-    there = int(mjd("2026-09-01") - bundled.first_mjd)
-    ratio = bundled.percentiles["f107_high"][there] / bundled.f107[there]
-    np.testing.assert_allclose(high[day] / weather.f107[day], ratio)
+    issue, _ = _read("bundled")  # NASA's spread about its own median, in ln(F10.7 - 50)
+    there = int(mjd("2026-09-01") - issue.first_mjd)
+    ratio = (issue.percentiles["f107_high"][there] - 50.0) / (issue.f107[there] - 50.0)
+    np.testing.assert_allclose((high[day] - 50.0) / (weather.f107[day] - 50.0), ratio)
+    # behind CelesTrak's days the bundled forecast relaxes from their level, not from that of the bundled months
     later = mjd("2035-01-01")
-    np.testing.assert_allclose(weather.at(later).f107, bundled.at(later).f107)
+    np.testing.assert_allclose(weather.at(later).f107, bundled.at(later).f107, rtol=0.05)
     assert complete_forecast(bundled) is bundled
     # an old forecast of one's own: its days are observed in the bundled table, whose spread of a cycle later is taken
     old = complete_forecast(
@@ -371,12 +373,17 @@ def test_the_bundled_table(bundled: cj.SpaceWeather) -> None:
 def test_an_ensemble_has_the_spread_of_the_percentiles_and_its_seed(bundled: cj.SpaceWeather) -> None:
     ensemble = bundled.ensemble(400, seed=3)
     day = int(mjd("2034-06-15") - bundled.first_mjd)
-    low, middle, high = np.quantile(ensemble.f107[:, day], [0.05, 0.5, 0.95])
-    np.testing.assert_allclose(low, bundled.percentiles["f107_low"][day], rtol=0.02)
-    np.testing.assert_allclose(middle, bundled.f107[day], rtol=0.02)
-    np.testing.assert_allclose(high, bundled.percentiles["f107_high"][day], rtol=0.02)
-    np.testing.assert_array_equal(ensemble.f107, bundled.ensemble(400, seed=3).f107)
-    assert not np.array_equal(ensemble.f107, bundled.ensemble(400, seed=4).f107)
+    rotation = ensemble.f107[:, day - 13 : day + 14].mean(axis=1)
+    low, middle, high = np.quantile(rotation, [0.05, 0.5, 0.95])
+    # the percentiles are of 27-day means; those of 400 members have errors of 3 %
+    np.testing.assert_allclose(low, bundled.percentiles["f107_low"][day], rtol=0.06)
+    np.testing.assert_allclose(middle, bundled.f107[day], rtol=0.06)
+    np.testing.assert_allclose(high, bundled.percentiles["f107_high"][day], rtol=0.06)
+    about = ensemble.f107[:, day - 13 : day + 14] / rotation[:, None]
+    assert 0.05 < about.std() < 0.15  # the scatter of days: 0.1 at F10.7 of 120 to 160, 1957 to 2026
+    few = bundled.ensemble(5, seed=3).f107
+    np.testing.assert_array_equal(few, bundled.ensemble(5, seed=3).f107)
+    assert not np.array_equal(few, bundled.ensemble(5, seed=4).f107)
     steps = ensemble.resample(mjd("2026-01-01"), mjd("2060-01-01"), 10.0)
     assert steps.f107.shape == (400, len(steps.mjd))
     assert np.ptp(steps.f107[:, 0]) == 0.0  # observed
@@ -391,7 +398,7 @@ def test_a_forecast_takes_over_after_the_observed_days(shared_data: Path, bundle
     daily, joined = cj.SpaceWeather.load(path), cj.SpaceWeather.load(path, forecast="bundled", scenario="high")
     assert joined.last_observed_mjd == daily.last_observed_mjd == mjd("2026-02-24")
     later = [mjd("2033-01-01")]
-    np.testing.assert_allclose(joined.at(later).f107, bundled.scenario("high").at(later).f107)
+    np.testing.assert_allclose(joined.at(later).f107, bundled.scenario("high").at(later).f107, rtol=1e-12)
     before = [mjd("2020-01-01")]
     np.testing.assert_allclose(joined.at(before), daily.at(before))
     with pytest.raises(InputError, match="has no percentiles; give forecast='bundled'"):

@@ -38,7 +38,7 @@ def quiet() -> Conditions:
 
 @pytest.fixture(scope="module")
 def moderate() -> Conditions:
-    return conditions(load_atmosphere(), 140.0, 140.0, 15.0, 80.5)
+    return conditions(load_atmosphere("nrlmsise00"), 140.0, 140.0, 15.0, 80.5)
 
 
 @pytest.mark.parametrize("model", ["nrlmsise00", "nrlmsis21"])

@@ -101,7 +101,7 @@ def test_the_file_holds_the_dataset(dataset: xr.Dataset, tmp_path: Path) -> None
     with xr.open_dataset(tmp_path / "decay.nc") as read:
         for name in dataset.data_vars:
             np.testing.assert_array_equal(read[name].values, dataset[name].values)
-        assert read.attrs["atmosphere"] == "NRLMSISE-00, orbit means"
+        assert read.attrs["atmosphere"] == "nrlmsise00-calibrated: NRLMSISE-00 corrected under a quiet Sun, orbit means"
     with pytest.raises(cj.InputError, match="exists already"):
         write_dataset(dataset, tmp_path / "decay.nc")
     nothing = dataset.isel(satellite=[2])  # no date is known

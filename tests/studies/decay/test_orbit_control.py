@@ -8,7 +8,8 @@ from test_decay import CONSTANT, satellites
 
 import constellation_jax as cj
 from constellation_jax.studies.decay import inputs as decay_inputs
-from constellation_jax.studies.decay.orbit_control import DECAY_MEANINGS, SHELL_STATES, find_raised
+from constellation_jax.studies.decay.orbit_control import DECAY_MEANINGS, find_raised
+from constellation_jax.studies.matching.match import MATCH_STATES
 
 CLIMB = -1e-6
 """Half the derivative of the mean motion of a climb of some 0.6 m a day at 500 km, rev/day^2."""
@@ -75,7 +76,7 @@ def test_the_state_at_a_shell_decides_the_flag_the_coefficient_and_the_meaning()
     some = some.replace(inclination_deg=53.13, epoch_day=there.epoch_day[0])
     found = cj.decay(there + some, years=0.5, space_weather=CONSTANT, ensemble=0)
     stations, cases_found = found.isel(satellite=slice(None, len(there))), found.isel(satellite=slice(len(there), None))
-    assert [SHELL_STATES[k] for k in cases_found.shell_state.values] == state.tolist()
+    assert [MATCH_STATES[k] for k in cases_found.match_state.values] == state.tolist()
     assert cases_found.manoeuvres.values.tolist() == flag.tolist()
     assert [decay_inputs.SOURCES[k] for k in cases_found.ballistic_coefficient_source.values] == source.tolist()
     assert [DECAY_MEANINGS[k] for k in cases_found.decay_meaning.values] == meaning.tolist()
@@ -83,7 +84,7 @@ def test_the_state_at_a_shell_decides_the_flag_the_coefficient_and_the_meaning()
     assert (stations.ballistic_coefficient == 0.015).all()  # as the shell file states
     # Like satellites live alike, whatever thrust put into their drag terms; the local time of their orbits makes metres.
     np.testing.assert_allclose(cases_found.mean_altitude[-1, 0], cases_found.mean_altitude[-1, 1], atol=0.02)
-    for variable, names in (("shell_state", SHELL_STATES), ("decay_meaning", DECAY_MEANINGS)):
+    for variable, names in (("match_state", MATCH_STATES), ("decay_meaning", DECAY_MEANINGS)):
         assert found[variable].attrs["flag_meanings"].split() == list(names)
         assert found[variable].attrs["flag_values"].tolist() == list(range(len(names)))
 

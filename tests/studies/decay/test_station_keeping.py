@@ -43,7 +43,9 @@ def test_delta_v_of_the_global_mean(activity: tuple[float, float]) -> None:
     """
     day = 60389.0  # 2024-03-20
     sines, weights = np.polynomial.legendre.leggauss(10)
-    at = conditions(load_atmosphere(), *(np.float64(v) for v in (activity[0], activity[0], activity[1], 80.0)))
+    at = conditions(
+        load_atmosphere("nrlmsise00"), *(np.float64(v) for v in (activity[0], activity[0], activity[1], 80.0))
+    )
     latitude, time = (v.ravel() for v in np.meshgrid(np.arcsin(sines), np.arange(12) * np.pi / 6.0, indexing="ij"))
     densities = jax.jit(jax.vmap(density, in_axes=(None, None, 0, 0)))
     means = [np.asarray(densities(at, h, latitude, time)).reshape(10, 12).mean(axis=1) @ weights / 2.0 for h in ROW_KM]
@@ -58,7 +60,8 @@ def test_delta_v_of_the_global_mean(activity: tuple[float, float]) -> None:
     base = make_objects(cj.shells_to_catalog(shell()), np.array([0.01])).take(np.zeros(len(altitude), int))
     orbit = base.orbit._replace(semi_major_axis=altitude - 7.1 + 6378.137, inclination=np.arccos(cosine), raan=node)
     objects = base._replace(orbit=orbit, mjd=np.full(len(altitude), day))
-    rate, _ = decay_rates(objects, make_series(cj.SpaceWeather.load(activity), day - 0.5, day + 0.5, 1.0)[0])
+    series = make_series(cj.SpaceWeather.load(activity), day - 0.5, day + 0.5, 1.0, model="nrlmsise00")[0]
+    rate, _ = decay_rates(objects, series)
     found = 365.25 * delta_v_rate(altitude, rate).reshape(len(ROW_KM), 10, 6).mean(axis=2) @ weights / 2.0
     assert (found > formula).all()
     assert (found < 1.045 * formula).all()

@@ -10,7 +10,7 @@ from constellation_jax.physics.constants import DEGREE
 
 
 @pytest.mark.parametrize("date", ["2025-01-01", "2025-03-20", "2025-06-24", "2025-12-30T12:00:00Z"])
-@pytest.mark.parametrize("name", ["qianfan:launched", "guowang:launched", "starlink"])
+@pytest.mark.parametrize("name", ["qianfan:launched", "guowang", "starlink"])
 def test_the_catalog_has_the_satellites_that_are_counted(name: str, date: str) -> None:
     catalog = cj.deployed_catalog(name, date)
     day = cj.deploy(name).sel(time=date[:10]).isel(system=0)
@@ -42,7 +42,7 @@ def test_states_of_a_deployment_have_their_altitudes() -> None:
 
 
 def test_planes_are_filled_apart_and_every_other_slot_first() -> None:
-    catalog = cj.deployed_catalog("qianfan:648-30", "2026-12-31").select(source="*:on_station")
+    catalog = cj.deployed_catalog("qianfan:plan-only-648-30", "2026-12-31").select(source="*:on_station")
     planes, count = np.unique(catalog.plane, return_counts=True)
     assert set(planes) == set(range(36))  # 648 are 18 in each of 36 planes
     assert count.min() >= 15
@@ -76,8 +76,8 @@ def test_satellites_reach_their_plane_and_slot_on_arrival() -> None:
 
 
 def test_planes_of_one_launch_begin_together_and_drift_apart() -> None:
-    first = cj.deployed_catalog("starlink", "2020-01-14").select(name="*V1.0 003*", source="*:raising")
-    later = cj.deployed_catalog("starlink", "2020-03-25").select(name="*V1.0 003*", source="*:on_station")
+    first = cj.deployed_catalog("starlink", "2020-01-14").select(name="*V1.0 002*", source="*:raising")
+    later = cj.deployed_catalog("starlink", "2020-05-25").select(name="*V1.0 002*", source="*:on_station")
     same_day = np.ptp(wrap_deg(first.raan_deg - first.raan_deg[0]))
     planes = np.unique(np.round(np.mod(later.raan_deg, 360.0), 6))
     assert same_day < 0.05

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 import constellation_jax as cj
+from constellation_jax.engine.arrays import OutputArrays
+from constellation_jax.engine.grid.engine import GridEngine
 
 TIMES = cj.time_grid("2025-06-24T00:00:00Z", "3h", "5min")
 GROUPS = ("position", "velocity", "altitude", "geodetic", "decay")
@@ -54,7 +56,6 @@ def test_the_flag_of_the_user_changes_no_digit(some: cj.Catalog) -> None:
 
 
 def test_memory_is_taken_over_without_a_copy(some: cj.Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
-    from constellation_jax.engine.arrays import OutputArrays
     from constellation_jax.engine.grid import host
 
     given: list[OutputArrays] = []
@@ -191,6 +192,69 @@ def test_too_large_a_result_names_its_size_and_the_way_out(some: cj.Catalog, mon
     monkeypatch.setattr("constellation_jax.engine.grid.host.OutputArrays.allocate", full)
     with pytest.raises(cj.InputError, match=r"objects at 36 instants take 0\.0 GiB of memory.*stream or reduce"):
         cj.states(some, TIMES)
+
+
+@pytest.mark.parametrize("shows", ["asked for", "waited for"])
+def test_blocks_are_halved_where_memory_does_not_suffice(
+    mixed: cj.Catalog, shows: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # as on an accelerator, whose calls return before they are done; one satellite decays in the block that fails
+    low, times = mixed[~mixed.is_deep_space], cj.time_grid("2025-06-24", "20d", "8h")
+    whole = cj.states(low, times)
+    waited: list[int] = []
+
+    def fail() -> None:
+        raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes.")
+
+    class SmallDevice(GridEngine):
+        def run(self, start: int, stop: int, order: Any = None) -> cj.States:
+            if shows == "asked for" and start > 0 and stop - start > 8:
+                fail()
+            return super().run(start, stop, order)
+
+    def wait(found: cj.States) -> None:
+        waited.append(len(found.status))
+        if len(waited) > 1 and waited[-1] > 8:
+            fail()
+
+    monkeypatch.setattr("constellation_jax.studies.propagation.states.make_states_engine", SmallDevice)
+    if shows == "waited for":
+        monkeypatch.setattr("constellation_jax.studies.propagation.states.wait", wait)
+    with pytest.warns(RuntimeWarning, match="not enough memory for results of .* in one call; going on with") as caught:
+        blocks = list(cj.stream(low, times, block=16))
+    assert len(caught) == 1
+    # a block that fails when it is asked for takes the one under way before it along
+    assert [len(instants) for instants, _ in blocks] == ([8] * 7 if shows == "asked for" else [16, *[8] * 5]) + [4]
+    np.testing.assert_array_equal(np.concatenate([instants for instants, _ in blocks]), times)
+    np.testing.assert_array_equal(np.concatenate([block.status for _, block in blocks]), whole.status)
+
+
+def test_reducing_begins_again_in_smaller_blocks(mixed: cj.Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    from constellation_jax.engine.grid import host
+
+    allocate, most = OutputArrays.allocate, 20
+
+    def allocate_little(steps: int, *others: Any) -> OutputArrays:
+        if steps > most:
+            raise MemoryError
+        return allocate(steps, *others)
+
+    def count(total: Any, states: cj.States, times: cj.BlockTimes) -> Any:
+        return total + (states.status != 0).sum(axis=0)
+
+    low, zero = mixed[~mixed.is_deep_space], np.zeros(2, np.int64)
+    times = cj.time_grid("2025-06-24", "20d", "8h")
+    expected = cj.reduce(low, times, count, zero)
+    monkeypatch.setattr(host.OutputArrays, "allocate", allocate_little)
+    with pytest.warns(RuntimeWarning, match="going on with smaller calls"):
+        found = cj.reduce(low, times, count, zero)
+    np.testing.assert_array_equal(found, expected)
+    most = 0
+    with (
+        pytest.warns(RuntimeWarning, match="going on with smaller calls"),
+        pytest.raises(cj.InputError, match=r"not enough memory for one instant of 2 satellites \(0 MiB\)"),
+    ):
+        cj.reduce(low, times, count, zero)
 
 
 def test_elements_of_one_satellite(some: cj.Catalog) -> None:

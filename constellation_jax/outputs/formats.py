@@ -1,0 +1,106 @@
+"""Formats of output files, chosen by the suffix of their name.
+
+A new format is one line of `FORMATS`: the rest of the package asks here. Deliberately absent: any writing.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, Literal, NamedTuple, Protocol, Self
+
+import xarray as xr
+from numpy.typing import ArrayLike
+
+from constellation_jax.errors import InputError
+from constellation_jax.outputs.target import Target
+
+
+class Format(NamedTuple):
+    """Format, with its functions and classes as "module:name" in `constellation_jax.outputs`; empty where it has none."""
+
+    name: str
+    """Name in messages."""
+    dataset: str = ""
+    """Function `(dataset, target)`, which writes a Dataset that is in memory."""
+    samples: str = ""
+    """`SampleWriter`, made with the arguments of `NetCDFWriter`: a propagation, block by block."""
+    size: str = ""
+    """Function with the arguments of `check_size`."""
+    ephemeris: bool = False
+    """True where it holds the Chebyshev series of an ephemeris."""
+
+
+FORMATS: Final[Mapping[str, Format]] = {
+    ".nc": Format(
+        "NetCDF", "netcdf.whole_file:write_dataset", "netcdf.samples:NetCDFWriter", "netcdf.samples:check_size", True
+    ),
+    ".csv": Format("CSV", "tables:write_table", "tables:TableWriter", "tables:check_size"),
+    ".parquet": Format("Parquet", "tables:write_table", "tables:TableWriter", "tables:check_size"),
+}
+"""Formats by suffix. A name with a suffix of no format is NetCDF, unless the suffix is that of another well-known format."""
+
+
+class SampleWriter(Protocol):
+    """Writer of a propagation, block by block: what `propagate_to` asks of a format. `NetCDFWriter` has the docstrings."""
+
+    attributes: dict[str, Any]
+
+    def check_disk(self) -> None: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *error: Any) -> None: ...
+    def write(self, start: int, arrays: Mapping[str, ArrayLike]) -> None: ...
+    def write_lifetimes(self, lifetime: ArrayLike, comment: str) -> None: ...
+
+
+def find_format(path: str | os.PathLike[str], kind: Literal["dataset", "samples", "ephemeris"] = "dataset") -> Format:
+    """Find the format of an output by its name.
+
+    Args:
+        path: the file to be made.
+        kind: what it will hold: a Dataset in memory, a propagation or an ephemeris.
+
+    Raises:
+        InputError: the suffix is that of a format that is not written, or not for this kind; the message lists those that are.
+    """
+    suffix = Path(path).suffix.lower()
+    found = FORMATS.get(suffix, FORMATS[".nc"])
+    if Path(path).name == "-" or suffix in _OTHER_SUFFIXES or not getattr(found, kind):
+        known = ", ".join(f"{known} ({form.name})" for known, form in FORMATS.items() if getattr(form, kind))
+        of = " of an ephemeris" if kind == "ephemeris" else ""
+        raise InputError(f"output: found {str(path)!r}, expected the name of a file{of} that ends in {known}")
+    return found
+
+
+def write(dataset: xr.Dataset, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+    """Write a Dataset in the format that the name asks for; the file appears under its name when it is complete.
+
+    Raises:
+        InputError: as for `find_format` and `Target`, or too large for the format.
+        OutputError: the file could not be written.
+    """
+    with Target.of(path, overwrite=overwrite) as target:
+        _load(find_format(path).dataset)(dataset, target)
+
+
+def make_sample_writer(path: str | os.PathLike[str], *arguments: Any, **options: Any) -> SampleWriter:
+    """Make the writer of a propagation in the format that the name asks for; arguments and errors are those of `NetCDFWriter`."""
+    writer: SampleWriter = _load(find_format(path, "samples").samples)(path, *arguments, **options)
+    return writer
+
+
+def check_size(path: str | os.PathLike[str], *arguments: Any) -> None:
+    """Check the size of a propagation before any array is made; arguments and errors are those of `netcdf.samples.check_size`."""
+    _load(find_format(path, "samples").size)(path, *arguments)
+
+
+_OTHER_SUFFIXES: Final = {
+    *(".feather", ".gz", ".json", ".mat", ".npy", ".npz", ".pkl", ".tsv", ".txt", ".xls", ".xlsx", ".zarr", ".zip")
+} - {*FORMATS}
+
+
+def _load(place: str) -> Any:
+    module, name = place.split(":")
+    return getattr(importlib.import_module(f"constellation_jax.outputs.{module}"), name)
