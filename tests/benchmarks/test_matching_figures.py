@@ -94,7 +94,7 @@ def test_kept_satellites_are_flagged_and_passive_ones_are_not(catalogs, matches,
         print(f"\n{date} flagged: {', '.join(f'{s} {share}' for s, share in sorted(shares.items()))}")
         assert flagged[state == "on_station"].mean() >= 0.95
     everything = catalogs["2026-03-10"]
-    remains = everything[np.flatnonzero(find_remains(everything.name))]
+    remains = everything[np.flatnonzero(find_remains(everything))]
     groups = {"debris and rocket bodies of 2026-03-10": remains} | {
         name: cj.read_catalog(shared_data / f"catalogs/{name}-debris_2026-06-14.tle.gz")
         for name in ("fengyun-1c", "cosmos-2251", "iridium-33")

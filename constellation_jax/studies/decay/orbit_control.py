@@ -1,7 +1,7 @@
 """Objects that hold or change their orbits by thrust: which they are, and the ballistic coefficient of their class.
 
 Three kinds of evidence: the state at a shell (`match_shells`), a climb in the element sets, and a drag term too small for an
-object that is left alone (`Ballistic.is_held` of inputs.py, which knows the atmosphere). Debris and rocket bodies, by their names,
+object that is left alone (`Ballistic.is_held` of inputs.py, which knows the atmosphere). Debris and rocket bodies, by name or type,
 never thrust. Deep space is left out: the Moon and the Sun change mean motions there.
 """
 
@@ -49,7 +49,7 @@ class OrbitControl(NamedTuple):
 
     def add(self, is_held: NDArray[np.bool_], catalog: Catalog) -> OrbitControl:
         """The same with the evidence of drag terms (`Ballistic.is_held`) about its objects."""
-        return self._replace(manoeuvres=self.manoeuvres | (is_held & ~find_remains(catalog.name)))
+        return self._replace(manoeuvres=self.manoeuvres | (is_held & ~find_remains(catalog)))
 
 
 def find_orbit_control(catalog: Catalog) -> OrbitControl:
@@ -97,7 +97,7 @@ def find_raised(catalog: Catalog) -> NDArray[np.bool_]:
     for sets in np.split(order, np.flatnonzero(np.diff(catalog.norad_id[order])) + 1):
         if len(sets) > 1:
             found[sets] = (found[sets].mean() > 0.5) | _rises(altitude[sets])
-    return np.asarray(found & ~catalog.is_deep_space & ~catalog.synthetic & ~find_remains(catalog.name))
+    return np.asarray(found & ~catalog.is_deep_space & ~catalog.synthetic & ~find_remains(catalog))
 
 
 def _rises(altitude_km: Floats) -> bool:

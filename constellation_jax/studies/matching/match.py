@@ -28,7 +28,7 @@ from constellation_jax.studies.matching.layers import (
     is_near,
     measure_distance_km,
 )
-from constellation_jax.studies.matching.motion import Motion, find_systems, lacks_derivatives
+from constellation_jax.studies.matching.motion import Motion, find_remains, find_systems, lacks_derivatives
 
 _LOGGER = logging.getLogger("constellation_jax")
 
@@ -109,7 +109,7 @@ class ShellMatch:
 def match_shells(catalog: Catalog, shells: Shell | Sequence[Shell] | None = None) -> ShellMatch:
     """Assign the objects of a catalogue to shells.
 
-    The system is recognised by the name of the object; debris and rocket bodies, by their names, belong to none. Within a system,
+    The system is recognised by the name of the object; debris and rocket bodies, by name or type, belong to none. Within a system,
     an object may belong to the shells whose inclination agrees with its own to a degree. It is on station at the nearest of them if
     its mean altitude is within a third of the smallest distance between such shells, 12 km at most. An altitude that holds many
     objects with right ascensions all round counts as a shell too, listed in a file or not, unless they wait there: where they form
@@ -152,6 +152,7 @@ def match_shells(catalog: Catalog, shells: Shell | Sequence[Shell] | None = None
             )
     n = len(catalog)
     system = find_systems(catalog.name, [shell.system for shell in shells])
+    system[find_remains(catalog)] = ""
     known = np.flatnonzero(system != "")
     day = float(np.median((catalog.epoch_day + catalog.epoch_fraction)[known if len(known) else slice(None)]))
     whole = np.datetime64(0, "D") + np.timedelta64(int(day) - MJD_1970, "D")

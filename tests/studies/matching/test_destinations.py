@@ -7,7 +7,7 @@ import pytest
 from test_matching import EPOCH, altered, named
 
 import constellation_jax as cj
-from constellation_jax.studies.matching.motion import find_remains, find_systems
+from constellation_jax.studies.matching.motion import find_remains
 
 
 def fleet_of(shell: cj.Shell, launch: str, **columns) -> cj.Catalog:
@@ -79,20 +79,19 @@ def test_satellites_beside_each_other_are_a_plane_wherever_it_is() -> None:
     assert set(match.state.tolist()) == {"on_station"}
 
 
-def test_names_tell_debris() -> None:
-    names = np.array(
-        [
-            "COSMOS 2251 DEB",
-            "FREGAT DEB (TANK)",
-            "CZ-6A R/B",
-            "LEASAT 4 PKM",
-            "ORIZURU (DEBUT)",
-            "ONEWEB-0013",
-            "DEBRIS",
-        ]
-    )
-    assert find_remains(names).tolist() == [True, True, True, True, False, False, False]
-    assert find_systems(np.array(["STARLINK-31 DEB", "STARLINK-31"]), ["Starlink"]).tolist() == ["", "Starlink"]
+def test_names_and_types_tell_debris() -> None:
+    names = ["SL-16 DEB", "FREGAT DEB (TANK)", "CZ-6A R/B", "LEASAT 4 PKM", "ORIZURU (DEBUT)", "ONEWEB-0013", "DEBRIS"]
+    some = cj.bundled_population()[: len(names)].replace(name=names)
+    assert find_remains(some).tolist() == [True, True, True, True, False, False, False]
+    typed = some.replace(object_type=["", "", "", "", "ROCKET BODY", "PAYLOAD", "DEBRIS"])
+    assert find_remains(typed).tolist() == [True, True, True, True, True, False, True]
+
+
+def test_a_type_travels_with_the_catalogue() -> None:
+    some = cj.bundled_population()[:3].replace(object_type=["PAYLOAD", "", "DEBRIS"])
+    for kind in ("csv", "json"):
+        assert cj.read_catalog(some.to_omm(kind)).object_type.tolist() == ["PAYLOAD", "", "DEBRIS"]
+    assert "OBJECT_TYPE" not in some[1:2].to_omm("csv")
 
 
 def test_what_descends_below_all_waiting_has_failed() -> None:
@@ -138,7 +137,7 @@ def test_a_full_catalogue_has_no_more_on_station_than_there_are(full) -> None:
     rows = {(row.system, row.shell): row.on_station for row in match.shells}
     assert (rows["Iridium", "D-86"], rows["Globalstar", "D-52"]) == (67, 24)  # as in the active catalogues of 2026-08
     assert rows["AST", "D-505"] == 6
-    remains = find_remains(catalog.name)
+    remains = find_remains(catalog)
     assert remains.sum() > 4000
     assert set(match.state[remains].tolist()) == {"other"}
 
