@@ -77,6 +77,8 @@ class Catalog:
     """Name of the object; empty where unknown."""
     international_designator: NDArray[np.str_] = field(metadata=_column(np.str_, ""))
     """COSPAR designator as "YYYY-NNNP"; empty where unknown."""
+    object_type: NDArray[np.str_] = field(metadata=_column(np.str_, ""))
+    """"PAYLOAD", "ROCKET BODY", "DEBRIS" or "UNKNOWN" as Space-Track's OMM have it; empty where a source does not say."""
     classification: NDArray[np.str_] = field(metadata=_column(np.str_, "U"))
     """Security classification: U (unclassified), C or S."""
     ephemeris_type: NDArray[np.int8] = field(metadata=_column(np.int8, 0))
