@@ -422,3 +422,49 @@ def test_celestrak_s_own_file_serves_every_command(
         assert done.exit_code == 0, done.output
         with xr.open_dataset(tmp_path / "keep.nc") as found:
             assert (np.diff(found.delta_v, axis=0) > 0.0).all()
+
+
+def test_a_history_is_fitted_where_that_is_asked_for_and_said_where_it_is_not(
+    shared_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.modules["constellation_jax.cli.decay"], "configure", lambda **_: None)
+    monkeypatch.chdir(tmp_path)
+    catalog = cj.read_catalog(shared_data / "decay/reentries_2026_other.tle.gz")
+    numbers = list(dict.fromkeys(catalog.norad_id.tolist()))[:2]
+    some = catalog[np.flatnonzero(np.isin(catalog.norad_id, numbers))]
+    (tmp_path / "history.tle").write_text(some.to_tle(), encoding="utf-8")
+    weather = shared_data / "space_weather/sw19571001_2026-10-16.txt.gz"
+    common = [
+        "decay",
+        "history.tle",
+        "--space-weather",
+        str(weather),
+        "--years",
+        "0.5",
+        "--ensemble",
+        "0",
+        "--overwrite",
+    ]
+    run = CliRunner().invoke
+    done = run(app, [*common, "--fit"])
+    assert done.exit_code == 0, done.output
+    assert re.search(r"object +B, m2/kg +error +pieces +doubt +re-entry", done.output)
+    with xr.open_dataset("decay.nc") as found:
+        assert found.norad_id.values.tolist() == numbers
+        assert found.ballistic_coefficient_source.values.tolist() == [4, 4]
+        assert "ballistic_coefficient_doubt" in found
+    done = run(app, [*common, "--ballistic-coefficient", "0.01"])
+    assert done.exit_code == 0, done.output
+    assert "2 objects with several element sets" in done.output
+    assert "--fit fits" in done.output
+    for more, said in (
+        (["--fit", "--ballistic-coefficient", "0.01"], "--fit: found with a ballistic coefficient"),
+        (["--fit", "--shells", "kuiper"], "--fit: found with --shells"),
+    ):
+        done = run(app, [*common, *more])
+        assert done.exit_code == 2
+        assert said in done.output
+    (tmp_path / "history.tle").write_text(some.newest().to_tle(), encoding="utf-8")
+    done = run(app, [*common, "--fit"])
+    assert done.exit_code == 2
+    assert "--fit: found one element set of each object" in done.output
