@@ -340,7 +340,7 @@ def _print_decay(dataset: xr.Dataset, target: Path, weather: SpaceWeather) -> No
     from constellation_jax.physics.constants import YEAR_DAYS
 
     years = dataset.attrs["years"]
-    typer.echo(f"{'shell':<24}{'objects':>9}{'raised':>8}{'median life':>14}{'gone in 5 y':>13}{'in 25 y':>9}")
+    typer.echo(f"{'shell':<24}{'objects':>9}{'kept':>8}{'median life':>14}{'gone in 5 y':>13}{'in 25 y':>9}")
     for k in range(dataset.sizes["shell"]):
         row = dataset.isel(shell=k)
         life = float(row.shell_lifetime) / YEAR_DAYS
@@ -349,6 +349,8 @@ def _print_decay(dataset: xr.Dataset, target: Path, weather: SpaceWeather) -> No
             f"{(f'{life:.2f} years' if life == life else f'over {years:g}'):>14}"
             f"{_percent(row.shell_five_year_fraction):>13}{_percent(row.shell_25_year_fraction):>9}"
         )
+    if kept := int(dataset.manoeuvres.sum()):
+        typer.echo(f"kept: {count(kept, 'object')} that manoeuvre; their lives are those if left alone now")
     if "ensemble_absent" in dataset.attrs:
         typer.echo(f"no percentiles: {dataset.attrs['ensemble_absent']}")
     _print_space_weather(dataset, weather)

@@ -19,7 +19,7 @@ from constellation_jax.outputs.datasets.header import (
     make_coverage_attributes,
     make_header,
 )
-from constellation_jax.outputs.datasets.satellites import make_satellite_coordinates
+from constellation_jax.outputs.datasets.satellites import make_element_variables, make_satellite_coordinates
 from constellation_jax.outputs.datasets.times import make_time_encoding
 from constellation_jax.outputs.variables import CAUSE, PERCENTILE, SHELL, SOLAR, TIME, VARIABLES
 
@@ -70,7 +70,8 @@ def make_decay_dataset(
         action=f"computed the decay of {objects}",
     )
     dataset = xr.Dataset(
-        {name: variable.as_xarray(arrays[name]) for name, variable in VARIABLES.items() if name in arrays},
+        {name: variable.as_xarray(arrays[name]) for name, variable in VARIABLES.items() if name in arrays}
+        | make_element_variables(catalog),
         coords={
             **{name: VARIABLES[name].as_xarray(values) for name, values in coordinates.items()},
             SOLAR: VARIABLES[SOLAR].as_xarray(solar, ()),

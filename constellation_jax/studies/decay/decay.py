@@ -13,7 +13,7 @@ from constellation_jax.engine.decay.engine import TRACKS, Decay, DecayProgress, 
 from constellation_jax.engine.decay.integrator import REENTRY_ALTITUDE_KM
 from constellation_jax.engine.default_device import on_device
 from constellation_jax.errors import InputError
-from constellation_jax.inputs.catalog.catalog import NO_NORAD_ID, Catalog
+from constellation_jax.inputs.catalog.catalog import Catalog
 from constellation_jax.inputs.environment.atmosphere_models import CALIBRATED, check_model, describe_model
 from constellation_jax.inputs.environment.space_weather_series import CONSTANT, SpaceWeather, SpaceWeatherSource
 from constellation_jax.inputs.times import Time, from_mjd, parse_time, to_mjd
@@ -31,6 +31,7 @@ from constellation_jax.studies.decay.inputs import (
     make_series,
     resolve_space_weather,
 )
+from constellation_jax.studies.decay.orbit_control import find_decay_meanings, find_orbit_control
 from constellation_jax.studies.decay.short_lives import DAILY, CalendarPart, refine_short_lives
 from constellation_jax.studies.decay.spread import CAUSES, PERCENTILES
 
@@ -66,7 +67,8 @@ def decay(
 ) -> xr.Dataset:
     """Decay of every object of a catalogue by drag: altitude over time, lifetime and date of re-entry with their spread.
 
-    Nothing manoeuvres: what holds its altitude today sinks from the start on, and is marked (`manoeuvres`).
+    Nothing manoeuvres: what holds or changes its orbit today is left alone from the start on. It is marked (`manoeuvres`), and
+    so is what its decay means (`decay_meaning`); it takes the ballistic coefficient of its class, where a shell file states one.
 
     Args:
         catalog: n objects.
@@ -115,7 +117,7 @@ def decay(
     if start is not None:
         catalog.warn_of_age(np.array([parse_time(start)]))
     earliest = float((catalog.epoch_day + catalog.epoch_fraction).min()) if start is None else to_mjd(start)
-    raised = find_raised(catalog)
+    control = find_orbit_control(catalog)
     keep = _perigee(catalog) > REENTRY_ALTITUDE_KM
     if not keep.all():
         _LOGGER.warning(
@@ -123,12 +125,20 @@ def decay(
         )
     if not keep.any():
         given, stated = (v[keep] if v is not None and v.ndim else v for v in (given, stated))
-        catalog, raised, keep = catalog[keep], raised[keep], keep[keep]
+        catalog, control, keep = catalog[keep], control.take(keep), keep[keep]
     if fit is not None:
         given, stated, doubt, pieces = fit.match(catalog)
     b = ballistic_coefficients(
-        catalog, given, weather, model=atmosphere, stated_error=stated, is_fitted=fit is not None, strict=strict
+        catalog,
+        given,
+        weather,
+        of_class=control.coefficient,
+        model=atmosphere,
+        stated_error=stated,
+        is_fitted=fit is not None,
+        strict=strict,
     )
+    control = control.add(b.is_held, catalog)
     objects = make_objects(catalog, b.coefficient, None if start is None else earliest)
     span = _span(objects, years, earliest)
     alive = np.flatnonzero(keep)
@@ -146,7 +156,9 @@ def decay(
         "ballistic_coefficient": b.coefficient,
         "ballistic_coefficient_source": b.source,
         "ballistic_coefficient_error": b.relative_error,
-        "manoeuvres": raised.astype(np.int8),
+        "manoeuvres": control.manoeuvres.astype(np.int8),
+        "match_state": control.match_state,
+        "decay_meaning": find_decay_meanings(control),
         "luni_solar": (_apogee(catalog) > LUNI_SOLAR_APOGEE_KM).astype(np.int8),
         "decay_status": np.where(lifetime == 0.0, 2, np.isinf(lifetime)).astype(np.int8),
     }
@@ -172,7 +184,7 @@ def decay(
             members=members,
             seed=seed,
         )
-    shells, summary = _by_shell(catalog, lifetime, raised, years)
+    shells, summary = _by_shell(catalog, lifetime, control.manoeuvres, years)
     attributes = {
         "summary": f"Altitude of {len(catalog)} objects over {years:g} years, without manoeuvres, to re-entry at 120 km.",
         "atmosphere": describe_model(atmosphere),
@@ -236,7 +248,8 @@ def lifetimes(
         raise InputError("catalogue: no objects; there is nothing to decay")
     check_model(atmosphere)
     weather = resolve_space_weather(space_weather, solar)
-    b = ballistic_coefficients(catalog, ballistic_coefficient, weather, model=atmosphere)
+    of_class = find_orbit_control(catalog).coefficient
+    b = ballistic_coefficients(catalog, ballistic_coefficient, weather, of_class=of_class, model=atmosphere)
     objects = make_objects(catalog, b.coefficient)
     first, step = float(np.floor(objects.mjd.min())), choose_step_days(years)
     end = float(objects.mjd.max()) + years * YEAR_DAYS
@@ -251,22 +264,6 @@ def lifetimes(
             refine_short_lives(some, found, weather, first, end, DAILY, model=atmosphere)
         result[sinking] = np.where(found.lifetime_days <= years * YEAR_DAYS, found.lifetime_days, np.inf)
     return result
-
-
-def find_raised(catalog: Catalog) -> NDArray[np.bool_]:
-    """Find objects whose element sets show the orbit being raised, against drag. Boolean, shape (satellites,).
-
-    A drag term or a derivative of the mean motion below zero; or, of objects with several sets, one 0.5 km above the one before.
-    Deep space is left out: the Moon and the Sun do that there.
-    """
-    found = (catalog.bstar < 0.0) | (catalog.mean_motion_dot < 0.0)
-    altitude = catalog.mean_altitude_km
-    known = np.flatnonzero(catalog.norad_id != NO_NORAD_ID)
-    order = known[np.lexsort((catalog.epoch[known], catalog.norad_id[known]))]
-    same = catalog.norad_id[order][1:] == catalog.norad_id[order][:-1]
-    rising = order[1:][same & (np.diff(altitude[order]) > 0.5)]
-    found |= np.isin(catalog.norad_id, catalog.norad_id[rising])
-    return np.asarray(found & ~catalog.is_deep_space & ~catalog.synthetic)
 
 
 class _Span(NamedTuple):

@@ -1,9 +1,9 @@
 """Inputs of a decay: the atmosphere over time, mean orbits, and the ballistic coefficient of each object.
 
-B comes from the best source known: given, stated by the catalogue (shell files), from the drag term of the element set, or
-assumed. The drag term is not converted by its definition, B = 2 B* / rho0, for SGP4's density is that of no particular day: the B
-is taken with which the model of the atmosphere lets the orbit sink as fast as SGP4 does, over the days about its epoch that are
-observed.
+B comes from the best source known: given, stated by the catalogue (shell files), that of its class for an object that holds its
+orbit (orbit_control.py), from the drag term of the element set, or assumed. The drag term is not converted by its definition,
+B = 2 B* / rho0, for SGP4's density is that of no particular day: the B is taken with which the model of the atmosphere lets the
+orbit sink as fast as SGP4 does, over the days about its epoch that are observed.
 """
 
 from __future__ import annotations
@@ -49,12 +49,18 @@ CREDIBLE_BALLISTIC_COEFFICIENTS: Final = (1e-4, 100.0)
 30 m2/kg is observed: Schildknecht et al., Acta Astronautica 63, 119, 2008)."""
 USUAL_BALLISTIC_COEFFICIENT: Final = 1.0
 """Largest ballistic coefficient of a satellite that is no balloon, m2/kg. What is above is used, and said."""
-SOURCES: Final = ("given", "catalogue", "drag_term", "assumed", "fitted")
+LEAST_PASSIVE_COEFFICIENT: Final = 0.003
+"""Least ballistic coefficient that the drag term of an object left alone gives, m2/kg: below, thrust holds the orbit. The least of
+1,350 pieces of debris and rocket bodies below 700 km on 2026-03-10 is 0.0056."""
+HELD_BELOW_KM: Final = 700.0
+"""Altitude up to which a small drag term says so. Above, it is lost in the noise."""
+SOURCES: Final = ("given", "catalogue", "drag_term", "assumed", "fitted", "shell_class")
 """Names of the sources of a ballistic coefficient, by number."""
-RELATIVE_ERRORS: Final = (0.1, 0.3, 0.2, 0.6, 0.6)
+RELATIVE_ERRORS: Final = (0.1, 0.3, 0.2, 0.6, 0.6, 0.3)
 """Relative standard error of a coefficient by its source, where none is stated: a number given (nothing is known of it: that of a
 fit), mass and area of a shell file, the drag term of one set (against fits to the 60 days behind it, of five passive satellites and
-70 re-entries of 2026), the assumed one (between 0.004 and 0.05), and a fit that has none."""
+70 re-entries of 2026), the assumed one (between 0.004 and 0.05), a fit that has none, and
+that of a class, which is that of a shell file."""
 _DRAG_TERM_NOISE: Final = 0.003
 """Noise of the rate of sinking of one set, km/day: the drag term of a satellite that sinks by less says little."""
 _FIT_LAG_DAYS: Final = 1.5
@@ -73,6 +79,8 @@ class Ballistic(NamedTuple):
     source: NDArray[np.int8]
     relative_error: Floats
     """Standard error of ln B."""
+    is_held: NDArray[np.bool_]
+    """True where thrust holds the orbit, by a drag term that is too small for an object left alone."""
     notes: tuple[str, ...]
     """Lines about values that are assumed, not credible or unusual, which have been logged too."""
 
@@ -154,6 +162,7 @@ def ballistic_coefficients(
     given: ArrayLike | None,
     weather: SpaceWeather,
     *,
+    of_class: Floats | None = None,
     model: str = CALIBRATED,
     stated_error: ArrayLike | None = None,
     is_fitted: bool = False,
@@ -165,6 +174,7 @@ def ballistic_coefficients(
         catalog: n objects.
         given: a number, or one for each object with NaN where it is not known.
         weather: space weather at the epochs.
+        of_class: that of the class of each object, in place of its drag term, NaN where it is not known.
         model: model of the atmosphere, as in `load_atmosphere`.
         stated_error: relative standard error of what is given, a number or one for each object, NaN where not known.
         is_fitted: True where what is given was fitted to histories.
@@ -195,11 +205,21 @@ def ballistic_coefficients(
     unknown = np.flatnonzero(np.isnan(value))
     error = np.broadcast_to(np.asarray(np.nan if stated_error is None else stated_error, np.float64), (n,)).copy()
     error[source != own_source] = np.nan
+    is_held = np.zeros(n, bool)
     if len(unknown):
-        by_drag_term, error[unknown], unobserved = _from_drag_term(catalog[unknown], weather, model)
-        usable = (by_drag_term >= low) & (by_drag_term <= high)
+        some = catalog[unknown]
+        by_drag_term, error[unknown], unobserved = _from_drag_term(some, weather, model)
+        is_low = (some.mean_altitude_km < HELD_BELOW_KM) & ~some.is_deep_space & ~some.synthetic
+        held = is_low & ((some.bstar < 0.0) | (by_drag_term < LEAST_PASSIVE_COEFFICIENT))
+        usable = (by_drag_term >= low) & (by_drag_term <= high) & ~held
         value[unknown] = np.where(usable, by_drag_term, ASSUMED_BALLISTIC_COEFFICIENT)
         source[unknown] = np.where(usable, 2, 3)
+        is_held[unknown] = held
+        if of_class is not None:
+            has_class = ~np.isnan(of_class[unknown])
+            value[unknown[has_class]] = of_class[unknown[has_class]]
+            source[unknown[has_class]] = SOURCES.index("shell_class")
+            usable &= ~has_class
         error[unknown[~usable]] = np.nan
         if (usable & unobserved).any():
             names = _name(catalog, np.isin(np.arange(n), unknown[usable & unobserved]))
@@ -221,7 +241,7 @@ def ballistic_coefficients(
         )
     report_notes(notes, strict=strict)
     error = np.where(np.isnan(error), np.take(RELATIVE_ERRORS, source), error)
-    return Ballistic(value, source, error, tuple(notes))
+    return Ballistic(value, source, error, is_held, tuple(notes))
 
 
 def shell_ballistic_coefficients(
