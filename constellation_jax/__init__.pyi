@@ -39,6 +39,8 @@ from .inputs.tuning.problem import TuningProblem as TuningProblem
 from .inputs.tuning.problem import TuningVariable as TuningVariable
 from .outputs.datasets.satellites import find as find
 from .outputs.shell_file import write_shells as write_shells
+from .outputs.verify import finish as finish
+from .outputs.verify import verify as verify
 from .physics import frames as frames
 from .physics import merit as merit
 from .physics.merit.conjunction_rate import ConjunctionBackground as ConjunctionBackground
@@ -69,13 +71,13 @@ from .studies.matching.match import ShellCount as ShellCount
 from .studies.matching.match import ShellMatch as ShellMatch
 from .studies.matching.match import match_shells as match_shells
 from .studies.propagation.jacobians import jacobians as jacobians
-from .studies.propagation.propagate import PropagationReport as PropagationReport
 from .studies.propagation.propagate import propagate as propagate
-from .studies.propagation.propagate import propagate_to as propagate_to
 from .studies.propagation.states import BlockTimes as BlockTimes
 from .studies.propagation.states import reduce as reduce
 from .studies.propagation.states import states as states
 from .studies.propagation.states import stream as stream
+from .studies.propagation.to_file import PropagationReport as PropagationReport
+from .studies.propagation.to_file import propagate_to as propagate_to
 from .studies.tuning.tune import TuneResult as TuneResult
 from .studies.tuning.tune import tune as tune
 from .views import plots as plots

@@ -41,6 +41,8 @@ def commands(page: Path) -> list[list[str]]:
 def outputs(arguments: list[str]) -> list[str]:
     """Files that a command writes, by its options or without one."""
     named = [value for option, value in itertools.pairwise(arguments) if option in ("--output", "-o")]
+    if "--shard" in arguments:
+        return []  # a part of an output
     if named or arguments[0] not in ("propagate", "ephemeris", "decay"):
         return named
     return [
@@ -81,6 +83,9 @@ def test_all_commands_run_in_one_folder(tmp_path: Path, kept_kernels: dict[str, 
             assert done.returncode == 0, f"{page.name}: {shlex.join(arguments)}\n{done.stderr}"
             for name in outputs(arguments):
                 assert (tmp_path / name).exists()
-                (tmp_path / name).write_bytes(b"")  # the day of all satellites takes gigabytes; the name stays taken
+                if (tmp_path / name).is_file():  # a store is a folder, and small here
+                    (tmp_path / name).write_bytes(
+                        b""
+                    )  # the day of all satellites takes gigabytes; the name stays taken
             ran += 1
     assert ran > 20

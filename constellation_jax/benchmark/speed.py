@@ -29,7 +29,8 @@ from constellation_jax.errors import InputError, suggest
 from constellation_jax.inputs.catalog.catalog import Catalog
 from constellation_jax.inputs.times import to_day_fraction
 from constellation_jax.outputs.variables import STATUS_VARIABLE, resolve_groups
-from constellation_jax.studies.propagation.propagate import PRECISIONS, propagate, propagate_to
+from constellation_jax.studies.propagation.propagate import PRECISIONS, propagate
+from constellation_jax.studies.propagation.to_file import propagate_to
 
 MODES = ("dense", "direct")
 """Ways to compute: interpolated between few evaluations of each orbit, on a CPU alone, or evaluated at every instant."""

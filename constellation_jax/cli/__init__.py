@@ -22,13 +22,12 @@ from constellation_jax.cli.options import GroupHelp
 from constellation_jax.cli.process import run
 from constellation_jax.errors import printable
 
-_UsageError: type[Exception] = (
-    typer.BadParameter.__base__
-)  # of click, or of the copy of it that newer versions of typer hold
+_UsageError: Any = typer.BadParameter.__base__
+"""Mistakes of usage, of click or of the copy of it that newer versions of typer hold."""
 
 
-class _Group(TyperGroup):
-    """Group whose mistakes of usage are one line, as all others are."""
+class _Commands(TyperGroup):
+    """Group of commands whose mistakes of usage are one line, as all others are."""
 
     def make_context(self, *arguments: Any, **options: Any) -> Any:
         with _one_line():
@@ -55,7 +54,7 @@ def _one_line() -> Iterator[None]:
 
 app = typer.Typer(
     name="constellation-jax",
-    cls=_Group,
+    cls=_Commands,
     help="Propagate every satellite and every planned constellation together: catalogue in, NetCDF out. The option "
     "--install-completion sets up completion by the tab key.",
     # typer's options --install-completion and --show-completion load pydantic, where it is installed, on the way to every command
@@ -66,7 +65,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for _command in (
-    *(propagate.propagate, propagate.ephemeris),
+    *(propagate.propagate, propagate.ephemeris, propagate.finish, propagate.verify),
     *(catalog.catalog, catalog.fetch),
     *(deploy.deploy, decay.decay, decay.station_keeping, tune.tune),
     bench.bench,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from constellation_jax.inputs.catalog.catalog import Catalog
     from constellation_jax.inputs.environment.space_weather_series import SpaceWeather
     from constellation_jax.inputs.shells.files import Shell
+    from constellation_jax.studies.decay.ballistic_fit import BallisticFit
 
 _Start = Annotated[str | None, typer.Option("--start", metavar="TIME", help="First day, UTC, such as 2027-01-01.")]
 _Ballistic = Annotated[
@@ -51,6 +53,8 @@ _DragCoefficient = Annotated[
     typer.Option("--drag-coefficient", metavar="CD", help="Drag coefficient that goes with the area [default: 2.2]."),
 ]
 _DRAG_COEFFICIENT = 2.2
+_MOST_ROWS = 100
+"""Objects whose fits are printed."""
 
 
 def decay(
@@ -65,6 +69,12 @@ def decay(
     space_weather: SpaceWeatherFile = None,
     forecast: ForecastFile = None,
     atmosphere: AtmosphereModel = CALIBRATED,
+    fit: Annotated[
+        bool,
+        typer.Option(
+            "--fit", help="Fit the ballistic coefficient of each object to its element sets, and decay the newest."
+        ),
+    ] = False,
     ballistic_coefficient: _Ballistic = None,
     mass_kg: Annotated[float | None, typer.Option(metavar="KG", help="Mass of every satellite.")] = None,
     area_m2: _Area = None,
@@ -95,8 +105,8 @@ def decay(
 ) -> None:
     """Compute lifetimes and altitudes over years.
 
-    Of a catalogue or of planned shells, without manoeuvres. Prints a line for each shell, and writes a file
-    (decay.nc unless --output says otherwise).
+    Of a catalogue or of planned shells, without manoeuvres. Prints a line for each shell, with --fit for each object,
+    and writes a NetCDF file (decay.nc unless --output says otherwise).
     """
     with Reporter().session(debug=ctx.obj["debug"]):
         inputs = (catalog, *(shells or []), space_weather, forecast)
@@ -106,11 +116,16 @@ def decay(
             from constellation_jax.studies.decay.decay import decay as compute
 
             weather = load_space_weather(space_weather, forecast)
+            coefficient: Any = _coefficient(ballistic_coefficient, mass_kg, area_m2, drag_coefficient)
+            if fit:
+                objects, coefficient = _fit(objects, coefficient, shells or [], weather, atmosphere)
+            else:
+                _warn_of_histories(objects)
             dataset = compute(
                 objects,
                 years=years,
                 start=start,
-                ballistic_coefficient=_coefficient(ballistic_coefficient, mass_kg, area_m2, drag_coefficient),
+                ballistic_coefficient=coefficient,
                 solar=solar,
                 space_weather=weather,
                 atmosphere=atmosphere,
@@ -120,6 +135,8 @@ def decay(
             )
             write_result(dataset, target)
         if not quiet:
+            if fit:
+                _print_fits(dataset)
             _print_decay(dataset, target.path, weather)
 
 
@@ -261,11 +278,69 @@ def _objects(
     return select(Catalog.concatenate(parts), tuple(conditions))
 
 
+def _fit(
+    histories: Catalog, coefficient: object, shells: list[str], weather: SpaceWeather, atmosphere: str
+) -> tuple[Catalog, BallisticFit]:
+    """Fit the ballistic coefficients of objects to their element sets; return their newest sets with the fits.
+
+    Raises:
+        InputError: options that do not go together, objects without a catalogue number, or none with several sets.
+    """
+    from constellation_jax.errors import InputError
+    from constellation_jax.inputs.catalog.catalog import NO_NORAD_ID
+    from constellation_jax.studies.decay.ballistic_fit import fit_ballistic_coefficient
+
+    if coefficient is not None or shells:
+        other = "--shells" if shells else "a ballistic coefficient, or mass and area"
+        raise InputError(f"--fit: found with {other}, expected one of them")
+    if (histories.norad_id == NO_NORAD_ID).any():
+        raise InputError("--fit: found objects without a catalogue number, expected one in each element set")
+    if not histories.repeated()[0]:
+        raise InputError("--fit: found one element set of each object, expected histories: many sets of an object")
+    return histories.newest(), fit_ballistic_coefficient(histories, space_weather=weather, atmosphere=atmosphere)
+
+
+def _warn_of_histories(objects: Catalog) -> None:
+    several, most, number = objects.repeated()
+    if several:
+        logging.getLogger("constellation_jax").warning(
+            "%s with several element sets (norad_id %s: %d), and each set counts as a satellite: --fit fits the ballistic "
+            "coefficient of each object to its sets, and decays the newest",
+            count(several, "object"), number, most,
+        )  # fmt: skip
+
+
+def _print_fits(dataset: xr.Dataset) -> None:
+    from constellation_jax.studies.decay.ballistic_fit import DOUBTS
+
+    typer.echo(f"{'object':<26}{'B, m2/kg':>10}{'error':>8}{'pieces':>8}  {'doubt':<11}{'re-entry':<12}5 to 95 %")
+    for k in range(min(dataset.sizes["satellite"], _MOST_ROWS)):
+        row = dataset.isel(satellite=k)
+        dates = [_date(row.reentry_date.values)]
+        if "reentry_date_percentile" in row:
+            dates += [_date(row.reentry_date_percentile.values[j]) for j in (0, -1)]
+        doubt = DOUBTS[int(row.ballistic_coefficient_doubt)]
+        typer.echo(
+            f"{row.satellite.item()!s:<25} {float(row.ballistic_coefficient):>10.4g}"
+            f"{100 * float(row.ballistic_coefficient_error):>6.0f} %{int(row.ballistic_coefficient_pieces):>8}"
+            f"  {doubt.replace('_', ' '):<11}{dates[0]:<12}{' to '.join(dates[1:])}".rstrip()
+        )
+    if dataset.sizes["satellite"] > _MOST_ROWS:
+        typer.echo(f"... and {count(dataset.sizes['satellite'] - _MOST_ROWS, 'object')} more, in the file")
+    doubted = int((dataset.ballistic_coefficient_doubt != 0).sum())
+    if doubted:
+        typer.echo(f"{count(doubted, 'object')} in doubt: the coefficient is not one to rely on")
+
+
+def _date(value: Any) -> str:
+    return "-" if str(value) == "NaT" else str(value)[:10]
+
+
 def _print_decay(dataset: xr.Dataset, target: Path, weather: SpaceWeather) -> None:
     from constellation_jax.physics.constants import YEAR_DAYS
 
     years = dataset.attrs["years"]
-    typer.echo(f"{'shell':<24}{'objects':>9}{'raised':>8}{'median life':>14}{'gone in 5 y':>13}{'in 25 y':>9}")
+    typer.echo(f"{'shell':<24}{'objects':>9}{'kept':>8}{'median life':>14}{'gone in 5 y':>13}{'in 25 y':>9}")
     for k in range(dataset.sizes["shell"]):
         row = dataset.isel(shell=k)
         life = float(row.shell_lifetime) / YEAR_DAYS
@@ -274,6 +349,8 @@ def _print_decay(dataset: xr.Dataset, target: Path, weather: SpaceWeather) -> No
             f"{(f'{life:.2f} years' if life == life else f'over {years:g}'):>14}"
             f"{_percent(row.shell_five_year_fraction):>13}{_percent(row.shell_25_year_fraction):>9}"
         )
+    if kept := int(dataset.manoeuvres.sum()):
+        typer.echo(f"kept: {count(kept, 'object')} that manoeuvre; their lives are those if left alone now")
     if "ensemble_absent" in dataset.attrs:
         typer.echo(f"no percentiles: {dataset.attrs['ensemble_absent']}")
     _print_space_weather(dataset, weather)

@@ -38,6 +38,7 @@ def format_match(match: ShellMatch) -> Iterator[str]:
     yield f"{'total':<{11 + width + 13 + 10}}{total[0]:>12,}{total[1]:>9,}{total[2]:>10,}{total[3]:>7,}"
     others = int(np.sum(match.system == ""))
     yield f"{others:,} object{' belongs' if others == 1 else 's belong'} to none of these systems."
+    yield from match.notes
 
 
 def match_to_dict(match: ShellMatch, catalog: Catalog) -> dict[str, Any]:
@@ -60,6 +61,7 @@ def match_to_dict(match: ShellMatch, catalog: Catalog) -> dict[str, Any]:
         "epoch": f"{match.epoch}Z",
         "shells": [_row_to_dict(row) for row in match.shells],
         "other": int(np.sum(match.system == "")),
+        "notes": list(match.notes),
         "objects": [{key: _nan_to_none(value) for key, value in zip(columns, row, strict=True)} for row in objects],
     }
 

@@ -164,12 +164,12 @@ def load_space_weather(source: str | None, forecast: str | None) -> SpaceWeather
 
 
 def claim(
-    output: Path,
+    output: str | Path,
     *,
     overwrite: bool,
     inputs: Iterable[str | Path | None],
     kind: Literal["dataset", "samples", "ephemeris"] = "dataset",
-) -> Target:
+) -> Any:
     """Check the file that a command will write, to be held in a `with` statement while the command works.
 
     Args:
@@ -179,16 +179,24 @@ def claim(
             the output.
         kind: what the file will hold.
 
+    Returns:
+        A `Target`, or the `Place` of a Zarr store.
+
     Raises:
         InputError: as for `Target`, or the name is that of a format that is not written.
     """
-    from constellation_jax.outputs.formats import find_format
+    from constellation_jax.outputs.formats import find_format, is_zarr
     from constellation_jax.outputs.target import Target
 
     find_format(output, kind)
     words = [str(word) for word in inputs if word is not None]
     files = [part for word in words for part in (word, word.rpartition(":")[0]) if part]
-    return Target(output, overwrite=overwrite, inputs=[os.path.expanduser(file) for file in files])
+    sources = [os.path.expanduser(file) for file in files]
+    if is_zarr(output):
+        from constellation_jax.outputs.zarr.place import Place
+
+        return Place(output, overwrite=overwrite, inputs=sources)
+    return Target(output, overwrite=overwrite, inputs=sources)
 
 
 def write_result(dataset: xr.Dataset, target: Target) -> None:

@@ -1,14 +1,20 @@
-"""The commands `propagate` and `ephemeris`: a run file and options in, a file out. Deliberately absent: any computation."""
+"""The commands `propagate` and `ephemeris`, a run file and options in, a file out; `finish` and `verify`, which take the file."""
 
 from __future__ import annotations
 
+import contextlib
+import re
+from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from constellation_jax.cli.options import AllowStale, Quiet, add_run_options, claim, command_line
+from constellation_jax.cli.options import AllowStale, Overwrite, Quiet, add_run_options, claim, command_line
+from constellation_jax.cli.process import EXIT_OUTPUT
 from constellation_jax.cli.reporting import choose_reporter
+from constellation_jax.errors import InputError
 from constellation_jax.inputs.run_keys import EphemerisRun, PropagationRun
 from constellation_jax.settings import configure
 
@@ -16,6 +22,26 @@ EPHEMERIS_SPAN = "2h"
 """Length of a span of an ephemeris."""
 
 _RunFile = Annotated[Path | None, typer.Argument(metavar="RUN.toml", help="Run file; without one, the default run.")]
+_Store = Annotated[
+    str, typer.Argument(metavar="OUTPUT", help="NetCDF file, or Zarr store: a folder or an address of fsspec.")
+]
+_Resume = Annotated[
+    bool, typer.Option("--resume", help="Keep what an interrupted run of the same inputs has left in OUTPUT.partial.")
+]
+_Shard = Annotated[
+    str | None,
+    typer.Option(
+        metavar="I/N", help="Compute part I of N of a Zarr store that N jobs share; then: constellation-jax finish."
+    ),
+]
+_Dask = Annotated[
+    str | None,
+    typer.Option(
+        metavar="local|ADDRESS", help="Let the workers of a Dask cluster write a Zarr store; local starts one here."
+    ),
+]
+_CONNECT_S = 30
+"""Time that a scheduler has to answer."""
 _LogJson = Annotated[bool, typer.Option("--log-json", help="Write events to stderr, one JSON object a line.")]
 
 
@@ -25,6 +51,9 @@ def propagate(
     run: _RunFile = None,
     *,
     keys: dict[str, Any],
+    resume: _Resume = False,
+    shard: _Shard = None,
+    dask: _Dask = None,
     allow_stale: AllowStale = False,
     quiet: Quiet = False,
     log_json: _LogJson = False,
@@ -56,23 +85,60 @@ def propagate(
             )
         reporter.start(config, objects, times)
         configure(compile_cache=True)
-        from constellation_jax.studies.propagation.propagate import propagate_to
+        from constellation_jax.studies.propagation.to_file import propagate_to
 
-        report = propagate_to(
-            target,
-            objects,
-            times,
-            frame=config.frame,
-            precision=config.precision,
-            variables=config.variables,
-            dtype=config.dtype,
-            dense=config.dense,
-            device=config.device,
-            memory_bytes=config.memory,
-            progress=reporter.progress,
-            history=command_line(),
-        )
+        with _connect(dask) as client:
+            report = propagate_to(
+                target,
+                objects,
+                times,
+                frame=config.frame,
+                precision=config.precision,
+                variables=config.variables,
+                dtype=config.dtype,
+                dense=config.dense,
+                device=config.device,
+                memory_bytes=config.memory,
+                resume=resume,
+                shard=_parse_shard(shard),
+                client=client,
+                progress=reporter.progress,
+                history=command_line(),
+            )
         reporter.done(report, counted="steps")
+        if not report.is_complete:
+            reporter.note(f"when all parts are done: constellation-jax finish {config.output}")
+
+
+def finish(ctx: typer.Context, output: _Store, overwrite: Overwrite = False) -> None:
+    """Complete a Zarr store whose parts several jobs have written with propagate --shard."""
+    reporter = choose_reporter(quiet=False, log_json=False)
+    with reporter.session(debug=ctx.obj["debug"]):
+        from constellation_jax.outputs.verify import finish as complete
+
+        complete(output, overwrite=overwrite)
+        reporter.note(f"{output}: complete")
+
+
+def verify(
+    ctx: typer.Context,
+    output: _Store,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Make the damaged blocks of a Zarr store missing, for propagate --resume.")
+    ] = False,
+) -> None:
+    """Read an output whole, check its checksums and states, and list what is damaged; exit code 1 where something is."""
+    reporter = choose_reporter(quiet=False, log_json=False)
+    with reporter.session(debug=ctx.obj["debug"]):
+        from constellation_jax.outputs.verify import verify as check
+
+        defects = check(output, repair=repair)
+        for line in defects or ["sound"]:
+            reporter.note(f"{output}: {line}")
+        if defects and repair:
+            reporter.note(f"{output}: the same propagate command with --resume computes these blocks anew")
+        if defects:
+            raise typer.Exit(EXIT_OUTPUT)
 
 
 @add_run_options(EphemerisRun)
@@ -114,3 +180,42 @@ def ephemeris(
             history=command_line(),
         )
         reporter.done(report, counted="spans")
+
+
+def _parse_shard(text: str | None) -> tuple[int, int] | None:
+    """Parse a part such as 3/16."""
+    if text is None:
+        return None
+    found = re.fullmatch(r"([0-9]{1,9})/([0-9]{1,9})", text)
+    if found is None:
+        raise InputError(f"--shard: found {text!r}, expected i/n such as 3/16")
+    return int(found[1]), int(found[2])
+
+
+@contextlib.contextmanager
+def _connect(cluster: str | None) -> Iterator[Any]:
+    """Connect to a Dask cluster, or start one on this machine, a worker a core; None for none."""
+    if cluster is None:
+        yield None
+        return
+    if find_spec("distributed") is None:
+        raise InputError(
+            "--dask: needs the package distributed; install it with pip install 'constellation-jax[scale]'"
+        )
+    import distributed
+
+    from constellation_jax.engine.threads import count_cores
+
+    dask: Any = distributed  # whose functions have no types
+    with contextlib.ExitStack() as stack:
+        try:
+            if cluster == "local":
+                workers = dask.LocalCluster(n_workers=count_cores(), threads_per_worker=1, dashboard_address=None)
+                client = dask.Client(stack.enter_context(workers), timeout=_CONNECT_S)
+            else:
+                client = dask.Client(cluster, timeout=_CONNECT_S)
+        except (OSError, ValueError) as error:
+            raise InputError(
+                f"--dask: {cluster!r} cannot be reached ({error}); expected 'local' or the address of a scheduler"
+            ) from None
+        yield stack.enter_context(client)

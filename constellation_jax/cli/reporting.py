@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from constellation_jax.inputs.catalog.catalog import Catalog
     from constellation_jax.inputs.run_keys import Run
     from constellation_jax.studies.ephemeris.write import EphemerisReport
-    from constellation_jax.studies.propagation.propagate import PropagationReport
+    from constellation_jax.studies.propagation.to_file import PropagationReport
 
 EXIT_INPUT, EXIT_NOT_CONVERGED, EXIT_DEFECT = 2, 3, 70
 """Exit codes: a mistake that a user can mend, a tuning without an optimum, EX_SOFTWARE; the others are in process.py."""
@@ -82,6 +82,9 @@ class Reporter:
 
     def warning(self, line: str) -> None:
         _print_to_stderr(f"constellation-jax: warning: {line}")
+
+    def note(self, line: str) -> None:
+        """Print a result, or what can be done next, on stdout; nothing where only warnings and errors are wanted."""
 
     def start(self, run: Run, objects: Catalog, times: NDArray[np.datetime64]) -> None:
         """Report the objects and times of a run that is about to begin."""
@@ -158,6 +161,9 @@ class TerminalReporter(Reporter):
     """Rejects and a progress bar on stderr, one line about the result on stdout."""
 
     _bar: Progress | None = None
+
+    def note(self, line: str) -> None:
+        typer.echo(printable(line))
 
     def start(self, run: Run, objects: Catalog, times: NDArray[np.datetime64]) -> None:
         report_left_out(objects)

@@ -5,7 +5,6 @@ On one device the same functions run without the mesh: to place an argument on a
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from functools import cache, partial
 from typing import Any, NamedTuple
@@ -18,6 +17,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from constellation_jax.engine.default_device import default_platform
 from constellation_jax.engine.device_checks import find_devices
 from constellation_jax.engine.precision import x64
+from constellation_jax.engine.threads import count_cores
 from constellation_jax.programs import Program
 
 REPLICATED: Any = PartitionSpec()
@@ -50,6 +50,7 @@ class Devices:
         devices: these instead of all local ones of the platform.
         computes_grids: whether engines give them whole grids of instants and satellites instead of cache-sized blocks; None: unless
             they are a CPU.
+        threads: Python threads that feed the devices; None: one a core of a CPU, two for others.
 
     Raises:
         InputError: there is no device of the platform.
@@ -61,13 +62,14 @@ class Devices:
         devices: Sequence[Any] | None = None,
         *,
         computes_grids: bool | None = None,
+        threads: int | None = None,
     ) -> None:
         found = tuple(devices or find_devices(platform or default_platform()))
         self.platform: str = found[0].platform
         self.computes_grids = self.platform != "cpu" if computes_grids is None else computes_grids
         self.mesh = Mesh(np.array(found), ("satellites",))
         # on a GPU or TPU two: one copies its results to the host while the other's tile is computed
-        self.threads: int = max(1, (os.cpu_count() or 1) // len(found)) if self.platform == "cpu" else 2
+        self.threads: int = threads or (max(1, count_cores() // len(found)) if self.platform == "cpu" else 2)
         """Number of Python threads that feed the devices."""
 
     def tile_width(self, tile: Mapping[str, int]) -> int:

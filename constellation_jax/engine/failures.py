@@ -79,7 +79,7 @@ class GridFailures:
 
     @property
     def codes(self) -> NDArray[np.int8]:
-        """Status that each satellite keeps from the blocks so far; set it back to repeat a block."""
+        """Status that each satellite keeps from the blocks so far; set it to repeat a block, or to go on with another run."""
         return self._failures.code.copy()
 
     @codes.setter

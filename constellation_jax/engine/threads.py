@@ -20,6 +20,14 @@ _LOCK = Lock()
 _WIDE = {"SkylakeX", "Cooperlake", "SapphireRapids"}
 
 
+def count_cores() -> int:
+    """Count the cores that this process may use: a batch system gives a part of the machine."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # macOS, Windows
+        return os.cpu_count() or 1
+
+
 class Workers:
     """Pool of threads in which JAX computes in 64 bits. Use it in a `with` statement.
 

@@ -111,7 +111,7 @@ _SIZE = Rule(
 _FILE = Rule(
     "the path of a file in quotes",
     lambda v: isinstance(v, str | os.PathLike) and os.fspath(v) != "",
-    convert=lambda path, folder: folder / os.path.expanduser(path),
+    convert=lambda path, folder: path if "://" in os.fspath(path) else folder / os.path.expanduser(path),
     placeholder="FILE",
 )
 _GROUPS = one_or_more(
@@ -160,8 +160,10 @@ class Run:
     drag: bool = key(
         TRUE_OR_FALSE, default=True, doc="Use the drag term B* of the element sets; without it every B* is taken as 0."
     )
-    output: Path = key(
-        _FILE, default="constellation.nc", doc="[File](dataset.md#files) to write: .nc, or a table as .csv or .parquet."
+    output: str | Path = key(
+        _FILE,
+        default="constellation.nc",
+        doc="[File](dataset.md#files) to write: .nc, .zarr (a folder or an address of fsspec), or a table as .csv or .parquet.",
     )
     overwrite: bool = key(TRUE_OR_FALSE, default=False, doc="Replace an existing file.")
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 import importlib
 import os
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple, Protocol, Self
 
+import numpy as np
 import xarray as xr
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from constellation_jax.errors import InputError
 from constellation_jax.outputs.target import Target
@@ -37,6 +39,7 @@ FORMATS: Final[Mapping[str, Format]] = {
     ".nc": Format(
         "NetCDF", "netcdf.whole_file:write_dataset", "netcdf.samples:NetCDFWriter", "netcdf.samples:check_size", True
     ),
+    ".zarr": Format("Zarr", samples="zarr.samples:ZarrWriter", size="zarr.samples:check_size"),
     ".csv": Format("CSV", "tables:write_table", "tables:TableWriter", "tables:check_size"),
     ".parquet": Format("Parquet", "tables:write_table", "tables:TableWriter", "tables:check_size"),
 }
@@ -47,12 +50,44 @@ class SampleWriter(Protocol):
     """Writer of a propagation, block by block: what `propagate_to` asks of a format. `NetCDFWriter` has the docstrings."""
 
     attributes: dict[str, Any]
+    failed: int
+    """Satellites that have failed at the last step written."""
 
+    @property
+    def block(self) -> int: ...
+    @property
+    def place(self) -> str:
+        """Path or address of the output: NAME.partial while it is not complete."""
+
+    @property
+    def size(self) -> int: ...
     def check_disk(self) -> None: ...
     def __enter__(self) -> Self: ...
     def __exit__(self, *error: Any) -> None: ...
+    def find_missing(self) -> list[slice]: ...
+    def find_latched(self, start: int) -> NDArray[np.int8]: ...
     def write(self, start: int, arrays: Mapping[str, ArrayLike]) -> None: ...
     def write_lifetimes(self, lifetime: ArrayLike, comment: str) -> None: ...
+
+
+def is_zarr(path: str | os.PathLike[str]) -> bool:
+    """True for the name of a Zarr store, which ends with .zarr.
+
+    Raises:
+        InputError: it is one, and the package zarr is missing.
+    """
+    if find_suffix(path) != ".zarr":
+        return False
+    if find_spec("zarr") is None:
+        raise InputError(
+            f"{os.fspath(path)}: Zarr needs the package zarr; install it with pip install 'constellation-jax[scale]'"
+        )
+    return True
+
+
+def find_suffix(path: str | os.PathLike[str]) -> str:
+    """Find the suffix of an output by which its format goes; addresses of fsspec are Zarr stores."""
+    return os.path.splitext(os.fspath(path).rstrip("/"))[1].lower()
 
 
 def find_format(path: str | os.PathLike[str], kind: Literal["dataset", "samples", "ephemeris"] = "dataset") -> Format:
@@ -65,7 +100,10 @@ def find_format(path: str | os.PathLike[str], kind: Literal["dataset", "samples"
     Raises:
         InputError: the suffix is that of a format that is not written, or not for this kind; the message lists those that are.
     """
-    suffix = Path(path).suffix.lower()
+    suffix = find_suffix(path)
+    if "://" in os.fspath(path) and suffix != ".zarr":
+        raise InputError(f"output: found {os.fspath(path)!r}, expected a Zarr store (NAME.zarr) at an address")
+    is_zarr(path)  # whose package may be missing
     found = FORMATS.get(suffix, FORMATS[".nc"])
     if Path(path).name == "-" or suffix in _OTHER_SUFFIXES or not getattr(found, kind):
         known = ", ".join(f"{known} ({form.name})" for known, form in FORMATS.items() if getattr(form, kind))
@@ -97,7 +135,7 @@ def check_size(path: str | os.PathLike[str], *arguments: Any) -> None:
 
 
 _OTHER_SUFFIXES: Final = {
-    *(".feather", ".gz", ".json", ".mat", ".npy", ".npz", ".pkl", ".tsv", ".txt", ".xls", ".xlsx", ".zarr", ".zip")
+    *(".feather", ".gz", ".json", ".mat", ".npy", ".npz", ".pkl", ".tsv", ".txt", ".xls", ".xlsx", ".zip")
 } - {*FORMATS}
 
 

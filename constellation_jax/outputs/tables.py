@@ -21,7 +21,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from constellation_jax.errors import InputError
-from constellation_jax.inputs.catalog.catalog import Catalog
+from constellation_jax.inputs.catalog.catalog import ELEMENT_COLUMNS, Catalog
 from constellation_jax.outputs.datasets.propagation import make_dataset, make_lifetime_attributes
 from constellation_jax.outputs.datasets.times import check_times
 from constellation_jax.outputs.target import Target, check_disk, format_size
@@ -69,7 +69,7 @@ def write_table(dataset: xr.Dataset, path: str | os.PathLike[str], *, overwrite:
         _check_rows(
             target, f"{' x '.join(f'{dataset.sizes[name]:,} ({name})' for name in rows)}", count, len(dataset.data_vars)
         )
-        table = _spread(dataset, rows)
+        table = _spread(dataset.drop_vars(ELEMENT_COLUMNS) if TIME in rows and SATELLITE in rows else dataset, rows)
         left_out = [str(name) for name in table.data_vars if not {*table[name].dims} <= {*rows}]
         if left_out:
             warnings.warn(
@@ -102,7 +102,10 @@ class TableWriter:
         overwrite: bool = False,
         attributes: Mapping[str, Any] | None = None,
         block_steps: int = 60,
+        **_: Any,  # what a table cannot do: go on with another run, or share the work
     ) -> None:
+        self.block = block_steps
+        self.failed = 0
         self.attributes = dict(attributes or {})
         self._target = Target.of(path, overwrite=overwrite)
         self._catalog, self._times, self._names = catalog, check_times(times), tuple(variables)
@@ -127,8 +130,27 @@ class TableWriter:
         finally:
             self._target.__exit__(*error)
 
+    def find_missing(self) -> list[slice]:
+        """Find the steps of each block: all."""
+        return [slice(k, min(k + self.block, len(self._times))) for k in range(0, len(self._times), self.block)]
+
+    def find_latched(self, start: int) -> NDArray[np.int8]:
+        """Find the codes that satellites have kept before the first step: none."""
+        return np.zeros(len(self._catalog), np.int8)
+
+    @property
+    def place(self) -> str:
+        """Path of the file."""
+        return str(self._target)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the complete file."""
+        return os.path.getsize(self._target)
+
     def write(self, start: int, arrays: Mapping[str, ArrayLike]) -> None:
         """Take a block of steps, which come in order."""
+        self.failed = int(np.count_nonzero(np.asarray(arrays[STATUS_VARIABLE])[-1]))
         self._blocks.append(
             {name: np.array(values) for name, values in arrays.items()}
         )  # the run uses its arrays again

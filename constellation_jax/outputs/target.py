@@ -13,7 +13,8 @@ import os
 import shutil
 import stat
 import sys
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -63,7 +64,7 @@ class Target:
     def __enter__(self) -> Self:
         if not self._entered:
             self.check()
-            self._lock = self._acquire()
+            self._lock = _acquire(self._lock_file, str(self.path))
         self._entered += 1
         return self
 
@@ -73,7 +74,7 @@ class Target:
         self._entered -= 1
         if not self._entered and self._lock is not None:
             lock, self._lock = self._lock, None
-            self._release(lock)
+            _release(self._lock_file, lock)
 
     def check(self) -> None:
         """Raise InputError where the file cannot be made; see the class."""
@@ -185,38 +186,65 @@ class Target:
     def _refuse_if_busy(self) -> None:
         """Raise InputError where another run holds the lock, as soon as the target is known."""
         if self._find(self._lock_file) is not None:
-            self._release(self._acquire())
+            _release(self._lock_file, _acquire(self._lock_file, str(self.path)))
 
-    def _acquire(self) -> int:
-        """Lock the target and return the descriptor of the lock."""
-        while True:
-            try:
-                flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
-                descriptor = os.open(self._lock_file, flags, 0o666)
-            except OSError as error:
-                raise InputError(
-                    f"{self.partial}: cannot be written ({error.strerror}); choose another place"
-                ) from None
-            try:
-                _lock(descriptor)
-            except BlockingIOError:
-                os.close(descriptor)
-                raise InputError(f"{self.path}: another run is writing it; wait for it, or choose another") from None
-            found = self._find(self._lock_file)
-            if found is not None and os.path.samestat(found, os.fstat(descriptor)):
-                return descriptor
-            os.close(descriptor)  # the run before has removed it in the meantime
 
-    def _release(self, descriptor: int) -> None:
-        with contextlib.suppress(OSError):
-            if sys.platform == "win32":
-                os.close(descriptor)  # an open file cannot be removed there
-                self._lock_file.unlink(missing_ok=True)
-                return
-            if os.fstat(descriptor).st_size == 0:  # a file with content is none of ours
-                self._lock_file.unlink(missing_ok=True)
-        with contextlib.suppress(OSError):
+@contextlib.contextmanager
+def hold_lock(file: Path, output: str, *, shared: bool = False) -> Iterator[None]:
+    """Hold a lock file while a run works on an output.
+
+    Args:
+        output: name of the output, for the message.
+        shared: let others hold it, too, that share it. Where the system has no such locks (Windows), nothing is held then.
+
+    Raises:
+        InputError: another run holds it, or the file cannot be made.
+    """
+    if shared and sys.platform == "win32":
+        yield
+        return
+    descriptor = _acquire(file, output, shared=shared)
+    try:
+        yield
+    finally:
+        _release(file, descriptor)
+
+
+def _acquire(file: Path, output: str, *, shared: bool = False) -> int:
+    """Lock a file and return its descriptor."""
+    tries = _SHARED_TRIES if shared else 1
+    while True:
+        try:
+            descriptor = os.open(file, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
+        except OSError as error:
+            raise InputError(f"{output}: cannot be written ({error.strerror}); choose another place") from None
+        try:
+            _lock(descriptor, shared=shared)
+        except BlockingIOError:
             os.close(descriptor)
+            tries -= 1
+            if tries:
+                time.sleep(0.05)  # one that shares it holds it alone for a moment, when it gives it back
+                continue
+            raise InputError(f"{output}: another run is writing it; wait for it, or choose another") from None
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.lstat(file), os.fstat(descriptor)):
+                return descriptor
+        os.close(descriptor)  # the run before has removed it in the meantime
+
+
+def _release(file: Path, descriptor: int) -> None:
+    """Give a lock back, and remove its file where nobody else holds it."""
+    with contextlib.suppress(OSError):
+        if sys.platform == "win32":
+            os.close(descriptor)  # an open file cannot be removed there
+            file.unlink(missing_ok=True)
+            return
+        _lock(descriptor)  # fails where others share it
+        if os.fstat(descriptor).st_size == 0:  # a file with content is none of ours
+            file.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        os.close(descriptor)
 
 
 def check_disk(path: str | os.PathLike[str], size: int) -> None:
@@ -248,6 +276,7 @@ def describe_cause(error: BaseException) -> str:
 
 
 _HEAD_BYTES: Final = 1 << 20
+_SHARED_TRIES: Final = 40
 _SAME_BYTES: Final = 64
 _KINDS: Final = {
     stat.S_IFDIR: "a folder",
@@ -275,8 +304,8 @@ def _is_same(source: str | os.PathLike[str], found: os.stat_result) -> bool:
         return False
 
 
-def _lock(descriptor: int) -> None:
-    """Lock a file for this descriptor.
+def _lock(descriptor: int, *, shared: bool = False) -> None:
+    """Lock a file for this descriptor, or for all that share it.
 
     Raises:
         BlockingIOError: it is locked already.
@@ -292,7 +321,7 @@ def _lock(descriptor: int) -> None:
         else:
             import fcntl
 
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except BlockingIOError:
         raise
     except OSError:

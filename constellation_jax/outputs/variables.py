@@ -21,6 +21,7 @@ SHELL: Final = "shell"
 SOLAR: Final = "solar"
 SYSTEM: Final = "system"
 PERCENTILE: Final = "percentile"
+CAUSE: Final = "cause"
 STATE: Final = "state"
 ELEMENT: Final = "element"
 SPAN: Final = "span"
@@ -183,6 +184,7 @@ _COORDINATES: Final = (
     _coordinate(SOLAR, "solar activity", "low, median and high: the 5th, 50th and 95th percentile of the forecast"),
     _coordinate(SYSTEM, "constellation"),
     _coordinate(PERCENTILE, "percentile of the distribution", units="percent"),
+    _coordinate(CAUSE, "cause of a spread"),
 )  # fmt: skip
 
 _PROPAGATION: Final = (
@@ -209,6 +211,18 @@ _PROPAGATION: Final = (
     Variable("lifetime", (SATELLITE,), "day", "orbital lifetime", _LIFETIME, group="lifetime"),
 )  # fmt: skip
 
+_ELEMENTS: Final = tuple(
+    _auxiliary(name, SATELLITE, long_name, "mean element of SGP4 at the epoch, as published, in TEME", units)
+    for name, units, long_name in (
+        ("mean_motion", "revolution day-1", "mean motion in the sense of Kozai"),
+        ("eccentricity", "1", "eccentricity"),
+        ("raan", "degree", "right ascension of the ascending node"),
+        ("arg_perigee", "degree", "argument of perigee"),
+        ("mean_anomaly", "degree", "mean anomaly"),
+        ("bstar", "1", "drag term B* of SGP4, per Earth radius"),
+    )
+)
+
 _JACOBIAN: Final = (
     Variable("jacobian", (*DIMENSIONS, STATE, ELEMENT), "",
              "derivative of the state in TEME with respect to the mean elements of SGP4",
@@ -219,25 +233,39 @@ _JACOBIAN: Final = (
     _auxiliary("element_units", ELEMENT, "unit of the mean element"),
 )  # fmt: skip
 
+_ERRORS: Final = "solar activity and the errors of the ballistic coefficient and of the model of the atmosphere"
+
 _DECAY: Final = (
     Variable("perigee", DIMENSIONS, "km", "mean altitude of the perigee", f"mean radius {_MEAN}", others=_UP),
     Variable("apogee", DIMENSIONS, "km", "mean altitude of the apogee", f"mean radius {_MEAN}", others=_UP),
     Variable("density", DIMENSIONS, "kg m-3", "mean density of the atmosphere over a revolution"),
     Variable("reentry_date", (SATELLITE,), "", "date of re-entry, UTC", "NaT where beyond the span"),
     Variable("lifetime_percentile", (PERCENTILE, SATELLITE), "day",
-             "percentile of the lifetime over an ensemble of solar activity", _LIFETIME),
+             "percentile of the lifetime", f"over {_ERRORS}; {_LIFETIME}"),
     Variable("reentry_date_percentile", (PERCENTILE, SATELLITE), "",
-             "percentile of the date of re-entry over an ensemble of solar activity, UTC", "NaT where beyond the span"),
+             "percentile of the date of re-entry, UTC", f"over {_ERRORS}; NaT where beyond the span"),
+    Variable("mean_altitude_percentile", (PERCENTILE, *DIMENSIONS), "km", "percentile of the mean altitude",
+             f"over {_ERRORS}; NaN where down", others=_UP),
+    Variable("lifetime_spread", (CAUSE, SATELLITE), "1", "standard deviation of the logarithm of the lifetime by its cause",
+             "NaN where a percentile is beyond the span"),
     Variable(
         "lifetime_nrlmsis21", (SATELLITE,), "day", "orbital lifetime in NRLMSIS 2.1, to show how far models differ",
         _LIFETIME,
     ),
     Variable("ballistic_coefficient", (SATELLITE,), "m2 kg-1", "ballistic coefficient Cd A / m"),
     _flag("ballistic_coefficient_source", "where the ballistic coefficient comes from",
-          {0: "given", 1: "catalogue", 2: "drag_term", 3: "assumed"}),
+          {0: "given", 1: "catalogue", 2: "drag_term", 3: "assumed", 4: "fitted", 5: "shell_class"}),
+    Variable("ballistic_coefficient_error", (SATELLITE,), "1", "relative standard error of the ballistic coefficient"),
+    _flag("ballistic_coefficient_doubt", "reason to doubt the fitted ballistic coefficient",
+          {0: "none", 1: "raised", 2: "no_fit", 3: "scattered", 4: "unsteady", 5: "short", 6: "uncertain"},
+          "the first that applies"),
+    Variable("ballistic_coefficient_pieces", (SATELLITE,), "1",
+             "number of pieces of constant ballistic coefficient in the history", "the last one counts; 0 without a fit"),
     _flag("manoeuvres", "whether the object is known to manoeuvre, so that its decay is hypothetical",
-          {0: "not_seen", 1: "orbit_raised"},
-          "by element sets: a drag term or derivative of the mean motion below zero, or a higher later set"),
+          {0: "not_seen", 1: "holds_or_changes_its_orbit"},
+          "by its state at a shell, a climb in its element sets, or a drag term too small for an object left alone"),
+    _flag("decay_meaning", "meaning of the decay, and of all that follows from it",
+          {0: "uncontrolled", 1: "if_left_alone_now", 2: "if_it_goes_on_descending"}),
     _flag("luni_solar", "whether the Moon and the Sun, which are left out, matter as much as drag",
           {0: "no", 1: "yes_do_not_trust_the_lifetime"}, "by an apogee above 8000 km"),
     _flag("decay_status", "fate of the object within the span",
@@ -366,8 +394,8 @@ _TUNING: Final = (
 )  # fmt: skip
 
 _TABLES: Final = (
-    _COORDINATES, _PROPAGATION, _JACOBIAN, _DECAY, _MATCH, _STATION_KEEPING, _DEPLOYMENT, _DEPLOYMENT_OTHERS, _EPHEMERIS,
-    _TUNING,
+    _COORDINATES, _PROPAGATION, _ELEMENTS, _JACOBIAN, _DECAY, _MATCH, _STATION_KEEPING, _DEPLOYMENT, _DEPLOYMENT_OTHERS,
+    _EPHEMERIS, _TUNING,
 )  # fmt: skip
 VARIABLES: Final[Mapping[str, Variable]] = {v.name: v for table in _TABLES for v in table}
 """Every variable and coordinate by its name."""

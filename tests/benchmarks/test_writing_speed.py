@@ -12,6 +12,8 @@ from constellation_jax.benchmark.timing import time_in_turn, time_once
 from constellation_jax.inputs.catalog.catalog import Catalog
 from constellation_jax.outputs.netcdf.samples import NetCDFWriter
 from constellation_jax.outputs.variables import resolve_groups
+from constellation_jax.outputs.zarr.place import Place
+from constellation_jax.outputs.zarr.samples import ZarrWriter
 
 OBJECTS, BLOCK, BLOCKS, REPEATS = 20_000, 60, 24, 3
 
@@ -33,12 +35,21 @@ def test_writing_and_reading(tmp_path, groups):
             for start in range(0, len(times), BLOCK):
                 writer.write(start, block)
 
+    def zarr():
+        place = Place(tmp_path / "a.zarr", overwrite=True)
+        with ZarrWriter(place, catalog, times, names, fingerprint={}, block_steps=BLOCK) as writer:
+            for start in range(0, len(times), BLOCK):
+                writer.write(start, block)
+
     ours()
+    zarr()
     plain = make_plain_writer(tmp_path / "a.nc", tmp_path / "b.nc")
-    seconds = time_in_turn({"NetCDFWriter": ours, "netCDF4 alone": plain}, repeats=REPEATS)
+    seconds = time_in_turn({"NetCDFWriter": ours, "ZarrWriter": zarr, "netCDF4 alone": plain}, repeats=REPEATS)
     print(f"\n{', '.join(groups)}: {OBJECTS} objects, {BLOCKS} blocks of {BLOCK} steps, {megabytes:.0f} MB")
     for what, found in seconds.items():
         print(f"  {what:14} best {megabytes / min(found):5.0f} MB/s, median {megabytes / np.median(found):5.0f} MB/s")
+    ratio = np.median(seconds["ZarrWriter"]) / np.median(seconds["NetCDFWriter"])
+    print(f"  Zarr takes {ratio:.2f} x the time of NetCDF, checksums on")
     size = (tmp_path / "a.nc").stat().st_size / 1e6
     with netCDF4.Dataset(tmp_path / "a.nc") as file:
         x = file["x"]

@@ -101,11 +101,11 @@ def propagation(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[..., Any]
             figures = {"compile_s": 0.5, "compute_s": 1.0, "write_s": 0.25, "wall_s": 2.0}
             counts = {"satellites": len(catalog), "steps": len(times), "states": states, "failed": 1}
             sizes = {"bytes": 3_500_000, "peak_memory_bytes": 10**8}
-            return types.SimpleNamespace(path=path, **counts, **figures, **sizes)
+            return types.SimpleNamespace(path=path, is_complete=True, **counts, **figures, **sizes)
 
         module = types.ModuleType("propagation")
         module.propagate_to = propagate_to  # type: ignore[attr-defined]
-        monkeypatch.setitem(sys.modules, "constellation_jax.studies.propagation.propagate", module)
+        monkeypatch.setitem(sys.modules, "constellation_jax.studies.propagation.to_file", module)
         monkeypatch.setattr("constellation_jax.cli.propagate.configure", lambda **_: None)
         return called
 
@@ -575,8 +575,8 @@ def test_an_ephemeris_has_no_steps_and_samples_no_tolerance(folder: Path) -> Non
 def test_ctrl_c_leaves_a_readable_part(folder: Path) -> None:
     code = f"""
 import signal
-import constellation_jax.studies.propagation.propagate as propagation
-propagation.BLOCK_BYTES = 2**14  # a block is on the disk many times a second
+import constellation_jax.studies.propagation.to_file as to_file
+to_file.BLOCK_BYTES = 2**14  # a block is on the disk many times a second
 signal.signal(signal.SIGINT, signal.default_int_handler)
 {LOAD}
 """
@@ -719,3 +719,42 @@ def test_the_drag_term_can_be_left_out(folder: Path, propagation: Any) -> None:
     (folder / "run.toml").write_text('catalog = "iss.tle"\ndrag = false\n')
     assert run("propagate", "run.toml").exit_code == 0
     assert (called["catalog"].bstar == 0.0).all()
+
+
+def test_parts_of_a_store_are_made_finished_and_verified(folder: Path, programs: Path) -> None:
+    command = ("propagate", "--catalog", "iss.tle", "--duration", "3h", "--output", "leo.zarr", "--memory", "5MB")
+    for part in ("1/2", "2/2"):
+        assert "constellation-jax finish leo.zarr" in run_process(folder, *command, "--shard", part)[1]
+    assert run("finish", "leo.zarr").output == "leo.zarr: complete\n"
+    assert run("verify", "leo.zarr").output == "leo.zarr: sound\n"
+    assert run("finish", "leo.zarr").exit_code == 2
+    shard = folder / "leo.zarr" / "x" / "c" / "0" / "0"
+    shard.write_bytes(shard.read_bytes()[:-9])
+    damaged = run("verify", "leo.zarr", "--repair")
+    assert damaged.exit_code == 1
+    assert "leo.zarr: block 0: cannot be read" in damaged.output
+    assert "--resume computes these blocks anew" in damaged.output
+    assert run_process(folder, *command, "--resume")[0] == 0
+    assert run("verify", "leo.zarr").output == "leo.zarr: sound\n"
+
+
+def test_what_cannot_be_shared_on_the_command_line_is_told(folder: Path) -> None:
+    for arguments, words in (
+        (("--output", "a.zarr", "--shard", "2"), "--shard: found '2', expected i/n such as 3/16"),
+        (("--output", "a.zarr", "--shard", "3/2"), "shard 3/2: expected i/n with i from 1 to n"),
+        (("--output", "a.nc", "--shard", "1/2"), "one process alone writes a file; expected a Zarr store"),
+        (
+            (
+                "--output",
+                "s3://bucket/a.nc",
+            ),
+            "expected a Zarr store (NAME.zarr) at an address",
+        ),
+        (("--output", "a.zarr", "--dask", "tcp://127.0.0.1:1"), "'tcp://127.0.0.1:1' cannot be reached"),
+    ):
+        code, _, said = run_process(folder, "propagate", "--catalog", "iss.tle", *arguments)
+        assert code == 2, said
+        assert words in said
+        assert len(said.splitlines()) == 1
+    assert run("verify", "nothing.nc").exit_code == 2
+    assert run("verify", "nothing.zarr").exit_code == 2

@@ -102,6 +102,7 @@ def test_runs_that_are_too_large_are_refused_at_once(
 
 def test_an_ephemeris_without_room_is_refused_at_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": 10**6}))
+    monkeypatch.setattr("constellation_jax.studies.ephemeris.write._choose_design", None)  # takes seconds
     result = run("ephemeris", "--catalog", "iss.tle", "--duration", "3000d")
     assert result.exit_code == 1
     assert "and the disk has 1.0 MB free; nothing was written" in result.stderr
@@ -128,7 +129,7 @@ SOUND: dict[str, tuple[str, ...]] = {
     "bench": ("--catalog", "iss.tle"),
 }
 """Quick runs of the commands that take numbers; of `bench` alone what is refused is looked at."""
-WORDS = {"shells", "shells show", "catalog", "fetch", "version"}
+WORDS = {"shells", "shells show", "catalog", "fetch", "finish", "verify", "version"}
 
 
 def numeric_options() -> list[tuple[str, str]]:

@@ -13,7 +13,7 @@ import dataclasses
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -77,6 +77,8 @@ class Catalog:
     """Name of the object; empty where unknown."""
     international_designator: NDArray[np.str_] = field(metadata=_column(np.str_, ""))
     """COSPAR designator as "YYYY-NNNP"; empty where unknown."""
+    object_type: NDArray[np.str_] = field(metadata=_column(np.str_, ""))
+    """"PAYLOAD", "ROCKET BODY", "DEBRIS" or "UNKNOWN" as Space-Track's OMM have it; empty where a source does not say."""
     classification: NDArray[np.str_] = field(metadata=_column(np.str_, "U"))
     """Security classification: U (unclassified), C or S."""
     ephemeris_type: NDArray[np.int8] = field(metadata=_column(np.int8, 0))
@@ -182,6 +184,21 @@ class Catalog:
         import pandas as pd
 
         return pd.DataFrame({key: getattr(self, key) for key in COLUMNS})
+
+    @classmethod
+    def from_dataset(cls, dataset: Any) -> Catalog:
+        """Build a catalogue from a Dataset of this package with the dimension `satellite`, which holds the elements.
+
+        Raises:
+            InputError: a Dataset without elements, such as one of an older version.
+        """
+        columns = {column: name for name, column in {**ELEMENT_COLUMNS, **COORDINATE_COLUMNS}.items()}
+        missing = [name for name in columns.values() if name not in dataset.variables]
+        if missing:
+            raise InputError(
+                f"dataset: has no elements of satellites ({', '.join(missing)} missing); propagate, decay and their files have them"
+            )
+        return cls.from_columns({column: np.asarray(dataset[name]) for column, name in columns.items()})
 
     def to_tle(self) -> str:
         """Return the element sets as two-line elements with names, rounded to the digits of the format.
@@ -375,6 +392,28 @@ def check_catalog(value: Any) -> None:
         )
 
 
+ELEMENT_COLUMNS: Final[Mapping[str, str]] = {
+    "mean_motion": "mean_motion_rev_per_day",
+    "eccentricity": "eccentricity",
+    "inclination": "inclination_deg",
+    "raan": "raan_deg",
+    "arg_perigee": "arg_perigee_deg",
+    "mean_anomaly": "mean_anomaly_deg",
+    "bstar": "bstar",
+}
+"""Variable of a Dataset -> column with its element, in the same unit."""
+COORDINATE_COLUMNS: Final[Mapping[str, str]] = {
+    "norad_id": "norad_id",
+    "name": "name",
+    "international_designator": "international_designator",
+    "satellite_shell": "shell",
+    "plane": "plane",
+    "slot": "slot",
+    "source": "source",
+    "synthetic": "synthetic",
+    "epoch": "epoch",
+}
+"""Coordinate of a Dataset -> column, or property, with its values."""
 _COLUMNS = {f.name: (f.metadata["dtype"], f.metadata["default"]) for f in dataclasses.fields(Catalog) if f.metadata}
 """Column -> dtype and default."""
 COLUMNS = tuple(_COLUMNS)

@@ -75,6 +75,7 @@ _STRINGS = {
     # keyword: (column, default)
     "OBJECT_NAME": ("name", ""),
     "OBJECT_ID": ("international_designator", ""),
+    "OBJECT_TYPE": ("object_type", ""),
     "CLASSIFICATION_TYPE": ("classification", "U"),
 }
 CONSTANTS = {

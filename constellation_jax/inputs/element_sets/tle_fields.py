@@ -122,7 +122,9 @@ def read_all(*pair: NDArray[np.uint8]) -> tuple[dict[str, NDArray[Any]], NDArray
         for i in range(0, len(card), _RECORDS_PER_PRODUCT):
             part = slice(i, i + _RECORDS_PER_PRODUCT)
             usual[part] &= _follows_layout(card[part], line)
-            numbers[part] = _DIGIT_NUMBER.take(card[part]) @ _WEIGHTS[line - 1]  # `take` needs half the time of an index
+            numbers[part] = (
+                _DIGIT_NUMBER.take(card[part]) @ _WEIGHTS[line - 1]
+            )  # `take` needs half the time of an index
         for i, field in enumerate(f for f in FIELDS if f.line == line):
             value = numbers[:, i]
             if field.column in _POWERS:

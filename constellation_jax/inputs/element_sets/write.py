@@ -42,6 +42,8 @@ def to_omm(catalog: Catalog, format: str) -> str:
     )
     columns += [getattr(catalog, column).tolist() for column in _FIELDS.values()]
     names = ("OBJECT_NAME", "OBJECT_ID", "EPOCH", *_FIELDS)
+    if format in ("csv", "json") and (catalog.object_type != "").any():  # no keyword of the standard's own spellings
+        names, columns = (*names, "OBJECT_TYPE"), [*columns, _one_line(catalog.object_type.tolist())]
     messages = [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
     for message in messages:
         if message["NORAD_CAT_ID"] == NO_NORAD_ID:

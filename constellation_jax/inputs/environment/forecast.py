@@ -150,7 +150,7 @@ def scatter_days(level: Floats, key: str, random: np.random.Generator) -> Floats
         random: generator of the scatter.
     """
     law, (sigma, keep) = LAWS[key], _SCATTER[key]
-    noise = _draw_noise(*level.shape, 1.0, keep, random)
+    noise = _draw_noise(level.shape[0], level.shape[1], 1.0, keep, random)
     size = sigma * (_quiet_share(level) if key == "f107" else 1.0)
     factor = np.exp(size * noise - 0.5 * size**2)
     return np.clip((level + law.offset) * factor - law.offset, *law.limits)

@@ -140,7 +140,9 @@ def _make_constant(values: tuple[float, float] | Mapping[str, float]) -> SpaceWe
         if not (number and lowest <= value <= highest):
             raise InputError(f"space weather: {key} = {value!r}, expected a number from {lowest:g} to {highest:g}")
     columns = {key: np.array([float(value)]) for key, value in given.items()}
-    return SpaceWeather("constant", 0.0, flags=np.array([CONSTANT], np.uint8), percentiles={}, **columns)
+    return SpaceWeather(
+        "constant", 0.0, columns["f107"], columns["f107a"], columns["ap"], np.array([CONSTANT], np.uint8), {}
+    )
 
 
 def _make_series(name: str, records: IndexRecords) -> tuple[SpaceWeather, float]:
@@ -164,7 +166,9 @@ def _make_series(name: str, records: IndexRecords) -> tuple[SpaceWeather, float]
         known = np.isfinite(values)
         found = np.interp(middle, records.mjd[known], values[known])
         known &= monthly
-        return np.where(apart, np.interp(middle, records.mjd[known], values[known]), found) if known.any() else found
+        if known.any():
+            found = np.where(apart, np.interp(middle, records.mjd[known], values[known]), found)
+        return np.asarray(found)
 
     f107, f107a = interpolate(records.f107), None
     if records.daily.any():
@@ -252,7 +256,7 @@ def _join_to_present(weather: SpaceWeather, smoothed_from: float, present: float
     if not smoothed_from < weather.last_mjd or known < PRESENT_DAYS[0]:
         return weather
     begin = max(int(smoothed_from - weather.first_mjd), known)
-    lead = np.arange(begin, len(weather.flags)) + 0.5 - known
+    lead = np.arange(begin, len(weather.flags), dtype=np.float64) + 0.5 - known
     columns = {"f107": weather.f107.copy(), "ap": weather.ap.copy()}
     percentiles = {key: values.copy() for key, values in weather.percentiles.items()}
     for key, values in columns.items():
@@ -265,4 +269,6 @@ def _join_to_present(weather: SpaceWeather, smoothed_from: float, present: float
     f107a = weather.f107a.copy()
     near = slice(max(known - _REACH_DAYS, 0), None)  # days whose mean reaches over the join, and all behind it
     f107a[near] = compute_running_mean(columns["f107"])[near]
-    return dataclasses.replace(weather, f107a=f107a, percentiles=percentiles, joined_mjd=present, **columns)
+    return dataclasses.replace(
+        weather, f107=columns["f107"], f107a=f107a, ap=columns["ap"], percentiles=percentiles, joined_mjd=present
+    )

@@ -239,18 +239,21 @@ class SpaceWeather:
         f107a = np.where(self._is_near_forecast(), compute_running_mean(days["f107"]), self.f107a)
         return dataclasses.replace(found, f107=days["f107"], f107a=f107a, ap=days["ap"])
 
-    def observed_part(self) -> SpaceWeather:
-        """Cut the series off behind its last observed day; the 81-day means about its last 40 days are of the observed days alone.
+    def observed_part(self, until: float = np.inf) -> SpaceWeather:
+        """Cut the series off behind its last observed day, or before an earlier one: what was known then, for an honest hindcast.
 
-        A constant stays as it is.
+        The 81-day means about the last 40 days are those of the days that are left. A constant stays as it is.
+
+        Args:
+            until: Modified Julian Date of the first day that is not known.
 
         Raises:
             InputError: no day is observed.
         """
         if self.flags[0] & CONSTANT:
             return self
-        days = int(self.last_observed_mjd - self.first_mjd)
-        if not days:
+        days = int(min(self.last_observed_mjd, until) - self.first_mjd)
+        if days <= 0:
             raise InputError(f"space weather {self.source}: no day is observed")
         f107a = self.f107a[..., :days].copy()
         if len(self.flags) > days:

@@ -19,9 +19,9 @@ from constellation_jax.outputs.datasets.header import (
     make_coverage_attributes,
     make_header,
 )
-from constellation_jax.outputs.datasets.satellites import make_satellite_coordinates
+from constellation_jax.outputs.datasets.satellites import make_element_variables, make_satellite_coordinates
 from constellation_jax.outputs.datasets.times import make_time_encoding
-from constellation_jax.outputs.variables import PERCENTILE, SHELL, SOLAR, TIME, VARIABLES
+from constellation_jax.outputs.variables import CAUSE, PERCENTILE, SHELL, SOLAR, TIME, VARIABLES
 
 DISPOSAL_RULES: Final = {"meets_five_year_rule": 5.0, "meets_25_year_rule": 25.0}
 """Variable -> years within which an object has to be gone."""
@@ -36,6 +36,7 @@ def make_decay_dataset(
     solar: str,
     percentiles: tuple[float, ...],
     attributes: Mapping[str, Any],
+    causes: tuple[str, ...] = (),
 ) -> xr.Dataset:
     """Make the Dataset of a decay, dims time, satellite, shell and percentile, with attributes and encoding.
 
@@ -47,6 +48,7 @@ def make_decay_dataset(
         solar: scenario of solar activity, a scalar coordinate, along which decays can be concatenated.
         percentiles: values of the dimension percentile; not used where no variable has it.
         attributes: global attributes to add or to put in place of the default ones.
+        causes: values of the dimension cause, of the spread of lifetimes.
     """
     coordinates: dict[str, Any] = {
         TIME: times,
@@ -55,6 +57,8 @@ def make_decay_dataset(
     }
     if "lifetime_percentile" in arrays:
         coordinates[PERCENTILE] = np.array(percentiles)
+    if causes:
+        coordinates[CAUSE] = np.array(causes, dtype=str)
     objects = count_satellites(len(catalog))
     header = make_header(
         "decay",
@@ -66,7 +70,8 @@ def make_decay_dataset(
         action=f"computed the decay of {objects}",
     )
     dataset = xr.Dataset(
-        {name: variable.as_xarray(arrays[name]) for name, variable in VARIABLES.items() if name in arrays},
+        {name: variable.as_xarray(arrays[name]) for name, variable in VARIABLES.items() if name in arrays}
+        | make_element_variables(catalog),
         coords={
             **{name: VARIABLES[name].as_xarray(values) for name, values in coordinates.items()},
             SOLAR: VARIABLES[SOLAR].as_xarray(solar, ()),

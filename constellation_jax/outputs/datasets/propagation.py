@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.catalog.catalog import Catalog
 from constellation_jax.outputs.datasets.header import Extremes, make_coverage_attributes, make_propagation_header
-from constellation_jax.outputs.datasets.satellites import make_satellite_coordinates
+from constellation_jax.outputs.datasets.satellites import make_element_variables, make_satellite_coordinates
 from constellation_jax.outputs.datasets.times import check_times, make_time_encoding
 from constellation_jax.outputs.variables import LIFETIME, PROPAGATED, STATUS_VARIABLE, TIME, VARIABLES, check_frame
 
@@ -51,7 +51,8 @@ def make_dataset(
         attributes: global attributes to add or to put in place of the default ones (`history`, `title` ...).
 
     Returns:
-        Dataset with the variables of `arrays` in the order of the table; latitude and longitude are coordinates.
+        Dataset with the variables of `arrays` in the order of the table, then the elements of the objects; latitude and longitude
+        are coordinates.
         Floating-point values are NaN where status is not 0.
         Its encoding is set, so that `to_netcdf` writes times and types as `NetCDFWriter` does.
 
@@ -66,7 +67,7 @@ def make_dataset(
     extremes.update(block)
     coordinates = {TIME: instants, **make_satellite_coordinates(catalog)}
     dataset = xr.Dataset(
-        {name: VARIABLES[name].as_xarray(block[name], frame=frame) for name in names},
+        {name: VARIABLES[name].as_xarray(block[name], frame=frame) for name in names} | make_element_variables(catalog),
         coords={name: VARIABLES[name].as_xarray(values) for name, values in coordinates.items()},
         attrs={
             **make_propagation_header(catalog, instants, frame=frame, precision=precision),

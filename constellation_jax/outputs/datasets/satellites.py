@@ -11,8 +11,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from constellation_jax.errors import InputError, printable, suggest
-from constellation_jax.inputs.catalog.catalog import NO_NORAD_ID, Catalog
-from constellation_jax.outputs.variables import SATELLITE
+from constellation_jax.inputs.catalog.catalog import ELEMENT_COLUMNS, NO_NORAD_ID, Catalog
+from constellation_jax.outputs.variables import SATELLITE, VARIABLES
 
 
 def find(dataset: xr.Dataset, satellites: str | int | Iterable[str | int]) -> xr.Dataset:
@@ -38,7 +38,7 @@ def find(dataset: xr.Dataset, satellites: str | int | Iterable[str | int]) -> xr
         )
     wanted = [satellites] if isinstance(satellites, str | int | np.integer) else list(satellites)
     texts = {
-        name: ["" if text == _NONE else text.upper() for text in dataset[name].values.astype(str).tolist()]
+        name: ["" if str(text) == _NONE else str(text).upper() for text in dataset[name].values.tolist()]
         for name in (SATELLITE, "norad_id", "name", "international_designator")
         if name in dataset.coords
     }
@@ -71,6 +71,18 @@ def make_satellite_coordinates(catalog: Catalog) -> dict[str, NDArray[Any]]:
         "source": catalog.source,
         "synthetic": catalog.synthetic.astype(np.int8),
         "epoch": catalog.epoch,
+    }
+
+
+def make_element_variables(catalog: Catalog) -> dict[str, tuple[tuple[str, ...], NDArray[np.float64], dict[str, Any]]]:
+    """Make the variables with the elements of the n objects as published, from which `Catalog.from_dataset` makes a catalogue.
+
+    Returns:
+        Name -> (dimensions, values of shape (n,), attributes), as `xarray.Dataset` takes them.
+    """
+    return {
+        name: VARIABLES[name].as_xarray(getattr(catalog, column), (SATELLITE,))
+        for name, column in ELEMENT_COLUMNS.items()
     }
 
 

@@ -50,8 +50,6 @@ AXES: Final[tuple[str, ...]] = ("x", "y", "z")
 """Names of the variables with the series of the spans."""
 IN_PIECES: Final = -1
 """Status of a satellite in a span that has several pieces."""
-NOT_STORED: Final = -127
-"""Status read from a file in which a killed run has stored none."""
 FILL: Final = np.int32(-(2**31))
 """Fill value of the int32 coefficients."""
 PRODUCT: Final = "chebyshev_ephemeris"

@@ -20,8 +20,10 @@ from numpy.typing import NDArray
 from xarray.backends import NetCDF4DataStore
 
 from constellation_jax.errors import InputError
-from constellation_jax.outputs.netcdf.ephemeris import AXES, IN_PIECES, NOT_STORED, PRODUCT
+from constellation_jax.inputs.catalog.catalog import ELEMENT_COLUMNS
+from constellation_jax.outputs.netcdf.ephemeris import AXES, IN_PIECES, PRODUCT
 from constellation_jax.outputs.netcdf.library import NETCDF_LOCK
+from constellation_jax.outputs.soundness import NOT_STORED
 from constellation_jax.outputs.variables import BOUND, DEGREE, PIECE, SATELLITE, SPAN, STATUS_VARIABLE
 from constellation_jax.physics.sgp4.status import STATUS
 
@@ -43,7 +45,7 @@ class EphemerisFile:
     bounds: NDArray[np.datetime64]
     """Start and stop of each span, UTC, shape (spans, 2)."""
     satellites: xr.Dataset
-    """Coordinates of each object."""
+    """Coordinates and elements of each object."""
     pieces: Mapping[str, NDArray[Any]]
     """The variables satellite, start, stop and status of the pieces; start and stop as datetime64[ns]."""
     attributes: Mapping[str, Any]
@@ -137,7 +139,7 @@ class EphemerisFile:
         store = NetCDF4DataStore(file, lock=False)  # type: ignore[no-untyped-call]
         opened = xr.open_dataset(store, drop_variables=[*AXES, STATUS_VARIABLE], cache=False)
         named = [name for name, v in opened.variables.items() if v.dims == (SATELLITE,)]
-        self.satellites = opened[named].load().set_coords(named)
+        self.satellites = opened[named].load().set_coords([name for name in named if name not in ELEMENT_COLUMNS])
         self.bounds = opened["span_bounds"].values[: self.spans].astype("datetime64[ns]")
         self.pieces = {name: opened[f"piece_{name}"].values for name in ("satellite", "start", "stop", "status")}
         for name in ("start", "stop"):

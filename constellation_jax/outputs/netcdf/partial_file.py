@@ -15,10 +15,11 @@ from types import TracebackType
 from typing import Any, ClassVar, Final, Self
 
 import netCDF4
+import numpy as np
 
 from constellation_jax.errors import InputError, OutputError
 from constellation_jax.inputs.catalog.catalog import Catalog
-from constellation_jax.outputs.datasets.satellites import make_satellite_coordinates
+from constellation_jax.outputs.datasets.satellites import make_element_variables, make_satellite_coordinates
 from constellation_jax.outputs.datasets.times import CALENDAR, encode_times
 from constellation_jax.outputs.netcdf.disk_space import DiskSpace
 from constellation_jax.outputs.netcdf.library import (
@@ -96,14 +97,14 @@ class PartialFile(ABC):
 
     @abstractmethod
     def _make_final_attributes(self) -> Mapping[str, Any]:
-        """Make the global attributes that are known after the last block."""
+        """Make the global attributes that are known after the last block; the caller holds the lock of netCDF-C."""
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as stack:
             stack.enter_context(self._target)
             self._satellites = make_satellite_coordinates(self._catalog)
-            # no character of UTF-8 takes more than NumPy's four bytes
-            header = HEADER_BYTES + sum(values.nbytes for values in self._satellites.values())
+            # no character of UTF-8 takes more than NumPy's four bytes; the elements are seven numbers
+            header = HEADER_BYTES + sum(values.nbytes for values in self._satellites.values()) + 64 * len(self._catalog)
             check_disk(self.path, header + self._bound_block_bytes(0, self._total))
             self._begin(header)
             self._held = stack.pop_all()
@@ -149,7 +150,7 @@ class PartialFile(ABC):
             self._finish()
 
     def _put_satellites(self, dataset: netCDF4.Dataset) -> list[str]:
-        """Write the dimension of satellites and their coordinates; return the names of the auxiliary ones."""
+        """Write the dimension of satellites, their coordinates and elements; return the names of the auxiliary coordinates."""
         dataset.createDimension(SATELLITE, len(self._catalog))
         for name, values in self._satellites.items():
             attributes = VARIABLES[name].make_attributes()
@@ -162,7 +163,14 @@ class PartialFile(ABC):
             variable = dataset.createVariable(name, values.dtype, (SATELLITE,), zlib=True, complevel=1, shuffle=True)
             variable.setncatts(attributes)
             variable[:] = values
-        return [name for name in self._satellites if name != SATELLITE]
+        auxiliary = [name for name in self._satellites if name != SATELLITE]
+        for name, (dimensions, values, attributes) in make_element_variables(self._catalog).items():
+            variable = dataset.createVariable(
+                name, "f8", dimensions, zlib=True, complevel=1, shuffle=True, fill_value=np.nan
+            )
+            variable.setncatts({**attributes, "coordinates": " ".join(auxiliary)})
+            variable[:] = values
+        return auxiliary
 
     def _opened(self) -> netCDF4.Dataset:
         if self._dataset is None:
@@ -204,8 +212,8 @@ class PartialFile(ABC):
         assert self._space is not None
         try:
             self._space.reserve(HEADER_BYTES)
-            attributes = {**self._make_final_attributes(), **self.attributes}
             with NETCDF_LOCK:
+                attributes = {**self._make_final_attributes(), **self.attributes}
                 self._dataset.setncatts(encode_attributes(attributes))
                 identity = self._dataset.getncattr("id")
                 self._dataset.sync()

@@ -17,9 +17,10 @@ the speed).
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import netCDF4
 import numpy as np
@@ -36,13 +37,16 @@ from constellation_jax.outputs.datasets.propagation import (
     make_lifetime_attributes,
 )
 from constellation_jax.outputs.datasets.times import CALENDAR, check_times, encode_times
-from constellation_jax.outputs.netcdf.library import encode_attributes
+from constellation_jax.outputs.fingerprint import Fingerprint, encode_fingerprint
+from constellation_jax.outputs.netcdf.library import NETCDF_LOCK, encode_attributes
 from constellation_jax.outputs.netcdf.partial_file import (
     CHUNK_CACHE_BYTES,
     CHUNK_INDEX_BYTES,
     HEADER_BYTES,
     PartialFile,
 )
+from constellation_jax.outputs.netcdf.unfinished import FINGERPRINT, old_file, read_sound_blocks, set_aside
+from constellation_jax.outputs.soundness import find_latched
 from constellation_jax.outputs.target import check_disk, format_size
 from constellation_jax.outputs.variables import (
     DIMENSIONS,
@@ -74,6 +78,11 @@ def check_size(
     """
     per_state = (len(resolve_groups(variables)) - 1) * np.dtype(check_dtype(dtype)).itemsize + 1
     check_disk(path, satellites * steps * per_state)
+    check_memory(path, steps, memory_bytes)
+
+
+def check_memory(path: str | os.PathLike[str], steps: int, memory_bytes: int) -> None:
+    """Raise InputError where the instants of a run alone take more than the memory."""
     needed = steps * _BYTES_PER_INSTANT
     if needed > memory_bytes:
         raise InputError(
@@ -107,9 +116,12 @@ class NetCDFWriter(PartialFile):
         attributes: global attributes to add or to put in place of the default ones (`history`, `title` ...); the attribute of
             that name may be changed until the file is begun.
         block_steps: number of steps of most blocks; the file is laid out for it.
+        fingerprint: of the run, which NAME.partial carries, so that it may be gone on with; None for none.
+        shared: whether other jobs write, too, which NetCDF cannot do.
+        resume: whether the sound blocks of a NAME.partial of the same run are taken over (on entering).
 
     Raises:
-        InputError: an argument is wrong, or as for `Target`.
+        InputError: an argument is wrong, or as for `Target`; (on entering) NAME.partial is of another run.
         OutputError: (on entering) the disk has no room for the whole file.
     """
 
@@ -128,7 +140,14 @@ class NetCDFWriter(PartialFile):
         overwrite: bool = False,
         attributes: Mapping[str, Any] | None = None,
         block_steps: int = 60,
+        fingerprint: Fingerprint | None = None,
+        resume: bool = False,
+        shared: bool = False,
     ) -> None:
+        if shared:
+            raise InputError(
+                f"{path}: one process alone writes a file; expected a Zarr store (NAME.zarr) for a shard or client"
+            )
         self._times = check_times(times)
         super().__init__(path, catalog, len(self._times), "steps", overwrite=overwrite, attributes=attributes)
         self._names = check_variables(variables)
@@ -138,8 +157,52 @@ class NetCDFWriter(PartialFile):
         self._dtype = check_dtype(dtype)
         if block_steps < 1:
             raise InputError(f"block_steps {block_steps}: expected at least 1")
+        self.block = block_steps
+        self._fingerprint = None if fingerprint is None else {**fingerprint, "block_steps": str(block_steps)}
+        self._resume = resume and fingerprint is not None
+        self._encoded = encode_times(self._times)
         self._chunks = _choose_chunks(len(self._times), len(catalog), block_steps)
         self._extremes = Extremes()
+        self.failed = 0
+        """Satellites that have failed at the last step on disk."""
+
+    def __enter__(self) -> Self:
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(self._target)
+            old = set_aside(self._target, self._fingerprint) if self._resume and self._fingerprint else None
+            super().__enter__()
+            try:
+                if old is not None:
+                    for block in read_sound_blocks(old, self._encoded.values, self._names, self.block):
+                        self.write(self._written, block)
+                old_file(self._target).unlink(missing_ok=True)
+            except BaseException as error:
+                self.__exit__(type(error), error, error.__traceback__)
+                raise
+        return self
+
+    def find_missing(self) -> list[slice]:
+        """Find the steps of each block that is not on disk."""
+        total = len(self._times)
+        return [slice(k, min(k + self.block, total)) for k in range(self._written, total, self.block)]
+
+    def find_latched(self, start: int) -> NDArray[np.int8]:
+        """Find the codes that satellites have kept before a step, up to which all are on disk."""
+        if not start:
+            return np.zeros(len(self._catalog), np.int8)
+        with NETCDF_LOCK:
+            status = np.asarray(self._opened()[STATUS_VARIABLE][start - 1])
+        return find_latched(status, self._times[start - 1], self._catalog.epoch)
+
+    @property
+    def place(self) -> str:
+        """Path of the file, or of NAME.partial where it is not complete."""
+        return str(self.path if self._written == len(self._times) and self._dataset is None else self.partial)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the complete file."""
+        return self.path.stat().st_size
 
     @property
     def steps_written(self) -> int:
@@ -168,6 +231,7 @@ class NetCDFWriter(PartialFile):
         block = check_block(arrays, self._names, (steps, len(self._catalog)), self._dtype)
         self._append(start + steps, self._bound_block_bytes(start, start + steps), lambda: self._put(start, block))
         self._extremes.update(block)
+        self.failed = int(np.count_nonzero(block[STATUS_VARIABLE][-1]))
 
     def write_lifetimes(self, lifetime: ArrayLike, comment: str) -> None:
         """Add the lifetime of each object, days, NaN where not known; `comment` says how it was computed.
@@ -193,8 +257,9 @@ class NetCDFWriter(PartialFile):
         # not as noise.
         header = make_propagation_header(self._catalog, self._times, frame=self._frame, precision=self._precision)
         dataset.setncatts(encode_attributes({**header, **self.attributes}))
+        if self._fingerprint is not None:
+            dataset.setncattr(FINGERPRINT, encode_fingerprint(self._fingerprint))
         dataset.createDimension(TIME, None)
-        self._encoded = encode_times(self._times)
         time = dataset.createVariable(TIME, "i8", (TIME,), chunksizes=(min(len(self._times), _TIME_CHUNK),))
         time.setncatts({**VARIABLES[TIME].make_attributes(), "units": self._encoded.units, "calendar": CALENDAR})
         self._coordinates = self._put_satellites(dataset)
@@ -209,6 +274,7 @@ class NetCDFWriter(PartialFile):
                 shuffle=is_status,
                 fill_value=None if is_status else np.nan,
                 chunksizes=self._chunks,
+                fletcher32=True,
                 chunk_cache=CHUNK_CACHE_BYTES,
             )
             attributes = VARIABLES[name].make_attributes(self._frame)
@@ -226,6 +292,8 @@ class NetCDFWriter(PartialFile):
             self._dataset[name][start:stop] = values
 
     def _make_final_attributes(self) -> dict[str, Any]:
+        if self._fingerprint is not None:
+            self._opened().delncattr(FINGERPRINT)
         return make_coverage_attributes(self._times, self._extremes)
 
     def _bound_block_bytes(self, start: int, stop: int) -> int:

@@ -13,12 +13,14 @@ from constellation_jax.engine.decay.engine import TRACKS, Decay, DecayProgress, 
 from constellation_jax.engine.decay.integrator import REENTRY_ALTITUDE_KM
 from constellation_jax.engine.default_device import on_device
 from constellation_jax.errors import InputError
-from constellation_jax.inputs.catalog.catalog import NO_NORAD_ID, Catalog
+from constellation_jax.inputs.catalog.catalog import Catalog
 from constellation_jax.inputs.environment.atmosphere_models import CALIBRATED, check_model, describe_model
 from constellation_jax.inputs.environment.space_weather_series import CONSTANT, SpaceWeather, SpaceWeatherSource
 from constellation_jax.inputs.times import Time, from_mjd, parse_time, to_mjd
 from constellation_jax.outputs.datasets.decay import DISPOSAL_RULES, make_decay_dataset
 from constellation_jax.physics.constants import WGS84_EQUATORIAL_RADIUS_KM, YEAR_DAYS
+from constellation_jax.studies.decay.ballistic_fit import BallisticFit
+from constellation_jax.studies.decay.bands import compute_bands, lifetimes_and_dates
 from constellation_jax.studies.decay.inputs import (
     ballistic_coefficients,
     check_end,
@@ -29,13 +31,12 @@ from constellation_jax.studies.decay.inputs import (
     make_series,
     resolve_space_weather,
 )
-from constellation_jax.studies.decay.short_lives import DAILY, CalendarPart, find_short_lives, refine_short_lives
-from constellation_jax.studies.decay.spread import estimate_spread
+from constellation_jax.studies.decay.orbit_control import find_decay_meanings, find_orbit_control
+from constellation_jax.studies.decay.short_lives import DAILY, CalendarPart, refine_short_lives
+from constellation_jax.studies.decay.spread import CAUSES, PERCENTILES
 
 LIFETIME_YEARS: Final = 25.0
 """Span of `lifetimes` if not given."""
-PERCENTILES: Final = (5.0, 50.0, 95.0)
-"""Percentiles of the lifetime over the ensemble."""
 LUNI_SOLAR_APOGEE_KM: Final = 8000.0
 """With a higher apogee, the Moon and the Sun move the perigee by as much as drag does."""
 _OUTPUT_TIMES = 300
@@ -44,8 +45,6 @@ _LONGEST_YEARS = 200.0
 _MEMBERS: Final = 20
 """Members of the ensemble if not given."""
 _MOST_MEMBERS: Final = 1000
-_QUIET_YEARS: Final = 8.0
-"""Longest that a life of a year may become in a member of the ensemble."""
 _LOGGER = logging.getLogger("constellation_jax")
 
 
@@ -55,7 +54,8 @@ def decay(
     *,
     years: float = 25.0,
     start: Time | None = None,
-    ballistic_coefficient: ArrayLike | None = None,
+    ballistic_coefficient: ArrayLike | BallisticFit | None = None,
+    ballistic_error: ArrayLike | None = None,
     solar: str = "median",
     space_weather: SpaceWeatherSource | None = None,
     atmosphere: str = CALIBRATED,
@@ -67,21 +67,27 @@ def decay(
 ) -> xr.Dataset:
     """Decay of every object of a catalogue by drag: altitude over time, lifetime and date of re-entry with their spread.
 
-    Nothing manoeuvres: what holds its altitude today sinks from the start on, and is marked (`manoeuvres`).
+    Nothing manoeuvres: what holds or changes its orbit today is left alone from the start on. It is marked (`manoeuvres`), and
+    so is what its decay means (`decay_meaning`); it takes the ballistic coefficient of its class, where a shell file states one.
 
     Args:
         catalog: n objects.
         years: span, up to 200.
         start: date at which every decay begins (UTC), to which the elements are advanced by J2 alone; each object's own epoch if
             not given.
-        ballistic_coefficient: Cd A / m in m2/kg, one number or one for each object, NaN where not known. What is not given
-            is taken from the catalogue, from the drag term of the element set, or is assumed: `ballistic_coefficient_source`.
+        ballistic_coefficient: Cd A / m in m2/kg, one number or one for each object, NaN where not known; or the result of
+            `fit_ballistic_coefficient`, whose coefficients, errors and doubts go to the objects of the same catalogue number. What
+            is not given is taken from the catalogue, from the drag term of the element set, or is assumed:
+            `ballistic_coefficient_source`.
+        ballistic_error: relative standard error of the coefficients given as numbers, one or one for each object, NaN where
+            not known; 0.1 if not given.
         solar: "low", "median" or "high", the 5th, 50th and 95th percentile of the forecast.
         space_weather: source as for `SpaceWeather.load`; the bundled table if not given.
         atmosphere: model of the atmosphere: "nrlmsise00-calibrated" (NRLMSISE-00 corrected under a quiet Sun), "nrlmsise00" (plain)
             or "nrlmsis21". A ballistic coefficient that was fitted belongs to the model of the fit.
         ensemble: members of the ensemble of solar activity from which percentiles come, up to 1,000; 0 leaves them out. 20 if not
-            given, where the scenario is "median" and days of the span are a forecast. An ensemble that is asked for and cannot be
+            given, where the scenario is "median" and days of the span are a forecast. The percentiles hold the errors of the
+            coefficient and of the model of the atmosphere too. An ensemble that is asked for and cannot be
             had is warned of; the attribute `ensemble_absent` says why in either case.
         seed: seed of the ensemble.
         strict: True makes an error of a ballistic coefficient that is assumed, or outside 1e-4 to 1 m2/kg; else it is logged as a
@@ -105,20 +111,34 @@ def decay(
     if seed < 0:
         raise InputError(f"seed {seed}: expected 0 or more")
     weather = resolve_space_weather(space_weather, solar)
-    given = None if ballistic_coefficient is None else np.asarray(ballistic_coefficient, np.float64)
+    fit = ballistic_coefficient if isinstance(ballistic_coefficient, BallisticFit) else None
+    given = None if fit is not None or ballistic_coefficient is None else np.asarray(ballistic_coefficient, np.float64)
+    stated = None if ballistic_error is None else np.asarray(ballistic_error, np.float64)
     if start is not None:
         catalog.warn_of_age(np.array([parse_time(start)]))
     earliest = float((catalog.epoch_day + catalog.epoch_fraction).min()) if start is None else to_mjd(start)
-    raised = find_raised(catalog)
+    control = find_orbit_control(catalog)
     keep = _perigee(catalog) > REENTRY_ALTITUDE_KM
     if not keep.all():
         _LOGGER.warning(
             "%d of %d objects are below %g km at their epochs", (~keep).sum(), len(keep), REENTRY_ALTITUDE_KM
         )
     if not keep.any():
-        given = given[keep] if given is not None and given.ndim else given
-        catalog, raised, keep = catalog[keep], raised[keep], keep[keep]
-    b = ballistic_coefficients(catalog, given, weather, model=atmosphere, strict=strict)
+        given, stated = (v[keep] if v is not None and v.ndim else v for v in (given, stated))
+        catalog, control, keep = catalog[keep], control.take(keep), keep[keep]
+    if fit is not None:
+        given, stated, doubt, pieces = fit.match(catalog)
+    b = ballistic_coefficients(
+        catalog,
+        given,
+        weather,
+        of_class=control.coefficient,
+        model=atmosphere,
+        stated_error=stated,
+        is_fitted=fit is not None,
+        strict=strict,
+    )
+    control = control.add(b.is_held, catalog)
     objects = make_objects(catalog, b.coefficient, None if start is None else earliest)
     span = _span(objects, years, earliest)
     alive = np.flatnonzero(keep)
@@ -132,13 +152,18 @@ def decay(
         "apogee": a * (1 + e) - radius,
         "decay_rate": found.tracks["decay_rate"],
         "density": found.tracks["density"],
-        **_lifetimes_and_dates("lifetime", "reentry_date", lifetime, objects.mjd),
+        **lifetimes_and_dates("lifetime", "reentry_date", lifetime, objects.mjd),
         "ballistic_coefficient": b.coefficient,
         "ballistic_coefficient_source": b.source,
-        "manoeuvres": raised.astype(np.int8),
+        "ballistic_coefficient_error": b.relative_error,
+        "manoeuvres": control.manoeuvres.astype(np.int8),
+        "match_state": control.match_state,
+        "decay_meaning": find_decay_meanings(control),
         "luni_solar": (_apogee(catalog) > LUNI_SOLAR_APOGEE_KM).astype(np.int8),
         "decay_status": np.where(lifetime == 0.0, 2, np.isinf(lifetime)).astype(np.int8),
     }
+    if fit is not None:
+        arrays |= {"ballistic_coefficient_doubt": doubt, "ballistic_coefficient_pieces": pieces}
     for name, limit in DISPOSAL_RULES.items():
         arrays[name] = np.where(lifetime <= limit * YEAR_DAYS, 1, -1 if years < limit else 0).astype(np.int8)
     absent = _why_no_ensemble(weather, solar, span) if len(alive) else "no object is left above 120 km"
@@ -146,8 +171,20 @@ def decay(
     if absent and ensemble:
         _LOGGER.warning("an ensemble of %d members was asked for, but there are no percentiles: %s", ensemble, absent)
     if solar == "median" and len(alive):
-        arrays |= _spread(objects, alive, lifetime, weather, atmosphere, span, years, members, seed)
-    shells, summary = _by_shell(catalog, lifetime, raised, years)
+        arrays |= compute_bands(
+            objects,
+            alive,
+            found,
+            b.relative_error,
+            weather,
+            CalendarPart(alive, span.first, span.end, span.step),
+            model=atmosphere,
+            row_days=span.step * span.every,
+            years=years,
+            members=members,
+            seed=seed,
+        )
+    shells, summary = _by_shell(catalog, lifetime, control.manoeuvres, years)
     attributes = {
         "summary": f"Altitude of {len(catalog)} objects over {years:g} years, without manoeuvres, to re-entry at 120 km.",
         "atmosphere": describe_model(atmosphere),
@@ -163,7 +200,14 @@ def decay(
         attributes["ballistic_coefficient_notes"] = "; ".join(b.notes)
     times = from_mjd(span.first + np.arange(span.rows) * span.step * span.every)
     return make_decay_dataset(
-        catalog, times, arrays | summary, shells=shells, solar=solar, percentiles=PERCENTILES, attributes=attributes
+        catalog,
+        times,
+        arrays | summary,
+        shells=shells,
+        solar=solar,
+        percentiles=PERCENTILES,
+        causes=CAUSES if "lifetime_spread" in arrays else (),
+        attributes=attributes,
     )
 
 
@@ -204,7 +248,8 @@ def lifetimes(
         raise InputError("catalogue: no objects; there is nothing to decay")
     check_model(atmosphere)
     weather = resolve_space_weather(space_weather, solar)
-    b = ballistic_coefficients(catalog, ballistic_coefficient, weather, model=atmosphere)
+    of_class = find_orbit_control(catalog).coefficient
+    b = ballistic_coefficients(catalog, ballistic_coefficient, weather, of_class=of_class, model=atmosphere)
     objects = make_objects(catalog, b.coefficient)
     first, step = float(np.floor(objects.mjd.min())), choose_step_days(years)
     end = float(objects.mjd.max()) + years * YEAR_DAYS
@@ -219,22 +264,6 @@ def lifetimes(
             refine_short_lives(some, found, weather, first, end, DAILY, model=atmosphere)
         result[sinking] = np.where(found.lifetime_days <= years * YEAR_DAYS, found.lifetime_days, np.inf)
     return result
-
-
-def find_raised(catalog: Catalog) -> NDArray[np.bool_]:
-    """Find objects whose element sets show the orbit being raised, against drag. Boolean, shape (satellites,).
-
-    A drag term or a derivative of the mean motion below zero; or, of objects with several sets, one 0.5 km above the one before.
-    Deep space is left out: the Moon and the Sun do that there.
-    """
-    found = (catalog.bstar < 0.0) | (catalog.mean_motion_dot < 0.0)
-    altitude = catalog.mean_altitude_km
-    known = np.flatnonzero(catalog.norad_id != NO_NORAD_ID)
-    order = known[np.lexsort((catalog.epoch[known], catalog.norad_id[known]))]
-    same = catalog.norad_id[order][1:] == catalog.norad_id[order][:-1]
-    rising = order[1:][same & (np.diff(altitude[order]) > 0.5)]
-    found |= np.isin(catalog.norad_id, catalog.norad_id[rising])
-    return np.asarray(found & ~catalog.is_deep_space & ~catalog.synthetic)
 
 
 class _Span(NamedTuple):
@@ -288,59 +317,6 @@ def _run(
         for name, values in found.tracks.items():
             whole.tracks[name][:, alive] = values
     return whole
-
-
-def _spread(
-    objects: Objects,
-    alive: NDArray[np.intp],
-    lifetime: Floats,
-    weather: SpaceWeather,
-    model: str,
-    span: _Span,
-    years: float,
-    members: int,
-    seed: int,
-) -> dict[str, NDArray[Any]]:
-    """Lifetimes in another atmosphere, and percentiles over an ensemble of solar activity."""
-    percentiles = np.zeros((len(PERCENTILES) if members else 0, len(lifetime)))
-    other = np.zeros(len(lifetime))
-    some = objects.take(alive)
-    parts = find_short_lives(some, lifetime[alive], span.first, span.step * span.every) if span.step > DAILY else []
-    short = np.concatenate([part.members for part in parts]) if parts else np.zeros(0, np.intp)
-    others = np.setdiff1d(np.arange(len(alive)), short)
-    # under a quiet sun a life of a year may last for several
-    parts = [p._replace(end=max(p.end, min(span.end, p.end + _QUIET_YEARS * YEAR_DAYS))) for p in parts]
-    parts += [CalendarPart(others, span.first, span.end, span.step)] if len(others) else []
-    for part in parts:
-        where = alive[part.members]
-        percentiles[:, where], other[where] = estimate_spread(
-            objects.take(where),
-            lifetime[where],
-            weather,
-            part,
-            model=model,
-            members=members,
-            seed=seed,
-            levels=PERCENTILES,
-        )
-    limit = years * YEAR_DAYS
-    arrays: dict[str, NDArray[Any]] = {"lifetime_nrlmsis21": _nan_beyond(other, limit)}
-    if members:
-        within = np.where(percentiles <= limit, percentiles, np.inf)
-        arrays |= _lifetimes_and_dates("lifetime_percentile", "reentry_date_percentile", within, objects.mjd)
-    return arrays
-
-
-def _nan_beyond(values: Floats, limit: float) -> Floats:
-    return np.where(values <= limit, values, np.nan)
-
-
-def _lifetimes_and_dates(days_name: str, date_name: str, days: Floats, mjd: Floats) -> dict[str, NDArray[Any]]:
-    """Variables of lifetimes (NaN where infinite) and of the dates of re-entry (NaT there)."""
-    finite = np.isfinite(days)
-    dates = np.full(days.shape, np.datetime64("NaT", "ns"))
-    dates[finite] = from_mjd((mjd + np.where(finite, days, 0.0))[finite])
-    return {days_name: np.where(finite, days, np.nan), date_name: dates}
 
 
 def _by_shell(

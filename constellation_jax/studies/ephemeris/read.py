@@ -18,7 +18,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from constellation_jax.engine.threads import one_blas_thread
+from constellation_jax.engine.threads import count_cores, one_blas_thread
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.times import as_times
 from constellation_jax.outputs.netcdf.ephemeris import AXES, IN_PIECES, VELOCITY
@@ -124,7 +124,7 @@ class Ephemeris:
         out = {name: np.empty(shape) for name in (*AXES, *VELOCITIES)}
         status = np.empty(shape, np.int8)
         evaluator = SeriesEvaluator(ascending, self._starts, self._stops, self._file.degrees, frame)
-        with ThreadPoolExecutor(os.cpu_count() or 1) as pool, one_blas_thread():
+        with ThreadPoolExecutor(count_cores()) as pool, one_blas_thread():
             for task in self._tasks(np.unique(evaluator.span), chosen):
                 self._fill(evaluator, task, out, status, pool)
         if np.any(np.diff(order) != 1):

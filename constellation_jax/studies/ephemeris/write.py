@@ -25,11 +25,12 @@ from constellation_jax.inputs.catalog.catalog import Catalog, check_catalog
 from constellation_jax.inputs.times import Duration, Time, minutes_since, parse_duration, parse_time, to_day_fraction
 from constellation_jax.outputs.formats import find_format
 from constellation_jax.outputs.netcdf.ephemeris import AXES, EphemerisWriter
+from constellation_jax.outputs.target import check_disk
 from constellation_jax.physics.constants import WGS72
 from constellation_jax.physics.numerics import chebyshev
 from constellation_jax.physics.sgp4.brouwer import semi_major_axis_km
 from constellation_jax.studies.ephemeris.fit import Fitter, SeriesDesign, choose_design
-from constellation_jax.studies.propagation.runs import Progress, RunReport, Stopwatch, in_blocks, make_counter
+from constellation_jax.studies.propagation.runs import Progress, RunReport, Stopwatch, cut, in_blocks, make_counter
 
 BLOCK_BYTES = 192 * 2**20
 """Size of the positions that one block takes in memory; two blocks are there at a time."""
@@ -37,6 +38,7 @@ PILOT_NODES = 48
 PILOT_OBJECTS = 1024
 MAX_SPANS = 10**6
 _SECONDS_PER_DAY_NS = 86_400_000_000_000
+_LEAST_BYTES = 3 * 4 * 4  # of a span of an object: three axes, the fewest degrees of fit.py, int32
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,6 +92,7 @@ def ephemeris_to(
     find_format(path, "ephemeris")
     check_catalog(catalog)
     edges = _edges(start, duration, span)
+    check_disk(path, _LEAST_BYTES * len(catalog) * (len(edges) - 1))  # at once; choosing the degrees takes seconds
     catalog.warn_of_age(parse_time(start) + np.array([0, parse_duration(duration).astype(int)], "timedelta64[ns]"))
     if not 0.001 <= tolerance_m < np.inf:
         raise InputError(f"tolerance_m {tolerance_m}: expected a number of metres from 0.001 on")
@@ -126,8 +129,7 @@ def ephemeris_to(
 
     with writer:
         in_blocks(
-            spans,
-            block,
+            cut(spans, block),
             [OutputArrays.allocate(block * per_span, satellites, AXES, "float64") for _ in range(2)],
             lambda first, last, part: engine.run(first * per_span, last * per_span, part, count),
             store,
@@ -142,7 +144,7 @@ def ephemeris_to(
         pieces=writer.pieces_written,
         states=at.size * satellites,
         failed=int(np.count_nonzero(fitter.failures.code)),
-        **clock.report(Path(path)),
+        **clock.report(Path(path).stat().st_size),
     )
 
 

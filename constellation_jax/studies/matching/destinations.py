@@ -53,7 +53,7 @@ def choose_destinations(
     votes = _count_like_launches(motion.launch_day[at], station, len(layers))
     # where no launch is known, the most populated one
     votes += 1e-9 * np.array([[np.sum(station == i)] for i in range(len(layers))])
-    return np.argmax(np.where(fits, votes, -1.0), axis=0)
+    return np.asarray(np.argmax(np.where(fits, votes, -1.0), axis=0))
 
 
 def _find_inclination(layer: ShellLayer, held: NDArray[np.float64]) -> float:

@@ -114,7 +114,7 @@ def fit_lattice(raan: _Angles, latitude: _Angles, shell: Shell | None) -> Lattic
 
 
 def has_planes(raan: _Angles) -> bool:
-    """Whether right ascensions (deg, at one epoch, shape (n,)) form planes, evenly spread over the circle."""
+    """True where right ascensions (deg, at one epoch, shape (n,)) form planes, evenly spread over the circle."""
     return bool(_fit_planes(raan, None)[0])
 
 

@@ -120,7 +120,7 @@ def _find_densest(motion: Motion, left: NDArray[np.intp]) -> ShellLayer | None:
 
 
 def _is_for_waiting(i: int, layers: list[ShellLayer], held: list[int]) -> bool:
-    """Whether objects wait at layer i for their shell, by the rule of `find_layers`; `held` are the objects at each layer."""
+    """True where objects wait at layer i for their shell, by the rule of `find_layers`; `held` are the objects at each layer."""
     layer = layers[i]
     if layer.has_planes:
         return False

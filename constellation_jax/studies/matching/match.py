@@ -28,7 +28,7 @@ from constellation_jax.studies.matching.layers import (
     is_near,
     measure_distance_km,
 )
-from constellation_jax.studies.matching.motion import Motion, find_systems, lacks_derivatives
+from constellation_jax.studies.matching.motion import Motion, find_remains, find_systems, lacks_derivatives
 
 _LOGGER = logging.getLogger("constellation_jax")
 
@@ -39,6 +39,8 @@ YOUNG_DAYS = 300.0
 CLIMB_KM_PER_DAY, DESCENT_KM_PER_DAY = 0.3, 0.05
 """Least rates at which an older object counts as raising or lowering. Set on the active catalogues of 2026-08-19 and 22, where most
 of Starlink's small climb rates belonged to objects that went down."""
+FALLING_KM = 300.0
+"""Altitude below which a young object that descends has failed: there an orbit lasts for weeks, and nothing waits for its plane."""
 GENERATION_YEARS = 10.0
 """Time before the launch of the first tenth of a shell's satellites from which an object is of a generation that they replaced."""
 OUT_OF_PLANE_DEG = 5.0
@@ -93,6 +95,8 @@ class ShellMatch:
     """Mean argument of latitude minus that of the slot, deg; NaN without a slot."""
     altitude_offset_km: NDArray[np.float64]
     """Mean altitude minus that of the shell, km; NaN without a shell."""
+    has_shell_below: NDArray[np.bool_]
+    """True where a shell that is in use, of the same system, inclination and tag, lies below: what lowers may stop there."""
     shells: tuple[ShellCount, ...]
     """Counts and fitted lattice of every shell, system by system, from low to high."""
     notes: tuple[str, ...] = ()
@@ -105,7 +109,7 @@ class ShellMatch:
 def match_shells(catalog: Catalog, shells: Shell | Sequence[Shell] | None = None) -> ShellMatch:
     """Assign the objects of a catalogue to shells.
 
-    The system is recognised by the name of the object; debris and rocket bodies, by their names, belong to none. Within a system,
+    The system is recognised by the name of the object; debris and rocket bodies, by name or type, belong to none. Within a system,
     an object may belong to the shells whose inclination agrees with its own to a degree. It is on station at the nearest of them if
     its mean altitude is within a third of the smallest distance between such shells, 12 km at most. An altitude that holds many
     objects with right ascensions all round counts as a shell too, listed in a file or not, unless they wait there: where they form
@@ -116,7 +120,8 @@ def match_shells(catalog: Catalog, shells: Shell | Sequence[Shell] | None = None
     is often wrong. Off station the state is therefore, in this order:
 
     - `raising` if it is below a shell and waits with others, or was launched within the last 300 days, as far as the international
-      designator tells, or has a derivative that gives a climb of more than 0.3 km a day, which only thrust does;
+      designator tells, and does not descend below 300 km, or has a derivative that gives a climb of more than 0.3 km a day, which
+      only thrust does;
     - `lowering` if the derivative gives more than 0.05 km a day of descent, by drag or thrust;
     - `stray` otherwise, and where no shell has the inclination.
 
@@ -147,6 +152,7 @@ def match_shells(catalog: Catalog, shells: Shell | Sequence[Shell] | None = None
             )
     n = len(catalog)
     system = find_systems(catalog.name, [shell.system for shell in shells])
+    system[find_remains(catalog)] = ""
     known = np.flatnonzero(system != "")
     day = float(np.median((catalog.epoch_day + catalog.epoch_fraction)[known if len(known) else slice(None)]))
     whole = np.datetime64(0, "D") + np.timedelta64(int(day) - MJD_1970, "D")
@@ -161,6 +167,7 @@ def match_shells(catalog: Catalog, shells: Shell | Sequence[Shell] | None = None
         raan_residual_deg=np.full(n, np.nan),
         latitude_residual_deg=np.full(n, np.nan),
         altitude_offset_km=np.full(n, np.nan),
+        has_shell_below=np.zeros(n, bool),
         shells=(),
     )
     motion = Motion(catalog, day)
@@ -226,6 +233,8 @@ def _match_system(match: ShellMatch, motion: Motion, shells: list[Shell], at: ND
     chosen = np.where(on_station, nearest, chosen)
 
     match.state[at] = state
+    in_use = np.array([(station == i).any() for i in range(len(layers))])
+    match.has_shell_below[at] = (alike & (away > 0) & in_use[:, None]).any(axis=0)
     for i, layer in enumerate(layers):
         members = chosen == i
         match.shell[at[members]] = layer.name
@@ -280,7 +289,9 @@ def _classify_motion(
     motion: Motion, at: NDArray[np.intp], below: NDArray[np.bool_], waits: NDArray[np.bool_] | bool
 ) -> NDArray[np.str_]:
     """Classify objects off station as raising, lowering or stray, by the rule that `match_shells` states."""
-    climb, young = motion.climb_km_per_day[at], motion.age_days[at] <= YOUNG_DAYS
+    climb = motion.climb_km_per_day[at]
+    falls = (climb < -DESCENT_KM_PER_DAY) & (motion.altitude_km[at] < FALLING_KM)
+    young = (motion.age_days[at] <= YOUNG_DAYS) & ~falls
     up = below & (waits | young | (climb > CLIMB_KM_PER_DAY))
     return np.where(up, "raising", np.where(climb < -DESCENT_KM_PER_DAY, "lowering", "stray"))
 

@@ -47,22 +47,20 @@ class Motion:
 
 
 def find_systems(names: NDArray[np.str_], systems: Sequence[str]) -> NDArray[np.str_]:
-    """Find the system of each name, "" for none: the name begins with that of the system, or with one of `NAME_PATTERNS`.
-
-    Debris and rocket bodies, by their names, belong to none.
-    """
+    """Find the system of each name, "" for none: the name begins with that of the system, or with one of `NAME_PATTERNS`."""
     patterns = {
         s: rf"{re.escape(s)}\b" + (f"|{NAME_PATTERNS[s]}" if s in NAME_PATTERNS else "") for s in dict.fromkeys(systems)
     }
     by_system = re.compile("|".join(f"({pattern})" for pattern in patterns.values()), re.IGNORECASE)
     labels = [*patterns]
-    found = [None if _REMAINS.search(name) else by_system.match(name) for name in names.tolist()]
+    found = [by_system.match(name) for name in names.tolist()]
     return np.array([labels[hit.lastindex - 1] if hit and hit.lastindex else "" for hit in found], dtype=np.str_)
 
 
-def find_remains(names: NDArray[np.str_]) -> NDArray[np.bool_]:
-    """Mark the names of debris and rocket bodies. Shape (n,)."""
-    return np.array([_REMAINS.search(name) is not None for name in names.tolist()], bool)
+def find_remains(catalog: Catalog) -> NDArray[np.bool_]:
+    """Mark debris and rocket bodies, by their names, or by their types where a source gives them. Shape (n,)."""
+    by_name = np.array([_REMAINS.search(name) is not None for name in catalog.name.tolist()], bool)
+    return np.asarray(by_name | np.isin(catalog.object_type, ("DEBRIS", "ROCKET BODY")))
 
 
 def lacks_derivatives(catalog: Catalog) -> bool:

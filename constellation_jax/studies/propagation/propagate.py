@@ -1,11 +1,9 @@
-"""Propagation: from a catalogue and instants to a Dataset, or to a netCDF file that is written block by block."""
+"""Propagation: from a catalogue and instants to a Dataset. Deliberately absent: files (to_file.py)."""
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from collections.abc import Iterable
-from pathlib import Path
 
 import numpy as np
 import xarray as xr
@@ -14,7 +12,6 @@ from numpy.typing import ArrayLike, NDArray
 from constellation_jax.engine.arrays import OutputArrays
 from constellation_jax.engine.device_checks import find_devices
 from constellation_jax.engine.propagation.engine import Engine
-from constellation_jax.engine.propagation.kernels import CHUNK
 from constellation_jax.engine.propagation.options import Options
 from constellation_jax.engine.state_variables import GEODETIC
 from constellation_jax.engine.time_grid import Grid
@@ -23,27 +20,11 @@ from constellation_jax.inputs.catalog.catalog import Catalog, check_catalog
 from constellation_jax.inputs.environment.earth_orientation import load_earth_orientation
 from constellation_jax.inputs.times import as_times, to_day_fraction
 from constellation_jax.outputs.datasets.propagation import make_dataset, make_lifetime_attributes
-from constellation_jax.outputs.formats import make_sample_writer
 from constellation_jax.outputs.variables import LIFETIME, SATELLITE, STATUS_VARIABLE, check_frame, resolve_groups
 from constellation_jax.physics.constants import SECONDS_PER_DAY
-from constellation_jax.studies.propagation.runs import Progress, RunReport, Stopwatch, in_blocks, make_counter
+from constellation_jax.studies.propagation.runs import Progress, make_counter
 
 PRECISIONS = ("float64", "float32")
-MEMORY_BYTES = 2**30
-"""Default bound on the arrays of a run to a file."""
-BLOCK_BYTES = 128 * 2**20
-"""Largest size of the arrays of one block of a file, of which two are there at a time: larger ones are not quicker."""
-
-
-@dataclasses.dataclass(frozen=True)
-class PropagationReport(RunReport):
-    """Figures of a `propagate_to`."""
-
-    steps: int
-
-    @property
-    def states(self) -> int:
-        return self.satellites * self.steps
 
 
 def propagate(
@@ -92,96 +73,17 @@ def propagate(
     catalog.warn_of_age(instants)
     options = make_options(len(catalog), frame, precision, variables, precision, dense, tolerance_m, device)
     order = np.argsort(instants, kind="stable")
-    arrays = _allocate(len(instants), len(catalog), options)
+    arrays = allocate(len(instants), len(catalog), options)
     engine = Engine(catalog.elements, make_grid(instants[order], options), options)
     engine.run(0, len(instants), arrays, make_counter(progress, len(instants) * len(catalog)))
     if np.any(np.diff(order) != 1):
         arrays = arrays.rows(np.argsort(order))
     dataset = make_dataset(catalog, instants, arrays, frame=frame, dtype=precision, precision=precision)
     dataset.attrs["interpolation"] = engine.method
-    if _wants_lifetime(variables):
-        found, comment = _lifetimes(catalog)
+    if wants_lifetime(variables):
+        found, comment = compute_lifetimes(catalog)
         dataset[LIFETIME.name] = (SATELLITE, found, make_lifetime_attributes(comment))
     return dataset
-
-
-def propagate_to(
-    path: str | os.PathLike[str],
-    catalog: Catalog,
-    times: ArrayLike,
-    *,
-    frame: str = "teme",
-    precision: str = "float32",
-    variables: str | Iterable[str] = ("position", "altitude", "decay"),
-    dtype: str = "float32",
-    dense: bool = True,
-    tolerance_m: float | None = None,
-    device: str | None = None,
-    memory_bytes: int = MEMORY_BYTES,
-    overwrite: bool = False,
-    progress: Progress | None = None,
-    history: str | None = None,
-) -> PropagationReport:
-    """Propagate a catalogue, as `propagate`, into a file: netCDF or, of a million states at most, CSV or Parquet.
-
-    NetCDF is written in blocks of time, so that memory does not grow with the number of instants. The file appears under its name
-    when it is complete; until then, and if the run is stopped, `PATH.partial` holds the blocks done so far and can be opened. A
-    table has one row for each instant and object, and nothing of it is left if the run is stopped.
-
-    Args:
-        path: the file to be made; a name that ends in .csv or .parquet makes a table.
-        times: as for `propagate`, but ascending.
-        precision: as for `propagate`, but "float32" unless asked otherwise, the file's numbers having no more digits.
-        dtype: of the numbers in the file: "float32" (0.25 m in low orbits) or "float64".
-        memory_bytes: bound on the arrays of the run, whatever its length.
-        overwrite: whether an existing file may be replaced.
-        history: text for the attribute of that name, such as the command line.
-        others: as for `propagate`.
-
-    Raises:
-        InputError: as for `propagate`; the file exists, or its folder does not; instants that do not ascend.
-        OutputError: the file could not be written, such as on a full disk; the message says what is left in `PATH.partial`.
-    """
-    clock = Stopwatch()
-    check_catalog(catalog)
-    instants = as_times(times)
-    catalog.warn_of_age(instants)
-    options = make_options(len(catalog), frame, precision, variables, dtype, dense, tolerance_m, device)
-    block = min(_block_steps(len(catalog), options, memory_bytes), len(instants))
-    attributes = {"history": f"{np.datetime64('now')}Z {history}"} if history else {}
-    # made before anything is computed, so that an error about the place of the file comes at once
-    writer = make_sample_writer(
-        path, catalog, instants, resolve_groups(variables), frame=frame, dtype=dtype, precision=precision, overwrite=overwrite,
-        attributes=attributes, block_steps=block,
-    )  # fmt: skip
-    writer.check_disk()
-
-    def make_engine() -> Engine:
-        engine = Engine(catalog.elements, make_grid(instants, options), options)
-        engine.warm_up()
-        return engine
-
-    engine = clock("compile", make_engine)
-    writer.attributes["interpolation"] = engine.method
-    count = make_counter(progress, len(instants) * len(catalog))
-    with writer:
-        last = in_blocks(
-            len(instants),
-            block,
-            [_allocate(block, len(catalog), options) for _ in range(2)],
-            lambda start, stop, part: engine.run(start, stop, part, count),
-            lambda start, stop, part: writer.write(start, part),
-            clock,
-        )
-        if _wants_lifetime(variables):
-            writer.write_lifetimes(*clock("compute", _lifetimes, catalog))
-    return PropagationReport(
-        path=Path(path),
-        satellites=len(catalog),
-        steps=len(instants),
-        failed=int(np.count_nonzero(last[STATUS_VARIABLE][-1])),
-        **clock.report(Path(path)),
-    )
 
 
 def check_run(satellites: int, precision: str) -> None:
@@ -219,10 +121,15 @@ def make_options(
 def make_grid(instants: NDArray[np.datetime64], options: Options) -> Grid:
     """Make the grid of a run, with the Earth's attitude where something depends on it."""
     day, fraction = to_day_fraction(instants)
-    if options.frame == "teme" and not set(GEODETIC) & set(options.variables):
-        return Grid.inertial(day, fraction)  # the Earth's attitude is not asked for
+    if not needs_attitude(options):
+        return Grid.inertial(day, fraction)
     ut1_utc_s, polar_x, polar_y = load_earth_orientation().at(instants)
     return Grid.turning(day, fraction, ut1_utc_s / SECONDS_PER_DAY, polar_x, polar_y)
+
+
+def needs_attitude(options: Options) -> bool:
+    """True where something that is asked for depends on the Earth's attitude."""
+    return options.frame != "teme" or bool(set(GEODETIC) & set(options.variables))
 
 
 def step_bytes(satellites: int, options: Options) -> int:
@@ -239,12 +146,13 @@ def too_large(steps: int, satellites: int, options: Options, way_out: str) -> In
     )
 
 
-def _wants_lifetime(variables: str | Iterable[str]) -> bool:
+def wants_lifetime(variables: str | Iterable[str]) -> bool:
+    """True where the group of the lifetime is among those asked for."""
     return LIFETIME.group in ([variables] if isinstance(variables, str) else variables)
 
 
-def _lifetimes(catalog: Catalog) -> tuple[NDArray[np.float64], str]:
-    """Lifetimes in days, NaN beyond their span, and a comment on their computation."""
+def compute_lifetimes(catalog: Catalog) -> tuple[NDArray[np.float64], str]:
+    """Compute lifetimes in days, NaN beyond their span, and a comment on their computation."""
     from constellation_jax.inputs.environment.atmosphere_models import CALIBRATED, MODELS
     from constellation_jax.studies.decay.decay import LIFETIME_YEARS, lifetimes
 
@@ -253,7 +161,12 @@ def _lifetimes(catalog: Catalog) -> tuple[NDArray[np.float64], str]:
     return np.where(np.isfinite(days), days, np.nan), comment
 
 
-def _allocate(steps: int, satellites: int, options: Options) -> OutputArrays:
+def allocate(steps: int, satellites: int, options: Options) -> OutputArrays:
+    """Allocate the results of some instants.
+
+    Raises:
+        InputError: they are larger than the memory of the machine.
+    """
     try:
         if steps * step_bytes(satellites, options) > _memory_bytes():
             raise MemoryError
@@ -269,14 +182,3 @@ def _memory_bytes() -> float:
         return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
     except (AttributeError, ValueError, OSError):  # Windows has none of it, and gives no such arrays
         return np.inf
-
-
-def _block_steps(satellites: int, options: Options, memory_bytes: int) -> int:
-    """Steps in a block of a file, of which two are in memory: whole chunks where there is room for one."""
-    step = step_bytes(satellites, options)
-    if memory_bytes < 2 * step:
-        raise InputError(
-            f"memory: {memory_bytes} bytes hold not even two instants of {satellites} objects; expected at least {2 * step}"
-        )
-    steps = min(memory_bytes // 2, BLOCK_BYTES) // step
-    return max(1, steps - steps % CHUNK if steps > CHUNK else steps)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 from constellation_jax.engine.arrays import OutputArrays
 
 Progress = Callable[[int, int], None]
 """Called with the number of states done and of all states."""
+Counter = Callable[[int], None]
+"""Called with a number of states just computed."""
 BlockWork = Callable[[int, int, OutputArrays], object]
 """Called with start and stop of a block of units, and its arrays."""
 
@@ -22,7 +24,8 @@ BlockWork = Callable[[int, int, OutputArrays], object]
 class RunReport:
     """Figures of a run to a file."""
 
-    path: Path
+    path: str | os.PathLike[str]
+    """Place of the output: PATH.partial where it waits for other jobs."""
     satellites: int
     failed: int
     """Satellites whose status is not 0 at the last instant."""
@@ -52,51 +55,49 @@ class Stopwatch:
         self._spent[what] += time.perf_counter() - since
         return result
 
-    def report(self, path: Path) -> dict[str, Any]:
-        """Times, memory and size of a `RunReport`, at the end."""
+    def report(self, size: int) -> dict[str, Any]:
+        """Times, memory and the size of the output for a `RunReport`, at the end."""
         return {
             **{f"{what}_s": seconds for what, seconds in self._spent.items()},
             "wall_s": time.perf_counter() - self._begin,
             "peak_memory_bytes": peak_memory_bytes(),
-            "bytes": path.stat().st_size,
+            "bytes": size,
         }
 
 
 def in_blocks(
-    total: int,
-    block: int,
+    blocks: Sequence[slice],
     buffers: Sequence[OutputArrays],
     compute: BlockWork,
     write: BlockWork,
     clock: Stopwatch,
     rows: int = 1,
-) -> OutputArrays:
-    """Compute `total` units block by block, each while the one before is written by the one thread that may use netCDF meanwhile.
+) -> None:
+    """Compute blocks, each while the one before is written by the one thread that may use netCDF meanwhile.
 
     Args:
-        block: units in a block.
+        blocks: the units (instants, spans) of each block.
         buffers: two sets of arrays that a block fits into.
         rows: of the arrays for each unit.
-
-    Returns:
-        The arrays of the last block.
     """
-    part = buffers[0]
     with ThreadPoolExecutor(1, thread_name_prefix="netcdf") as pen:
         writing: Future[Any] | None = None
-        for k, start in enumerate(range(0, total, block)):
-            stop = min(start + block, total)
-            part = buffers[k % 2].rows(slice((stop - start) * rows))
-            clock("compute", compute, start, stop, part)
+        for k, block in enumerate(blocks):
+            part = buffers[k % 2].rows(slice((block.stop - block.start) * rows))
+            clock("compute", compute, block.start, block.stop, part)
             if writing is not None:
                 writing.result()  # the block before: its failure ends the run here
-            writing = pen.submit(clock, "write", write, start, stop, part)
+            writing = pen.submit(clock, "write", write, block.start, block.stop, part)
         if writing is not None:
             writing.result()
-    return part
 
 
-def make_counter(progress: Progress | None, total: int) -> Callable[[int], None] | None:
+def cut(total: int, block: int, start: int = 0) -> list[slice]:
+    """Cut the units from `start` on into blocks."""
+    return [slice(first, min(first + block, total)) for first in range(start, total, block)]
+
+
+def make_counter(progress: Progress | None, total: int) -> Counter | None:
     """Function that the engine calls with the number of states just computed."""
     if progress is None:
         return None

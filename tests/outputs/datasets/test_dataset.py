@@ -8,6 +8,7 @@ import pytest
 import xarray as xr
 
 from constellation_jax.errors import InputError
+from constellation_jax.inputs.catalog.catalog import ELEMENT_COLUMNS
 from constellation_jax.outputs.datasets.propagation import make_dataset
 from constellation_jax.outputs.datasets.times import encode_times
 from constellation_jax.outputs.variables import PROPAGATED
@@ -16,7 +17,9 @@ from constellation_jax.outputs.variables import PROPAGATED
 def test_dimensions_and_order_of_variables(run):
     dataset = make_dataset(run.catalog, run.times, dict(reversed(run.arrays.items())))
     assert dict(dataset.sizes) == {"time": 11, "satellite": 7}
-    assert list(dataset.data_vars) == [name for name in PROPAGATED if name not in ("latitude", "longitude")]
+    assert list(dataset.data_vars) == [n for n in PROPAGATED if n not in ("latitude", "longitude")] + list(
+        ELEMENT_COLUMNS
+    )
     assert all(dataset[name].dims == ("time", "satellite") for name in PROPAGATED)
 
 

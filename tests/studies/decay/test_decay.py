@@ -16,7 +16,6 @@ from constellation_jax.inputs.catalog.catalog import Catalog
 from constellation_jax.inputs.shells.mean_orbits import kozai_mean_motion_rev_per_day
 from constellation_jax.outputs.netcdf.whole_file import write_dataset
 from constellation_jax.studies.decay import inputs as decay_inputs
-from constellation_jax.studies.decay.decay import find_raised
 from constellation_jax.studies.decay.spread import group_alike
 
 CONSTANT = (140.0, 15.0)
@@ -176,7 +175,7 @@ def test_an_absurd_ballistic_coefficient(caplog: pytest.LogCaptureFixture) -> No
 
 def test_what_is_assumed_is_said_and_refused_where_strict(caplog: pytest.LogCaptureFixture) -> None:
     weather = cj.SpaceWeather.load(CONSTANT)
-    catalog = satellites(np.linspace(400.0, 500.0, 5), bstar=[1e-4, 0.0, -1e-4, 0.0, 0.0])
+    catalog = satellites(np.linspace(400.0, 500.0, 5), bstar=[5e-4, 0.0, -1e-4, 0.0, 0.0])
     with caplog.at_level(logging.WARNING, logger="constellation_jax"):
         found = decay_inputs.ballistic_coefficients(catalog, None, weather)
     assert found.source.tolist() == [2, 3, 3, 3, 3]
@@ -264,17 +263,6 @@ def test_a_drag_term_gives_the_decay_of_sgp4() -> None:
     sgp4 = cj.propagate(catalog, catalog.epoch[:1], variables=["decay"]).decay_rate.values[0]
     np.testing.assert_allclose(decay_inputs.sgp4_decay_rate(catalog), sgp4, rtol=1e-9)
     np.testing.assert_allclose(found.decay_rate[1], sgp4, rtol=0.2)  # a day later, at another local time
-
-
-def test_what_rises_manoeuvres() -> None:
-    catalog = satellites(
-        [500.0] * 4, bstar=[1e-4, -1e-4, 1e-4, 1e-4], norad_id=[1, 2, 3, 3], mean_motion_dot=[1e-5, 1e-5, 1e-5, 1e-5]
-    )
-    later = satellites([500.0, 500.0, 500.0, 501.0])
-    catalog = catalog.replace(
-        mean_motion_rev_per_day=later.mean_motion_rev_per_day, epoch_day=[60310, 60310, 60310, 60320]
-    )
-    assert find_raised(catalog).tolist() == [False, True, True, True]
 
 
 def test_classes_hold_what_is_alike() -> None:
@@ -457,3 +445,49 @@ def test_celestrak_s_own_file_serves_every_command(
         assert done.exit_code == 0, done.output
         with xr.open_dataset(tmp_path / "keep.nc") as found:
             assert (np.diff(found.delta_v, axis=0) > 0.0).all()
+
+
+def test_a_history_is_fitted_where_that_is_asked_for_and_said_where_it_is_not(
+    shared_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.modules["constellation_jax.cli.decay"], "configure", lambda **_: None)
+    monkeypatch.chdir(tmp_path)
+    catalog = cj.read_catalog(shared_data / "decay/reentries_2026_other.tle.gz")
+    numbers = list(dict.fromkeys(catalog.norad_id.tolist()))[:2]
+    some = catalog[np.flatnonzero(np.isin(catalog.norad_id, numbers))]
+    (tmp_path / "history.tle").write_text(some.to_tle(), encoding="utf-8")
+    weather = shared_data / "space_weather/sw19571001_2026-10-16.txt.gz"
+    common = [
+        "decay",
+        "history.tle",
+        "--space-weather",
+        str(weather),
+        "--years",
+        "0.5",
+        "--ensemble",
+        "0",
+        "--overwrite",
+    ]
+    run = CliRunner().invoke
+    done = run(app, [*common, "--fit"])
+    assert done.exit_code == 0, done.output
+    assert re.search(r"object +B, m2/kg +error +pieces +doubt +re-entry", done.output)
+    with xr.open_dataset("decay.nc") as found:
+        assert found.norad_id.values.tolist() == numbers
+        assert found.ballistic_coefficient_source.values.tolist() == [4, 4]
+        assert "ballistic_coefficient_doubt" in found
+    done = run(app, [*common, "--ballistic-coefficient", "0.01"])
+    assert done.exit_code == 0, done.output
+    assert "2 objects with several element sets" in done.output
+    assert "--fit fits" in done.output
+    for more, said in (
+        (["--fit", "--ballistic-coefficient", "0.01"], "--fit: found with a ballistic coefficient"),
+        (["--fit", "--shells", "kuiper"], "--fit: found with --shells"),
+    ):
+        done = run(app, [*common, *more])
+        assert done.exit_code == 2
+        assert said in done.output
+    (tmp_path / "history.tle").write_text(some.newest().to_tle(), encoding="utf-8")
+    done = run(app, [*common, "--fit"])
+    assert done.exit_code == 2
+    assert "--fit: found one element set of each object" in done.output

@@ -10,7 +10,9 @@ import pytest
 import xarray as xr
 
 import constellation_jax as cj
+from constellation_jax.inputs.catalog.catalog import ELEMENT_COLUMNS
 from constellation_jax.studies.propagation import propagate as propagation
+from constellation_jax.studies.propagation import to_file
 
 SAME = {"history": "test", "date_created": "test"}
 
@@ -72,7 +74,7 @@ def test_file_equals_memory(some: cj.Catalog, tmp_path: Path) -> None:
 def test_lifetimes_come_with_the_states_when_asked_for(some: cj.Catalog, tmp_path: Path) -> None:
     groups = ("altitude", "lifetime")
     memory = cj.propagate(some, TIMES, variables=groups)
-    assert set(memory.data_vars) == {"altitude", "status", "lifetime"}
+    assert set(memory.data_vars) == {"altitude", "status", "lifetime", *ELEMENT_COLUMNS}
     assert memory.lifetime.dims == ("satellite",)
     expected = cj.lifetimes(some)
     np.testing.assert_array_equal(memory.lifetime.fillna(np.inf), expected)
@@ -86,7 +88,7 @@ def test_lifetimes_come_with_the_states_when_asked_for(some: cj.Catalog, tmp_pat
 def test_blocks_of_a_file_join_without_a_seam(
     some: cj.Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(propagation, "BLOCK_BYTES", 7 * len(some) * 7 * 4)  # seven steps at a time
+    monkeypatch.setattr(to_file, "BLOCK_BYTES", 7 * len(some) * 7 * 4)  # seven steps at a time
     cj.propagate_to(tmp_path / "parts.nc", some, TIMES, precision="float64")
     memory = cj.propagate(some, TIMES)
     with xr.open_dataset(tmp_path / "parts.nc") as file:
@@ -98,14 +100,14 @@ def test_memory_bounds_the_arrays_whatever_the_length(
     some: cj.Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     allocated: list[int] = []
-    allocate = propagation._allocate
+    allocate = to_file.allocate
 
     def watched(*arguments: Any) -> Any:
         arrays = allocate(*arguments)
         allocated.append(sum(values.nbytes for values in arrays.values()))
         return arrays
 
-    monkeypatch.setattr(propagation, "_allocate", watched)
+    monkeypatch.setattr(to_file, "allocate", watched)
     memory = 5 * len(some) * (6 * 4 + 1)  # two blocks of two steps of six float32 and a status, and half a step more
     for times in (TIMES, TIMES[:6]):
         allocated.clear()

@@ -1,0 +1,94 @@
+"""Unfinished NetCDF files of samples: the blocks that an interrupted run has stored, to be copied into a new file.
+
+HDF5 may be killed between two of its own writes, after which nothing may be added to a file; so what is sound is read from it, and
+the run goes on in a new one. The old file stays as NAME.partial.old until all of it is in the new one. Deliberately absent: a
+journal beside the file, since what was stored shows in the values (see soundness.py).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import netCDF4
+import numpy as np
+from numpy.typing import NDArray
+
+from constellation_jax.outputs.fingerprint import Fingerprint, check_fingerprint, decode_fingerprint
+from constellation_jax.outputs.netcdf.library import NETCDF_LOCK, is_own
+from constellation_jax.outputs.soundness import find_defect
+from constellation_jax.outputs.target import Target
+from constellation_jax.outputs.variables import TIME
+
+FINGERPRINT: str = "run_fingerprint"
+"""Global attribute with the fingerprint of the run, which an unfinished file has."""
+
+
+def set_aside(target: Target, fingerprint: Fingerprint) -> Path | None:
+    """Rename the unfinished file with the most steps to NAME.partial.old, and remove the other; None where there is none.
+
+    Raises:
+        InputError: it was begun by another run.
+    """
+    old = old_file(target)
+    steps: dict[Path, int] = {}
+    for path in (target.partial, old):
+        with contextlib.suppress(OSError, RuntimeError):
+            if path.is_file() and not path.is_symlink() and _is_own(path):
+                with NETCDF_LOCK, netCDF4.Dataset(path.absolute()) as file:
+                    found = decode_fingerprint(getattr(file, FINGERPRINT, ""))
+                    steps[path] = len(file.dimensions[TIME])
+                check_fingerprint(found, fingerprint, str(path))
+    if not steps:
+        return None
+    best = max(steps, key=lambda path: steps[path])
+    if best != old:
+        os.replace(best, old)
+    return old
+
+
+def old_file(target: Target) -> Path:
+    """Name of the file that is set aside."""
+    return target.partial.with_name(f"{target.partial.name}.old")
+
+
+def read_sound_blocks(
+    path: Path, times: NDArray[np.int64], names: tuple[str, ...], block: int
+) -> Iterator[Mapping[str, NDArray[Any]]]:
+    """Yield the blocks of an unfinished file, from the first one to the last that is sound.
+
+    Args:
+        times: all instants, as they are stored.
+        names: of the variables.
+        block: steps in a block.
+    """
+    try:
+        with NETCDF_LOCK:
+            file = netCDF4.Dataset(path.absolute())
+    except (OSError, RuntimeError):
+        return
+    try:
+        file.set_auto_maskandscale(False)
+        for start in range(0, len(times), block):
+            rows = slice(start, min(start + block, len(times)))
+            try:
+                with NETCDF_LOCK:
+                    if len(file.dimensions[TIME]) < rows.stop or (file[TIME][rows] != times[rows]).any():
+                        return
+                    found = {name: np.asarray(file[name][rows]) for name in names}
+            except (OSError, RuntimeError, IndexError):
+                return
+            if find_defect(found) is not None:
+                return
+            yield found
+    finally:
+        with NETCDF_LOCK:
+            file.close()
+
+
+def _is_own(path: Path) -> bool:
+    with open(path, "rb") as file:
+        return is_own(file.read(1 << 20))

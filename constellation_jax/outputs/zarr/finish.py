@@ -1,0 +1,157 @@
+"""End of a run to Zarr, and the check of its blocks.
+
+A satellite that fails in a block stays failed in later ones, which another job may have computed without knowing of it. The end
+goes through the blocks in time and mends those few, takes the extent in space from their records, consolidates the metadata and
+gives the output its name. Deliberately absent: computing.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import xarray as xr
+import zarr
+from numpy.typing import NDArray
+from zarr.errors import ZarrUserWarning
+
+from constellation_jax.errors import InputError
+from constellation_jax.outputs.datasets.header import Extremes, make_coverage_attributes
+from constellation_jax.outputs.soundness import find_defect, find_latched
+from constellation_jax.outputs.variables import DIMENSIONS, STATUS_VARIABLE, TIME
+from constellation_jax.outputs.zarr.layout import FIGURES, make_record, open_array, put_shard
+from constellation_jax.outputs.zarr.place import Place, make_store, open_run
+
+
+def finish(path: str | os.PathLike[str] | Place, *, overwrite: bool = False) -> int:
+    """Complete a Zarr output whose blocks several jobs have written.
+
+    Args:
+        path: of the output, as it was given to the jobs.
+        overwrite: whether a complete output of that name may be replaced.
+
+    Returns:
+        Number of satellites that have failed at the last instant.
+
+    Raises:
+        InputError: there is no unfinished output, jobs are writing it, or blocks are missing; the message numbers them.
+        OutputError: its name could not be given.
+    """
+    place = path if isinstance(path, Place) else Place(path, overwrite=overwrite)
+    if place.state() != "growing":
+        raise InputError(f"{place}: there is nothing to finish; expected an unfinished output in {place.growing}")
+    with place.hold(shared=False):
+        return complete(place)
+
+
+def complete(place: Place) -> int:
+    """Complete an output as `finish`; the caller holds its lock."""
+    store = StoreBlocks(place.growing)
+    missing = np.flatnonzero(~store.is_stored)
+    if len(missing):
+        some = ", ".join(str(k) for k in missing[:8]) + (" ..." if len(missing) > 8 else "")
+        raise InputError(
+            f"{place.growing}: {len(missing)} of {len(store.is_stored)} blocks are missing ({some}, counted from 0); run their "
+            "jobs again, or propagate with --resume, first"
+        )
+    store.latch_failures()
+    records = store.read_records()
+    attributes = make_coverage_attributes(store.times, _join_extremes(records))
+    store.group.attrs.update({**attributes, **store.group.attrs.asdict()})  # what the user has given stays
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ZarrUserWarning)  # consolidation is not in the specification of version 3 yet
+        zarr.consolidate_metadata(make_store(place.growing))
+    store.run.attrs["state"] = "complete"
+    place.finish()
+    return int(records[-1, 0])
+
+
+class StoreBlocks:
+    """Blocks of a Zarr output, complete or not.
+
+    Args:
+        address: folder or address.
+
+    Raises:
+        InputError: there is no output of this package.
+    """
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self.group, self.run = open_run(address, mode="r+")
+        store: Any = make_store(address)
+        with xr.open_dataset(store, engine="zarr", consolidated=False, chunks=None, decode_coords=False) as known:
+            self.times: NDArray[np.datetime64] = known[TIME].values
+            self._epochs: NDArray[np.datetime64] = known["epoch"].values
+            self._names = [str(name) for name in known.variables if known[name].dims == DIMENSIONS]
+        self._arrays = {name: open_array(self.group, name) for name in self._names}
+        self._records = open_array(self.run, "blocks")
+        status = self._arrays[STATUS_VARIABLE]
+        self._block = int((status.shards or status.chunks)[0])
+
+    @property
+    def is_stored(self) -> NDArray[np.bool_]:
+        """Blocks that have a record."""
+        return ~np.isnan(self.read_records()[:, 0])
+
+    def read_records(self) -> NDArray[np.float64]:
+        """Read the records of all blocks, shape (blocks, figures); NaN where there is none."""
+        return np.asarray(self._records[:], np.float64)
+
+    def read(self, block: int) -> dict[str, NDArray[Any]]:
+        """Read a block.
+
+        Raises:
+            ValueError, OSError, RuntimeError: a checksum does not hold, or a file is torn.
+        """
+        rows = self._rows(block)
+        return {name: np.asarray(array[rows]) for name, array in self._arrays.items()}
+
+    def latch_failures(self) -> None:
+        """Carry failures on into the blocks that follow, where these do not know of them."""
+        latched = np.zeros(len(self._epochs), np.int8)
+        for block in range(self._records.shape[0]):
+            rows = self._rows(block)
+            status = np.asarray(self._arrays[STATUS_VARIABLE][rows])
+            columns = np.flatnonzero(latched)
+            if len(columns) and (status[:, columns] != latched[columns]).any():
+                self._mend(block, columns, latched[columns])
+                status[:, columns] = latched[columns]
+            latched = find_latched(status[-1], self.times[rows.stop - 1], self._epochs)
+
+    def find_defects(self) -> Iterator[tuple[int, str]]:
+        """Yield the number of each stored block that is not sound, and what is wrong with it."""
+        for block in np.flatnonzero(self.is_stored).tolist():
+            try:
+                defect = find_defect(self.read(block))
+            except (ValueError, OSError, RuntimeError) as error:
+                defect = f"cannot be read ({error})"
+            if defect is not None:
+                yield block, defect
+
+    def forget(self, blocks: list[int]) -> None:
+        """Remove the records of blocks, so that a run computes them anew."""
+        for block in blocks:
+            self._records[block] = np.full(len(FIGURES), np.nan)
+
+    def _rows(self, block: int) -> slice:
+        return slice(block * self._block, min((block + 1) * self._block, len(self.times)))
+
+    def _mend(self, block: int, columns: NDArray[np.intp], codes: NDArray[np.int8]) -> None:
+        values = self.read(block)
+        for name, each in values.items():
+            each[:, columns] = codes if name == STATUS_VARIABLE else np.nan
+            put_shard(self._arrays[name], self._rows(block), each)
+        self._records[block] = make_record(values)
+
+
+def _join_extremes(records: NDArray[np.float64]) -> Extremes:
+    extremes = Extremes()
+    for k in range(1, len(FIGURES), 2):
+        if not np.isnan(records[:, k]).all():
+            name = FIGURES[k].removeprefix("min_")
+            extremes.ranges[name] = (float(np.nanmin(records[:, k])), float(np.nanmax(records[:, k + 1])))
+    return extremes
