@@ -84,6 +84,8 @@ def test_all_commands_run_in_one_folder(tmp_path: Path, kept_kernels: dict[str, 
             for name in outputs(arguments):
                 assert (tmp_path / name).exists()
                 if (tmp_path / name).is_file():  # a store is a folder, and small here
-                    (tmp_path / name).write_bytes(b"")  # the day of all satellites takes gigabytes; the name stays taken
+                    (tmp_path / name).write_bytes(
+                        b""
+                    )  # the day of all satellites takes gigabytes; the name stays taken
             ran += 1
     assert ran > 20

@@ -29,6 +29,7 @@ FIT_DAYS = 90.0
 HORIZONS = (182.625, 365.25, 730.5)
 """Days after which losses of altitude are compared."""
 QUANTILE_95 = 1.6448536
+SUNS = ("forecast", "held", "observed")
 
 
 class Hindcast(NamedTuple):
@@ -55,6 +56,8 @@ class Hindcast(NamedTuple):
         """Deviation in standard ones of the side on which it lies: 1.645 at the 5th and the 95th percentile."""
         off = np.log(self.truth / self.middle)
         side = self.high if off > 0.0 else self.low
+        if side == self.middle:  # no band
+            return float("nan")
         return float(QUANTILE_95 * off / abs(np.log(side / self.middle))) if np.isfinite(side) else 0.0
 
 
@@ -76,27 +79,28 @@ def issue_of(shared_data: Path, mjd: float, folder: Path) -> Path:
     raise AssertionError(f"no issue of the half year before {month}")
 
 
-def losses(shared_data: Path, weather: SpaceWeather, folder: Path, *, observed_sun: bool = False) -> Iterator[Hindcast]:
-    """Losses of altitude of passive satellites after half a year, one and two."""
+def losses(shared_data: Path, weather: SpaceWeather, folder: Path, *, sun: str = "forecast") -> Iterator[Hindcast]:
+    """Losses of altitude of passive satellites after half a year, one and two, under one of SUNS."""
     histories = {n: cj.read_catalog(shared_data / f"{v[0]}.tle.gz").sort("epoch") for n, v in HISTORIES.items()}
     days: dict[float, list[str]] = {}
     for name, (_, first, last, step) in HISTORIES.items():
         for day in np.arange(np.datetime64(first), np.datetime64(last), step).astype("M8[M]").astype("M8[D]"):
             days.setdefault(to_mjd(str(day)), []).append(name)
     for day, names in sorted(days.items()):
-        known = weather.observed_part(until=day)
-        known = weather if observed_sun else cj.SpaceWeather.load(known, forecast=issue_of(shared_data, day, folder))
+        issue = issue_of(shared_data, day, folder) if sun == "forecast" else None
+        known = know(weather, day, sun, issue)
         past = [cut(histories[name], day - FIT_DAYS, day) for name in names]
         dataset, doubts = predict(past, known, HORIZONS[-1] / 365.25 + 0.05)
         for k, name in enumerate(names * 2):
             one = dataset.isel(satellite=k)
             start = to_mjd(one.epoch.values)
             before = float(altitude_about(histories[name], start))
+            tracks = one.mean_altitude_percentile if "percentile" in one.dims else one.mean_altitude
             for horizon in HORIZONS:
                 after = altitude_about(histories[name], start + horizon)
                 if not np.isfinite(after):
                     continue
-                bands = one.mean_altitude_percentile.interp(time=from_mjd([start + horizon])[0]).values
+                bands = np.broadcast_to(tracks.interp(time=from_mjd([start + horizon])[0]).values, 3)
                 if np.isnan(bands).any():  # down in one of ten futures: the loss is the whole altitude
                     bands = np.where(np.isnan(bands), 120.0, bands)
                 first = float(past[k % len(names)].mean_altitude_km[-1])
@@ -105,8 +109,8 @@ def losses(shared_data: Path, weather: SpaceWeather, folder: Path, *, observed_s
                 yield Hindcast(name, kind, horizon, int(doubts[k]), before - float(after), *loss)
 
 
-def reentries(shared_data: Path, weather: SpaceWeather, *, observed_sun: bool = False) -> Iterator[Hindcast]:
-    """Days left to the re-entries of 2026, predicted each week from sets of at least eight days."""
+def reentries(shared_data: Path, weather: SpaceWeather, *, sun: str = "forecast") -> Iterator[Hindcast]:
+    """Days left to the re-entries of 2026, predicted each week from sets of at least eight days, under one of SUNS."""
     forecast = shared_data / "space_weather" / "SW-All_2026-02-23.csv.gz"
     catalogs = {
         group: cj.read_catalog(shared_data / f"decay/reentries_2026_{group}.tle.gz").sort("epoch")
@@ -124,18 +128,31 @@ def reentries(shared_data: Path, weather: SpaceWeather, *, observed_sun: bool = 
         ]
         if not some:
             continue
-        known = weather.observed_part(until=day)
-        known = weather if observed_sun else cj.SpaceWeather.load(known, forecast=forecast)
+        known = know(weather, day, sun, forecast)
         dataset, doubts = predict([past for _, past in some], known, 0.9)
         for j in range(2 * len(some)):
             k = some[j % len(some)][0]
             one = dataset.isel(satellite=j)
             truth = dates(whole[k][1])[-1] + left[k] - to_mjd(one.epoch.values)
-            life = [float(v) if np.isfinite(v) else np.inf for v in one.lifetime_percentile.values]
+            lives = one.lifetime_percentile.values if "percentile" in one.dims else [float(one.lifetime)] * 3
+            life = [float(v) if np.isfinite(v) else np.inf for v in lives]
             if not np.isfinite(life[1]) or not np.isfinite(left[k]):
                 continue
             kind = "single set" if j < len(some) else "fitted history"
             yield Hindcast(whole[k][0], kind, truth, int(doubts[j]), truth, *life)
+
+
+def know(weather: SpaceWeather, day: float, sun: str, forecast: Path | None) -> SpaceWeather:
+    """Space weather of a prediction of a day: with the forecast, with the mean of the last 27 days held, or as it came."""
+    if sun == "observed":
+        return weather
+    known = weather.observed_part(until=day)
+    if sun == "forecast":
+        return cj.SpaceWeather.load(known, forecast=forecast)
+    held = {key: np.append(v, np.full(900, v[-27:].mean())) for key, v in (("f107", known.f107), ("ap", known.ap))}
+    f107a = np.append(known.f107a, np.full(900, known.f107[-27:].mean()))
+    flags = np.append(known.flags, np.zeros(900, np.uint8))
+    return SpaceWeather("held", known.first_mjd, held["f107"], f107a, held["ap"], flags, {})
 
 
 def predict(past: list[Catalog], known: SpaceWeather, years: float) -> tuple[xr.Dataset, np.ndarray]:
@@ -187,7 +204,8 @@ def inside(cases: list[Hindcast]) -> float:
 
 def describe(cases: list[Hindcast]) -> str:
     size = np.abs([case.error for case in cases])
-    return (
+    text = (
         f"{len(cases):4d}  median {100 * np.median(size):5.1f} %  nine in ten {100 * np.quantile(size, 0.9):5.0f} %  "
-        f"bias {100 * np.median([case.error for case in cases]):+5.1f} %  inside 5 to 95 %: {100 * inside(cases):3.0f} %"
+        f"bias {100 * np.median([case.error for case in cases]):+5.1f} %"
     )
+    return text if np.isnan(cases[0].z) else f"{text}  inside 5 to 95 %: {100 * inside(cases):3.0f} %"

@@ -38,7 +38,7 @@ not doubted is 5 % off in the median and 16 % in nine of ten, what is doubted 25
 _SCATTERED_KM: Final = 1.0
 _UNSTEADY_RATIO: Final = 1.3
 _SHORT_DAYS: Final = 8.0
-_LEAST_ERROR: Final = 0.05
+_LEAST_ERROR: Final = 0.04
 """Least relative standard error of a coefficient."""
 _RETURN: Final = 0.25
 """Weight of the variance about the last piece that the other pieces have in time: an attitude may come back."""

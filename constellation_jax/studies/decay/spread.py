@@ -31,7 +31,7 @@ CAUSES: Final = ("solar_activity", "ballistic_coefficient", "density")
 DENSITY_ERROR: Final = 0.12
 """Standard deviation of ln(density) over a prediction against that over the fit of B before it, in the long run: B fitted to 30 to
 90 days against B of the half year behind them, passive satellites at 270 to 880 km, 2001 to 2024."""
-DENSITY_ERROR_DAYS: Final = 60.0
+DENSITY_ERROR_DAYS: Final = 75.0
 """Time in which its variance grows to 1 - 1/e of that, days."""
 _DAYS_IN_CLASS: Final = 90.0
 """Width of a class in epoch, days."""
