@@ -21,9 +21,9 @@ from constellation_jax.inputs.times import from_mjd, to_mjd
 
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 HISTORIES = {  # file, first and last day of prediction, days between them
-    "GeneSat-1": ("decay/genesat-1_29655_2006-2010", "2007-04-01", "2010-03-01", 91),
-    "Dove-2": ("series/dove-2_39132_2013-2017", "2014-03-01", "2016-12-01", 91),
-    "1970-025QQ": ("series/deb-1970-025qq_26821_2001-2017", "2002-01-01", "2016-10-01", 182),
+    "GeneSat-1": ("decay/genesat-1_29655_2006-2010", "2007-04-01", "2010-03-01", 122),
+    "Dove-2": ("series/dove-2_39132_2013-2017", "2014-03-01", "2016-12-01", 122),
+    "1970-025QQ": ("series/deb-1970-025qq_26821_2001-2017", "2002-01-01", "2016-10-01", 304),
 }
 FIT_DAYS = 90.0
 HORIZONS = (182.625, 365.25, 730.5)

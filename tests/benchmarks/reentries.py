@@ -1,9 +1,8 @@
 """Real re-entries against predictions: B fitted on the first half of each history, the rest predicted with what was known then.
 
 Known on that day are the elements, and the activity of the Sun up to it, whose last 27 days are then held. The truth is the
-last set and the few hours or days that are left from it (B of the whole history). Left out, by the first half alone: an object of
-which a set lies 0.3 km above the one before, or whose B from the two halves of that half differ by more than 30 %, or whose fit
-is worse than 1 km rms: it manoeuvres, or changes its attitude.
+last set and the few hours or days that are left from it (B of the whole history). Left out are the objects whose fit is in doubt
+(`BallisticFit.doubt`), by the first half alone.
 """
 
 import gzip
@@ -48,14 +47,7 @@ def predictions(name: str, shared_data: Path, weather: SpaceWeather, folder: Pat
         first = history[np.flatnonzero(mjd <= middle)]
         then = _known_on(weather, to_mjd(first)[-1], folder)
         fit = cj.fit_ballistic_coefficient(first, space_weather=then)
-        quarter = 0.5 * (mjd[0] + to_mjd(first)[-1])
-        halves = [
-            cj.fit_ballistic_coefficient(first[np.flatnonzero(part)], space_weather=then).coefficient[0]
-            for part in (to_mjd(first) <= quarter, to_mjd(first) >= quarter)
-            if part.any()
-        ]
-        steady = len(halves) == 2 and abs(np.log(halves[1] / halves[0])) < np.log(1.3)
-        if fit.raised[0] or not steady or not fit.rms_km[0] < 1.0:
+        if fit.doubt[0]:
             left_out.append(str(history.name[0]))
             continue
         whole = cj.fit_ballistic_coefficient(history, space_weather=weather).coefficient[0]

@@ -56,7 +56,7 @@ HELD_BELOW_KM: Final = 700.0
 """Altitude up to which a small drag term says so. Above, it is lost in the noise."""
 SOURCES: Final = ("given", "catalogue", "drag_term", "assumed", "fitted", "shell_class")
 """Names of the sources of a ballistic coefficient, by number."""
-RELATIVE_ERRORS: Final = (0.1, 0.3, 0.2, 0.6, 0.6, 0.3)
+RELATIVE_ERRORS: Final = (0.1, 0.3, 0.24, 0.6, 0.6, 0.3)
 """Relative standard error of a coefficient by its source, where none is stated: a number given (nothing is known of it: that of a
 fit), mass and area of a shell file, the drag term of one set (against fits to the 60 days behind it, of five passive satellites and
 70 re-entries of 2026), the assumed one (between 0.004 and 0.05), a fit that has none, and

@@ -103,7 +103,7 @@ def find_raised(catalog: Catalog) -> NDArray[np.bool_]:
 
 
 def _rises(altitude_km: Floats) -> bool:
-    """Whether successive mean altitudes of one object show thrust."""
+    """Tell whether successive mean altitudes of one object show thrust."""
     step = np.diff(altitude_km)
     if len(altitude_km) < _FEWEST_SETS:
         return bool((step > STEP_KM).any())

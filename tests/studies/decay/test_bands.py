@@ -76,7 +76,7 @@ def test_bands_of_the_altitude_begin_in_one_point_and_end_with_those_of_the_life
     known = np.isfinite(altitude).all(axis=0)
     assert (altitude[0][known] <= altitude[1][known] + 1e-3).all()
     assert (altitude[1][known] <= altitude[2][known] + 1e-3).all()
-    assert np.ptp(altitude[:, 1, 1]) < 0.1  # half a day on
+    assert np.ptp(altitude[:, 1, 1]) < 0.3  # a day on: it sinks by 0.2 km
     for k, percentile in enumerate((2, 1, 0)):  # the satellite that sinks slowest lives longest
         life = dataset.lifetime_percentile.values[k, 1]
         last = np.flatnonzero(np.isfinite(altitude[percentile, :, 1]))[-1]
