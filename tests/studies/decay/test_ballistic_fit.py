@@ -82,7 +82,7 @@ def test_genesat_from_its_first_90_days(shared_data: Path, tmp_path: Path) -> No
     assert 0.017 < found.coefficient[0] < 0.021
     # the halves differ by a third, as F10.7A falls from 88 to 74 and the correction for a quiet Sun sets in: 0.29
     assert found.uncertainty[0] < 0.3 * found.coefficient[0]
-    assert found.doubt[0] == 0
+    assert found.doubt[0] == 4  # and says so: unsteady
     # of the quiet years, for B grows by a sixth as the satellite falls in 2010
     years = catalog[np.flatnonzero(catalog.epoch < np.datetime64("2010-01-01"))]
     whole = cj.fit_ballistic_coefficient(years, space_weather=tmp_path / "sw.txt")
