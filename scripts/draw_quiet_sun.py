@@ -46,7 +46,7 @@ def main() -> None:
             axes.plot(years, [w.coefficient / own for w in windows], "o-", markersize=3.5, linewidth=0.8, label=name)
     for axes, label in zip(panels, MODELS.values(), strict=True):
         axes.axhspan(0.9, 1.1, color="0.5", alpha=0.2, linewidth=0.0)
-        axes.set(ylim=(0.5, 1.5), ylabel=f"B over its median\n({label})")
+        axes.set(ylim=(0.5, 1.5), ylabel=f"relative B\n({label})")
     panels[0].legend(loc="upper center", ncols=4, fontsize="small")
     mjd = MJD_J2000 + np.arange(1.0, 24.5, 0.02) * YEAR_DAYS
     sun.plot([to_year(m) for m in mjd], weather.at(mjd).f107a, color="0.3", linewidth=1.0)

@@ -13,8 +13,12 @@ from quiet_sun import FILES, follow, read_history, split, to_year
 from reentries import observed_weather, to_mjd
 
 import constellation_jax as cj
+from constellation_jax.engine.decay.engine import Objects, decay_rates, run
 from constellation_jax.inputs.environment.atmosphere_models import CALIBRATED
 from constellation_jax.inputs.environment.space_weather_series import SpaceWeather
+from constellation_jax.physics.constants import MJD_J2000, YEAR_DAYS
+from constellation_jax.physics.drag.rates import MeanOrbit
+from constellation_jax.studies.decay.inputs import make_series
 
 pytestmark = pytest.mark.benchmark
 
@@ -99,6 +103,45 @@ def test_lives_begun_under_a_quiet_sun(shared_data: Path, weather: SpaceWeather)
             f"{model}: median {100 * np.median(errors[model]):+.1f} %, size {100 * np.median(np.abs(errors[model])):.1f} %"
         )
     assert np.median(np.abs(errors[CALIBRATED])) < 0.15
+
+
+def test_correction_by_year(weather: SpaceWeather) -> None:
+    """Sinking of a satellite held at 500 km in the calibrated model over that in NRLMSISE-00, by year."""
+    years = (1996, *range(2005, 2012), *range(2016, 2024))
+    orbit = MeanOrbit(6878.137, 0.0, 0.0, np.radians(60.0), 0.0, 0.0)
+    ratios = {}
+    for year in years:
+        mjd = np.floor(MJD_J2000 + (year - 2000) * YEAR_DAYS) + np.arange(365.0) + 0.5
+        like = np.zeros(365)
+        objects = Objects(
+            MeanOrbit(*(like + v for v in orbit))._replace(raan=0.05 * (mjd - mjd[0])), mjd, like + 1.0, like
+        )
+        sunk = [
+            decay_rates(objects, make_series(weather, mjd[0] - 0.5, mjd[-1] + 0.5, 1.0, model=m)[0])[0] for m in MODELS
+        ]
+        ratios[year] = float(sunk[1].sum() / sunk[0].sum())
+    print("year, calibrated over plain: " + ", ".join(f"{year} {ratio:.2f}" for year, ratio in ratios.items()))
+    print(f"loss of 2021 by B of 2020 goes up by {ratios[2021] / ratios[2020] - 1.0:+.0%}")
+    assert max(abs(ratios[year] - 1.0) for year in (2011, 2022, 2023)) < 0.01
+
+
+def test_sunlight_takes_no_height(weather: SpaceWeather) -> None:
+    """Loss in ten years from 2008 with radiation pressure (no shadow) over that without: Cr A / m of 1 and 10 times B = 0.02."""
+    altitude, inclination = (v.ravel() for v in np.meshgrid([600.0, 650.0, 700.0, 850.0], np.radians([53.0, 98.0])))
+    first, zero = 54466.0, np.zeros(len(altitude))
+    series = make_series(weather, first, first + 3660.0, 5.0)[0]
+    loss = []
+    for radiation in (0.0, 0.02, 0.2):
+        orbit = MeanOrbit(altitude + 6378.137, zero + 0.001, zero, inclination, zero + 1.0, zero)
+        track = run(Objects(orbit, zero + first, zero + 0.02, zero + radiation), series, keep=732).tracks[
+            "semi_major_axis"
+        ]
+        loss.append(track[0] - track[-1])
+    ratios = [values / loss[0] for values in loss[1:]]
+    print("km, degrees:", ", ".join(f"{h:.0f} {np.degrees(i):.0f}" for h, i in zip(altitude, inclination, strict=True)))
+    for share, found in zip((1, 10), ratios, strict=True):
+        print(f"Cr A / m of {share} B: loss " + ", ".join(f"{ratio:.4f}" for ratio in found))
+    assert np.abs(ratios[0] - 1.0).max() < 0.002
 
 
 def find_phase(f107a: float) -> int:

@@ -48,8 +48,10 @@ class OrbitControl(NamedTuple):
         return OrbitControl(self.manoeuvres[those], self.match_state[those], self.coefficient[those])
 
     def add(self, is_held: NDArray[np.bool_], catalog: Catalog) -> OrbitControl:
-        """The same with the evidence of drag terms (`Ballistic.is_held`) about its objects."""
-        return self._replace(manoeuvres=self.manoeuvres | (is_held & ~find_remains(catalog)))
+        """The same with the evidence of drag terms (`Ballistic.is_held`); of several sets of an object, most have to show it."""
+        _, of = np.unique(_number_objects(catalog.norad_id), return_inverse=True)
+        shares = np.bincount(of, is_held) / np.bincount(of)
+        return self._replace(manoeuvres=self.manoeuvres | ((shares[of] > 0.5) & ~find_remains(catalog)))
 
 
 def find_orbit_control(catalog: Catalog) -> OrbitControl:
@@ -101,7 +103,7 @@ def find_raised(catalog: Catalog) -> NDArray[np.bool_]:
 
 
 def _rises(altitude_km: Floats) -> bool:
-    """Whether successive mean altitudes of one object show thrust."""
+    """Tell whether successive mean altitudes of one object show thrust."""
     step = np.diff(altitude_km)
     if len(altitude_km) < _FEWEST_SETS:
         return bool((step > STEP_KM).any())
@@ -112,12 +114,16 @@ def _rises(altitude_km: Floats) -> bool:
 
 def _find_newest(catalog: Catalog, at: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Positions of the newest set of each object among those at `at`, and, for each of those, the place of its object in them."""
-    number = catalog.norad_id[at]
-    number = np.where(number == NO_NORAD_ID, -2 - np.arange(len(at)), number)  # each without a number is an object
+    number = _number_objects(catalog.norad_id[at])
     order = np.lexsort((catalog.epoch[at], number))
     last = np.append(np.diff(number[order]) != 0, True)
     _, of = np.unique(number, return_inverse=True)
     return at[order[last]], of
+
+
+def _number_objects(norad_id: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Catalogue numbers, with a number of its own for each object without one. Shape (n,)."""
+    return np.where(norad_id == NO_NORAD_ID, NO_NORAD_ID - 1 - np.arange(len(norad_id)), norad_id)
 
 
 def _find_class_coefficients(match: ShellMatch, shells: list[Shell]) -> Floats:

@@ -86,6 +86,7 @@ def test_values_equal_the_decimal_text(write, read):
         "norad_id": [25544, 799501621],
         "name": ["ISS (ZARYA)", "OTHER"],
         "international_designator": ["1998-067A"] * 2,
+        "object_type": ["", ""],
         "classification": ["U", "U"],
         "ephemeris_type": [0, 0],
         "element_set_number": [999, 999],

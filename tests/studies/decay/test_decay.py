@@ -69,6 +69,26 @@ def test_lifetimes_dates_and_tracks_agree(dataset: xr.Dataset) -> None:
     assert apart.max() < 7.0
 
 
+def test_the_model_of_the_atmosphere_is_chosen() -> None:
+    """Under a quiet Sun the calibrated model is a fifth thinner at 200 to 220 km, whose lives take that much longer."""
+    catalog = satellites([200.0, 220.0, 800.0], bstar=1e-4)
+    models = ("nrlmsise00-calibrated", "nrlmsise00")
+    given = {"years": 10.0, "space_weather": (70.0, 5.0)}
+    own, plain = (cj.lifetimes(catalog, ballistic_coefficient=0.01, atmosphere=m, **given)[:2] for m in models)
+    assert ((own / plain > 1.15) & (own / plain < 1.3)).all()
+    np.testing.assert_array_equal(cj.lifetimes(catalog, ballistic_coefficient=0.01, **given)[:2], own)
+    # a coefficient from the drag term makes up for the model
+    own, plain = (cj.lifetimes(catalog, atmosphere=m, **given)[:2] for m in models)
+    np.testing.assert_allclose(own, plain, rtol=0.05)
+    for call in (cj.decay, cj.lifetimes, cj.fit_ballistic_coefficient):
+        with pytest.raises(
+            cj.InputError, match="atmosphere 'jb2008': unknown model; known are nrlmsise00-calibrated, nrl"
+        ):
+            call(catalog, atmosphere="jb2008")
+    with pytest.raises(cj.InputError, match="unknown model"):
+        cj.fill_drag_table(atmosphere="msis")
+
+
 def test_rules_and_shells(dataset: xr.Dataset) -> None:
     assert dataset.meets_five_year_rule.values.tolist() == [1, 1, 0]
     assert dataset.meets_25_year_rule.values.tolist() == [1, 1, -1]
@@ -358,13 +378,16 @@ def test_a_ballistic_coefficient_of_mass_area_and_drag_coefficient(
         (["--area-m2", "4"], 2.2 * 4 / 200),
         (["--area-m2", "4", "--drag-coefficient", "2.5"], 0.05),
     ):
-        done = run(
-            app, ["decay", "foil.tle", "--years", "1", "--mass-kg", "200", *given, "--ensemble", "0", "--overwrite"]
-        )
+        what = ["foil.tle", "--years", "1", "--ensemble", "0", "--overwrite", "--atmosphere", "nrlmsise00"]
+        done = run(app, ["decay", *what, "--mass-kg", "200", *given])
         assert done.exit_code == 0, done.output
         with xr.open_dataset("decay.nc") as found:
+            assert found.attrs["atmosphere"] == "nrlmsise00: NRLMSISE-00, orbit means"
             np.testing.assert_allclose(found.ballistic_coefficient, expected)
             assert found.ballistic_coefficient_source.values.tolist() == [0, 0]
+    done = run(app, ["decay", "foil.tle", "--overwrite", "--atmosphere", "nrlmsise"])
+    assert done.exit_code == 2
+    assert "unknown model; known are nrlmsise00-calibrated" in done.output
     for given, said in (
         (["--mass-kg", "200"], "--mass-kg: found without --area-m2"),
         (["--area-m2", "2"], "--area-m2: found without --mass-kg"),

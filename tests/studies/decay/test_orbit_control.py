@@ -8,7 +8,7 @@ from test_decay import CONSTANT, satellites
 
 import constellation_jax as cj
 from constellation_jax.studies.decay import inputs as decay_inputs
-from constellation_jax.studies.decay.orbit_control import DECAY_MEANINGS, find_raised
+from constellation_jax.studies.decay.orbit_control import DECAY_MEANINGS, OrbitControl, find_raised
 from constellation_jax.studies.matching.match import MATCH_STATES
 
 CLIMB = -1e-6
@@ -52,6 +52,13 @@ def test_a_drag_term_too_small_for_any_object_is_thrust() -> None:
     assert found.is_held.tolist() == [False, True, True, False, False]
     assert found.source.tolist() == [2, 3, 3, 3, 3]
     assert not decay_inputs.ballistic_coefficients(catalog, 0.01, weather).is_held.any()
+
+
+def test_one_small_drag_term_of_a_history_is_noise() -> None:
+    catalog = satellites([500.0] * 6, norad_id=[7, 7, 7, 8, -1, -1], epoch_day=60310 + np.arange(6))
+    control = OrbitControl(np.zeros(6, bool), np.zeros(6, np.int8), np.full(6, np.nan))
+    found = control.add(np.array([True, False, False, True, True, False]), catalog)
+    assert found.manoeuvres.tolist() == [False, False, False, True, True, False]
 
 
 def test_the_state_at_a_shell_decides_the_flag_the_coefficient_and_the_meaning() -> None:
