@@ -26,7 +26,8 @@ def make_plain_writer(finished: str | os.PathLike[str], path: str | os.PathLike[
         variables = {name: v for name, v in file.variables.items() if v.dimensions == DIMENSIONS}
         rows = min(int(v.chunking()[0]) for v in variables.values())
         specs = {
-            name: {"datatype": v.dtype, "chunksizes": v.chunking(), "zlib": v.filters()["zlib"], "complevel": 1}
+            name: {"datatype": v.dtype, "chunksizes": v.chunking(), "complevel": 1}
+            | {filter: v.filters()[filter] for filter in ("zlib", "fletcher32")}
             for name, v in variables.items()
         }
         for variable in variables.values():

@@ -62,7 +62,8 @@ def test_every_result_has_units_or_flags_unless_it_is_a_date():
 def test_what_a_name_means_is_the_same_in_every_dataset():
     assert VARIABLES["altitude"].make_attributes()["standard_name"] == "height_above_reference_ellipsoid"
     assert "semi-major axis minus 6378.137 km" in VARIABLES["mean_altitude"].comment
-    assert {v.units for name, v in VARIABLES.items() if "lifetime" in name} == {"day"}
+    assert {v.units for name, v in VARIABLES.items() if "lifetime" in name and name != "lifetime_spread"} == {"day"}
+    assert VARIABLES["lifetime_spread"].units == "1", "it is of the logarithm"
     assert VARIABLES["delta_v"].dims == ("solar", "shell")
     assert VARIABLES["shell_lifetime"].dims == ("shell",)
 
