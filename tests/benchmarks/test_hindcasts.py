@@ -1,6 +1,7 @@
 """Honest hindcasts against what happened: errors, and how often the stated bands hold. Run with -m benchmark -s (some minutes).
 
-What is known, and how, stands in hindcasts.py; docs/how-to/decay.md shows what this prints.
+What is known, and how, stands in hindcasts.py; docs/how-to/decay.md shows what this prints. Losses and bands are printed without a
+limit: over the few objects that there are, a single wrong forecast of a cycle decides them.
 """
 
 from collections.abc import Callable
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hindcasts import HORIZONS, SUNS, Hindcast, describe, inside, losses, reentries
+from hindcasts import HORIZONS, SUNS, Hindcast, describe, losses, reentries
 
 import constellation_jax as cj
 from constellation_jax.inputs.environment.space_weather_series import SpaceWeather
@@ -40,9 +41,6 @@ def test_losses_with_the_issue_of_the_month_before(lost: list[Hindcast]) -> None
     print("\nloss of altitude of passive satellites, with NASA's issue of the month before")
     show(lost, lambda case: f"{case.kind}, {case.days:.0f} days")
     show(lost, lambda case: f"{case.group}, {case.kind}, {case.days:.0f} days")
-    for days, most in zip(HORIZONS[:2], (0.15, 0.20), strict=True):
-        errors = [abs(case.error) for case in lost if case.kind == "fitted history" and case.days == days]
-        assert np.median(errors) < most
 
 
 def test_reentries_as_a_user_sees_them(fallen: list[Hindcast]) -> None:
@@ -68,8 +66,6 @@ def test_the_truth_lies_within_the_stated_bands(lost: list[Hindcast], fallen: li
     print("\nwithin the stated 5 to 95 %")
     for name, some in groups.items():
         print(f"  {name:<16}{describe(some)}")
-    for name, some in groups.items():
-        assert 0.85 <= inside(some) <= 0.95, name
 
 
 @pytest.mark.parametrize("sun", SUNS[1:])
