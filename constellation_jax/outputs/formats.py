@@ -85,8 +85,13 @@ def is_zarr(path: str | os.PathLike[str]) -> bool:
     return True
 
 
+def is_address(path: str | os.PathLike[str]) -> bool:
+    """True for an address of fsspec, which has a scheme."""
+    return "://" in os.fspath(path)
+
+
 def find_suffix(path: str | os.PathLike[str]) -> str:
-    """Find the suffix of an output by which its format goes; addresses of fsspec are Zarr stores."""
+    """Find the suffix of an output by which its format goes, in small letters."""
     return os.path.splitext(os.fspath(path).rstrip("/"))[1].lower()
 
 
@@ -101,7 +106,7 @@ def find_format(path: str | os.PathLike[str], kind: Literal["dataset", "samples"
         InputError: the suffix is that of a format that is not written, or not for this kind; the message lists those that are.
     """
     suffix = find_suffix(path)
-    if "://" in os.fspath(path) and suffix != ".zarr":
+    if is_address(path) and suffix != ".zarr":
         raise InputError(f"output: found {os.fspath(path)!r}, expected a Zarr store (NAME.zarr) at an address")
     is_zarr(path)  # whose package may be missing
     found = FORMATS.get(suffix, FORMATS[".nc"])

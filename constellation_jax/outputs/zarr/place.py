@@ -21,15 +21,11 @@ from zarr.abc.store import Store
 from zarr.storage import FsspecStore, LocalStore
 
 from constellation_jax.errors import InputError, OutputError
+from constellation_jax.outputs.formats import is_address
 from constellation_jax.outputs.target import describe_cause, hold_lock
 
 RUN: Final = "run"
 """Group with the records of a run, beside the variables of a store."""
-
-
-def is_address(path: str | os.PathLike[str]) -> bool:
-    """True for an address of fsspec, which has a scheme."""
-    return "://" in os.fspath(path)
 
 
 class Place:

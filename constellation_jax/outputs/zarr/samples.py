@@ -38,6 +38,7 @@ from constellation_jax.outputs.datasets.propagation import (
 )
 from constellation_jax.outputs.datasets.times import check_times, make_time_encoding
 from constellation_jax.outputs.fingerprint import Fingerprint, check_fingerprint, decode_fingerprint, encode_fingerprint
+from constellation_jax.outputs.formats import is_address
 from constellation_jax.outputs.netcdf.samples import check_memory
 from constellation_jax.outputs.netcdf.samples import check_size as check_file_size
 from constellation_jax.outputs.soundness import NOT_STORED, find_latched
@@ -45,7 +46,7 @@ from constellation_jax.outputs.target import check_disk, describe_cause
 from constellation_jax.outputs.variables import DIMENSIONS, LIFETIME, SATELLITE, STATUS_VARIABLE, TIME, VARIABLES
 from constellation_jax.outputs.zarr.finish import complete
 from constellation_jax.outputs.zarr.layout import FIGURES, choose_layout, make_record, open_array, put_shard
-from constellation_jax.outputs.zarr.place import RUN, Place, is_address, make_store, open_run
+from constellation_jax.outputs.zarr.place import RUN, Place, make_store, open_run
 
 
 class ZarrWriter:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 from constellation_jax.engine.arrays import OutputArrays
@@ -24,8 +24,8 @@ BlockWork = Callable[[int, int, OutputArrays], object]
 class RunReport:
     """Figures of a run to a file."""
 
-    path: str | os.PathLike[str]
-    """Place of the output: PATH.partial where it waits for other jobs."""
+    path: Path | str
+    """Place of the output, text where it is an address: PATH.partial where it waits for other jobs."""
     satellites: int
     failed: int
     """Satellites whose status is not 0 at the last instant."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ from constellation_jax.errors import InputError
 from constellation_jax.inputs.catalog.catalog import Catalog, check_catalog
 from constellation_jax.inputs.times import as_times
 from constellation_jax.outputs.fingerprint import Fingerprint
-from constellation_jax.outputs.formats import SampleWriter, make_sample_writer
+from constellation_jax.outputs.formats import SampleWriter, is_address, make_sample_writer
 from constellation_jax.outputs.variables import STATUS_VARIABLE
 from constellation_jax.outputs.verify import finish
 from constellation_jax.studies.propagation.fingerprint import make_fingerprint
@@ -142,7 +143,7 @@ def propagate_to(
     if client is not None:
         finish(path, overwrite=overwrite)
     return PropagationReport(
-        path=writer.place,
+        path=writer.place if is_address(writer.place) else Path(writer.place),
         satellites=len(catalog),
         steps=sum(rows.stop - rows.start for rows in missing),
         is_complete=shard is None,
