@@ -3,7 +3,7 @@
     python scripts/draw_quiet_sun.py
 
 It reads the histories of element sets and the space weather in ../shared/data beside the checkout, as
-tests/benchmarks/test_quiet_sun.py does.
+tests/benchmarks/test_solar_cycle.py does.
 """
 
 import sys

@@ -72,6 +72,7 @@ def propagate(
         from constellation_jax.outputs.formats import check_size
         from constellation_jax.outputs.variables import resolve_groups
 
+        part = _parse_shard(shard)
         config = read_run(PropagationRun, run, options=keys, checks={"variables": resolve_groups})
         inputs = (run, *config.catalog, *config.shells)
         target = claim(config.output, overwrite=config.overwrite, inputs=inputs, kind="samples")
@@ -100,7 +101,7 @@ def propagate(
                 device=config.device,
                 memory_bytes=config.memory,
                 resume=resume,
-                shard=_parse_shard(shard),
+                shard=part,
                 client=client,
                 progress=reporter.progress,
                 history=command_line(),
