@@ -22,7 +22,6 @@ RUN: dict[str, Any] = {"memory_bytes": 2 * 64 * OBJECTS * 25}
 CHILD = """
 import sys, constellation_jax as cj
 from kills import RUN, make_inputs
-cj.configure()
 inputs = make_inputs()
 print("ready", flush=True)
 cj.propagate_to(sys.argv[1], *inputs, **RUN)

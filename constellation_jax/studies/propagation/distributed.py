@@ -7,6 +7,7 @@ Deliberately absent: arrays of Dask, since the store is the only thing that work
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from contextlib import suppress
 from threading import Lock
@@ -98,8 +99,9 @@ def _compute(job: PropagationJob, path: str, blocks: list[slice]) -> int:
     with _ALONE:
         key = tuple(job.fingerprint.values())
         if key not in _ENGINES:
+            os.environ["XLA_FLAGS"] = job.fingerprint["compiler_flags"]  # those of the process that has the client
             with suppress(InputError):  # JAX has started already, and has its settings
-                configure(compile_cache=True)
+                configure(cpu_flags=False, compile_cache=True)
             _ENGINES.clear()
             _ENGINES[key] = job.make_engine(threads=get_worker().state.nthreads)
         with job.make_writer(path, shared=True, overwrite=True) as writer:

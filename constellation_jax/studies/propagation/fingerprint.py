@@ -1,11 +1,12 @@
 """Fingerprint of a propagation: everything that decides a bit of its output.
 
-Equal to the last bit are runs on one kind of processor, since XLA chooses its vector code by it; so the processor counts.
+Equal to the last bit are runs on one kind of processor with the same flags of XLA, which choose its vector code; so both count.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
 import platform
 from collections.abc import Iterable
 from pathlib import Path
@@ -43,6 +44,7 @@ def make_fingerprint(
         "constellation_jax": __version__,
         "jax": jax.__version__,
         "processor": _describe_processor(options.platform),
+        "compiler_flags": os.environ.get("XLA_FLAGS", ""),
     }
     if needs_attitude(options):
         earth = load_earth_orientation()
