@@ -55,7 +55,7 @@ def test_a_fit_gives_back_the_coefficient() -> None:
     found = cj.fit_ballistic_coefficient(shuffled, space_weather=(140.0, 15.0))
     order = np.argsort(found.norad_id)
     np.testing.assert_allclose(found.coefficient[order], [0.006, 0.02], rtol=0.01)
-    assert (found.uncertainty < 0.02 * found.coefficient).all()
+    assert (found.uncertainty < 0.05 * found.coefficient).all(), "the least error that is stated is 4 %"
     assert not found.raised.any()
     assert found.sets.tolist() == [30, 30]
 
