@@ -45,7 +45,7 @@ from constellation_jax.outputs.netcdf.partial_file import (
     HEADER_BYTES,
     PartialFile,
 )
-from constellation_jax.outputs.netcdf.unfinished import FINGERPRINT, old_file, read_sound_blocks, set_aside
+from constellation_jax.outputs.netcdf.unfinished import FINGERPRINT, read_sound_blocks, remove_old, set_aside
 from constellation_jax.outputs.soundness import find_latched
 from constellation_jax.outputs.target import check_disk, format_size
 from constellation_jax.outputs.variables import (
@@ -175,7 +175,7 @@ class NetCDFWriter(PartialFile):
                 if old is not None:
                     for block in read_sound_blocks(old, self._encoded.values, self._names, self.block):
                         self.write(self._written, block)
-                old_file(self._target).unlink(missing_ok=True)
+                remove_old(self._target)
             except BaseException as error:
                 self.__exit__(type(error), error, error.__traceback__)
                 raise

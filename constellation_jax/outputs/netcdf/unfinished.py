@@ -17,6 +17,7 @@ import netCDF4
 import numpy as np
 from numpy.typing import NDArray
 
+from constellation_jax.errors import InputError
 from constellation_jax.outputs.fingerprint import Fingerprint, check_fingerprint, decode_fingerprint
 from constellation_jax.outputs.netcdf.library import NETCDF_LOCK, is_own
 from constellation_jax.outputs.soundness import find_defect
@@ -31,13 +32,15 @@ def set_aside(target: Target, fingerprint: Fingerprint) -> Path | None:
     """Rename the unfinished file with the most steps to NAME.partial.old, and remove the other; None where there is none.
 
     Raises:
-        InputError: it was begun by another run.
+        InputError: it was begun by another run, or a file of the user's has that name.
     """
-    old = old_file(target)
+    old = _old_file(target)
+    if os.path.lexists(old) and not _is_own(old):
+        raise InputError(f"{old}: a file that no run has made is in the way; rename it, or choose another output")
     steps: dict[Path, int] = {}
     for path in (target.partial, old):
         with contextlib.suppress(OSError, RuntimeError):
-            if path.is_file() and not path.is_symlink() and _is_own(path):
+            if _is_own(path):
                 with NETCDF_LOCK, netCDF4.Dataset(path.absolute()) as file:
                     found = decode_fingerprint(getattr(file, FINGERPRINT, ""))
                     steps[path] = len(file.dimensions[TIME])
@@ -50,7 +53,13 @@ def set_aside(target: Target, fingerprint: Fingerprint) -> Path | None:
     return old
 
 
-def old_file(target: Target) -> Path:
+def remove_old(target: Target) -> None:
+    """Remove NAME.partial.old, where a run has made it."""
+    if _is_own(_old_file(target)):
+        _old_file(target).unlink()
+
+
+def _old_file(target: Target) -> Path:
     """Name of the file that is set aside."""
     return target.partial.with_name(f"{target.partial.name}.old")
 
@@ -90,5 +99,7 @@ def read_sound_blocks(
 
 
 def _is_own(path: Path) -> bool:
+    if path.is_symlink() or not path.is_file():
+        return False
     with open(path, "rb") as file:
         return is_own(file.read(1 << 20))

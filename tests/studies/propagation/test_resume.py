@@ -115,6 +115,15 @@ def test_a_run_of_other_inputs_is_refused_by_name(
         cj.propagate_to(path, some, TIMES, memory_bytes=MEMORY, frame="itrs", resume=True)
 
 
+def test_a_file_of_the_user_beside_the_output_is_left_alone(some: cj.Catalog, tmp_path: Path) -> None:
+    mine = tmp_path / "run.nc.partial.old"
+    mine.write_text("mine")
+    cj.propagate_to(tmp_path / "run.nc", some, TIMES, memory_bytes=MEMORY)
+    with pytest.raises(cj.InputError, match=r"partial\.old: a file that no run has made is in the way"):
+        cj.propagate_to(tmp_path / "run.nc", some, TIMES, memory_bytes=MEMORY, resume=True, overwrite=True)
+    assert mine.read_text() == "mine"
+
+
 def test_jobs_share_a_store_in_any_order(some: cj.Catalog, whole: xr.Dataset, tmp_path: Path) -> None:
     path = tmp_path / "shared.zarr"
     for part in (3, 1):
