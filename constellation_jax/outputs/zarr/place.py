@@ -108,10 +108,9 @@ class Place:
 
     def make_folder(self) -> str:
         """Make an empty folder beside the output, in which it is laid out."""
-        path = Path(self.address)
-        made = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.new")
-        made.mkdir()
-        return str(made)
+        made = self._name_beside("new")
+        os.mkdir(made)
+        return made
 
     def begin(self, made: str) -> bool:
         """Give a folder that has been laid out the name of the growing output; False where another job was quicker."""
@@ -132,10 +131,9 @@ class Place:
         """
         if self.is_remote:
             return
-        replaced = f"{self.address}.replaced"
+        replaced = self._name_beside("old")
         try:
             if os.path.lexists(self.address):
-                shutil.rmtree(replaced, ignore_errors=True)
                 os.rename(self.address, replaced)
             os.rename(self.growing, self.address)
         except OSError as error:
@@ -168,6 +166,11 @@ class Place:
             return sum(int(array.nbytes_stored()) for _, array in group.arrays())
         place = self.address if self.state() == "complete" else self.growing
         return sum(os.path.getsize(os.path.join(folder, name)) for folder, _, names in os.walk(place) for name in names)
+
+    def _name_beside(self, kind: str) -> str:
+        """Name beside the output that no other file has."""
+        path = Path(self.address)
+        return str(path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.{kind}"))
 
     def remove_growing(self) -> None:
         """Remove an unfinished output, with what it holds."""
