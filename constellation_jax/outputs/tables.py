@@ -22,6 +22,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.catalog.catalog import ELEMENT_COLUMNS, Catalog
+from constellation_jax.outputs.blocks import cut
+from constellation_jax.outputs.datasets.header import to_plain
 from constellation_jax.outputs.datasets.propagation import make_dataset, make_lifetime_attributes
 from constellation_jax.outputs.datasets.times import check_times
 from constellation_jax.outputs.target import Target, check_disk, format_size
@@ -132,7 +134,7 @@ class TableWriter:
 
     def find_missing(self) -> list[slice]:
         """Find the steps of each block: all."""
-        return [slice(k, min(k + self.block, len(self._times))) for k in range(0, len(self._times), self.block)]
+        return cut(len(self._times), self.block)
 
     def find_latched(self, start: int) -> NDArray[np.int8]:
         """Find the codes that satellites have kept before the first step: none."""
@@ -262,10 +264,7 @@ def _make_csv(frame: Any, units: Mapping[str, str], attributes: Mapping[Any, Any
 
 
 def _make_parquet(frame: Any, units: Mapping[str, str], attributes: Mapping[Any, Any]) -> bytes:
-    frame.attrs = {
-        str(name): value.tolist() if isinstance(value, np.ndarray | np.generic) else value
-        for name, value in attributes.items()
-    } | {"units": dict(units)}
+    frame.attrs = to_plain(attributes) | {"units": dict(units)}
     content = io.BytesIO()
     frame.to_parquet(content, engine="pyarrow", index=False)
     return content.getvalue()

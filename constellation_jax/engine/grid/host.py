@@ -82,7 +82,7 @@ def make_states_engine(
 ) -> GridEngine | HostEngine:
     """Engine whose results stay on the devices: loops on one CPU, grids elsewhere; arguments as for `GridEngine`."""
     devices = devices or Devices(options.platform)
-    if devices.platform == "cpu" and devices.mesh.size == 1:
+    if devices.mesh.size == 1 and not devices.computes_grids:
         return HostEngine(elements, grid, options)
     return GridEngine(elements, grid, options, block, devices)
 

@@ -84,6 +84,14 @@ def make_propagation_header(
     }
 
 
+def to_plain(attributes: Mapping[Any, Any]) -> dict[str, Any]:
+    """Convert attributes to the types that JSON has."""
+    return {
+        str(name): value.tolist() if isinstance(value, np.ndarray | np.generic) else value
+        for name, value in attributes.items()
+    }
+
+
 def list_elements(catalog: Catalog) -> list[NDArray[Any]]:
     """List the columns of a catalogue on which orbits depend, for `make_header`."""
     names = "norad_id epoch_day epoch_fraction mean_motion_rev_per_day eccentricity inclination_deg raan_deg arg_perigee_deg"

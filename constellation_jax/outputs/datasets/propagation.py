@@ -8,7 +8,7 @@ The arrays are (time, satellite), which is not the order of the CF discrete samp
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -114,6 +114,11 @@ def check_dtype(dtype: str) -> str:
     if dtype not in DTYPES:
         raise InputError(f"dtype {dtype!r}: unknown; known are {', '.join(DTYPES)}")
     return dtype
+
+
+def count_state_bytes(names: Sequence[str], dtype: str) -> int:
+    """Count the bytes of one state in an output: its variables, of which one is the status."""
+    return (len(names) - 1) * np.dtype(check_dtype(dtype)).itemsize + 1
 
 
 def check_block(

@@ -28,12 +28,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.catalog.catalog import Catalog
+from constellation_jax.outputs.blocks import cut
 from constellation_jax.outputs.datasets.header import Extremes, make_coverage_attributes, make_propagation_header
 from constellation_jax.outputs.datasets.propagation import (
     SUB_SATELLITE,
     check_block,
     check_dtype,
     check_variables,
+    count_state_bytes,
     make_lifetime_attributes,
 )
 from constellation_jax.outputs.datasets.times import CALENDAR, check_times, encode_times
@@ -76,8 +78,7 @@ def check_size(
         OutputError: the disk has no room for the file.
         InputError: the instants alone take more than the memory.
     """
-    per_state = (len(resolve_groups(variables)) - 1) * np.dtype(check_dtype(dtype)).itemsize + 1
-    check_disk(path, satellites * steps * per_state)
+    check_disk(path, satellites * steps * count_state_bytes(resolve_groups(variables), dtype))
     check_memory(path, steps, memory_bytes)
 
 
@@ -183,8 +184,7 @@ class NetCDFWriter(PartialFile):
 
     def find_missing(self) -> list[slice]:
         """Find the steps of each block that is not on disk."""
-        total = len(self._times)
-        return [slice(k, min(k + self.block, total)) for k in range(self._written, total, self.block)]
+        return cut(len(self._times), self.block, self._written)
 
     def find_latched(self, start: int) -> NDArray[np.int8]:
         """Find the codes that satellites have kept before a step, up to which all are on disk."""
@@ -301,7 +301,7 @@ class NetCDFWriter(PartialFile):
         rows, columns = self._chunks
         step_chunks = -(-stop // rows) - start // rows
         satellite_chunks = -(-len(self._catalog) // columns)
-        bytes_per_value = (len(self._names) - 1) * np.dtype(self._dtype).itemsize + 1
+        bytes_per_value = count_state_bytes(self._names, self._dtype)
         chunks = step_chunks * satellite_chunks
         per_chunk = rows * columns * bytes_per_value + len(self._names) * CHUNK_INDEX_BYTES
         return chunks * per_chunk + (stop - start) * 8 + HEADER_BYTES

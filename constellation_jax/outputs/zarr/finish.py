@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from zarr.errors import ZarrUserWarning
 
 from constellation_jax.errors import InputError
+from constellation_jax.outputs.blocks import cut
 from constellation_jax.outputs.datasets.header import Extremes, make_coverage_attributes
 from constellation_jax.outputs.soundness import find_defect, find_latched
 from constellation_jax.outputs.variables import DIMENSIONS, STATUS_VARIABLE, TIME
@@ -26,15 +27,12 @@ from constellation_jax.outputs.zarr.layout import FIGURES, make_record, open_arr
 from constellation_jax.outputs.zarr.place import Place, make_store, open_run
 
 
-def finish(path: str | os.PathLike[str] | Place, *, overwrite: bool = False) -> int:
+def finish(path: str | os.PathLike[str] | Place, *, overwrite: bool = False) -> None:
     """Complete a Zarr output whose blocks several jobs have written.
 
     Args:
         path: of the output, as it was given to the jobs.
         overwrite: whether a complete output of that name may be replaced.
-
-    Returns:
-        Number of satellites that have failed at the last instant.
 
     Raises:
         InputError: there is no unfinished output, jobs are writing it, or blocks are missing; the message numbers them.
@@ -44,11 +42,11 @@ def finish(path: str | os.PathLike[str] | Place, *, overwrite: bool = False) -> 
     if place.state() != "growing":
         raise InputError(f"{place}: there is nothing to finish; expected an unfinished output in {place.growing}")
     with place.hold(shared=False):
-        return complete(place)
+        complete(place)
 
 
 def complete(place: Place) -> int:
-    """Complete an output as `finish`; the caller holds its lock."""
+    """Complete an output as `finish`, whose lock the caller holds; return the number of satellites failed at the last instant."""
     store = StoreBlocks(place.growing)
     missing = np.flatnonzero(~store.is_stored)
     if len(missing):
@@ -80,7 +78,6 @@ class StoreBlocks:
     """
 
     def __init__(self, address: str) -> None:
-        self.address = address
         self.group, self.run = open_run(address, mode="r+")
         store: Any = make_store(address)
         with xr.open_dataset(store, engine="zarr", consolidated=False, chunks=None, decode_coords=False) as known:
@@ -90,7 +87,7 @@ class StoreBlocks:
         self._arrays = {name: open_array(self.group, name) for name in self._names}
         self._records = open_array(self.run, "blocks")
         status = self._arrays[STATUS_VARIABLE]
-        self._block = int((status.shards or status.chunks)[0])
+        self._bounds = cut(len(self.times), int((status.shards or status.chunks)[0]))
 
     @property
     def is_stored(self) -> NDArray[np.bool_]:
@@ -107,14 +104,13 @@ class StoreBlocks:
         Raises:
             ValueError, OSError, RuntimeError: a checksum does not hold, or a file is torn.
         """
-        rows = self._rows(block)
+        rows = self._bounds[block]
         return {name: np.asarray(array[rows]) for name, array in self._arrays.items()}
 
     def latch_failures(self) -> None:
         """Carry failures on into the blocks that follow, where these do not know of them."""
         latched = np.zeros(len(self._epochs), np.int8)
-        for block in range(self._records.shape[0]):
-            rows = self._rows(block)
+        for block, rows in enumerate(self._bounds):
             status = np.asarray(self._arrays[STATUS_VARIABLE][rows])
             columns = np.flatnonzero(latched)
             if len(columns) and (status[:, columns] != latched[columns]).any():
@@ -137,14 +133,11 @@ class StoreBlocks:
         for block in blocks:
             self._records[block] = np.full(len(FIGURES), np.nan)
 
-    def _rows(self, block: int) -> slice:
-        return slice(block * self._block, min((block + 1) * self._block, len(self.times)))
-
     def _mend(self, block: int, columns: NDArray[np.intp], codes: NDArray[np.int8]) -> None:
         values = self.read(block)
         for name, each in values.items():
             each[:, columns] = codes if name == STATUS_VARIABLE else np.nan
-            put_shard(self._arrays[name], self._rows(block), each)
+            put_shard(self._arrays[name], self._bounds[block], each)
         self._records[block] = make_record(values)
 
 

@@ -112,16 +112,14 @@ class Place:
         os.mkdir(made)
         return made
 
-    def begin(self, made: str) -> bool:
-        """Give a folder that has been laid out the name of the growing output; False where another job was quicker."""
+    def begin(self, made: str) -> None:
+        """Give a folder that has been laid out the name of the growing output, unless another job was quicker."""
         try:
             os.rename(made, self.growing)
         except OSError:
             if not Path(self.growing, "zarr.json").is_file():
                 raise
             shutil.rmtree(made, ignore_errors=True)
-            return False
-        return True
 
     def finish(self) -> None:
         """Give the complete output its name.

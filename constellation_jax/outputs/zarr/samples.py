@@ -27,12 +27,14 @@ from zarr.codecs import Crc32cCodec, ZstdCodec
 
 from constellation_jax.errors import InputError, OutputError
 from constellation_jax.inputs.catalog.catalog import Catalog
-from constellation_jax.outputs.datasets.header import make_propagation_header
+from constellation_jax.outputs.blocks import cut
+from constellation_jax.outputs.datasets.header import make_propagation_header, to_plain
 from constellation_jax.outputs.datasets.propagation import (
     SUB_SATELLITE,
     check_block,
     check_dtype,
     check_variables,
+    count_state_bytes,
     make_dataset,
     make_lifetime_attributes,
 )
@@ -98,6 +100,7 @@ class ZarrWriter:
         self.attributes = dict(attributes or {})
         self._layout = choose_layout(len(self._times), len(catalog), block_steps)
         self._fingerprint = {**fingerprint, "block_steps": str(self._layout.block)}
+        self._bounds = cut(len(self._times), self._layout.block)
         self._resume, self._shared = resume, shared
         self._held = contextlib.ExitStack()
         self._arrays: dict[str, zarr.Array[Any]] = {}
@@ -123,7 +126,7 @@ class ZarrWriter:
     def check_disk(self) -> None:
         """Raise OutputError where the disk of a folder has no room for the whole output."""
         if not self._place.is_remote:
-            per_state = (len(self._names) - 1) * np.dtype(self._dtype).itemsize + 1
+            per_state = count_state_bytes(self._names, self._dtype)
             check_disk(self._place.address, len(self._times) * len(self._catalog) * per_state + _HEADER_BYTES)
 
     def __enter__(self) -> Self:
@@ -148,16 +151,16 @@ class ZarrWriter:
             if error is None and not self._shared:
                 self.failed = complete(self._place)
             elif error is not None:
-                left = len(self.find_missing())
+                total = len(self._bounds)
                 error.add_note(
-                    f"{self._place}: not finished; {self._place.growing} holds {self._blocks - left} of {self._blocks} blocks, "
-                    "and the same command with --resume goes on"
+                    f"{self._place}: not finished; {self._place.growing} holds {total - len(self.find_missing())} of {total} "
+                    "blocks, and the same command with --resume goes on"
                 )
 
     def find_missing(self) -> list[slice]:
         """Find the instants of each block that has no record."""
         records = np.asarray(self._opened()[:], np.float64)
-        return [self._bounds(int(k)) for k in np.flatnonzero(np.isnan(records[:, 0]))]
+        return [rows for rows, record in zip(self._bounds, records, strict=True) if np.isnan(record[0])]
 
     def find_latched(self, start: int) -> NDArray[np.int8]:
         """Find the codes that satellites have kept before the block at a step, 0 where the block before has not been stored."""
@@ -180,7 +183,7 @@ class ZarrWriter:
         """
         records = self._opened()
         number, rest = divmod(start, self.block)
-        rows = self._bounds(number)
+        rows = self._bounds[number]
         steps = len(np.asarray(next(iter(arrays.values()), ())))
         if rest or steps != rows.stop - rows.start:
             raise InputError(
@@ -198,16 +201,9 @@ class ZarrWriter:
     def write_lifetimes(self, lifetime: ArrayLike, comment: str) -> None:
         """Add the lifetime of each object, days, NaN where not known; `comment` says how it was computed."""
         found = xr.Dataset(
-            {LIFETIME.name: (SATELLITE, np.asarray(lifetime), _plain(make_lifetime_attributes(comment)))}
+            {LIFETIME.name: (SATELLITE, np.asarray(lifetime), to_plain(make_lifetime_attributes(comment)))}
         )
         found.to_zarr(make_store(self._place.growing), mode="a", consolidated=False)
-
-    @property
-    def _blocks(self) -> int:
-        return -(-len(self._times) // self.block)
-
-    def _bounds(self, block: int) -> slice:
-        return slice(block * self.block, min((block + 1) * self.block, len(self._times)))
 
     def _opened(self) -> zarr.Array[Any]:
         if self._records is None:
@@ -244,7 +240,7 @@ class ZarrWriter:
         auxiliary = [str(name) for name in known.coords if name not in (TIME, SATELLITE)]
         for name in self._names:
             is_status = name == STATUS_VARIABLE
-            attributes = _plain(VARIABLES[name].make_attributes(self._frame))
+            attributes = to_plain(VARIABLES[name].make_attributes(self._frame))
             if name not in SUB_SATELLITE:
                 attributes["coordinates"] = " ".join(auxiliary + [c for c in SUB_SATELLITE if c in self._names])
             group.create_array(
@@ -262,7 +258,7 @@ class ZarrWriter:
             RUN, attributes={"state": "growing", "fingerprint": encode_fingerprint(self._fingerprint)}
         )
         run.create_array(
-            "blocks", shape=(self._blocks, len(FIGURES)), chunks=(1, len(FIGURES)), dtype="f8", fill_value=np.nan,
+            "blocks", shape=(len(self._bounds), len(FIGURES)), chunks=(1, len(FIGURES)), dtype="f8", fill_value=np.nan,
             compressors=None, attributes={"figures": list(FIGURES)}, dimension_names=("block", "figure"),
         )  # fmt: skip
 
@@ -273,24 +269,16 @@ _HEADER_BYTES: Final = 1 << 20
 def _encode(dataset: xr.Dataset) -> xr.Dataset:
     """Make a shallow copy with texts as strings, dates as whole numbers, one chunk each, and attributes that JSON holds."""
     encoded = dataset.copy()
-    encoded.attrs = _plain(dataset.attrs)
+    encoded.attrs = to_plain(dataset.attrs)
     for name in [*encoded.variables]:
         variable = encoded[name]
         kind = variable.dtype.kind
         if kind in "UT":
             encoded = encoded.assign_coords({name: (variable.dims, variable.values.astype(object), variable.attrs)})
-        encoded[name].attrs = _plain(variable.attrs)
+        encoded[name].attrs = to_plain(variable.attrs)
         chunks = {"chunks": tuple(max(1, size) for size in variable.shape)}
         encoded[name].encoding = {**chunks, **(make_time_encoding(variable.values) if kind == "M" else {})}
     return encoded
-
-
-def _plain(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """Attributes in the types of JSON."""
-    return {
-        name: value.tolist() if isinstance(value, np.ndarray | np.generic) else value
-        for name, value in attributes.items()
-    }
 
 
 def check_size(

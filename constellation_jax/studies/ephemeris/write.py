@@ -23,6 +23,7 @@ from constellation_jax.engine.time_grid import Grid
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.catalog.catalog import Catalog, check_catalog
 from constellation_jax.inputs.times import Duration, Time, minutes_since, parse_duration, parse_time, to_day_fraction
+from constellation_jax.outputs.blocks import cut
 from constellation_jax.outputs.formats import find_format
 from constellation_jax.outputs.netcdf.ephemeris import AXES, EphemerisWriter
 from constellation_jax.outputs.target import check_disk
@@ -30,7 +31,7 @@ from constellation_jax.physics.constants import WGS72
 from constellation_jax.physics.numerics import chebyshev
 from constellation_jax.physics.sgp4.brouwer import semi_major_axis_km
 from constellation_jax.studies.ephemeris.fit import Fitter, SeriesDesign, choose_design
-from constellation_jax.studies.propagation.runs import Progress, RunReport, Stopwatch, cut, in_blocks, make_counter
+from constellation_jax.studies.propagation.runs import Progress, RunReport, Stopwatch, in_blocks, make_counter
 
 BLOCK_BYTES = 192 * 2**20
 """Size of the positions that one block takes in memory; two blocks are there at a time."""

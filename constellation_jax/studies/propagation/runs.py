@@ -92,11 +92,6 @@ def in_blocks(
             writing.result()
 
 
-def cut(total: int, block: int, start: int = 0) -> list[slice]:
-    """Cut the units from `start` on into blocks."""
-    return [slice(first, min(first + block, total)) for first in range(start, total, block)]
-
-
 def make_counter(progress: Progress | None, total: int) -> Counter | None:
     """Function that the engine calls with the number of states just computed."""
     if progress is None:
