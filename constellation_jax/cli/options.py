@@ -185,18 +185,13 @@ def claim(
     Raises:
         InputError: as for `Target`, or the name is that of a format that is not written.
     """
-    from constellation_jax.outputs.formats import find_format, is_zarr
-    from constellation_jax.outputs.target import Target
+    from constellation_jax.outputs.formats import find_format, make_place
 
     find_format(output, kind)
     words = [str(word) for word in inputs if word is not None]
     files = [part for word in words for part in (word, word.rpartition(":")[0]) if part]
     sources = [os.path.expanduser(file) for file in files]
-    if is_zarr(output):
-        from constellation_jax.outputs.zarr.place import Place
-
-        return Place(output, overwrite=overwrite, inputs=sources)
-    return Target(output, overwrite=overwrite, inputs=sources)
+    return make_place(output, overwrite=overwrite, inputs=sources)
 
 
 def write_result(dataset: xr.Dataset, target: Target) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple, Protocol, Self
@@ -126,6 +126,21 @@ def write(dataset: xr.Dataset, path: str | os.PathLike[str], *, overwrite: bool 
     """
     with Target.of(path, overwrite=overwrite) as target:
         _load(find_format(path).dataset)(dataset, target)
+
+
+def make_place(
+    path: str | os.PathLike[str], *, overwrite: bool = False, inputs: Iterable[str | os.PathLike[str]] = ()
+) -> Any:
+    """Make the place of an output, which is checked at once: a `Target`, of a Zarr store a `Place`; one that is given is returned.
+
+    Raises:
+        InputError: as for them.
+    """
+    if not is_zarr(path):
+        return path if isinstance(path, Target) else Target(path, overwrite=overwrite, inputs=inputs)
+    from constellation_jax.outputs.zarr.place import Place
+
+    return path if isinstance(path, Place) else Place(path, overwrite=overwrite, inputs=inputs)
 
 
 def make_sample_writer(path: str | os.PathLike[str], *arguments: Any, **options: Any) -> SampleWriter:

@@ -21,7 +21,8 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from constellation_jax.errors import InputError
-from constellation_jax.inputs.catalog.catalog import ELEMENT_COLUMNS, Catalog
+from constellation_jax.inputs.catalog.catalog import Catalog
+from constellation_jax.inputs.catalog.dataset_columns import ELEMENT_COLUMNS
 from constellation_jax.outputs.blocks import cut
 from constellation_jax.outputs.datasets.header import to_plain
 from constellation_jax.outputs.datasets.propagation import make_dataset, make_lifetime_attributes

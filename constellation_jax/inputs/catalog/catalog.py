@@ -13,13 +13,14 @@ import dataclasses
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from constellation_jax.errors import InputError, printable
 from constellation_jax.inputs.catalog.checks import find_violations
+from constellation_jax.inputs.catalog.dataset_columns import COORDINATE_COLUMNS, ELEMENT_COLUMNS
 from constellation_jax.physics.constants import (
     DEEP_SPACE_PERIOD_MINUTES,
     DEGREE,
@@ -195,9 +196,7 @@ class Catalog:
         columns = {column: name for name, column in {**ELEMENT_COLUMNS, **COORDINATE_COLUMNS}.items()}
         missing = [name for name in columns.values() if name not in dataset.variables]
         if missing:
-            raise InputError(
-                f"dataset: has no elements of satellites ({', '.join(missing)} missing); propagate, decay and their files have them"
-            )
+            raise InputError(f"dataset: no elements ({', '.join(missing)}); propagate and decay give them")
         return cls.from_columns({column: np.asarray(dataset[name]) for column, name in columns.items()})
 
     def to_tle(self) -> str:
@@ -392,28 +391,6 @@ def check_catalog(value: Any) -> None:
         )
 
 
-ELEMENT_COLUMNS: Final[Mapping[str, str]] = {
-    "mean_motion": "mean_motion_rev_per_day",
-    "eccentricity": "eccentricity",
-    "inclination": "inclination_deg",
-    "raan": "raan_deg",
-    "arg_perigee": "arg_perigee_deg",
-    "mean_anomaly": "mean_anomaly_deg",
-    "bstar": "bstar",
-}
-"""Variable of a Dataset -> column with its element, in the same unit."""
-COORDINATE_COLUMNS: Final[Mapping[str, str]] = {
-    "norad_id": "norad_id",
-    "name": "name",
-    "international_designator": "international_designator",
-    "satellite_shell": "shell",
-    "plane": "plane",
-    "slot": "slot",
-    "source": "source",
-    "synthetic": "synthetic",
-    "epoch": "epoch",
-}
-"""Coordinate of a Dataset -> column, or property, with its values."""
 _COLUMNS = {f.name: (f.metadata["dtype"], f.metadata["default"]) for f in dataclasses.fields(Catalog) if f.metadata}
 """Column -> dtype and default."""
 COLUMNS = tuple(_COLUMNS)

@@ -11,7 +11,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from constellation_jax.errors import InputError, printable, suggest
-from constellation_jax.inputs.catalog.catalog import ELEMENT_COLUMNS, NO_NORAD_ID, Catalog
+from constellation_jax.inputs.catalog.catalog import NO_NORAD_ID, Catalog
+from constellation_jax.inputs.catalog.dataset_columns import ELEMENT_COLUMNS
 from constellation_jax.outputs.variables import SATELLITE, VARIABLES
 
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from xarray.backends import NetCDF4DataStore
 
 from constellation_jax.errors import InputError
-from constellation_jax.inputs.catalog.catalog import ELEMENT_COLUMNS
+from constellation_jax.inputs.catalog.dataset_columns import ELEMENT_COLUMNS
 from constellation_jax.outputs.netcdf.ephemeris import AXES, IN_PIECES, PRODUCT
 from constellation_jax.outputs.netcdf.library import NETCDF_LOCK
 from constellation_jax.outputs.soundness import NOT_STORED

@@ -66,7 +66,7 @@ def compute_on(
             following = submit()
             if following is not None:
                 running.add(following)
-    except Exception as error:
+    except Exception as error:  # dask has a dozen types of a lost cluster, without a common base
         if type(error).__module__.startswith("distributed"):
             raise OutputError(
                 f"{path}: the cluster was lost ({error}); what is done stays, go on with resume"
@@ -104,6 +104,7 @@ def _compute(job: PropagationJob, path: str, blocks: list[slice]) -> int:
                 configure(cpu_flags=False, compile_cache=True)
             _ENGINES.clear()
             _ENGINES[key] = job.make_engine(threads=get_worker().state.nthreads)
+            _ENGINES[key].warm_up()
         with job.make_writer(path, shared=True, overwrite=True) as writer:
             job.compute(_ENGINES[key], writer, blocks, Stopwatch())
     return len(job.catalog) * sum(int(rows.stop - rows.start) for rows in blocks)

@@ -26,7 +26,7 @@ from constellation_jax.errors import InputError
 from constellation_jax.inputs.catalog.catalog import Catalog, check_catalog
 from constellation_jax.inputs.times import as_times
 from constellation_jax.outputs.fingerprint import Fingerprint
-from constellation_jax.outputs.formats import SampleWriter, is_address, make_sample_writer
+from constellation_jax.outputs.formats import SampleWriter, find_format, is_address, make_place, make_sample_writer
 from constellation_jax.outputs.variables import STATUS_VARIABLE
 from constellation_jax.outputs.verify import finish
 from constellation_jax.studies.propagation.fingerprint import make_fingerprint
@@ -112,17 +112,21 @@ def propagate_to(
     options = make_options(len(catalog), frame, precision, variables, dtype, dense, tolerance_m, device)
     block = min(_block_steps(len(catalog), options, memory_bytes), len(instants))
     _check_shard(shard, client)
+    # made before anything is computed, so that an error about the place of the file comes at once
+    find_format(path, "samples")
+    place = make_place(path, overwrite=overwrite)
     lifetimes = clock("compute", compute_lifetimes, catalog) if wants_lifetime(variables) else None
     job = PropagationJob(
         catalog, instants, options, block,
         make_fingerprint(catalog, instants, options, None if lifetimes is None else lifetimes[0]),
         {"history": f"{np.datetime64('now')}Z {history}"} if history else {},
     )  # fmt: skip
-    # made before anything is computed, so that an error about the place of the file comes at once
-    writer = job.make_writer(path, overwrite=overwrite, resume=resume, shared=shard is not None or client is not None)
+    writer = job.make_writer(place, resume=resume, shared=shard is not None or client is not None)
     writer.check_disk()
     count = make_counter(progress, len(instants) * len(catalog))
     engine = clock("compile", job.make_engine)
+    if client is None:
+        clock("compile", engine.warm_up)
     writer.attributes["interpolation"] = engine.method
     with writer:
         missing = writer.find_missing()
@@ -135,13 +139,13 @@ def propagate_to(
         if client is not None:
             from constellation_jax.studies.propagation.distributed import compute_on
 
-            compute_on(client, job, os.fspath(path), missing, count)
+            compute_on(client, job, os.fspath(place), missing, count)
         else:
             job.compute(engine, writer, missing, clock, count)
         if lifetimes is not None:
             writer.write_lifetimes(*lifetimes)
     if client is not None:
-        finish(path, overwrite=overwrite)
+        finish(place)
     return PropagationReport(
         path=writer.place if is_address(writer.place) else Path(writer.place),
         satellites=len(catalog),
@@ -173,11 +177,9 @@ class PropagationJob:
         )  # fmt: skip
 
     def make_engine(self, threads: int | None = None) -> Engine:
-        """Make the engine and compile what it needs; None: a thread for each core."""
+        """Make the engine; None: a thread for each core."""
         devices = Devices(self.options.platform, threads=threads)
-        engine = Engine(self.catalog.elements, make_grid(self.instants, self.options), self.options, devices)
-        engine.warm_up()
-        return engine
+        return Engine(self.catalog.elements, make_grid(self.instants, self.options), self.options, devices)
 
     def compute(
         self,

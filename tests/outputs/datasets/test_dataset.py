@@ -8,7 +8,7 @@ import pytest
 import xarray as xr
 
 from constellation_jax.errors import InputError
-from constellation_jax.inputs.catalog.catalog import ELEMENT_COLUMNS
+from constellation_jax.inputs.catalog.dataset_columns import ELEMENT_COLUMNS
 from constellation_jax.outputs.datasets.propagation import make_dataset
 from constellation_jax.outputs.datasets.times import encode_times
 from constellation_jax.outputs.variables import PROPAGATED

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from constellation_jax.inputs.catalog.catalog import ELEMENT_COLUMNS
+from constellation_jax.inputs.catalog.dataset_columns import ELEMENT_COLUMNS
 from constellation_jax.outputs.datasets.decay import make_decay_dataset
 from constellation_jax.outputs.datasets.station_keeping import make_station_keeping_dataset
 from constellation_jax.outputs.netcdf.ephemeris import IN_PIECES, Block, EphemerisWriter, Pieces

@@ -10,7 +10,7 @@ import pytest
 import xarray as xr
 
 import constellation_jax as cj
-from constellation_jax.inputs.catalog.catalog import ELEMENT_COLUMNS
+from constellation_jax.inputs.catalog.dataset_columns import ELEMENT_COLUMNS
 from constellation_jax.studies.propagation import propagate as propagation
 from constellation_jax.studies.propagation import to_file
 
