@@ -81,5 +81,7 @@ from .studies.propagation.to_file import propagate_to as propagate_to
 from .studies.tuning.tune import TuneResult as TuneResult
 from .studies.tuning.tune import tune as tune
 from .views import plots as plots
+from .views.globe.globe import Globe as Globe
+from .views.globe.globe import globe as globe
 
 __version__: str
