@@ -60,7 +60,7 @@ class Additions(NamedTuple):
     """Status at the first failure; 0 for none."""
 
 
-class Group(NamedTuple):
+class DisplayGroup(NamedTuple):
     """Objects that are shown and hidden together."""
 
     kind: str
@@ -68,7 +68,7 @@ class Group(NamedTuple):
     system: str
     shell: str
     """Shell of the system; empty where none is known."""
-    count: int
+    objects: int
 
 
 def pack_content(catalog: Catalog, additions: Additions, header: Mapping[str, Any]) -> str:
@@ -85,7 +85,7 @@ def pack_content(catalog: Catalog, additions: Additions, header: Mapping[str, An
     entries = {
         **header,
         "count": len(catalog),
-        "groups": [entry._asdict() for entry in groups],
+        "groups": [{"kind": g.kind, "system": g.system, "shell": g.shell, "count": g.objects} for g in groups],
         "names": "\n".join(printable(name) for name in make_labels(catalog)),
         "designators": "\n".join(printable(text) for text in catalog.international_designator.tolist()),
         "columns": [
@@ -128,8 +128,8 @@ def make_labels(catalog: Catalog) -> list[str]:
     return [name or label for name, label in zip(catalog.name.tolist(), labels, strict=True)]
 
 
-def group_objects(catalog: Catalog) -> tuple[list[Group], NDArray[np.int32]]:
-    """Group objects by origin, system and shell.
+def group_objects(catalog: Catalog) -> tuple[list[DisplayGroup], NDArray[np.int32]]:
+    """DisplayGroup objects by origin, system and shell.
 
     Returns:
         The groups, tracked ones first, systems by their numbers of objects within an origin; and the group of each object, (n,).
@@ -144,7 +144,9 @@ def group_objects(catalog: Catalog) -> tuple[list[Group], NDArray[np.int32]]:
     # the rest of a kind comes after its named systems
     order = sorted(counts, key=lambda t: (t[0], t[1] in (_OTHERS, _REMAINS), -of_system[t[:2]], t[1], -counts[t], t[2]))
     number = {triple: k for k, triple in enumerate(order)}
-    groups = [Group(KINDS[k], printable(name), printable(part), counts[k, name, part]) for k, name, part in order]
+    groups = [
+        DisplayGroup(KINDS[k], printable(name), printable(part), counts[k, name, part]) for k, name, part in order
+    ]
     return groups, np.array([number[triple] for triple in triples], np.int32)
 
 

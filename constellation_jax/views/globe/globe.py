@@ -12,7 +12,7 @@ import os
 from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -138,7 +138,7 @@ def _as_list(shells: Any) -> list[Shell]:
     return found
 
 
-def _is_dataset(value: Any) -> bool:
+def _is_dataset(value: object) -> TypeGuard[xr.Dataset]:
     return hasattr(value, "data_vars") and hasattr(value, "sizes")
 
 

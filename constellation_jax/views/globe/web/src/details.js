@@ -54,7 +54,7 @@ export class Details {
       Lifetime: lifetime === undefined || group.kind === "planned" ? "not computed" : Number.isNaN(lifetime) ? "beyond the computation" : describeDays(lifetime),
       "Elements": null,
       "Epoch, UTC": format(minute),
-      "Mean motion, rev/day": value("mean_motion").toFixed(8),
+      "Mean motion": `${value("mean_motion").toFixed(8)} rev/day`,
       Eccentricity: e.toFixed(7),
       Inclination: `${value("inclination").toFixed(4)}°`,
       "Ascending node": `${value("raan").toFixed(4)}°`,

@@ -82,7 +82,7 @@ class Page {
     // the evening side, so that day, night and the light at the edge are in the first picture
     const [x, y] = sunDirection(this.clock.time);
     const aspect = innerWidth / innerHeight;
-    this.camera.position.setFromSpherical(new Spherical(aspect < 1 ? 3.9 / aspect ** 0.8 : 4.7, Math.PI / 2 - 0.38, 0));
+    this.camera.position.setFromSpherical(new Spherical(aspect < 1 ? 4.4 / aspect ** 0.8 : 4.7, Math.PI / 2 - 0.38, 0));
     this.camera.position.set(this.camera.position.z, this.camera.position.x, this.camera.position.y).applyAxisAngle(Z, Math.atan2(y, x) + 0.85);
     this.resize();
   }
@@ -321,6 +321,7 @@ class Page {
   }
 
   aim() {
+    this.camera.lookAt(0, 0, 0); // the controls do it in the next frame, after whoever moved the camera
     this.camera.updateMatrixWorld();
     this.swarm.aim(this.camera, innerWidth, innerHeight);
   }
@@ -336,7 +337,7 @@ class Page {
     this.camera.aspect = width / height;
     // the globe is in the middle of what the panels leave
     const left = narrow.matches || document.body.classList.contains("folded") ? 0 : 284;
-    const right = narrow.matches || this.selected < 0 ? 0 : 284;
+    const right = narrow.matches || this.selected < 0 ? 0 : 308;
     const down = narrow.matches && this.selected >= 0 ? 0.16 * height : 0.02 * height;
     this.camera.setViewOffset(width, height, (right - left) / 2, down, width, height);
     this.labels.area = { left, right: width - right, top: 0, bottom: height - 70 };
@@ -489,7 +490,6 @@ class Door {
   // Place on the screen, CSS pixels; null where it is not to be seen
   project(id) {
     const seen = {};
-    this.#page.controls.update();
     this.#page.aim();
     return this.#page.swarm.project(this.#index(id), seen) ? [seen.x, seen.y] : null;
   }
