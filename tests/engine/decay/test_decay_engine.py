@@ -198,11 +198,11 @@ def test_looking_densities_up_in_the_kernel_gives_the_same(elliptic: bool) -> No
     altitude = np.array([95.0, 210.0, 303.0, 800.0])  # the first outside the table
     orbit = orbits(altitude / (0.9 if elliptic else 1.0), eccentricity=0.1 if elliptic else 1e-3)
     day, b = jnp.array([0.0, 2.0, 11.0, 22.0]), jnp.full(4, 1e-4)
-    begin = decay.begin_course(series, orbit, day, b, b, elliptic=elliptic)
 
     @partial(jax.jit, static_argnames="in_kernel")
     def both(in_kernel: bool) -> tuple[decay.Course, drag.Rates]:
         form = {"elliptic": elliptic, "in_kernel": in_kernel}
+        begin = decay.begin_course(series, orbit, day, b, b, elliptic=elliptic)
         course, kept = decay.march(series, begin, b, b, jnp.zeros((), jnp.int32), keep=4, **form)
         return course, kept, decay.rates_at(series, orbit, day, b, b, **form)
 
