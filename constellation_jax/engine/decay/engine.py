@@ -29,8 +29,9 @@ from constellation_jax.physics.constants import WGS84_EQUATORIAL_RADIUS_KM
 from constellation_jax.physics.drag.atmosphere import AtmosphereTable
 from constellation_jax.physics.drag.rates import NEAR_CIRCULAR_ECCENTRICITY, MeanOrbit, Rates, advance_secular
 
-TILE: Final = {False: {"cpu": 1024, "gpu": 32768}, True: {"cpu": 128, "gpu": 4096}}
-"""Satellites of one device in a tile of near-circular (False) and of elliptic orbits (True), by platform."""
+TILE: Final = {False: {"cpu": 128, "gpu": 32768}, True: {"cpu": 128, "gpu": 4096}}
+"""Satellites of one device in a tile of near-circular (False) and of elliptic orbits (True), by platform. On a CPU narrow tiles are
+no slower, and few satellites, of which most ensembles are, need no wide one."""
 STEPS_TOGETHER: Final = 360
 """Steps whose atmosphere is computed in one call."""
 SERIES_STEPS: Final = 1440
@@ -39,8 +40,8 @@ one takes some seconds."""
 PART_STEPS: Final = 60
 """Number of calendar steps in a part of the series."""
 KEEP_EVERY: Final = 3
-"""States that a march keeps: every third step, every step, or none, and the host takes its rows of these. So a run of any span needs
-one of three programs, each of which takes some seconds to compile."""
+"""A march keeps the state of every third step, of every step, or none, and the host takes its rows of these: so one of three
+programs, each of which takes seconds to compile, serves a run of any span."""
 SINKING_DATES: Final = 24
 """Dates over which `stays_up` averages the rate of sinking."""
 FALL_PART: Final = 20

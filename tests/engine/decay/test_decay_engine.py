@@ -211,6 +211,21 @@ def test_looking_densities_up_in_the_kernel_gives_the_same(elliptic: bool) -> No
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-18), both(True), both(False))
 
 
+def test_rows_at_any_distance_are_those_of_every_step() -> None:
+    """80 steps are two parts of the calendar; the march itself keeps every third state or each."""
+    series = make_series(resolve_space_weather((140.0, 15.0), "median"), MJD_2020, MJD_2020 + 400.0, 5.0)[0]
+    orbit = jax.tree.map(np.asarray, orbits(np.array([230.0, 330.0, 500.0])))
+    objects = Objects(orbit, MJD_2020 + np.array([0.0, 33.0, 170.0]), np.full(3, 0.02), np.zeros(3))
+    whole = run(objects, series, keep=1)
+    assert np.isfinite(whole.lifetime_days).tolist() == [True, True, False]
+    for keep in (7, 9, 61, 100):
+        found = run(objects, series, keep=keep)
+        np.testing.assert_array_equal(found.lifetime_days, whole.lifetime_days)
+        for name, values in found.tracks.items():
+            expected = whole.tracks[name][: 80 // keep * keep + 1 : keep]
+            np.testing.assert_allclose(values, expected, rtol=1e-6, err_msg=name)
+
+
 @pytest.mark.slow
 def test_an_accelerator_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its tiles and programs, run on the CPU: densities looked up in the kernel, no early end of the march."""
