@@ -1,6 +1,7 @@
 """Derivatives of coverage, links and conjunction rates: against central differences, and finite where geometry is singular."""
 
 from collections.abc import Callable
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -60,10 +61,15 @@ MERITS: dict[str, Callable[..., jax.Array]] = {
 
 @pytest.fixture(scope="module", params=MERITS)
 def merit(request: pytest.FixtureRequest) -> tuple[str, Callable[..., jax.Array], Callable[..., jax.Array]]:
-    def of_vector(x: jax.Array) -> jax.Array:
-        return MERITS[request.param](*x).ravel()
+    """Name, value and derivative of a merit, both by one program."""
 
-    return request.param, jax.jit(of_vector), jax.jit(jax.jacfwd(of_vector))
+    @jax.jit
+    @partial(jax.jacfwd, has_aux=True)
+    def both(x: jax.Array) -> tuple[jax.Array, jax.Array]:
+        found = MERITS[request.param](*x).ravel()
+        return found, found
+
+    return request.param, lambda x: both(x)[1], lambda x: both(x)[0]
 
 
 @pytest.mark.parametrize("name", [*MERITS, "revisit", "drag", "lifetime"])
