@@ -146,6 +146,7 @@ def ephemeris(
     run: _RunFile = None,
     *,
     keys: dict[str, Any],
+    resume: _Resume = False,
     allow_stale: AllowStale = False,
     quiet: Quiet = False,
     log_json: _LogJson = False,
@@ -175,6 +176,7 @@ def ephemeris(
             config.duration,
             tolerance_m=config.tolerance,
             span=EPHEMERIS_SPAN,
+            resume=resume,
             progress=reporter.progress,
             history=command_line(),
         )
