@@ -62,6 +62,8 @@ from .studies.deployment.cadence import CadenceNeeded as CadenceNeeded
 from .studies.deployment.cadence import cadence_needed as cadence_needed
 from .studies.deployment.catalog import deployed_catalog as deployed_catalog
 from .studies.deployment.deploy import deploy as deploy
+from .studies.element_fit.fit_elements import ElementFit as ElementFit
+from .studies.element_fit.fit_elements import fit_elements as fit_elements
 from .studies.ephemeris.read import Ephemeris as Ephemeris
 from .studies.ephemeris.read import open_ephemeris as open_ephemeris
 from .studies.ephemeris.write import EphemerisReport as EphemerisReport

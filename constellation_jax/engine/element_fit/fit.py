@@ -40,7 +40,14 @@ class FittedElements(NamedTuple):
 
 
 def fit(
-    elements: Elements, samples: Samples, free: NDArray[np.bool_], *, steps: int, tolerance: float, devices: Devices
+    elements: Elements,
+    samples: Samples,
+    free: NDArray[np.bool_],
+    *,
+    steps: int,
+    negligible: float = 0.0,
+    tolerance: float = 1e-7,
+    devices: Devices,
 ) -> FittedElements:
     """Fit elements to samples.
 
@@ -49,6 +56,7 @@ def fit(
         samples: of n satellites.
         free: parameters that may move, shape (7,).
         steps: most evaluations of a satellite.
+        negligible: cost below which nothing is left to gain.
         tolerance: relative change of the cost at which a fit has converged.
         devices: that compute.
     """
@@ -68,6 +76,7 @@ def fit(
         gain, promised = 1.0 - found.cost / floor, np.einsum("in,in->n", step, some.vector) / floor
         # where rounding alone is left, no step is better any more
         has_converged[at] = (is_better & (gain < tolerance)) | (promised < tolerance)
+        has_converged[at] |= is_better & (found.cost < negligible)
         damping[at] = np.where(is_better, np.maximum(damping[at] * 0.1, 1e-12), damping[at] * 30.0)
         better = at[is_better]
         elements = jax.tree.map(lambda v, w, at=better, b=is_better: _put(v, at, w[b]), elements, tried)

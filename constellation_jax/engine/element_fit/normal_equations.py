@@ -106,9 +106,10 @@ def _sum_slab(elements: Elements, samples: Samples, devices: Devices) -> NormalE
     out = engine.allocate()
     engine.run(out)
     weights = (samples.weight[kept], samples.velocity_weight[kept])
-    has_failed = ((out.status != 0) & (weights[0] + weights[1] > 0.0)).any(axis=0)
-    states = np.nan_to_num(out.values_block[: len(STATE)])
-    changes = np.nan_to_num(out.values_block[len(STATE) :]).reshape(len(STATE), PARAMETERS, *out.status.shape)
+    has_failed = (out.status != 0).any(axis=0)
+    out.values_block[:, :, has_failed] = 0.0  # NaN would spoil the sums, which count for nothing there
+    states = out.values_block[: len(STATE)]
+    changes = out.values_block[len(STATE) :].reshape(len(STATE), PARAMETERS, *out.status.shape)
     count = len(has_failed)
     matrix, vector, cost = np.zeros((PARAMETERS, PARAMETERS, count)), np.zeros((PARAMETERS, count)), np.zeros(count)
     square = np.zeros(out.status.shape)

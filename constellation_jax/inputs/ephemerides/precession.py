@@ -50,7 +50,7 @@ def j2000_to_teme(day: NDArray[np.int64], fraction: NDArray[np.float64]) -> NDAr
     """
     t = ((day - MJD_J2000) + fraction + _TT_UTC_DAYS) / 36525.0
     zeta, theta, z = (
-        np.polyval(c, t) * t * _ARCSECOND
+        np.asarray(np.polyval(c, t)) * t * _ARCSECOND
         for c in ((0.017998, 0.30188, 2306.2181), (-0.041833, -0.42665, 2004.3109), (0.018203, 1.09468, 2306.2181))
     )
     obliquity = np.polyval((0.001813, -0.00059, -46.8150, 84381.448), t) * _ARCSECOND
@@ -59,26 +59,20 @@ def j2000_to_teme(day: NDArray[np.int64], fraction: NDArray[np.float64]) -> NDAr
     size = 1e-4 * _ARCSECOND
     longitude = size * np.sum((_NUTATION[:, 5, None] + _NUTATION[:, 6, None] * t) * np.sin(phase), axis=0)
     tilt = size * np.sum((_NUTATION[:, 7, None] + _NUTATION[:, 8, None] * t) * np.cos(phase), axis=0)
-    precession = _about_z(-z) @ _about_y(theta) @ _about_z(-zeta)
-    nutation = _about_x(-(obliquity + tilt)) @ _about_z(-longitude) @ _about_x(obliquity)
-    # the equation of the equinoxes takes the true equinox to the uniform one of TEME
-    return np.asarray(_about_z(longitude * np.cos(obliquity)) @ nutation @ precession)
-
-
-def _about_x(angle: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Rotation of the axes by an angle, shape (m, 3, 3)."""
-    return _turn(angle, 0)
-
-
-def _about_y(angle: NDArray[np.float64]) -> NDArray[np.float64]:
-    return _turn(angle, 1)
-
-
-def _about_z(angle: NDArray[np.float64]) -> NDArray[np.float64]:
-    return _turn(angle, 2)
+    # precession, nutation, then the equation of the equinoxes, which takes the true equinox to the uniform one of TEME
+    turns = (
+        (zeta, 2, -1.0), (theta, 1, 1.0), (z, 2, -1.0),
+        (obliquity, 0, 1.0), (longitude, 2, -1.0), (obliquity + tilt, 0, -1.0),
+        (longitude * np.cos(obliquity), 2, 1.0),
+    )  # fmt: skip
+    matrix = np.broadcast_to(np.eye(3), (*t.shape, 3, 3))
+    for angle, axis, sign in turns:
+        matrix = np.matmul(_turn(sign * angle, axis), matrix)
+    return np.asarray(matrix)
 
 
 def _turn(angle: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
+    """Rotation of the axes about one of them by an angle, shape (m, 3, 3)."""
     matrix = np.zeros((*angle.shape, 3, 3))
     i, j = (axis + 1) % 3, (axis + 2) % 3
     matrix[..., axis, axis] = 1.0

@@ -29,7 +29,8 @@ PARAMETERS: Final = ("mean_motion", "e_cos_omega", "e_sin_omega", "inclination",
 omega + M (rad) and B* (1/Earth radii)."""
 _WITHOUT_DRAG: Final = np.arange(7) < 6
 _STATE_STEPS, _STEPS = 8, 25
-_TOLERANCE: Final = 1e-7
+_NEGLIGIBLE_KM2: Final = 1e-4
+"""Cost at which elements go through the first state well enough to start from."""
 _NEIGHBOURS: Final = 9
 """Points of the polynomial that gives velocities where an ephemeris has none."""
 _LEAST_REVOLUTIONS: Final = 1.0
@@ -99,11 +100,13 @@ def fit_elements(
     first = np.ones((1, len(tables)))
     by_velocity = first * (60.0 / np.asarray(elements.mean_motion)) ** 2  # s: a velocity counts as the radius does
     at_epoch = dataclasses.replace(samples.take(np.arange(len(tables)), 1), weight=first, velocity_weight=by_velocity)
-    start = fit(elements, at_epoch, _WITHOUT_DRAG, steps=_STATE_STEPS, tolerance=1e-3, devices=devices).elements
+    start = fit(
+        elements, at_epoch, _WITHOUT_DRAG, steps=_STATE_STEPS, negligible=_NEGLIGIBLE_KM2, devices=devices
+    ).elements
     revolutions = np.maximum(samples.minutes.max(axis=0) * np.asarray(start.mean_motion) / TWO_PI, 1.0)
     has_drag = fit_drag and bool((revolutions > _LEAST_REVOLUTIONS).any())
     free = np.ones(7, bool) if has_drag else _WITHOUT_DRAG
-    found = fit(start, samples, free, steps=_STEPS, tolerance=_TOLERANCE, devices=devices)
+    found = fit(start, samples, free, steps=_STEPS, devices=devices)
     count = np.array([len(table.times) for table in chosen])
     square = np.asarray(found.sums.square)
     # of each coordinate; each revolution is one position, and the fit takes seven numbers from them
