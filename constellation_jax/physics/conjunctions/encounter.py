@@ -145,29 +145,25 @@ def is_two_dimensional(
 def differentiate_approach(
     relative_position: Array,
     relative_velocity: Array,
-    path_velocity: Array,
-    path_acceleration: Array,
+    relative_acceleration: Array,
     position_changes: Array,
     velocity_changes: Array,
 ) -> MissDerivatives:
-    """Derivatives of the time of closest approach and of the miss distance by parameters that move the relative state.
+    """Derivatives of the time of closest approach and of the miss distance by parameters that move the relative position.
 
-    The time is where position and velocity are at right angles, r . v = 0, so that d tca = -(v . dr + r . dv) / d(r . v)/dt. To the
-    first order the miss then changes by the component of dr along it (envelope theorem); what the velocity of SGP4 is off
-    the derivative of its position adds a term in d tca.
+    At the least distance r . dr/dt = 0, so that d tca = -(v . dr + r . dv) / (v . v + r . a); to the first order the miss changes
+    by the component of dr along it (envelope theorem). NaN where two objects fly together, and d miss where they hit: there is
+    no derivative.
 
     Args:
-        relative_position, relative_velocity: at the closest approach, km and km/s, inertial, shape (3,).
-        path_velocity: derivative of the relative position by time, km/s, shape (3,).
-        path_acceleration: derivative of the relative velocity by time, km/s2, shape (3,).
+        relative_position: at the closest approach, km, inertial, shape (3,).
+        relative_velocity, relative_acceleration: its derivatives by time, km/s and km/s2. SGP4's velocity is not quite that.
         position_changes, velocity_changes: derivatives of the relative position and velocity by the parameters, shape
             (3, parameters).
     """
-    slope = path_velocity @ relative_velocity + relative_position @ path_acceleration
-    # two objects that fly together have no closest approach: NaN
+    slope = relative_velocity @ relative_velocity + relative_position @ relative_acceleration
     slope = jnp.where(jnp.abs(slope) > 0.0, slope, jnp.nan)
-    tca = -(relative_velocity @ position_changes + relative_position @ velocity_changes) / slope
     miss = jnp.linalg.norm(relative_position)
-    # where they hit there is no direction of the miss, and its derivative does not exist
     along = relative_position / jnp.where(miss > 0.0, miss, jnp.nan)
-    return MissDerivatives(along @ position_changes + (along @ path_velocity) * tca, tca)
+    tca = -(relative_velocity @ position_changes + relative_position @ velocity_changes) / slope
+    return MissDerivatives(along @ position_changes, tca)
