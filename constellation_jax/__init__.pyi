@@ -51,6 +51,10 @@ from .physics.sgp4 import sgp4 as sgp4
 from .physics.sgp4.elements import Elements as Elements
 from .physics.sgp4.status import STATUS as STATUS
 from .settings import configure as configure
+from .studies.conjunctions.gradients import add_approach_gradients as add_approach_gradients
+from .studies.conjunctions.messages import read_cdms as read_cdms
+from .studies.conjunctions.messages import write_cdm as write_cdm
+from .studies.conjunctions.probability import add_probability as add_probability
 from .studies.conjunctions.screen import conjunctions as conjunctions
 from .studies.conjunctions.screen import conjunctions_to as conjunctions_to
 from .studies.decay.ballistic_fit import BallisticFit as BallisticFit

@@ -28,7 +28,7 @@ from constellation_jax.physics.conjunctions.probability import (
 
 Floats = NDArray[np.float64]
 TILE: Final = {"cpu": 1024, "gpu": 65536, "tpu": 65536}
-"""Encounters of one device in a call, by platform."""
+"""EncounterStates of one device in a call, by platform."""
 _VECTORS = (satellites_last(2),) * 4
 SPECS: Final = Specs((*_VECTORS, satellites_last(3), satellites_last(3), satellites_last(1)), satellites_last(1))
 PROBABILITY_SPECS: Final = Specs(
@@ -56,7 +56,7 @@ class EncounterFigures(NamedTuple):
     """True where the probability in the plane is valid (`is_two_dimensional`)."""
 
 
-class Encounters(NamedTuple):
+class EncounterStates(NamedTuple):
     """States and covariances of both objects of n encounters at their closest approach."""
 
     position_1: Floats
@@ -72,18 +72,18 @@ class Encounters(NamedTuple):
     """Sum of the hard-body radii, km, shape (n,)."""
 
 
-def compute_figures(encounters: Encounters, devices: Devices) -> EncounterFigures:
+def compute_figures(encounters: EncounterStates, devices: Devices) -> EncounterFigures:
     """Compute the figures of encounters."""
     return EncounterFigures(*_run(figures, SPECS, encounters, devices))
 
 
-def compute_probabilities(encounters: Encounters, devices: Devices) -> Floats:
+def compute_probabilities(encounters: EncounterStates, devices: Devices) -> Floats:
     """Compute the collision probabilities alone, shape (n,)."""
     return np.asarray(_run(probability, PROBABILITY_SPECS, encounters, devices)[0])
 
 
 def figures(*encounters: Array) -> tuple[Array, ...]:
-    """Figures of a tile of encounters: arguments as the fields of `Encounters`, results as those of `EncounterFigures`."""
+    """Figures of a tile of encounters: arguments as the fields of `EncounterStates`, results as those of `EncounterFigures`."""
 
     def one(r1: Array, v1: Array, r2: Array, v2: Array, c1: Array, c2: Array, radius: Array) -> tuple[Array, ...]:
         axes_1, axes_2 = ric_axes(r1, v1), ric_axes(r2, v2)
@@ -103,7 +103,7 @@ def figures(*encounters: Array) -> tuple[Array, ...]:
 
 
 def probability(*encounters: Array) -> tuple[Array, ...]:
-    """Collision probabilities of a tile of encounters; arguments as the fields of `Encounters`."""
+    """Collision probabilities of a tile of encounters; arguments as the fields of `EncounterStates`."""
 
     def one(r1: Array, v1: Array, r2: Array, v2: Array, c1: Array, c2: Array, radius: Array) -> tuple[Array]:
         axes_1, axes_2 = ric_axes(r1, v1), ric_axes(r2, v2)
@@ -113,7 +113,7 @@ def probability(*encounters: Array) -> tuple[Array, ...]:
     return jax.vmap(one, in_axes=-1, out_axes=-1)(*encounters)
 
 
-def _run(function: Any, specs: Specs, encounters: Encounters, devices: Devices) -> list[NDArray[Any]]:
+def _run(function: Any, specs: Specs, encounters: EncounterStates, devices: Devices) -> list[NDArray[Any]]:
     count = len(encounters.radius)
     width = devices.tile_width(TILE)
     program = devices.compile(function, specs)

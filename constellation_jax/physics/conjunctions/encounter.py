@@ -1,4 +1,4 @@
-"""Encounter of two objects at their closest approach: its plane, its frame, and its derivatives by the elements.
+"""Encounter of two objects at their closest approach: its plane, its axes and the validity of the plane.
 
 One event at a time. Deliberately absent: the search for approaches.
 
@@ -34,15 +34,6 @@ class EncounterPlane(NamedTuple):
     """Smaller standard deviation, km; NaN where the covariance is not positive."""
     major_sigma: Array
     """Larger standard deviation, km; NaN where the covariance is not positive."""
-
-
-class MissDerivatives(NamedTuple):
-    """Derivatives of an approach by parameters of one object, arrays of shape (parameters,)."""
-
-    miss_distance: Array
-    """km per unit of each parameter."""
-    tca: Array
-    """Seconds per unit of each parameter."""
 
 
 def ric_axes(position: Array, velocity: Array) -> Array:
@@ -140,30 +131,3 @@ def is_two_dimensional(
         & (sag <= LARGEST_SAG * plane.minor_sigma)
         & (along2 >= 0.0)
     )
-
-
-def differentiate_approach(
-    relative_position: Array,
-    relative_velocity: Array,
-    relative_acceleration: Array,
-    position_changes: Array,
-    velocity_changes: Array,
-) -> MissDerivatives:
-    """Derivatives of the time of closest approach and of the miss distance by parameters that move the relative position.
-
-    At the least distance r . dr/dt = 0, so that d tca = -(v . dr + r . dv) / (v . v + r . a); to the first order the miss changes
-    by the component of dr along it (envelope theorem). NaN where two objects fly together, and d miss where they hit: there is
-    no derivative.
-
-    Args:
-        relative_position: at the closest approach, km, inertial, shape (3,).
-        relative_velocity, relative_acceleration: its derivatives by time, km/s and km/s2. SGP4's velocity is not quite that.
-        position_changes, velocity_changes: derivatives of the relative position and velocity by the parameters, shape
-            (3, parameters).
-    """
-    slope = relative_velocity @ relative_velocity + relative_position @ relative_acceleration
-    slope = jnp.where(jnp.abs(slope) > 0.0, slope, jnp.nan)
-    miss = jnp.linalg.norm(relative_position)
-    along = relative_position / jnp.where(miss > 0.0, miss, jnp.nan)
-    tca = -(relative_velocity @ position_changes + relative_position @ velocity_changes) / slope
-    return MissDerivatives(along @ position_changes, tca)

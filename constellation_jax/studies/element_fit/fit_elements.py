@@ -54,6 +54,17 @@ class ElementFit(NamedTuple):
     has_converged: NDArray[np.bool_]
     """False where the steps ended before the fit did."""
 
+    def element_covariance(self) -> Floats:
+        """Covariance by the seven elements of `Elements` (rad/min, rad, 1/Earth radii), shape (objects, 7, 7)."""
+        e, omega = np.maximum(self.catalog.eccentricity, 1e-7), self.catalog.arg_perigee_deg * DEGREE
+        sin, cos = np.sin(omega), np.cos(omega)
+        by = np.zeros((len(e), 7, 7))  # rows: elements, columns: parameters
+        by[:, [0, 2, 3, 6], [0, 3, 4, 6]] = 1.0
+        by[:, 1, 1], by[:, 1, 2] = cos, sin
+        by[:, 4, 1], by[:, 4, 2] = -sin / e, cos / e
+        by[:, 5, 1], by[:, 5, 2], by[:, 5, 5] = sin / e, -cos / e, 1.0
+        return np.asarray(by @ self.covariance @ by.transpose(0, 2, 1))
+
 
 @on_device
 def fit_elements(
