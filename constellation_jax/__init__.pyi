@@ -51,6 +51,10 @@ from .physics.sgp4 import sgp4 as sgp4
 from .physics.sgp4.elements import Elements as Elements
 from .physics.sgp4.status import STATUS as STATUS
 from .settings import configure as configure
+from .studies.conjunctions.gradients import add_approach_gradients as add_approach_gradients
+from .studies.conjunctions.messages import read_cdms as read_cdms
+from .studies.conjunctions.messages import write_cdm as write_cdm
+from .studies.conjunctions.probability import add_probability as add_probability
 from .studies.conjunctions.screen import conjunctions as conjunctions
 from .studies.conjunctions.screen import conjunctions_to as conjunctions_to
 from .studies.decay.ballistic_fit import BallisticFit as BallisticFit
@@ -64,6 +68,8 @@ from .studies.deployment.cadence import CadenceNeeded as CadenceNeeded
 from .studies.deployment.cadence import cadence_needed as cadence_needed
 from .studies.deployment.catalog import deployed_catalog as deployed_catalog
 from .studies.deployment.deploy import deploy as deploy
+from .studies.element_fit.fit_elements import ElementFit as ElementFit
+from .studies.element_fit.fit_elements import fit_elements as fit_elements
 from .studies.ephemeris.read import Ephemeris as Ephemeris
 from .studies.ephemeris.read import open_ephemeris as open_ephemeris
 from .studies.ephemeris.write import EphemerisReport as EphemerisReport
