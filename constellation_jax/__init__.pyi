@@ -51,6 +51,8 @@ from .physics.sgp4 import sgp4 as sgp4
 from .physics.sgp4.elements import Elements as Elements
 from .physics.sgp4.status import STATUS as STATUS
 from .settings import configure as configure
+from .studies.conjunctions.screen import conjunctions as conjunctions
+from .studies.conjunctions.screen import conjunctions_to as conjunctions_to
 from .studies.decay.ballistic_fit import BallisticFit as BallisticFit
 from .studies.decay.ballistic_fit import fit_ballistic_coefficient as fit_ballistic_coefficient
 from .studies.decay.decay import decay as decay
@@ -81,5 +83,7 @@ from .studies.propagation.to_file import propagate_to as propagate_to
 from .studies.tuning.tune import TuneResult as TuneResult
 from .studies.tuning.tune import tune as tune
 from .views import plots as plots
+from .views.globe.globe import Globe as Globe
+from .views.globe.globe import globe as globe
 
 __version__: str
