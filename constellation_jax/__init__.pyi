@@ -51,6 +51,7 @@ from .physics.sgp4 import sgp4 as sgp4
 from .physics.sgp4.elements import Elements as Elements
 from .physics.sgp4.status import STATUS as STATUS
 from .settings import configure as configure
+from .studies.conjunctions.rates import encounter_rates as encounter_rates
 from .studies.conjunctions.screen import conjunctions as conjunctions
 from .studies.conjunctions.screen import conjunctions_to as conjunctions_to
 from .studies.decay.ballistic_fit import BallisticFit as BallisticFit

@@ -117,8 +117,8 @@ def conjunctions(
         expected = int(error.args[0])
         size = f"{expected * EVENT_BYTES / 2**30:.1f} GiB"
         raise InputError(
-            f"distance_km {distance_km:g}: some {expected:,} approaches expected in this span ({size}), memory_bytes hold {most:,}; "
-            "ask for a shorter span, a smaller distance or primaries"
+            f"distance_km {distance_km:g}: some {expected:,} approaches expected in this span ({size}), memory_bytes hold "
+            f"{most:,}; ask for a shorter span, a smaller distance or primaries"
         ) from None
     arrays = _make_arrays(found, start, is_primary, fleets, shells)
     settings = {
