@@ -72,8 +72,8 @@ def conjunctions(
     """
     with Reporter().session(debug=ctx.obj["debug"]):
         with claim(output, overwrite=overwrite, inputs=(catalog, *(shells or []))) as target:
-            objects, begin = _load(catalog, shells or [], start, select or [], allow_stale)
             configure(compile_cache=True)
+            objects, begin = _load(catalog, shells or [], start, select or [], allow_stale)
             from constellation_jax.studies.conjunctions.screen import conjunctions as screen
 
             events = screen(
@@ -99,23 +99,21 @@ def _load(
     catalog: str | None, shells: list[str], start: str | None, conditions: list[str], allow_stale: bool
 ) -> tuple[Catalog, Any]:
     """The objects, and the start of the span."""
-    import numpy as np
-
     from constellation_jax.errors import InputError
     from constellation_jax.inputs.catalog.catalog import Catalog
     from constellation_jax.inputs.catalog.selection import select
     from constellation_jax.inputs.shells.files import load_shells
     from constellation_jax.inputs.shells.lattice import shells_to_catalog
-    from constellation_jax.inputs.times import parse_time, today
+    from constellation_jax.studies.conjunctions.screen import choose_start
 
     if catalog is None and not shells:
         raise InputError("CATALOG, --shells: missing; give element sets or planned constellations")
     parts = [] if catalog is None else [load_catalog(catalog, "CATALOG", allow_stale=allow_stale)]
-    begin = parse_time(start) if start else today() if not parts else parts[0].epoch.max().astype("datetime64[s]")
+    begin = choose_start(parts[0] if parts else None, start)
     if shells:
         known = [shell for name in shells for shell in load_shells(name)]
         parts.append(shells_to_catalog(known, epoch=begin))
-    return select(Catalog.concatenate(parts), conditions), np.datetime64(begin, "ns")
+    return select(Catalog.concatenate(parts), conditions), begin
 
 
 def _print_closest(events: xr.Dataset) -> None:

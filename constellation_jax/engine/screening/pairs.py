@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+import jax
 import numpy as np
 from numpy.typing import NDArray
 
@@ -39,6 +40,10 @@ class Candidates(NamedTuple):
     speed: NDArray[np.float64]
     """Relative speed at the step, km/s."""
 
+    def part(self, entries: NDArray[np.bool_]) -> Candidates:
+        """Select some of them."""
+        return Candidates._make(values[entries] for values in self)
+
 
 class PairSearch:
     """Search for pairs among a fixed number of objects.
@@ -58,6 +63,7 @@ class PairSearch:
         self._bounds = bounds
         numbers = (step_s, bounds.half_step_s, bounds.distance_km, bounds.rise_km, bounds.radial_margin_km)
         self._numbers = tuple(np.float32(number) for number in numbers)
+        self._device = devices.mesh.devices.flat[0]
         self._boxes = devices.compile(kernels.make_boxes, kernels.BOX_SPECS)
         self._test = devices.compile(kernels.test_rectangles, kernels.TEST_SPECS)
 
@@ -68,11 +74,18 @@ class PairSearch:
             positions: km, NaN where an object is not there, shape (3, steps + 2, width): a step more before and after.
             first_step: number of the first step.
         """
+        with jax.default_device(self._device):  # where the default is a GPU, NumPy arrays would go there
+            return self._find(positions, first_step)
+
+    def _find(self, positions: NDArray[np.float32], first_step: int) -> Candidates:
         entries = _sort(positions[:, 1:-1], *(np.asarray(v) for v in self._boxes(positions, *self._numbers)))
         rows, lanes = _list_rectangles(entries, self._bounds)
-        hits = [self._hits(entries, rows[i : i + _RECTANGLES], lanes[i : i + _RECTANGLES])
-                for i in range(0, len(rows), _RECTANGLES)]  # fmt: skip
-        return self._select(entries, *(np.concatenate(part) for part in zip(*hits, strict=True)), first_step)
+        hits = [
+            self._hits(entries, rows[i : i + _RECTANGLES], lanes[i : i + _RECTANGLES])
+            for i in range(0, len(rows), _RECTANGLES)
+        ]
+        row, lane = (np.concatenate([np.zeros(0, np.int64), *(hit[k] for hit in hits)]) for k in range(2))
+        return self._select(entries, row, lane, first_step)
 
     def _hits(
         self, entries: _Entries, rows: NDArray[np.int32], lanes: NDArray[np.int32]

@@ -50,7 +50,7 @@ class ListStates(NamedTuple):
     """Velocity as the theory gives it, km/s."""
 
     def part(self, entries: Any) -> ListStates:
-        return ListStates(*(values[:, entries] for values in self))
+        return ListStates._make(values[:, entries] for values in self)
 
 
 class StateLists:
@@ -99,7 +99,8 @@ class StateLists:
             program = self._devices.compile(evaluate_list, LIST_SPECS, regime=regime)
             columns = pad(place[objects[entries]], WIDTH)
             blocks = np.int32(-(-len(entries) // BLOCK))
-            found = program(packed[:, columns], pad(minutes[entries], WIDTH), blocks)
+            with jax.default_device(self._devices.mesh.devices.flat[0]):
+                found = program(packed[:, columns], pad(minutes[entries], WIDTH), blocks)
             result[:, entries] = np.asarray(found)[:, : len(entries)]
 
         with Workers(self._devices.threads) as workers:

@@ -16,11 +16,11 @@ from constellation_jax.errors import InputError
 from constellation_jax.inputs.catalog.catalog import Catalog, check_catalog
 from constellation_jax.inputs.shells.lattice import shells_to_catalog
 from constellation_jax.inputs.shells.shell import Shell
-from constellation_jax.inputs.times import Time, parse_time, to_day_fraction
+from constellation_jax.inputs.times import Time, to_day_fraction
 from constellation_jax.outputs.datasets.conjunctions import make_rates_dataset
 from constellation_jax.physics.constants import SECONDS_PER_DAY, WGS84_EQUATORIAL_RADIUS_KM
 from constellation_jax.physics.merit.conjunction_rate import ConjunctionBackground, between_shells, with_background
-from constellation_jax.studies.conjunctions.screen import FARTHEST_KM, STEP_S
+from constellation_jax.studies.conjunctions.screen import FARTHEST_KM, STEP_S, choose_start
 from constellation_jax.studies.propagation.runs import Progress, make_counter
 
 CATALOGUE: Final = "catalogue"
@@ -77,7 +77,7 @@ def encounter_rates(
     if catalog is not None:
         check_catalog(catalog)
     real = catalog if catalog is not None and len(catalog) else None
-    begin = _choose_start(real, start)
+    begin = choose_start(real, start)
     planned = shells_to_catalog(shells, epoch=begin)
     objects = planned if real is None else Catalog.concatenate([planned, real])
     group = np.repeat(np.arange(len(shells) + 1), [*(shell.total for shell in shells), len(objects) - len(planned)])
@@ -118,11 +118,3 @@ def _expect(shells: Sequence[Shell], catalog: Catalog | None, distance_km: float
     # one after the other: shells differ in what is static
     real = [evaluate(lambda shell=shell: with_background([shell], background, distance_km)) for shell in shells]
     return np.concatenate([each, np.array(real).reshape(-1, 1)], axis=1)
-
-
-def _choose_start(catalog: Catalog | None, start: Time | None) -> np.datetime64:
-    if start is not None:
-        return parse_time(start)
-    if catalog is None:
-        return np.datetime64("now").astype("datetime64[D]").astype("datetime64[ns]")
-    return np.datetime64(catalog.epoch.max(), "s").astype("datetime64[ns]")
