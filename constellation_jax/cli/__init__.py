@@ -17,7 +17,19 @@ import typer
 from typer.core import TyperGroup
 
 from constellation_jax import __version__
-from constellation_jax.cli import bench, catalog, conjunctions, decay, deploy, globe, passes, plot, propagate, shells, tune
+from constellation_jax.cli import (
+    bench,
+    catalog,
+    conjunctions,
+    decay,
+    deploy,
+    globe,
+    passes,
+    plot,
+    propagate,
+    shells,
+    tune,
+)
 from constellation_jax.cli.options import GroupHelp
 from constellation_jax.cli.process import run
 from constellation_jax.errors import printable
