@@ -55,6 +55,7 @@ from .studies.conjunctions.gradients import add_approach_gradients as add_approa
 from .studies.conjunctions.messages import read_cdms as read_cdms
 from .studies.conjunctions.messages import write_cdm as write_cdm
 from .studies.conjunctions.probability import add_probability as add_probability
+from .studies.conjunctions.rates import encounter_rates as encounter_rates
 from .studies.conjunctions.screen import conjunctions as conjunctions
 from .studies.conjunctions.screen import conjunctions_to as conjunctions_to
 from .studies.decay.ballistic_fit import BallisticFit as BallisticFit
