@@ -27,6 +27,8 @@ from .inputs.shells.shell import Orbit as Orbit
 from .inputs.shells.shell import Shell as Shell
 from .inputs.shells.shell import Spacecraft as Spacecraft
 from .inputs.shells.shell import Walker as Walker
+from .inputs.sites.sites import Site as Site
+from .inputs.sites.sites import load_sites as load_sites
 from .inputs.times import time_grid as time_grid
 from .inputs.tuning.files import known_tuning_problems as known_tuning_problems
 from .inputs.tuning.files import load_tuning_problem as load_tuning_problem
@@ -79,6 +81,8 @@ from .studies.matching.lattice_fit import LatticeFit as LatticeFit
 from .studies.matching.match import ShellCount as ShellCount
 from .studies.matching.match import ShellMatch as ShellMatch
 from .studies.matching.match import match_shells as match_shells
+from .studies.passes.observe import observe as observe
+from .studies.passes.passes import passes as passes
 from .studies.propagation.jacobians import jacobians as jacobians
 from .studies.propagation.propagate import propagate as propagate
 from .studies.propagation.states import BlockTimes as BlockTimes
@@ -90,5 +94,7 @@ from .studies.propagation.to_file import propagate_to as propagate_to
 from .studies.tuning.tune import TuneResult as TuneResult
 from .studies.tuning.tune import tune as tune
 from .views import plots as plots
+from .views.globe.globe import Globe as Globe
+from .views.globe.globe import globe as globe
 
 __version__: str
