@@ -179,9 +179,13 @@ class _Path:
         weights = (2 * t3 - 3 * t2 + 1, h * (t3 - 2 * t2 + t), 3 * t2 - 2 * t3, h * (t3 - t2))
         slopes = ((6 * t2 - 6 * t) / h, 3 * t2 - 4 * t + 1, (6 * t - 6 * t2) / h, 3 * t2 - 2 * t)
         parts = list(zip(*self._first, *self._last, strict=True))
-        away = tuple(sum(w * p for w, p in zip(weights, part, strict=True)) for part in parts)
-        motion = tuple(sum(w * p for w, p in zip(slopes, part, strict=True)) for part in parts)
-        return away, motion
+
+        def combine(factors: tuple[Array, ...]) -> tuple[Array, ...]:
+            return tuple(
+                f[0] * p[0] + f[1] * p[1] + f[2] * p[2] + f[3] * p[3] for f, p in ((factors, p) for p in parts)
+            )
+
+        return combine(weights), combine(slopes)
 
 
 def _choose(condition: Array, first: Any, second: Any) -> Any:

@@ -151,7 +151,7 @@ def _take_tile(rows: tuple[list[Any], NDArray[np.float64]], first: int, last: in
     xp: Any = np if isinstance(values[0], np.ndarray) else jax.numpy
     gap = ((0, 0), (0, width - (last - first)))
     own = [xp.pad(v[:, first:last], gap, constant_values=np.nan) for v in values]
-    return Rows(tuple(own[:3]), tuple(own[3:]), tuple(sun))  # type: ignore[arg-type]
+    return Rows(tuple(own[:3]), tuple(own[3:]), tuple(sun))
 
 
 def _search_tile(

@@ -14,16 +14,14 @@ from constellation_jax.views.plots.style import in_style, list_colours, make_fig
 
 if TYPE_CHECKING:
     import xarray as xr
-    from matplotlib.projections.polar import PolarAxes
+    from matplotlib.axes import Axes
 
 _MOST_PASSES: Final = 200
 """Most passes drawn, the highest ones."""
 
 
 @in_style
-def sky(
-    dataset: xr.Dataset, *, site: str | None = None, visible: bool = False, axes: PolarAxes | None = None
-) -> PolarAxes:
+def sky(dataset: xr.Dataset, *, site: str | None = None, visible: bool = False, axes: Axes | None = None) -> Axes:
     """Passes on the sky of a site: north up, east to the left, the zenith in the middle, as one looks up.
 
     A pass is the curve through its rise, culmination and set; solid where the satellite is sunlit at the culmination, dotted where
@@ -51,11 +49,11 @@ def sky(
     total = int(mine.sum())
     rows = dataset.isel({PASS: np.flatnonzero(mine)})
     rows = rows.isel({PASS: np.sort(np.argsort(-rows["max_elevation"].values)[:_MOST_PASSES])})
-    axes = axes if axes is not None else make_figure("single", 1.0).add_subplot(projection="polar")
-    axes.set_theta_zero_location("N")
-    axes.set_theta_direction(1)
-    axes.set(rlim=(0.0, 90.0), rticks=[30.0, 60.0, 90.0], yticklabels=["60°", "30°", ""])
-    axes.set_xticks(np.radians([0.0, 90.0, 180.0, 270.0]), labels=["N", "E", "S", "W"])
+    polar: Any = axes if axes is not None else make_figure("single", 1.0).add_subplot(projection="polar")
+    polar.set_theta_zero_location("N")
+    polar.set_theta_direction(1)
+    polar.set(rlim=(0.0, 90.0), rticks=[30.0, 60.0, 90.0], yticklabels=["60°", "30°", ""])
+    polar.set_xticks(np.radians([0.0, 90.0, 180.0, 270.0]), labels=["N", "E", "S", "W"])
     least = float(dataset.attrs.get("min_elevation", 0.0))
     is_named = rows.sizes[PASS] <= MOST_NAMED
     for k in range(rows.sizes[PASS]):
@@ -65,16 +63,17 @@ def sky(
         is_lit = float(row["event_sunlit"].values[1]) >= 0.5
         style: dict[str, Any] = {"linestyle": "-" if is_lit else ":", "linewidth": 1.0 if is_named else 0.4}
         style["color"] = list_colours()[k % 8] if is_named else list_colours()[0 if is_lit else 3]
-        axes.plot(theta, radius, **style)
+        polar.plot(theta, radius, **style)
         if is_named:
             name = str(dataset["name"].values[int(row["pass_satellite"])])
             time = str(row["event_time"].values[1])[11:16]
             place = (np.radians(float(row["event_azimuth"].values[1])), 90.0 - top)
-            axes.annotate(f"{name} {time}", place, (2, 2), textcoords="offset points", fontsize="xx-small")
+            polar.annotate(f"{name} {time}", place, (2, 2), textcoords="offset points", fontsize="xx-small")
     more = f"the highest {_MOST_PASSES} of {total:,} passes" if total > _MOST_PASSES else f"{total:,} passes"
-    axes.set_xlabel(f"{known[chosen]}: azimuth and elevation above {least:g}°")
-    add_note(axes, f"{more}; dotted: in the shadow")
-    return axes
+    polar.set_xlabel(f"{known[chosen]}: azimuth and elevation above {least:g}°")
+    add_note(polar, f"{more}; dotted: in the shadow")
+    drawn: Axes = polar
+    return drawn
 
 
 def _curve(azimuth_deg: Any, elevation_deg: Any) -> tuple[Any, Any]:
