@@ -151,7 +151,7 @@ def _take_tile(rows: tuple[list[Any], NDArray[np.float64]], first: int, last: in
     xp: Any = np if isinstance(values[0], np.ndarray) else jax.numpy
     gap = ((0, 0), (0, width - (last - first)))
     own = [xp.pad(v[:, first:last], gap, constant_values=np.nan) for v in values]
-    return Rows(tuple(own[:3]), tuple(own[3:]), tuple(sun))  # type: ignore[arg-type]
+    return Rows(tuple(own[:3]), tuple(own[3:]), tuple(sun))
 
 
 def _search_tile(
@@ -172,7 +172,7 @@ def _search_tile(
     rise, highest, sets = (_list_events(bits[:, kind]) for kind in (RISE, CULMINATION, SET))
     place, row, satellite = highest
     before, part, sight = _call(_refine_culminations, rows, places, (row, satellite, place), step)
-    is_up = sight.elevation >= np.arcsin(sin_least)
+    is_up = sight.sine >= sin_least
     tops = Events(*(v[is_up] for v in _as_events(name(place, satellite), start + before, part, sight)))
     # up between two rows that both see it below
     height = [_sine(rows, places, at, satellite, place) for at in (row - 1, row, row + 1)]
@@ -220,11 +220,10 @@ def _call(function: Any, rows: Rows, places: Places, columns: tuple[Any, ...], *
 
 
 def _as_events(pair: Any, row: Any, part: Any, sight: Sight) -> Events:
-    azimuth, elevation, sun_elevation = (
-        np.degrees(v).astype(np.float32) for v in (sight.azimuth, sight.elevation, sight.sun_elevation)
-    )
-    others = (v.astype(np.float32) for v in (sight.range, sight.sunlit))
-    return Events(pair, np.asarray(row), part, azimuth, elevation, *others, sun_elevation)
+    azimuth = np.degrees(sight.azimuth) % 360.0
+    elevation, sun_elevation = (np.degrees(np.arcsin(np.clip(v, -1.0, 1.0))) for v in (sight.sine, sight.sun_sine))
+    columns = (azimuth, elevation, sight.range, sight.sunlit, sun_elevation)
+    return Events(pair, np.asarray(row), part, *(v.astype(np.float32) for v in columns))
 
 
 def _join(parts: list[Events]) -> Events:

@@ -26,7 +26,7 @@ def observe(dataset: xr.Dataset, sites: SiteSource | None = None) -> xr.Dataset:
 
     Returns:
         The dataset with `sunlit` (time, satellite), the fraction of the Sun's disc in sight of a satellite, and `azimuth`,
-        `elevation` (degrees, without refraction) and `range` (km), each (site, time, satellite), as float64; NaN where a position is.
+        `elevation` (degrees, without refraction) and `range` (km), each (site, time, satellite); NaN where a position is.
 
     Raises:
         InputError: no positions, or a frame that is neither.
