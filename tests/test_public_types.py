@@ -124,7 +124,7 @@ def functions_of(value: object) -> Iterator[types.FunctionType]:
         yield value
     elif isinstance(value, types.ModuleType):
         for name, member in vars(value).items():
-            if not name.startswith("_") and getattr(member, "__module__", "") == value.__name__:
+            if not name.startswith("_") and getattr(member, "__module__", "").startswith(value.__name__):
                 yield from functions_of(member)
     elif isinstance(value, type):
         for name, member in vars(value).items():

@@ -23,7 +23,7 @@ from typer.testing import CliRunner
 
 import constellation_jax
 from constellation_jax import cli
-from constellation_jax.cli import propagate
+from constellation_jax.cli import options
 from constellation_jax.cli.reporting import TerminalReporter
 from constellation_jax.errors import OutputError
 from constellation_jax.inputs.deployment.files import known_deployments
@@ -749,9 +749,9 @@ def test_what_cannot_be_shared_on_the_command_line_is_told(folder: Path, monkeyp
         assert result.exit_code == 2
         assert words in result.stderr
         assert len(result.stderr.splitlines()) == 1
-    monkeypatch.setattr("constellation_jax.cli.propagate._CONNECT_S", 0.2)
+    monkeypatch.setattr("constellation_jax.cli.options._CONNECT_S", 0.2)
     unreachable = pytest.raises(constellation_jax.InputError, match=r"'tcp://127\.0\.0\.1:1' cannot be reached")
-    with unreachable, propagate._connect("tcp://127.0.0.1:1"):
+    with unreachable, options.connect("tcp://127.0.0.1:1"):
         pass
     for name in ("nothing.nc", "nothing.zarr"):
         assert run("verify", name).exit_code == 2
