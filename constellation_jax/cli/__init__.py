@@ -17,7 +17,7 @@ import typer
 from typer.core import TyperGroup
 
 from constellation_jax import __version__
-from constellation_jax.cli import (
+from constellation_jax.cli.commands import (
     bench,
     catalog,
     conjunctions,
