@@ -36,6 +36,7 @@ CONSTRAINT: Final = "constraint"
 SWEEP: Final = "sweep"
 XYZ: Final = "xyz"
 RIC: Final = "ric"
+OTHER: Final = "other"
 DIMENSIONS: Final = (TIME, SATELLITE)
 """Dimensions of a propagation. Time comes first, because files grow by blocks of time."""
 
@@ -403,7 +404,7 @@ CONJUNCTION_FLAGS: Final[Mapping[str, int]] = {
 }  # fmt: skip
 """Bit of each flag in the status of a close approach."""
 _OTHER: Final = "of the second object seen from the first, along radial, in-track and cross-track axes of the first"
-_BY_OBJECT: Final = (
+_BY_OBJECT: Final[tuple[tuple[str, str, str, dict[str, Any]], ...]] = (
     ("object", "1", "index in the catalogue, from 0, of the {} object", {}),
     ("satellite_number", "1", "catalogue number (NORAD) of the {} object", _no_value(np.int64(-1))),
     ("name", "", "name of the {} object", {}),
@@ -471,10 +472,26 @@ _PASSES: Final = (
              "at least half of the disc of the Sun in sight, and the Sun 6 degrees or more under the horizon of the site",
              flags={0: "no", 1: "yes"}),
 )  # fmt: skip
+_RATES: Final = (
+    _coordinate(OTHER, "shell that is met, or the catalogue"),
+    *(
+        Variable(name, (SHELL, OTHER), units, long_name, comment)
+        for name, units, long_name, comment in (
+            ("encounters", "1", "encounters within distance_km in the days that were screened", ""),
+            ("encounters_per_day", "day-1", "encounters within distance_km a day", ""),
+            ("encounters_per_year", "year-1", "encounters within miss_distance_km a year",
+             "those of the theory times what is counted over what it expects within distance_km"),
+            ("encounters_per_year_error", "year-1", "standard error of encounters_per_year by counting",
+             "NaN where none was counted"),
+            ("expected_per_day", "day-1", "encounters within distance_km a day by kinetic theory", ""),
+            ("expected_per_year", "year-1", "encounters within miss_distance_km a year by kinetic theory", ""),
+        )
+    ),
+)  # fmt: skip
 
 _TABLES: Final = (
     _COORDINATES, _PROPAGATION, _ELEMENTS, _JACOBIAN, _DECAY, _MATCH, _STATION_KEEPING, _DEPLOYMENT, _DEPLOYMENT_OTHERS,
-    _EPHEMERIS, _TUNING, _SIGHT, _PASSES,
+    _EPHEMERIS, _TUNING, _SIGHT, _PASSES, _RATES,
 )  # fmt: skip
 VARIABLES: Final[Mapping[str, Variable]] = {v.name: v for table in _TABLES for v in table}
 """Every variable and coordinate by its name."""

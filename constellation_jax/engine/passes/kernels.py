@@ -228,4 +228,4 @@ def _at(places: Places, place: Array) -> Places:
 def _pack(bits: Array) -> Array:
     """Pack bits of shape (rows, satellites) into bytes of shape (rows // 8, satellites), first row lowest."""
     eight = bits.reshape(-1, PER_BYTE, bits.shape[-1]).astype(jnp.uint8)
-    return (eight << jnp.arange(PER_BYTE, dtype=jnp.uint8)[:, None]).sum(axis=1, dtype=jnp.uint8)
+    return (eight << jnp.arange(PER_BYTE, dtype=jnp.uint8)[None, :, None]).sum(axis=1, dtype=jnp.uint8)

@@ -321,8 +321,8 @@ def _run_optax(
     parts = [starts[rows] for rows in cut(len(starts), _STARTS_TOGETHER)]
     found = _for_each(compiled, _run_some, (solver, frame, free, outer, inner), parts)
     points, objectives, violations, histories = zip(*found, strict=True)
-    points, objectives, violations = map(np.concatenate, (points, objectives, violations))
-    joined = _Ends(points, objectives, violations, np.concatenate(histories, axis=1))
+    ends = [np.concatenate(each) for each in (points, objectives, violations)]
+    joined = _Ends(ends[0], ends[1], ends[2], np.concatenate(histories, axis=1))
     for k in np.flatnonzero(~np.isfinite(joined.objectives)):
         compiled.evaluate(np.nan_to_num(starts[k]), frame)  # says which term it is, where it is one at the start
         raise InputError(
