@@ -28,12 +28,15 @@ SPAN: Final = "span"
 DEGREE: Final = "degree"
 PIECE: Final = "piece"
 BOUND: Final = "bound"
+SITE: Final = "site"
+PASS: Final = "pass"
+EVENT: Final = "event"
 VARIABLE: Final = "variable"
 CONSTRAINT: Final = "constraint"
 SWEEP: Final = "sweep"
-EVENT: Final = "event"
 XYZ: Final = "xyz"
 RIC: Final = "ric"
+OTHER: Final = "other"
 DIMENSIONS: Final = (TIME, SATELLITE)
 """Dimensions of a propagation. Time comes first, because files grow by blocks of time."""
 
@@ -401,7 +404,7 @@ CONJUNCTION_FLAGS: Final[Mapping[str, int]] = {
 }  # fmt: skip
 """Bit of each flag in the status of a close approach."""
 _OTHER: Final = "of the second object seen from the first, along radial, in-track and cross-track axes of the first"
-_BY_OBJECT: Final = (
+_BY_OBJECT: Final[tuple[tuple[str, str, str, dict[str, Any]], ...]] = (
     ("object", "1", "index in the catalogue, from 0, of the {} object", {}),
     ("satellite_number", "1", "catalogue number (NORAD) of the {} object", _no_value(np.int64(-1))),
     ("name", "", "name of the {} object", {}),
@@ -443,10 +446,52 @@ _CONJUNCTIONS: Final = (
 )  # fmt: skip
 CONJUNCTIONS: Final[Mapping[str, Variable]] = {v.name: v for v in _CONJUNCTIONS}
 """Variables of close approaches by name; their status is not that of a propagation."""
+_BY_SUN: Final = "1 in sunlight, 0 in the umbra, between in the penumbra, of a spherical Earth of 6378.137 km"
+_SIGHT: Final = (
+    _coordinate(SITE, "name of the site on the ground"),
+    _auxiliary("site_latitude", SITE, "geodetic latitude of the site", units="degrees_north"),
+    _auxiliary("site_longitude", SITE, "longitude of the site", units="degrees_east"),
+    _auxiliary("site_altitude", SITE, "altitude of the site", _ELLIPSOID, "m"),
+    Variable("azimuth", (SITE, *DIMENSIONS), "degree", "azimuth from the north to the east"),
+    Variable("elevation", (SITE, *DIMENSIONS), "degree", "elevation over the horizon", "without refraction"),
+    Variable("range", (SITE, *DIMENSIONS), "km", "distance from the site"),
+    Variable("sunlit", DIMENSIONS, "1", "fraction of the disc of the Sun in sight of the satellite", _BY_SUN),
+)
+_PASSES: Final = (
+    _coordinate(EVENT, "event of a pass"),
+    _auxiliary("pass_site", PASS, "index of the site of the pass, from 0", units="1"),
+    _auxiliary("pass_satellite", PASS, "index of the satellite of the pass, from 0", units="1"),
+    Variable("event_time", (PASS, EVENT), "", "time of the event, UTC",
+             "NaT where a pass reaches over an end of the span, or where the satellite fails", others=_UTC),
+    Variable("event_azimuth", (PASS, EVENT), "degree", "azimuth at the event, from the north to the east"),
+    Variable("event_sunlit", (PASS, EVENT), "1", "fraction of the disc of the Sun in sight of the satellite", _BY_SUN),
+    Variable("max_elevation", (PASS,), "degree", "elevation at the culmination", "without refraction"),
+    Variable("least_range", (PASS,), "km", "distance from the site at the culmination"),
+    Variable("sun_elevation", (PASS,), "degree", "elevation of the Sun at the site at the culmination"),
+    Variable("is_visible", (PASS,), "", "whether the satellite is sunlit over a dark site at one of the events",
+             "at least half of the disc of the Sun in sight, and the Sun 6 degrees or more under the horizon of the site",
+             flags={0: "no", 1: "yes"}),
+)  # fmt: skip
+_RATES: Final = (
+    _coordinate(OTHER, "shell that is met, or the catalogue"),
+    *(
+        Variable(name, (SHELL, OTHER), units, long_name, comment)
+        for name, units, long_name, comment in (
+            ("encounters", "1", "encounters within distance_km in the days that were screened", ""),
+            ("encounters_per_day", "day-1", "encounters within distance_km a day", ""),
+            ("encounters_per_year", "year-1", "encounters within miss_distance_km a year",
+             "those of the theory times what is counted over what it expects within distance_km"),
+            ("encounters_per_year_error", "year-1", "standard error of encounters_per_year by counting",
+             "NaN where none was counted"),
+            ("expected_per_day", "day-1", "encounters within distance_km a day by kinetic theory", ""),
+            ("expected_per_year", "year-1", "encounters within miss_distance_km a year by kinetic theory", ""),
+        )
+    ),
+)  # fmt: skip
 
 _TABLES: Final = (
     _COORDINATES, _PROPAGATION, _ELEMENTS, _JACOBIAN, _DECAY, _MATCH, _STATION_KEEPING, _DEPLOYMENT, _DEPLOYMENT_OTHERS,
-    _EPHEMERIS, _TUNING,
+    _EPHEMERIS, _TUNING, _SIGHT, _PASSES, _RATES,
 )  # fmt: skip
 VARIABLES: Final[Mapping[str, Variable]] = {v.name: v for table in _TABLES for v in table}
 """Every variable and coordinate by its name."""

@@ -107,7 +107,7 @@ def propagation(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[..., Any]
         module = types.ModuleType("propagation")
         module.propagate_to = propagate_to  # type: ignore[attr-defined]
         monkeypatch.setitem(sys.modules, "constellation_jax.studies.propagation.to_file", module)
-        monkeypatch.setattr("constellation_jax.cli.propagate.configure", lambda **_: None)
+        monkeypatch.setattr("constellation_jax.cli.commands.propagate.configure", lambda **_: None)
         return called
 
     return install
@@ -404,7 +404,7 @@ def test_a_failed_output_is_exit_code_1(folder: Path, propagation: Any) -> None:
 
 
 def test_an_existing_file_is_kept_unless_told_otherwise(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("constellation_jax.cli.propagate.configure", lambda **_: None)
+    monkeypatch.setattr("constellation_jax.cli.commands.propagate.configure", lambda **_: None)
     (folder / "x.nc").write_text("precious")
     result = run(
         "propagate", "--catalog", "iss.tle", "-o", "x.nc"
@@ -537,7 +537,9 @@ def test_bench_prints_its_figures(folder: Path) -> None:
 
 
 def test_bench_says_what_is_wrong(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("constellation_jax.cli.bench.configure", lambda **_: None)  # JAX has started in this process
+    monkeypatch.setattr(
+        "constellation_jax.cli.commands.bench.configure", lambda **_: None
+    )  # JAX has started in this process
     result = run("bench", "--folder", "nowhere")
     assert result.exit_code == 2
     assert result.stderr == "constellation-jax: error: --folder: found 'nowhere', expected a folder that exists\n"

@@ -6,8 +6,8 @@ Two objects that come within d of each other at most H seconds from a step are e
 (b) The radii of both come within d of each other: each stays between `low` and `high` of `kernels.make_boxes`, by its radial
     speed and acceleration, and by bounds on what J2 and the third derivative add (`radial_margin_km`).
 (c) Two objects that meet fall alike: their relative acceleration is at most k |dr| with k = 2.02 mu / r^3 (gravity gradient,
-    and J2; mean value theorem), 3.1e-6 / s^2 at the surface. So the relative path leaves its tangent at the step by k (w H^3 / 6 + d
-    H^2 / 2) at most, w being the relative speed: 0.2 km at H = 30 s, and not by the 8 km that either of them falls.
+    and J2; mean value theorem), 3.1e-6 / s^2 at the surface. So the relative path leaves its tangent at the step by at most
+    k (w H^3 / 6 + d H^2 / 2), w being the relative speed: 0.2 km at H = 30 s, and not by the 4 km that either of them falls.
 (d) The distance has one minimum within H of the step where w^2 > k (d + w H)^2, that is, beyond `slow_speed_km_s`.
 
 Reference: Hoots, Crawford & Roehrich, "An analytic method to determine future close approaches between satellites", Celest.

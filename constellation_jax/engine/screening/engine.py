@@ -10,20 +10,21 @@ decayed are left out from the step on at which they have, by their latched statu
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import jax
 import numpy as np
 from numpy.typing import NDArray
 
 from constellation_jax.engine.arrays import OutputArrays
+from constellation_jax.engine.device_checks import find_devices
 from constellation_jax.engine.devices import Devices
 from constellation_jax.engine.propagation.engine import Engine
 from constellation_jax.engine.propagation.options import Options
 from constellation_jax.engine.screening.bounds import Bounds
 from constellation_jax.engine.screening.pairs import Candidates, PairSearch
 from constellation_jax.engine.screening.refine import Encounters, approach, encounters_at
-from constellation_jax.engine.screening.state_lists import StateLists
+from constellation_jax.engine.screening.state_lists import ListStates, StateLists
 from constellation_jax.engine.screening.together import Intervals, examine_slow, join_intervals
 from constellation_jax.engine.state_variables import POSITION
 from constellation_jax.engine.threads import Workers
@@ -93,7 +94,7 @@ class ScreeningEngine:
         """Number of steps. The last one may reach beyond the span."""
         self._bounds = Bounds(distance_km, 0.5 * step_s)
         self._is_allowed = is_allowed
-        self._host = Devices(devices=jax.local_devices(backend="cpu")[:1])
+        self._host = Devices(devices=find_devices("cpu")[:1])
         # a step more on both sides, for velocities
         seconds = (np.arange(-1, self.steps + 1) + 0.5) * step_s
         whole, part = np.divmod(fraction * SECONDS_PER_DAY + seconds, SECONDS_PER_DAY)
@@ -127,7 +128,7 @@ class ScreeningEngine:
         met, border = _join(passes), np.concatenate(borders, axis=1)
         once = _once(met)  # two blocks may find the same one
         met, (at_start, at_end) = met.part(once), border[:, once]
-        together = join_intervals(Intervals(*(np.concatenate(part) for part in zip(*intervals, strict=True))))
+        together = join_intervals(Intervals._make(np.concatenate(part) for part in zip(*intervals, strict=True)))
         slow = encounters_at(self._lists, together.first, together.second, together.seconds)
         lasts = np.minimum((together.end + 1) * self._step_s, self._span_s) - together.begin * self._step_s
         return CloseApproaches(
@@ -159,30 +160,30 @@ class ScreeningEngine:
 
             with Workers(self._host.threads) as workers:
                 parts = list(workers.map(find, range(first, last, together)))
-            yield self._examine(Candidates(*(np.concatenate(values) for values in zip(*parts, strict=True))))
+            yield self._examine(Candidates._make(np.concatenate(values) for values in zip(*parts, strict=True)))
 
     def _keep(self, candidates: Candidates, last: int) -> Candidates:
         """Leave out pairs that do not count, and the steps beyond the last one, of which one row is known for velocities."""
         keep = candidates.step < last
         if self._is_allowed is not None:
             keep &= self._is_allowed(candidates.first, candidates.second)
-        return Candidates(*(values[keep] for values in candidates))
+        return candidates.part(keep)
 
     def _examine(self, candidates: Candidates) -> Found:
         bounds, lists = self._bounds, self._lists
-        middles = (candidates.step + 0.5) * self._step_s
+        middles = (candidates.step.astype(np.float64) + 0.5) * self._step_s
         is_slow = candidates.speed < bounds.slow_speed_km_s
         own = np.abs(candidates.time) <= bounds.half_step_s + bounds.slack_s
-        fast = _part(candidates, ~is_slow & own)
+        fast = candidates.part(~is_slow & own)
         start = middles[~is_slow & own] + fast.time
         passes = approach(lists, fast.first, fast.second, start, self._step_s)
         passes = passes.part(passes.distance <= bounds.distance_km)
-        slow, together = examine_slow(lists, _part(candidates, is_slow), middles[is_slow], self._span_s, bounds)
+        slow, together = examine_slow(lists, candidates.part(is_slow), middles[is_slow], self._span_s, bounds)
         passes = _join([passes, slow])
         passes = passes.part((passes.seconds >= 0.0) & (passes.seconds <= self._span_s))
         passes = passes.part(_once(passes))
-        at_start = self._at_border(_part(candidates, candidates.step == 0), 0.0, together)
-        at_end = self._at_border(_part(candidates, candidates.step == self.steps - 1), self._span_s, together)
+        at_start = self._at_border(candidates.part(candidates.step == 0), 0.0, together)
+        at_end = self._at_border(candidates.part(candidates.step == self.steps - 1), self._span_s, together)
         counts = [len(part.first) for part in (passes, at_start, at_end)]
         kind = np.repeat([0, 1, 2], counts)
         return Found(_join([passes, at_start, at_end]), kind == 1, kind == 2, together)
@@ -196,10 +197,6 @@ class ScreeningEngine:
         known = _pair_keys(together.first[lasting], together.second[lasting])
         is_lasting = np.isin(_pair_keys(near.first, near.second), known)
         return met.part((met.distance <= self._bounds.distance_km) & is_beyond & ~is_lasting)
-
-
-def _part(candidates: Candidates, mask: NDArray[np.bool_]) -> Candidates:
-    return Candidates(*(values[mask] for values in candidates))
 
 
 def _pair_keys(first: NDArray[np.int32], second: NDArray[np.int32]) -> NDArray[np.int64]:
@@ -217,10 +214,9 @@ def _once(passes: Encounters) -> NDArray[np.intp]:
 def _join(parts: list[Encounters]) -> Encounters:
     """Join several lists of encounters."""
 
-    def join(pick: Any) -> Any:
-        return np.concatenate([pick(part) for part in parts], axis=-1)
-
-    states = tuple(
-        type(parts[0].states[0])(*(join(lambda p, i=i, j=j: p.states[i][j]) for j in range(3))) for i in range(2)
+    first, second, seconds = (np.concatenate([part[k] for part in parts]) for k in range(3))
+    one, other = (
+        ListStates._make(np.concatenate([part.states[i][k] for part in parts], axis=1) for k in range(3))
+        for i in range(2)
     )
-    return Encounters(*(join(lambda p, k=k: p[k]) for k in range(3)), states)  # type: ignore[arg-type]
+    return Encounters(first, second, seconds, (one, other))

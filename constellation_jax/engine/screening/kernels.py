@@ -17,15 +17,26 @@ from jax import Array
 from constellation_jax.engine.devices import REPLICATED, Specs
 from constellation_jax.physics.constants import MU
 
-ROWS: Final = 16
+ROWS: Final = 8
 LANES: Final = 64
+"""Entries on both sides of a rectangle. Measured: 16 rows, or 32 lanes, are within 15 %."""
+WIDE_KM: Final = 4.0
+"""Range of radius in a step from which an entry is wide."""
+LEVEL_BITS: Final = 22
+LEVELS_PER_KM: Final = 32.0
+"""Radii as whole numbers; what is beyond 131,072 km is clipped, which only adds pairs."""
+BANDS: Final = 254
+NOWHERE: Final = 0xFFFFFFFF
+"""Key of an object that is not there."""
 
-BOX_SPECS = Specs((REPLICATED,) * 5, REPLICATED)
+BOX_SPECS = Specs((REPLICATED,) * 6, REPLICATED)
 TEST_SPECS = Specs((REPLICATED,) * 6, REPLICATED, wide_vectors=True)
 """Placement of the arguments of the functions below."""
 
 
-def make_boxes(positions: Array, step: Array, half_step: Array, rise: Array, margin: Array) -> Array:
+def make_boxes(
+    positions: Array, step: Array, half_step: Array, distance: Array, rise: Array, margin: Array
+) -> tuple[Array, Array, Array, Array]:
     """Velocities of objects at steps, and how far they reach until half a step before and after.
 
     The velocity is the derivative of the positions, by differences and the acceleration of a point mass; that of SGP4 is off from
@@ -35,11 +46,13 @@ def make_boxes(positions: Array, step: Array, half_step: Array, rise: Array, mar
         positions: km, NaN where an object is not there, float32 of shape (3, steps + 2, objects): a step more before and after.
         step: s between steps.
         half_step: s that the boxes reach before and after their step; 0 for an instant alone.
+        distance: threshold, km.
         rise, margin: `Bounds.rise_km` and `Bounds.radial_margin_km`.
 
     Returns:
-        Velocity in km/s, lowest and highest radius, and reach along the axis in km, shape (6, steps, objects). All are NaN where an
-        object is not there, or its velocity is not known.
+        Velocity in km/s, shape (3, steps, objects), NaN where an object is not there or its velocity is not known; highest radius,
+        km, shape (steps, objects); key by which the entries of a step are sorted, uint32: 1 for narrow ones, band and lowest radius
+        in its bits, `NOWHERE` for those that are not there; largest range of radius of a wide entry, km.
     """
     before, here, after = (tuple(part) for part in (positions[:, :-2], positions[:, 1:-1], positions[:, 2:]))
     pulls = tuple(_pull(r) for r in (before, here, after))
@@ -57,13 +70,22 @@ def make_boxes(positions: Array, step: Array, half_step: Array, rise: Array, mar
     reach = jnp.abs(radial) * half_step + margin
     low = radius - reach + jnp.minimum(bend, 0.0)
     high = radius + reach + jnp.maximum(bend, 0.0)
-    return jnp.stack([*v, low, high, jnp.abs(v[2]) * half_step + rise])
+    is_there = jnp.isfinite(low)
+    # two objects that meet are at most so far apart along the axis
+    apart = distance + 2.0 * (jnp.where(is_there, jnp.abs(v[2]), 0.0).max(axis=1, keepdims=True) * half_step + rise)
+    band = jnp.clip(jnp.floor(here[2] / jnp.maximum(apart, 1.0)), -BANDS // 2, BANDS // 2 - 1) + (BANDS // 2 + 1)
+    level = jnp.clip(low * LEVELS_PER_KM, 0.0, float((1 << LEVEL_BITS) - 2))
+    is_wide = high - low >= WIDE_KM
+    # narrow entries come last, so that those of a wide row are behind it in the list, whichever band they are in
+    key = (jnp.where(is_wide, 0, 1 << 8) + band.astype(jnp.int32)).astype(jnp.uint32) << LEVEL_BITS
+    key = jnp.where(is_there, key | level.astype(jnp.uint32), jnp.uint32(NOWHERE))
+    return jnp.stack(v), high, key, jnp.where(is_there & is_wide, high - low, 0.0).max()
 
 
 def test_rectangles(
     entries: Array, first_rows: Array, first_lanes: Array, count: Array, half_step: Array, distance: Array
 ) -> Array:
-    """Lanes of rectangles in which some pair comes within a distance on straight lines.
+    """Lanes of rectangles in which some pair comes within a distance on straight lines, in the step or a second around it.
 
     Args:
         entries: position and velocity of the sorted entries, km and km/s, float32 of shape (6, entries).
@@ -75,24 +97,24 @@ def test_rectangles(
     Returns:
         1 for lanes with such a pair whose lane comes after its row in the list, else 0, uint8 of shape (rectangles, LANES).
     """
-    six, zero = jnp.int32(0), jnp.int32(0)
-    limit = distance * distance
+    zero, limit = jnp.int32(0), distance * distance
+    # with this the nearest end of the step is within the distance only if |closing| < furthest below: D |v| <= |v|^2 + D^2 / 4
+    longest, margin = half_step + 1.0, 0.25 * limit
 
     def test(k: Array, found: Array) -> Array:
         row, lane = first_rows[k], first_lanes[k]
-        rows = jax.lax.dynamic_slice(entries, (six, row), (6, ROWS))
-        lanes = jax.lax.dynamic_slice(entries, (six, lane), (6, LANES))
+        rows = jax.lax.dynamic_slice(entries, (zero, row), (6, ROWS))
+        lanes = jax.lax.dynamic_slice(entries, (zero, lane), (6, LANES))
         after = lane - row + jnp.arange(LANES, dtype=jnp.int32)
         hit = jnp.zeros(LANES, bool)
         for i in range(ROWS):
             x, y, z, vx, vy, vz = (lanes[c] - rows[c, i] for c in range(6))
             distance2, speed2 = x * x + y * y + z * z, vx * vx + vy * vy + vz * vz
             closing = x * vx + y * vy + z * vz
-            # all times the squared speed, so that nothing is divided: -closing / speed2 is the time of the closest approach
-            furthest = half_step * speed2
-            time = jnp.clip(-closing, -furthest, furthest)
-            miss2 = distance2 * speed2 + time * (2.0 * closing + time)
-            hit = hit | ((miss2 <= limit * speed2) & (after > i))
+            # squared miss of straight lines, times the squared speed, so that nothing is divided; NaN fails both comparisons
+            is_near = distance2 * speed2 - closing * closing <= limit * speed2
+            is_now = jnp.abs(closing) <= longest * speed2 + margin
+            hit = hit | (is_near & is_now & (after > i))
         return jax.lax.dynamic_update_slice(found, hit.astype(jnp.uint8)[None], (k, zero))
 
     return jax.lax.fori_loop(zero, count, test, jnp.zeros((len(first_rows), LANES), jnp.uint8))

@@ -10,26 +10,22 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+import jax
 import numpy as np
 from numpy.typing import NDArray
 
 from constellation_jax.engine.devices import Devices
 from constellation_jax.engine.screening import kernels
 from constellation_jax.engine.screening.bounds import Bounds
-from constellation_jax.engine.screening.kernels import LANES, ROWS
+from constellation_jax.engine.screening.kernels import LANES, LEVEL_BITS, LEVELS_PER_KM, NOWHERE, ROWS, WIDE_KM
 
 STEPS: Final = (8, 24, 120)
 """Numbers of steps that are sorted and tested together, which saves calls; more for fewer objects."""
 _ENTRIES: Final = 1 << 17
 """Entries that are sorted together at most, unless there are so many objects."""
-WIDE_KM: Final = 4.0
-"""Range of radius in a step from which an entry is wide."""
 _RECTANGLES: Final = 1 << 16
 """Most rectangles of a call."""
-_LOW_BITS, _OBJECT_BITS = 22, 24
-_PER_KM: Final = 32.0
-"""Steps of the sorted radius in a km; ranges beyond 131,072 km are clipped, which only adds pairs."""
-_BANDS: Final = 254
+_OBJECT_BITS: Final = 24
 
 
 class Candidates(NamedTuple):
@@ -43,6 +39,10 @@ class Candidates(NamedTuple):
     """Closest approach on straight lines, s since the step; it may be far outside of it."""
     speed: NDArray[np.float64]
     """Relative speed at the step, km/s."""
+
+    def part(self, entries: NDArray[np.bool_]) -> Candidates:
+        """Select some of them."""
+        return Candidates._make(values[entries] for values in self)
 
 
 class PairSearch:
@@ -61,8 +61,9 @@ class PairSearch:
         self.steps = max((steps for steps in STEPS if steps * objects <= _ENTRIES), default=STEPS[0])
         """Steps of a call of `find`."""
         self._bounds = bounds
-        numbers = (step_s, bounds.half_step_s, bounds.rise_km, bounds.radial_margin_km)
+        numbers = (step_s, bounds.half_step_s, bounds.distance_km, bounds.rise_km, bounds.radial_margin_km)
         self._numbers = tuple(np.float32(number) for number in numbers)
+        self._device = devices.mesh.devices.flat[0]
         self._boxes = devices.compile(kernels.make_boxes, kernels.BOX_SPECS)
         self._test = devices.compile(kernels.test_rectangles, kernels.TEST_SPECS)
 
@@ -73,40 +74,18 @@ class PairSearch:
             positions: km, NaN where an object is not there, shape (3, steps + 2, width): a step more before and after.
             first_step: number of the first step.
         """
-        made = np.asarray(self._boxes(positions, *self._numbers))
-        velocities, boxes = made[:3], made[3:]
-        entries = self._sort(positions[:, 1:-1], velocities, boxes)
-        rows, lanes = _list_rectangles(entries, self._bounds)
-        hits = [self._hits(entries, rows[i : i + _RECTANGLES], lanes[i : i + _RECTANGLES])
-                for i in range(0, len(rows), _RECTANGLES)]  # fmt: skip
-        return self._select(entries, *(np.concatenate(part) for part in zip(*hits, strict=True)), first_step)
+        with jax.default_device(self._device):  # where the default is a GPU, NumPy arrays would go there
+            return self._find(positions, first_step)
 
-    def _sort(
-        self, positions: NDArray[np.float32], velocities: NDArray[np.float32], boxes: NDArray[np.float32]
-    ) -> _Entries:
-        steps, width = positions.shape[1:]
-        low, high, rise = boxes
-        is_there = np.isfinite(low)
-        # two objects that meet are at most so far apart along the axis
-        band_km = self._bounds.distance_km + 2.0 * np.where(is_there, rise, 0.0).max(axis=1)
-        band = np.clip(positions[2] / np.maximum(band_km, 1.0)[:, None], -_BANDS // 2, _BANDS // 2 - 1) + _BANDS // 2
-        # narrow entries come last, so that those of a wide row are behind it in the list, whichever band they are in
-        is_narrow = (high - low < WIDE_KM).astype(np.uint64)
-        step, column = np.nonzero(is_there)
-        key = (step.astype(np.uint64) << np.uint64(9)) | (is_narrow[is_there] << np.uint64(8))
-        key |= band[is_there].astype(np.uint64) + np.uint64(1)
-        key = (key << np.uint64(_LOW_BITS)) | _quantise(low[is_there])
-        key = np.sort((key << np.uint64(_OBJECT_BITS)) | column.astype(np.uint64))
-        column = (key & np.uint64((1 << _OBJECT_BITS) - 1)).astype(np.int32)
-        key >>= np.uint64(_OBJECT_BITS)
-        step = (key >> np.uint64(_LOW_BITS + 9)).astype(np.int32)
-        flat = step.astype(np.int64) * width + column
-        # a fixed capacity; rectangles may read beyond the last entry, where NaN comes close to nothing
-        states = np.full((6, steps * width + LANES), np.nan, np.float32)
-        for i in range(3):
-            np.take(positions[i].reshape(-1), flat, out=states[i, : len(flat)])
-            np.take(velocities[i].reshape(-1), flat, out=states[3 + i, : len(flat)])
-        return _Entries(key, column, step, states, np.take(high.reshape(-1), flat), boxes)
+    def _find(self, positions: NDArray[np.float32], first_step: int) -> Candidates:
+        entries = _sort(positions[:, 1:-1], *(np.asarray(v) for v in self._boxes(positions, *self._numbers)))
+        rows, lanes = _list_rectangles(entries, self._bounds)
+        hits = [
+            self._hits(entries, rows[i : i + _RECTANGLES], lanes[i : i + _RECTANGLES])
+            for i in range(0, len(rows), _RECTANGLES)
+        ]
+        row, lane = (np.concatenate([np.zeros(0, np.int64), *(hit[k] for hit in hits)]) for k in range(2))
+        return self._select(entries, row, lane, first_step)
 
     def _hits(
         self, entries: _Entries, rows: NDArray[np.int32], lanes: NDArray[np.int32]
@@ -130,9 +109,10 @@ class PairSearch:
         self, entries: _Entries, row: NDArray[np.int64], lane: NDArray[np.int64], first_step: int
     ) -> Candidates:
         """Test pairs of entries one by one, and keep each that comes close once."""
+        width = self.width
         inside = (lane > row) & (lane < len(entries.column))
         row, lane = row[inside], lane[inside]
-        same = entries.step[row] == entries.step[lane]
+        same = row // width == lane // width
         row, lane = row[same], lane[same]
         state = entries.states[:, lane].astype(np.float64) - entries.states[:, row]
         r, v = state[:3], state[3:]
@@ -144,49 +124,70 @@ class PairSearch:
         near = (miss * miss).sum(axis=0) <= (self._bounds.linear_km * 1.0001) ** 2
         row, lane, time, speed = row[near], lane[near], time[near], np.sqrt(speed2[near])
         one, other = entries.column[row], entries.column[lane]
-        first, second, step = np.minimum(one, other), np.maximum(one, other), entries.step[row]
+        first, second, step = np.minimum(one, other), np.maximum(one, other), (row // width).astype(np.int32)
         pair = (step.astype(np.int64) << 48) | (first.astype(np.int64) << 24) | second
         _, once = np.unique(pair, return_index=True)
         return Candidates(first[once], second[once], step[once] + np.int32(first_step), time[once], speed[once])
 
 
 class _Entries(NamedTuple):
-    """Sorted entries of some steps."""
+    """Sorted entries of some steps, width of them for each, those that are not there last."""
 
     key: NDArray[np.uint64]
-    """Step, 1 for narrow entries, band and lowest radius in the bits of one number, ascending."""
+    """Step and key of `kernels.make_boxes`, ascending, shape (entries,)."""
     column: NDArray[np.int32]
-    step: NDArray[np.int32]
     states: NDArray[np.float32]
-    """Position and velocity, shape (6, capacity)."""
+    """Position and velocity, shape (6, entries + LANES): rectangles may reach beyond the last one, where NaN comes close to
+    nothing."""
     high: NDArray[np.float32]
     """Highest radius, km."""
-    boxes: NDArray[np.float32]
+    widest_km: float
+    """Largest range of radius of a wide entry."""
+
+
+def _sort(
+    positions: NDArray[np.float32],
+    velocities: NDArray[np.float32],
+    high: NDArray[np.float32],
+    key: NDArray[np.uint32],
+    widest: NDArray[np.float32],
+) -> _Entries:
+    steps, width = key.shape
+    packed = (key.astype(np.uint64) << np.uint64(_OBJECT_BITS)) | np.arange(width, dtype=np.uint64)
+    packed.sort(axis=1)
+    column = (packed & np.uint64((1 << _OBJECT_BITS) - 1)).astype(np.int32)
+    packed >>= np.uint64(_OBJECT_BITS)
+    packed |= np.arange(steps, dtype=np.uint64)[:, None] << np.uint64(32)
+    flat = (column + width * np.arange(steps, dtype=np.int32)[:, None]).ravel()
+    states = np.empty((6, steps * width + LANES), np.float32)
+    states[:, -LANES:] = np.nan
+    for i in range(3):
+        np.take(positions[i], flat, out=states[i, :-LANES], mode="clip")
+        np.take(velocities[i], flat, out=states[3 + i, :-LANES], mode="clip")
+    return _Entries(packed.ravel(), column.ravel(), states, np.take(high, flat), float(widest))
 
 
 def _list_rectangles(entries: _Entries, bounds: Bounds) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """First row and first lane of all rectangles that have to be tested."""
     key, high = entries.key, entries.high
-    if not len(key):
-        return np.zeros(0, np.int32), np.zeros(0, np.int32)
-    group = key >> np.uint64(_LOW_BITS)  # step, class and band
+    group = key >> np.uint64(LEVEL_BITS)  # step, class and band
     starts = np.flatnonzero(np.append(True, group[1:] != group[:-1]))
     ends = np.append(starts[1:], len(key))
+    is_there = (key[starts] & np.uint64(NOWHERE)) != np.uint64(NOWHERE)
+    starts, ends = starts[is_there], ends[is_there]
     # tiles of ROWS entries, none of which begins in one group and goes on in another but by its last rows
     counts = -(-(ends - starts) // ROWS)
-    first = np.repeat(starts - ROWS * np.append(0, np.cumsum(counts)[:-1]), counts) + ROWS * np.arange(counts.sum())
+    first = np.repeat(starts - ROWS * (np.cumsum(counts) - counts), counts) + ROWS * np.arange(counts.sum())
     stop = np.minimum(first + ROWS, np.repeat(ends, counts))
     # the highest of each tile, without the rows that belong to the next group
     edges = np.stack([first, stop], axis=1).ravel()
     top = np.maximum.reduceat(np.append(high, np.float32(0.0)), edges)[::2]
     own = group[first]
-    lowest = key[first] & np.uint64((1 << _LOW_BITS) - 1)
-    top_level = _quantise(top + np.float32(bounds.distance_km)) + np.uint64(1)
-    narrow_level = _quantise_up(WIDE_KM + bounds.distance_km)
-    low_level, high_boxes = entries.boxes[0], entries.boxes[1]
-    wide = high_boxes - low_level
-    widest = float(np.where(wide >= WIDE_KM, wide, 0.0).max(initial=0.0))
-    wide_level = _quantise_up(widest + bounds.distance_km)
+    lowest = key[first] & np.uint64((1 << LEVEL_BITS) - 1)
+    top_level = np.minimum((top + bounds.distance_km) * LEVELS_PER_KM, _MOST).astype(np.uint64) + np.uint64(1)
+    narrow_level, wide_level = (
+        np.uint64(min((km + bounds.distance_km) * LEVELS_PER_KM + 2.0, _MOST)) for km in (WIDE_KM, entries.widest_km)
+    )
     is_narrow = (own >> np.uint64(8)) & np.uint64(1) == 1
 
     tasks = []
@@ -199,7 +200,7 @@ def _list_rectangles(entries: _Entries, bounds: Bounds) -> tuple[NDArray[np.int3
         (~is_narrow, own + narrow, narrow_level),
         (~is_narrow, own + narrow + one, narrow_level),
     ):
-        rows, at = first[mask], target[mask] << np.uint64(_LOW_BITS)
+        rows, at = first[mask], target[mask] << np.uint64(LEVEL_BITS)
         if span is None:
             begin = rows
         else:
@@ -218,13 +219,4 @@ def _round_up(objects: int) -> int:
     return -(-objects // unit) * unit
 
 
-_MOST: Final = float((1 << _LOW_BITS) - 2)
-
-
-def _quantise(km: NDArray[np.float32]) -> NDArray[np.uint64]:
-    """Radii as whole numbers, rounded down: what is sorted so stays in order."""
-    return np.clip(km * _PER_KM, 0.0, _MOST).astype(np.uint64)
-
-
-def _quantise_up(km: float) -> np.uint64:
-    return np.uint64(min(int(km * _PER_KM) + 2, int(_MOST)))
+_MOST: Final = float((1 << LEVEL_BITS) - 2)

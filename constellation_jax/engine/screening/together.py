@@ -76,7 +76,7 @@ def examine_slow(
 def join_intervals(parts: Intervals) -> Intervals:
     """Join intervals of one pair that follow each other."""
     order = np.lexsort((parts.begin, parts.second, parts.first))
-    first, second, begin, end, seconds, distance = (values[order] for values in parts)
+    first, second, begin, end, seconds, distance = Intervals._make(values[order] for values in parts)
     if not len(first):
         return parts
     goes_on = (first[1:] == first[:-1]) & (second[1:] == second[:-1]) & (begin[1:] <= end[:-1] + 1)

@@ -21,13 +21,13 @@ from constellation_jax.inputs.times import parse_time
 from constellation_jax.physics.constants import EARTH_ROTATION_RATE
 
 _STATE: Final = ("X", "Y", "Z", "X_DOT", "Y_DOT", "Z_DOT")
-_AXES: Final = ("R", "T", "N", "RDOT", "TDOT", "NDOT")
-_COVARIANCE: Final = tuple(f"C{row}_{column}" for k, row in enumerate(_AXES) for column in _AXES[: k + 1])
+AXES: Final = ("R", "T", "N", "RDOT", "TDOT", "NDOT")
+COVARIANCE: Final = tuple(f"C{row}_{column}" for k, row in enumerate(AXES) for column in AXES[: k + 1])
 """Keywords of the lower triangle of a covariance, row by row."""
 _UNITS: Final = {
     **dict.fromkeys(_STATE[:3], ("km",)),
     **dict.fromkeys(_STATE[3:], ("km/s",)),
-    **{name: (("m**2",), ("m**2/s",), ("m**2/s**2",))[name.count("DOT")] for name in _COVARIANCE},
+    **{name: (("m**2",), ("m**2/s",), ("m**2/s**2",))[name.count("DOT")] for name in COVARIANCE},
 }
 """Keyword -> unit of the standard; there is no other."""
 _INERTIAL: Final = ("EME2000", "GCRF", "TEME", "ICRF", "J2000")
@@ -117,7 +117,7 @@ def read_cdm(source: str | Path | bytes) -> ConjunctionMessage:
 
 
 def _object(part: dict[str, tuple[int, str, str]], name: str) -> ConjunctionObject:
-    values = {key: _number_of(part, key, name) for key in (*_STATE, *_COVARIANCE)}
+    values = {key: _number_of(part, key, name) for key in (*_STATE, *COVARIANCE)}
     frame = _get(part, "REF_FRAME", name)[1].upper()
     if not frame.startswith((*_INERTIAL, *_ROTATING)):
         known = ", ".join((*_INERTIAL, *_ROTATING))
@@ -126,7 +126,7 @@ def _object(part: dict[str, tuple[int, str, str]], name: str) -> ConjunctionObje
     if frame.startswith(_ROTATING):
         velocity = velocity + np.cross([0.0, 0.0, EARTH_ROTATION_RATE], position)
     lower = np.zeros((6, 6))
-    lower[np.tril_indices(6)] = [values[key] * 1e-6 for key in _COVARIANCE]  # m2 to km2
+    lower[np.tril_indices(6)] = [values[key] * 1e-6 for key in COVARIANCE]  # m2 to km2
     return ConjunctionObject(
         designator=_get(part, "OBJECT_DESIGNATOR", name)[1],
         name=part.get("OBJECT_NAME", (0, "", ""))[1],

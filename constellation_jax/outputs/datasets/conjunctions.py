@@ -1,8 +1,8 @@
-"""Dataset of close approaches, one event each."""
+"""Datasets of close approaches, one event each, and of the encounter rates of shells."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from constellation_jax.inputs.catalog.catalog import Catalog
 from constellation_jax.outputs.datasets.header import count_satellites, list_elements, make_header
 from constellation_jax.outputs.datasets.times import make_time_encoding
-from constellation_jax.outputs.variables import CONJUNCTIONS, FRAMES, RIC, XYZ
+from constellation_jax.outputs.variables import CONJUNCTIONS, FRAMES, OTHER, RIC, SHELL, VARIABLES, XYZ
+from constellation_jax.physics.constants import YEAR_DAYS
 
 _COORDINATES: Final = ("tca", "satellite_number_1", "satellite_number_2", "name_1", "name_2", "shell_1", "shell_2")
 
@@ -65,3 +66,53 @@ def make_conjunctions_dataset(
         if dataset[name].dtype.kind in "fi" and "event" in dataset[name].dims:
             dataset[name].encoding = {"zlib": True, "complevel": 1, "shuffle": True, "_FillValue": None}
     return dataset
+
+
+def make_rates_dataset(
+    shells: Sequence[str],
+    others: Sequence[str],
+    counts: NDArray[np.int64],
+    expected: tuple[NDArray[np.float64], NDArray[np.float64]],
+    settings: Mapping[str, Any],
+) -> xr.Dataset:
+    """Make the Dataset of encounter rates, dims shell and other.
+
+    The rate within the smaller distance is that of the theory times what is counted over what it expects within the larger one: the
+    number goes with the square of the distance only where the shells are thicker than it.
+
+    Args:
+        shells: names of the shells.
+        others: names of what they meet.
+        counts: encounters within `distance_km` in `days`, shape (shells, others).
+        expected: of the theory, per year within `distance_km` and within `miss_distance_km`, of that shape.
+        settings: days, distance_km, miss_distance_km and others, for the attributes.
+    """
+    per_day = counts / settings["days"]
+    wide, near = expected
+    square = (settings["miss_distance_km"] / settings["distance_km"]) ** 2
+    with np.errstate(divide="ignore", invalid="ignore"):
+        per_year = per_day * YEAR_DAYS * np.where(wide > 0.0, near / wide, square)
+        error = np.where(counts > 0, per_year / np.sqrt(counts), np.nan)
+    arrays: dict[str, Any] = {
+        "encounters": counts,
+        "encounters_per_day": per_day,
+        "encounters_per_year": per_year,
+        "encounters_per_year_error": error,
+        "expected_per_day": wide / YEAR_DAYS,
+        "expected_per_year": near,
+    }
+    header = make_header(
+        "encounter-rates",
+        [*("/".join(names).encode() for names in (shells, others)), counts, repr(sorted(settings.items())).encode()],
+        title=f"Encounters of {', '.join(shells)}",
+        summary=f"Encounters of {len(shells)} shells with each other and with what flies, counted and expected.",
+        keywords="EARTH SATELLITES, ORBITS, CONJUNCTIONS, SATELLITE CONSTELLATIONS",
+        source="approaches counted by screening with SGP4; expectation by the kinetic theory of merit.conjunction_rate",
+        action="screened shells",
+    )
+    coordinates = {SHELL: np.array(shells, object), OTHER: np.array(others, object)}
+    return xr.Dataset(
+        {name: VARIABLES[name].as_xarray(values) for name, values in arrays.items()},
+        {name: VARIABLES[name].as_xarray(values) for name, values in coordinates.items()},
+        {**header, **settings},
+    )

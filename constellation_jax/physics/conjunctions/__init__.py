@@ -1,1 +1,1 @@
-"""Close approaches of two objects: encounter plane, collision probability and derivatives. Traced, one event at a time."""
+"""Close approaches of two objects: encounter plane and collision probability. Traced, one event at a time."""

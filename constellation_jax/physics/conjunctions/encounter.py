@@ -1,4 +1,4 @@
-"""Encounter of two objects at their closest approach: its plane, its frame, and its derivatives by the elements.
+"""Encounter of two objects at their closest approach: its plane, its axes and the validity of the plane.
 
 One event at a time. Deliberately absent: the search for approaches.
 
@@ -34,15 +34,6 @@ class EncounterPlane(NamedTuple):
     """Smaller standard deviation, km; NaN where the covariance is not positive."""
     major_sigma: Array
     """Larger standard deviation, km; NaN where the covariance is not positive."""
-
-
-class MissDerivatives(NamedTuple):
-    """Derivatives of an approach by parameters of one object, arrays of shape (parameters,)."""
-
-    miss_distance: Array
-    """km per unit of each parameter."""
-    tca: Array
-    """Seconds per unit of each parameter."""
 
 
 def ric_axes(position: Array, velocity: Array) -> Array:
@@ -140,34 +131,3 @@ def is_two_dimensional(
         & (sag <= LARGEST_SAG * plane.minor_sigma)
         & (along2 >= 0.0)
     )
-
-
-def differentiate_approach(
-    relative_position: Array,
-    relative_velocity: Array,
-    path_velocity: Array,
-    path_acceleration: Array,
-    position_changes: Array,
-    velocity_changes: Array,
-) -> MissDerivatives:
-    """Derivatives of the time of closest approach and of the miss distance by parameters that move the relative state.
-
-    The time is where position and velocity are at right angles, r . v = 0, so that d tca = -(v . dr + r . dv) / d(r . v)/dt. To the
-    first order the miss then changes by the component of dr along it (envelope theorem); what the velocity of SGP4 is off
-    the derivative of its position adds a term in d tca.
-
-    Args:
-        relative_position, relative_velocity: at the closest approach, km and km/s, inertial, shape (3,).
-        path_velocity: derivative of the relative position by time, km/s, shape (3,).
-        path_acceleration: derivative of the relative velocity by time, km/s2, shape (3,).
-        position_changes, velocity_changes: derivatives of the relative position and velocity by the parameters, shape
-            (3, parameters).
-    """
-    slope = path_velocity @ relative_velocity + relative_position @ path_acceleration
-    # two objects that fly together have no closest approach: NaN
-    slope = jnp.where(jnp.abs(slope) > 0.0, slope, jnp.nan)
-    tca = -(relative_velocity @ position_changes + relative_position @ velocity_changes) / slope
-    miss = jnp.linalg.norm(relative_position)
-    # where they hit there is no direction of the miss, and its derivative does not exist
-    along = relative_position / jnp.where(miss > 0.0, miss, jnp.nan)
-    return MissDerivatives(along @ position_changes + (along @ path_velocity) * tca, tca)

@@ -15,7 +15,7 @@ from constellation_jax.engine.default_device import on_device
 from constellation_jax.engine.screening.engine import CloseApproaches, ScreeningEngine
 from constellation_jax.errors import InputError, suggest
 from constellation_jax.inputs.catalog.catalog import NO_NORAD_ID, Catalog, check_catalog
-from constellation_jax.inputs.times import Duration, Time, as_times, parse_duration, parse_time, to_day_fraction
+from constellation_jax.inputs.times import Duration, Time, as_times, parse_duration, parse_time, to_day_fraction, today
 from constellation_jax.outputs.datasets.conjunctions import make_conjunctions_dataset
 from constellation_jax.outputs.formats import find_format, make_place, write
 from constellation_jax.outputs.variables import CONJUNCTION_FLAGS
@@ -117,8 +117,8 @@ def conjunctions(
         expected = int(error.args[0])
         size = f"{expected * EVENT_BYTES / 2**30:.1f} GiB"
         raise InputError(
-            f"distance_km {distance_km:g}: some {expected:,} approaches expected in this span ({size}), memory_bytes hold {most:,}; "
-            "ask for a shorter span, a smaller distance or primaries"
+            f"distance_km {distance_km:g}: some {expected:,} approaches expected in this span ({size}), memory_bytes hold "
+            f"{most:,}; ask for a shorter span, a smaller distance or primaries"
         ) from None
     arrays = _make_arrays(found, start, is_primary, fleets, shells)
     settings = {
@@ -173,6 +173,13 @@ def parse_span(span: Span) -> tuple[np.datetime64, np.datetime64]:
     if not stop > start:
         raise InputError(f"span from {start} to {stop}: expected an end after the start")
     return start, stop
+
+
+def choose_start(catalog: Catalog | None, start: Time | None) -> np.datetime64:
+    """Start that is given, else the latest epoch of a catalogue to the second, else the last midnight; UTC."""
+    if start is not None:
+        return parse_time(start)
+    return parse_time(today() if catalog is None else catalog.epoch.max().astype("datetime64[s]"))
 
 
 def find_primaries(catalog: Catalog, primaries: Primaries) -> NDArray[np.bool_]:

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.axes import Axes
 
-_LINE: Final = 32
-"""Longest line of a label, characters."""
+_LINES: Final = {"x": 44, "y": 32}
+"""Longest line of a label along each axis, characters."""
 _MORE_IS_BETTER: Final = frozenset({"mean_in_view", "probability_in_view", "coverage_margin", "clearance"})
 """Figures of merit of which more is better; of all others it is less."""
 
@@ -82,7 +82,7 @@ def pareto(
         if x + ending in dataset and y + ending in dataset:
             values = [dataset[name + ending].values.ravel() for name in (x, y)]
             axes.plot(*values, linestyle="none", marker=marker, markersize=7.0, label=label, color=colour, zorder=3)
-    axes.set(xlabel=_label_figure(dataset, x), ylabel=_label_figure(dataset, y))
+    axes.set(xlabel=_label_figure(dataset, x, "x"), ylabel=_label_figure(dataset, y, "y"))
     add_legend(axes)
     chosen_words = [str(dataset[SHELL].item())] if SHELL in dataset.coords and dataset[SHELL].size == 1 else []
     if SOLAR in dataset.coords and dataset[SOLAR].size == 1:
@@ -125,7 +125,8 @@ def _find_front(losses: NDArray[np.float64]) -> NDArray[np.bool_]:
     return np.asarray(~(no_worse & better).any(axis=0))
 
 
-def _label_figure(dataset: xr.Dataset, name: str) -> str:
+def _label_figure(dataset: xr.Dataset, name: str, side: str) -> str:
     attributes = dataset[name].attrs
-    words = f"{attributes.get('long_name', name.replace('_', ' '))} ({format_units(attributes['units'])})"
-    return textwrap.fill(words, _LINE, break_long_words=False)
+    units = format_units(attributes["units"]).replace(" ", "\u00a0")  # which is not broken over lines
+    words = f"{attributes.get('long_name', name.replace('_', ' '))} ({units})"
+    return "\n".join(textwrap.wrap(words, _LINES[side], break_long_words=False))

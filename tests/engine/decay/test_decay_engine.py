@@ -202,7 +202,8 @@ def test_looking_densities_up_in_the_kernel_gives_the_same(elliptic: bool) -> No
     @partial(jax.jit, static_argnames="in_kernel")
     def both(in_kernel: bool) -> tuple[decay.Course, drag.Rates]:
         form = {"elliptic": elliptic, "in_kernel": in_kernel}
-        begin = decay.begin_course(series, orbit, day, b, b, elliptic=elliptic)
+        still = jax.tree.map(jnp.zeros_like, orbit)
+        begin = decay.Course(orbit, day, still, jnp.zeros(4, bool))
         course, kept = decay.march(series, begin, b, b, jnp.zeros((), jnp.int32), keep=4, **form)
         return course, kept, decay.rates_at(series, orbit, day, b, b, **form)
 

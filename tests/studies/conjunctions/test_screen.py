@@ -210,3 +210,28 @@ def test_files(planned, tmp_path):
     assert none.sizes["event"] == 0
     with xr.open_dataset(tmp_path / "none.nc") as back:
         assert back.sizes["event"] == 0
+
+
+def test_encounters_of_shells_are_counted_as_the_theory_expects(catalog_of):
+    """Two shells of random phases among random orbits: counts agree with the expectation to four standard errors, 10 % here."""
+    rng = np.random.default_rng(5)
+    shells = [
+        cj.Shell.from_values({"name": name, "altitude_km": altitude, "inclination_deg": i, "planes": 17, "satellites_per_plane": 12,
+                              "phasing": 5, "eccentricity": 0.001})
+        for name, altitude, i in (("A", 600.0, 53.0), ("B", 600.5, 70.0))
+    ]  # fmt: skip
+    motion = rng.uniform(14.5, 15.3, 1500)
+    real = catalog_of([(n, 0.003, i, 0.0) for n, i in zip(motion, rng.uniform(30, 120, 1500), strict=True)], rng,
+                      epoch_day=61109, epoch_fraction=0.0)  # fmt: skip
+    rates = cj.encounter_rates(real, shells, days=0.25, distance_km=30.0, miss_distance_km=1.0)
+    assert rates.other.values.tolist() == ["A", "B", "catalogue"]
+    counted, expected = rates.encounters_per_day.values, rates.expected_per_day.values
+    assert (np.diag(rates.encounters.values) == 0).all()
+    assert rates.encounters.values[0, 1] == rates.encounters.values[1, 0]
+    error = counted[:, 2] / np.sqrt(rates.encounters.values[:, 2])
+    assert (error < 0.04 * counted[:, 2]).all()
+    assert (np.abs(counted - expected)[:, 2] < 4.0 * error + 0.03 * expected[:, 2]).all()
+    ratio = rates.encounters_per_year / rates.expected_per_year
+    np.testing.assert_allclose(ratio.values[:, 2], counted[:, 2] / expected[:, 2], rtol=1e-9)
+    with pytest.raises(cj.InputError, match=r"days 0: expected a number above 0, up to 60"):
+        cj.encounter_rates(real, shells, days=0)
