@@ -53,6 +53,13 @@ from .physics.sgp4 import sgp4 as sgp4
 from .physics.sgp4.elements import Elements as Elements
 from .physics.sgp4.status import STATUS as STATUS
 from .settings import configure as configure
+from .studies.conjunctions.gradients import add_approach_gradients as add_approach_gradients
+from .studies.conjunctions.messages import read_cdms as read_cdms
+from .studies.conjunctions.messages import write_cdm as write_cdm
+from .studies.conjunctions.probability import add_probability as add_probability
+from .studies.conjunctions.rates import encounter_rates as encounter_rates
+from .studies.conjunctions.screen import conjunctions as conjunctions
+from .studies.conjunctions.screen import conjunctions_to as conjunctions_to
 from .studies.decay.ballistic_fit import BallisticFit as BallisticFit
 from .studies.decay.ballistic_fit import fit_ballistic_coefficient as fit_ballistic_coefficient
 from .studies.decay.decay import decay as decay
@@ -64,6 +71,8 @@ from .studies.deployment.cadence import CadenceNeeded as CadenceNeeded
 from .studies.deployment.cadence import cadence_needed as cadence_needed
 from .studies.deployment.catalog import deployed_catalog as deployed_catalog
 from .studies.deployment.deploy import deploy as deploy
+from .studies.element_fit.fit_elements import ElementFit as ElementFit
+from .studies.element_fit.fit_elements import fit_elements as fit_elements
 from .studies.ephemeris.read import Ephemeris as Ephemeris
 from .studies.ephemeris.read import open_ephemeris as open_ephemeris
 from .studies.ephemeris.write import EphemerisReport as EphemerisReport
@@ -85,5 +94,7 @@ from .studies.propagation.to_file import propagate_to as propagate_to
 from .studies.tuning.tune import TuneResult as TuneResult
 from .studies.tuning.tune import tune as tune
 from .views import plots as plots
+from .views.globe.globe import Globe as Globe
+from .views.globe.globe import globe as globe
 
 __version__: str

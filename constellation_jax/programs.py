@@ -133,7 +133,8 @@ def _fingerprint() -> str:
         code.update(path.read_bytes())
     processor = platform.machine()
     with contextlib.suppress(OSError):
-        processor = next(line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("flags"))
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+        processor = next((line for line in lines if line.startswith(("flags", "Features"))), processor)  # x86, ARM
     settings: Any = jax.config
     versions = [*(version(name) for name in ("jax", "jaxlib")), sys.version]
     return " ".join(

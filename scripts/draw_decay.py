@@ -37,6 +37,9 @@ def main() -> None:
             print(f"{label}: {len(found)} predicted, {len(left_out)} left out")
             observed, predicted = zip(*((r.observed_days, r.predicted_days) for r in found), strict=True)
             cj.plots.predicted_against_observed(predicted, observed, label=label, axes=axes)
+    ticks = (5, 10, 20, 50)
+    axes.set(xlim=(5, 70), ylim=(5, 70), xticks=ticks, xticklabels=ticks, yticks=ticks, yticklabels=ticks)
+    axes.minorticks_off()
     # the same figure gives the same bytes: no date, and ids that are not random
     with matplotlib.rc_context({"svg.hashsalt": "reentries"}):
         axes.figure.savefig(TARGET, metadata={"Date": None})

@@ -14,9 +14,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import least_squares
+from scipy.optimize import least_squares, minimize
 
-from constellation_jax.inputs.environment.forecast import LAWS, PRESENT_DAYS, QUANTILE_95, ForecastLaw
+from constellation_jax.inputs.environment.forecast import (
+    LAWS,
+    PRESENT_DAYS,
+    QUANTILE_95,
+    ForecastLaw,
+    find_change_by_onset,
+)
 from constellation_jax.inputs.environment.space_weather import SpaceWeather
 from constellation_jax.inputs.environment.space_weather_files import IndexRecords, make_records
 from constellation_jax.inputs.times import to_mjd
@@ -43,6 +49,8 @@ class Issues(NamedTuple):
     low: np.ndarray
     high: np.ndarray
     """Medians, truth and percentiles at the leads, shape (issues, leads)."""
+    onset: np.ndarray
+    """Changes of y by a later and by an earlier onset at the leads, shape (2, issues, leads)."""
 
 
 def main() -> None:
@@ -60,7 +68,8 @@ def main() -> None:
         print(f"{key}: {law._replace(**{k: float(f'{v:.3g}') for k, v in law._asdict().items() if k != 'limits'})}")
         raw = law.scale(issues.observed) - law.scale(issues.forecast)
         spread = np.hypot(law.noise_at(LEADS), level_spread(law, issues))
-        inside = np.abs(left_out) < QUANTILE_95 * spread
+        low, high = stated(law, issues)
+        inside = (left_out > low) & (left_out < high)
         print("  lead, days:                 " + " ".join(f"{v:5.0f}" for v in LEADS))
         for name, values in (
             ("rms of the issues, y", root_mean_square(raw)),
@@ -96,14 +105,17 @@ def collect(records: dict[float, IndexRecords], weather: SpaceWeather, key: str)
             begin, end = int(day + first), int(day + last)
             return (total[end] - total[begin]) / (end - begin)
 
+        days = np.arange(int(LEADS[-1]) + 1)
+        y = LAWS[key].scale(np.interp(mjd + days, issue.mjd, getattr(issue, key)))
+        onset = [np.interp(LEADS, days, find_change_by_onset(y, side)) for side in (-1, 1)]
         columns = (getattr(issue, key), issue.percentiles[f"{key}_low"], issue.percentiles[f"{key}_high"])
         middle, low, high = (np.interp(mjd + LEADS, issue.mjd, values) for values in columns)
         observed = np.array([mean(lead - 13.5, lead + 13.5) for lead in LEADS])
         recent = [mean(-days, 0) for days in PRESENT_DAYS]
         year = int(1858.88 + mjd / 365.25)
-        rows.append((year, recent, np.interp(mjd, issue.mjd, getattr(issue, key)), middle, observed, low, high))
-    year, recent, now, *rest = (np.array(column) for column in zip(*rows, strict=True))
-    return Issues(year, recent.T, now, *rest)
+        rows.append((year, recent, np.interp(mjd, issue.mjd, getattr(issue, key)), middle, observed, low, high, onset))
+    year, recent, now, *rest, onsets = (np.array(column) for column in zip(*rows, strict=True))
+    return Issues(year, recent.T, now, *rest, onsets.swapaxes(0, 1))
 
 
 def errors(law: ForecastLaw, issues: Issues, some: np.ndarray) -> np.ndarray:
@@ -133,33 +145,48 @@ def fit_join(issues: Issues, law: ForecastLaw, some: np.ndarray) -> ForecastLaw:
 
 
 def fit_spread(law: ForecastLaw, issues: Issues, left_out: np.ndarray) -> ForecastLaw:
-    """Fit the spread to the errors at each lead, and of the means over the first 81, 189 and 351 days, which noise leaves."""
+    """Fit the spread by likelihood: of the errors at each lead, and of the means over 81, 189 and 351 days, which noise leaves."""
     windows = (3, 7, 13)
-    seen = root_mean_square(left_out)
-    seen_means = [root_mean_square(left_out[:, :n].mean(axis=1)) for n in windows]
 
     def with_spread(x: np.ndarray) -> ForecastLaw:
         return law._replace(noise=x[0], noise_days=x[1], widening=x[2], widening_days=x[3])
 
-    def misses(x: np.ndarray) -> np.ndarray:
-        one = with_spread(x)
+    def surprise(x: np.ndarray) -> float:
+        one = with_spread(np.exp(x))
         level = level_spread(one, issues)
-        stated = root_mean_square(np.hypot(one.noise_at(LEADS), level))
-        means = []
+        errors, spreads = [left_out], [np.hypot(one.noise_at(LEADS), level)]
         for n in windows:
             lead = LEADS[:n]
             apart, both = np.abs(lead[:, None] - lead), lead[:, None] + lead + 14.0
             noise = one.noise**2 * (np.exp(-apart / one.noise_days) - np.exp(-both / one.noise_days))
-            means.append(np.sqrt(noise.mean() + (level[:, :n].mean(axis=1) ** 2).mean()))
-        return np.concatenate([np.log(stated / seen), 2.0 * np.log(np.array(means) / seen_means)])
+            errors.append(left_out[:, :n].mean(axis=1))
+            spreads.append(np.sqrt(noise.mean() + level[:, :n].mean(axis=1) ** 2))
+        return sum(float((np.log(s) + 0.5 * (e / s) ** 2).mean()) for e, s in zip(errors, spreads, strict=True))
 
-    bounds = ([0.05, 5.0, 0.3, 1.0], [1.0, 400.0, 5.0, 3000.0])
-    return with_spread(least_squares(misses, [0.3, 60.0, 1.5, 300.0], bounds=bounds).x)
+    bounds = np.log([(0.05, 1.0), (5.0, 400.0), (0.3, 5.0), (1.0, 3000.0)])
+    return with_spread(np.exp(minimize(surprise, np.log([0.3, 60.0, 1.2, 300.0]), bounds=bounds).x))
 
 
 def level_spread(law: ForecastLaw, issues: Issues) -> np.ndarray:
     own = (law.scale(issues.high) - law.scale(issues.low)) / (2.0 * QUANTILE_95)
-    return law.widening * (1.0 - np.exp(-LEADS / law.widening_days)) * own
+    level = law.widening * (1.0 - np.exp(-LEADS / law.widening_days)) * own
+    return np.hypot(level, root_mean_square(issues.onset) / QUANTILE_95)
+
+
+def stated(law: ForecastLaw, issues: Issues) -> tuple[np.ndarray, np.ndarray]:
+    """Least and greatest error, in y, within the stated percentiles."""
+    sides = zip((issues.low, issues.high), issues.onset, (-1.0, 1.0), strict=True)
+    low, high = (
+        side
+        * np.sqrt(
+            (law.widening * (1.0 - np.exp(-LEADS / law.widening_days)) * (law.scale(edge) - law.scale(issues.forecast)))
+            ** 2
+            + onset**2
+            + (QUANTILE_95 * law.noise_at(LEADS)) ** 2
+        )
+        for edge, onset, side in sides
+    )
+    return low, high
 
 
 def root_mean_square(values: np.ndarray) -> np.ndarray:

@@ -61,21 +61,47 @@ def key_table(*declared: Any, without: Any = None, command: str = "") -> str:
     return table(("key and option" if command else "key", "values", "meaning", "where absent"), rows)
 
 
-def option_table() -> str:
-    """The options of all commands that are no keys of runs, each with the commands that have it."""
-    rows: dict[tuple[str, str], list[str]] = {}
-    keys = {"propagate": keys_of(PropagationRun), "ephemeris": keys_of(EphemerisRun)}
-    for name, command in get_command(app).commands.items():  # type: ignore[attr-defined]
-        for option in command.params:
-            if (
-                option.param_type_name == "option"
-                and not option.hidden
-                and option.name not in ("help", *keys.get(name, ()))
-            ):
-                given = "" if option.default in (None, False, ()) else f" [default: {option.default}]"
-                meaning = option.help.removesuffix(".") + given
-                rows.setdefault((_code(*option.opts, *option.secondary_opts), meaning), []).append(name)
-    return table(("option", "of", "meaning"), ((opts, _code(*of), text) for (opts, text), of in rows.items()))
+def commands() -> str:
+    """Each command with its help, its arguments and its options, as the command line declares them."""
+    groups = {"propagate": PropagationRun, "ephemeris": EphemerisRun}
+    return "\n\n".join(
+        part
+        for name, command in _commands(get_command(app))
+        for part in _command(name, command, set(keys_of(groups[name])) if name in groups else set())
+    )
+
+
+def _commands(group: Any, before: str = "") -> Iterable[tuple[str, Any]]:
+    for name, command in group.commands.items():
+        if not command.hidden:
+            yield f"{before}{name}", command
+            yield from _commands(command, f"{name} ") if hasattr(command, "commands") else ()
+
+
+def _command(name: str, command: Any, keys: set[str]) -> Iterable[str]:
+    arguments = [one for one in command.params if one.param_type_name == "argument" and not one.hidden]
+    options = [
+        one for one in command.params if one.param_type_name == "option" and not one.hidden and one.name != "help"
+    ]
+    yield f"### {name}"
+    yield re.sub(r"(?<!\n)\n(?!\n)", " ", command.help or "").replace("*", r"\*")
+    words = [(one.metavar or one.name.upper()) for one in arguments]
+    words = [word if one.required else f"[{word}]" for word, one in zip(words, arguments, strict=True)]
+    yield "```text\n" + " ".join(["constellation-jax", name, *words, *(["[OPTIONS]"] if options else [])]) + "\n```"
+    rows = [(_code(one.metavar or one.name.upper()), (one.help or "").removesuffix(".")) for one in arguments]
+    rows += [
+        (
+            _code(*one.opts, *one.secondary_opts),
+            (one.help or "").removesuffix(".")
+            + ("" if one.default in (None, False, ()) else f" [default: {one.default}]"),
+        )
+        for one in options
+        if one.name not in keys
+    ]
+    if keys:
+        yield "Its other options are the keys of [run files](run-files.md)."
+    if rows:
+        yield table(("argument or option", "meaning"), rows)
 
 
 def options_of(command: str) -> dict[str, list[str]]:
@@ -101,7 +127,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "runs": lambda: key_table(Run, command="propagate"),
     "propagate": lambda: key_table(PropagationRun, without=Run, command="propagate"),
     "ephemeris": lambda: key_table(EphemerisRun, without=Run, command="ephemeris"),
-    "options": option_table,
+    "commands": commands,
     "shell": lambda: key_table(Shell, Orbit, Walker, Filling, Spacecraft),
     "campaign": lambda: key_table(Campaign),
     "vehicle": lambda: key_table(Vehicle),

@@ -17,7 +17,19 @@ import typer
 from typer.core import TyperGroup
 
 from constellation_jax import __version__
-from constellation_jax.cli import bench, catalog, decay, deploy, passes, plot, propagate, shells, tune
+from constellation_jax.cli.commands import (
+    bench,
+    catalog,
+    conjunctions,
+    decay,
+    deploy,
+    globe,
+    passes,
+    plot,
+    propagate,
+    shells,
+    tune,
+)
 from constellation_jax.cli.options import GroupHelp
 from constellation_jax.cli.process import run
 from constellation_jax.errors import printable
@@ -68,7 +80,8 @@ for _command in (
     *(propagate.propagate, propagate.ephemeris, propagate.finish, propagate.verify),
     *(catalog.catalog, catalog.fetch),
     *(deploy.deploy, decay.decay, decay.station_keeping, tune.tune),
-    *(passes.passes, plot.plot),
+    *(conjunctions.conjunctions, passes.passes),
+    *(plot.plot, globe.globe),
     bench.bench,
 ):
     app.command()(_command)

@@ -5,11 +5,13 @@ Nothing heavy is imported here, so that `--help` answers at once.
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import os
 import shlex
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -69,6 +71,10 @@ Device = Annotated[
     str | None,
     typer.Option("--device", metavar="cpu|gpu|tpu", help="Kind of devices to compute on [default: JAX's default]."),
 ]
+Dask = Annotated[
+    str | None,
+    typer.Option("--dask", metavar="local|ADDRESS", help="Share the work with a Dask cluster; local starts one here."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
@@ -84,6 +90,8 @@ GroupHelp = Annotated[
     bool, typer.Option("--help", "-h", callback=_print_help, is_eager=True, help="Show this message and exit.")
 ]
 _SHORT = {"output": ("-o",)}
+_CONNECT_S = 30
+"""Time that a scheduler has to answer."""
 
 
 def add_run_options(kind: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -204,3 +212,38 @@ def write_result(dataset: xr.Dataset, target: Target) -> None:
 def command_line() -> str:
     """The command as it was typed, for the history of a file."""
     return shlex.join(["constellation-jax", *sys.argv[1:]])
+
+
+@contextlib.contextmanager
+def connect(cluster: str | None) -> Iterator[Any]:
+    """Connect to the Dask cluster of the option `--dask`, or start one on this machine, a worker a core; None for none.
+
+    Raises:
+        InputError: the package is missing, or the scheduler does not answer.
+    """
+    if cluster is None:
+        yield None
+        return
+    from constellation_jax.errors import InputError
+
+    if find_spec("distributed") is None:
+        raise InputError(
+            "--dask: needs the package distributed; install it with pip install 'constellation-jax[scale]'"
+        )
+    import distributed
+
+    from constellation_jax.engine.threads import count_cores
+
+    dask: Any = distributed  # whose functions have no types
+    with contextlib.ExitStack() as stack:
+        try:
+            if cluster == "local":
+                workers = dask.LocalCluster(n_workers=count_cores(), threads_per_worker=1, dashboard_address=":0")
+                client = dask.Client(stack.enter_context(workers), timeout=_CONNECT_S)
+            else:
+                client = dask.Client(cluster, timeout=_CONNECT_S)
+        except (OSError, ValueError) as error:
+            raise InputError(
+                f"--dask: {cluster!r} cannot be reached ({error}); expected 'local' or the address of a scheduler"
+            ) from None
+        yield stack.enter_context(client)

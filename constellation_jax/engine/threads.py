@@ -6,6 +6,8 @@ import os
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from threading import Lock
 from typing import Any, Self
@@ -18,14 +20,28 @@ _MOST_CACHED = 8
 _KEPT: deque[tuple[Hashable, Any]] = deque(maxlen=(os.cpu_count() or 1) + 2)
 _LOCK = Lock()
 _WIDE = {"SkylakeX", "Cooperlake", "SapphireRapids"}
+_LIMIT: ContextVar[int | None] = ContextVar("_LIMIT", default=None)
 
 
 def count_cores() -> int:
-    """Count the cores that this process may use: a batch system gives a part of the machine."""
+    """Count the cores that this thread may use: a batch system gives a part of the machine, `limit_cores` of the process."""
+    limit = _LIMIT.get()
+    if limit is not None:
+        return limit
     try:
         return len(os.sched_getaffinity(0))
     except AttributeError:  # macOS, Windows
         return os.cpu_count() or 1
+
+
+@contextmanager
+def limit_cores(cores: int) -> Iterator[None]:
+    """Let engines that this thread makes use no more than some cores: the other ones have work of their own."""
+    before = _LIMIT.set(cores)
+    try:
+        yield
+    finally:
+        _LIMIT.reset(before)
 
 
 class Workers:

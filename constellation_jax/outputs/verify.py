@@ -17,6 +17,8 @@ from constellation_jax.outputs.variables import DIMENSIONS, STATUS_VARIABLE
 
 _READ_VALUES = 1 << 24
 """Values that are read at a time."""
+_DAMAGE = (OSError, RuntimeError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, MemoryError)
+"""Errors of netCDF4 at a damaged file: of the library, of texts and types that cannot be, and of sizes without sense."""
 
 
 def finish(path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
@@ -87,7 +89,7 @@ def _find_file_defects(path: Path) -> Iterator[str]:
     try:
         with NETCDF_LOCK:
             file = netCDF4.Dataset(path.absolute())
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         words = getattr(error, "strerror", None) or error
         raise InputError(f"{path}: cannot be read ({words}); expected a NetCDF file") from None
     try:
@@ -99,7 +101,7 @@ def _find_file_defects(path: Path) -> Iterator[str]:
             try:
                 with NETCDF_LOCK:
                     variable[...]
-            except (OSError, RuntimeError) as error:
+            except _DAMAGE as error:
                 yield f"{name}: cannot be read ({error})"
         if STATUS_VARIABLE not in sampled:
             return
@@ -110,7 +112,7 @@ def _find_file_defects(path: Path) -> Iterator[str]:
                 with NETCDF_LOCK:
                     block = {name: np.asarray(file[name][start : start + rows]) for name in sampled}
                 defect = find_defect(block)
-            except (OSError, RuntimeError) as error:
+            except _DAMAGE as error:
                 defect = f"cannot be read ({error})"
             if defect is not None:
                 yield f"steps {start} to {min(start + rows, steps) - 1}: {defect}"

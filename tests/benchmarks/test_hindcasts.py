@@ -1,7 +1,7 @@
 """Honest hindcasts against what happened: errors, and how often the stated bands hold. Run with -m benchmark -s (some minutes).
 
-What is known, and how, stands in hindcasts.py; docs/how-to/decay.md shows what this prints. Losses and bands are printed without a
-limit: over the few objects that there are, a single wrong forecast of a cycle decides them.
+What is known, and how, stands in hindcasts.py; docs/how-to/decay.md shows what this prints. Losses are printed without a limit:
+over the few objects that there are, a single wrong forecast of a cycle decides them.
 """
 
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hindcasts import HORIZONS, SUNS, Hindcast, describe, losses, reentries
+from hindcasts import HORIZONS, SUNS, Hindcast, describe, inside, losses, reentries
 
 import constellation_jax as cj
 from constellation_jax.inputs.environment.space_weather_series import SpaceWeather
@@ -66,6 +66,7 @@ def test_the_truth_lies_within_the_stated_bands(lost: list[Hindcast], fallen: li
     print("\nwithin the stated 5 to 95 %")
     for name, some in groups.items():
         print(f"  {name:<16}{describe(some)}")
+    assert all(0.85 <= inside(some) <= 0.95 for some in groups.values())
 
 
 @pytest.mark.parametrize("sun", SUNS[1:])

@@ -1,8 +1,10 @@
-"""How many records are neither read nor rejected, of mutations of the middle one of three, for each reader."""
+"""Mutations of files: records that are neither read nor rejected, of the middle one of three, and errors that are none of the
+package's, for every reader."""
 
 import random
 
 import pytest
+from hostile import FLEET, READERS, try_reader
 
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.catalog.catalog import Catalog
@@ -10,28 +12,20 @@ from constellation_jax.inputs.element_sets.read import FORMATS, read_catalog
 
 pytestmark = pytest.mark.benchmark
 ALPHABET = [*b'0123456789 .,-+E"{}[]<>&;:=\n\r\t\0#/Aab', 0xA0, 0xFF]
-FLEET = Catalog.from_columns(
-    {
-        "norad_id": [25544, 24876, 8195],
-        "name": ["ISS (ZARYA)", "GPS BIIR-2  (PRN 13)", "MOLNIYA 2-14"],
-        "international_designator": ["1998-067A", "1997-035A", "1975-081A"],
-        "epoch_day": [60439, 60439, 60438],
-        "epoch_fraction": [0.51041667, 0.25, 0.9],
-        "mean_motion_rev_per_day": [15.50957674, 2.00563, 2.00491383],
-        "eccentricity": [0.000358, 0.0098, 0.6877146],
-        "inclination_deg": [51.6393, 55.7, 64.1586],
-        "raan_deg": [160.4574, 120.1, 279.0717],
-        "arg_perigee_deg": [140.6673, 52.2, 264.7651],
-        "mean_anomaly_deg": [205.725, 308.8, 20.2257],
-        "bstar": [0.00030306, 0.0, 1.1873e-4],
-        "mean_motion_dot": [0.00016717, -1.2e-7, 6.4e-7],
-    }
-)
+CATALOG = Catalog.from_columns(FLEET)
+MUTATIONS = {
+    "deployment": 2_000,
+    "tuning problem": 2_000,
+    "space weather": 20_000,
+    "propagation file": 2_000,
+    "ephemeris file": 2_000,
+}
+"""Mutations for readers that take more than a few milliseconds; the files of a store 1,000 each, and the others 50,000."""
 
 
 def spell(format: str) -> tuple[bytes, bytes, bytes]:
     """The text of three records: what stands before the second, the second, and what stands after it."""
-    whole = (FLEET.to_tle() if format == "tle" else FLEET.to_omm(format)).encode()
+    whole = (CATALOG.to_tle() if format == "tle" else CATALOG.to_omm(format)).encode()
     marks = {"tle": b"0 GPS", "csv": b"GPS", "json": b'{"OBJECT_NAME": "GPS', "xml": b"<omm", "kvn": b"CCSDS_OMM_VERS"}
     ends = {"tle": b"0 MOL", "csv": b"MOL", "json": b'{"OBJECT_NAME": "MOL', "xml": b"<omm", "kvn": b"CCSDS_OMM_VERS"}
     first = whole.index(marks[format], whole.index(marks[format]) + 1 if format in ("xml", "kvn") else 0)
@@ -70,3 +64,13 @@ def test_a_record_is_read_or_rejected(format: str):
     unsaid = count_unsaid(format, 100_000)
     print(f"\n{format}: {unsaid} of 100,000 mutations neither read nor rejected")
     assert unsaid == 0
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_every_reader_reads_or_refuses(name: str) -> None:
+    count = try_reader(name, MUTATIONS.get(name, 1_000 if name.startswith("store") else 50_000), seed=2)
+    print(
+        f"\n{name}: {count.inputs:,} mutations, {count.refused:,} refused, no other error; {count.longest_s:.2f} s of "
+        f"processor time at most, memory grew by {count.grown_mb:.0f} MB"
+    )
+    assert count.grown_mb < 500

@@ -23,7 +23,7 @@ from typer.testing import CliRunner
 
 import constellation_jax
 from constellation_jax import cli
-from constellation_jax.cli import propagate
+from constellation_jax.cli import options
 from constellation_jax.cli.reporting import TerminalReporter
 from constellation_jax.errors import OutputError
 from constellation_jax.inputs.deployment.files import known_deployments
@@ -107,7 +107,7 @@ def propagation(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[..., Any]
         module = types.ModuleType("propagation")
         module.propagate_to = propagate_to  # type: ignore[attr-defined]
         monkeypatch.setitem(sys.modules, "constellation_jax.studies.propagation.to_file", module)
-        monkeypatch.setattr("constellation_jax.cli.propagate.configure", lambda **_: None)
+        monkeypatch.setattr("constellation_jax.cli.commands.propagate.configure", lambda **_: None)
         return called
 
     return install
@@ -404,7 +404,7 @@ def test_a_failed_output_is_exit_code_1(folder: Path, propagation: Any) -> None:
 
 
 def test_an_existing_file_is_kept_unless_told_otherwise(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("constellation_jax.cli.propagate.configure", lambda **_: None)
+    monkeypatch.setattr("constellation_jax.cli.commands.propagate.configure", lambda **_: None)
     (folder / "x.nc").write_text("precious")
     result = run(
         "propagate", "--catalog", "iss.tle", "-o", "x.nc"
@@ -537,7 +537,9 @@ def test_bench_prints_its_figures(folder: Path) -> None:
 
 
 def test_bench_says_what_is_wrong(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("constellation_jax.cli.bench.configure", lambda **_: None)  # JAX has started in this process
+    monkeypatch.setattr(
+        "constellation_jax.cli.commands.bench.configure", lambda **_: None
+    )  # JAX has started in this process
     result = run("bench", "--folder", "nowhere")
     assert result.exit_code == 2
     assert result.stderr == "constellation-jax: error: --folder: found 'nowhere', expected a folder that exists\n"
@@ -749,9 +751,9 @@ def test_what_cannot_be_shared_on_the_command_line_is_told(folder: Path, monkeyp
         assert result.exit_code == 2
         assert words in result.stderr
         assert len(result.stderr.splitlines()) == 1
-    monkeypatch.setattr("constellation_jax.cli.propagate._CONNECT_S", 0.2)
+    monkeypatch.setattr("constellation_jax.cli.options._CONNECT_S", 0.2)
     unreachable = pytest.raises(constellation_jax.InputError, match=r"'tcp://127\.0\.0\.1:1' cannot be reached")
-    with unreachable, propagate._connect("tcp://127.0.0.1:1"):
+    with unreachable, options.connect("tcp://127.0.0.1:1"):
         pass
     for name in ("nothing.nc", "nothing.zarr"):
         assert run("verify", name).exit_code == 2

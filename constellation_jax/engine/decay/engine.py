@@ -8,6 +8,7 @@ Those that fall go together, whatever tile they marched in. Elements and times a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Final, NamedTuple
@@ -28,15 +29,19 @@ from constellation_jax.physics.constants import WGS84_EQUATORIAL_RADIUS_KM
 from constellation_jax.physics.drag.atmosphere import AtmosphereTable
 from constellation_jax.physics.drag.rates import NEAR_CIRCULAR_ECCENTRICITY, MeanOrbit, Rates, advance_secular
 
-TILE: Final = {False: {"cpu": 1024, "gpu": 32768}, True: {"cpu": 128, "gpu": 4096}}
-"""Satellites of one device in a tile of near-circular (False) and of elliptic orbits (True), by platform."""
+TILE: Final = {False: {"cpu": 128, "gpu": 32768}, True: {"cpu": 128, "gpu": 4096}}
+"""Satellites of one device in a tile of near-circular (False) and of elliptic orbits (True), by platform. On a CPU narrow tiles are
+no slower, and few satellites, of which most ensembles are, need no wide one."""
 STEPS_TOGETHER: Final = 360
 """Steps whose atmosphere is computed in one call."""
 SERIES_STEPS: Final = 1440
 """Length to which a series is padded; a longer one to 4, 16 ... times as many steps. Few lengths, because to compile for each
 one takes some seconds."""
 PART_STEPS: Final = 60
-"""Approximate number of calendar steps in a part of the series."""
+"""Number of calendar steps in a part of the series."""
+KEEP_EVERY: Final = 3
+"""A march keeps the state of every third step, of every step, or none, and the host takes its rows of these: so one of three
+programs, each of which takes seconds to compile, serves a run of any span."""
 SINKING_DATES: Final = 24
 """Dates over which `stays_up` averages the rate of sinking."""
 FALL_PART: Final = 20
@@ -243,13 +248,14 @@ class _DecayRun:
         steps = round(float(series.days) / step_days)
         self._row_days = keep * step_days
         """Days between two rows of the tracks."""
-        part = max(PART_STEPS // keep, 1) * keep if keep else PART_STEPS
-        firsts = range(0, steps, part)
-        densities = pad(series.coefficients, max(len(firsts) * part, series.steps), axis=0)
+        self._every = math.gcd(keep, KEEP_EVERY) if keep else PART_STEPS
+        """Steps from one state that the march keeps to the next."""
+        firsts = range(0, steps, PART_STEPS)
+        densities = pad(series.coefficients, max(len(firsts) * PART_STEPS, series.steps), axis=0)
         self._parts = [
             (
                 np.int32(k),
-                self._series._replace(coefficients=self.devices.put(densities[k : k + part], replicated=True)),
+                self._series._replace(coefficients=self.devices.put(densities[k : k + PART_STEPS], replicated=True)),
             )
             for k in firsts
         ]
@@ -269,7 +275,7 @@ class _DecayRun:
         tile = _DecayTile(objects, elliptic, self._series, self.devices)
         begin = tile.rates(tile.orbit, tile.day)
         course = Course(tile.orbit, tile.day, begin.orbit, self.devices.put(np.zeros(tile.day.shape, np.bool_)))
-        march = tile.compile(integrator.march, MARCH_SPECS, keep=self._keep or PART_STEPS)
+        march = tile.compile(integrator.march, MARCH_SPECS, keep=self._every)
         states: list[KeptStates] = []
         for first, series in self._parts:
             course, kept = march(series, course, *tile.coefficients, first)
@@ -312,13 +318,15 @@ class _DecayRun:
         values = (a, np.hypot(ex, ey), *tile.fetch((begin.orbit.semi_major_axis, begin.density)))
         self.tracks[:, 0, columns[here]] = np.stack(values)[:, here]
         row = 1
-        for kept in states:
+        for (first, _), kept in zip(self._parts, states, strict=False):  # a march may end early
             *found, falling = tile.fetch(kept)
-            rows = min(len(falling), self.tracks.shape[1] - row)
+            # positions of the rows that lie in this part
+            own = slice((row * self._keep - int(first)) // self._every - 1, None, self._keep // self._every)
+            rows = min(len(falling[own]), self.tracks.shape[1] - row)
             times = (row + np.arange(rows)) * self._row_days
-            gone = falling[:rows] | (times[:, None] < day)
+            gone = falling[own][:rows] | (times[:, None] < day)
             for track, values in zip(self.tracks, found, strict=True):
-                track[row : row + rows, columns] = np.where(gone, np.nan, values[:rows])
+                track[row : row + rows, columns] = np.where(gone, np.nan, values[own][:rows])
             row += rows
 
     def _write_fall(self, states: list[Floats], columns: NDArray[np.intp]) -> None:

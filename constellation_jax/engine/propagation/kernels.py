@@ -92,7 +92,7 @@ def fill(
         own, middle = _columns(coefficients, first, block), instants.middle
         if own.dtype != instants.minutes.dtype:
             own, middle = anchor(own, middle, regime=regime), jnp.zeros(2, instants.minutes.dtype)
-        c, t0 = _unpack(regime, own, middle)
+        c, t0 = unpack(regime, own, middle)
         start = t0 + instants.minutes[0]
         table = regime.tabulate(lambda t: regime.integrate(c, t), start, table_length)
 
@@ -117,7 +117,7 @@ def fill(
 
 def anchor(coefficients: Array, middle: Array, *, regime: Regime) -> Array:
     """Packed coefficients anchored at the middle of a chunk, in float32; from float64."""
-    c, t0 = _unpack(regime, coefficients, middle)
+    c, t0 = unpack(regime, coefficients, middle)
     zero = jnp.zeros_like(t0)
     return without_subnormals(jnp.stack([*jax.tree.leaves(regime.shift(c, t0)), zero, zero]))
 
@@ -139,7 +139,7 @@ def _columns(values: Array, first: Array, block: int) -> Array:
     return jax.lax.dynamic_slice_in_dim(values, first, block, axis=values.ndim - 1)
 
 
-def _unpack(regime: Regime, rows: Array, middle: Array) -> tuple[Any, Array]:
+def unpack(regime: Regime, rows: Array, middle: Array) -> tuple[Any, Array]:
     """Coefficients, and minutes from their anchors to the middle of a chunk."""
     *leaves, day, fraction = rows
     since_anchor = (middle[0] - day) * MINUTES_PER_DAY + (middle[1] - fraction) * MINUTES_PER_DAY

@@ -79,16 +79,19 @@ def _borrow_percentiles(weather: SpaceWeather, bundled: SpaceWeather) -> dict[st
     place = (days + cycles * CYCLE_DAYS - bundled.first_mjd).astype(np.int64)
     beyond = np.maximum(place - len(bundled.flags) + 1, 0)
     place -= np.ceil(beyond / CYCLE_DAYS).astype(np.int64) * CYCLE_DAYS
-    predicted = (weather.flags & FORECAST) != 0
+    predicted = np.flatnonzero(weather.flags & FORECAST)
+    days, place = days[predicted], place[predicted]
     lead = np.maximum(days + 0.5 - weather.joined_mjd, 0.0)
     found = {}
     for key in PERCENTILES:
         index = key.partition("_")[0]
-        law, own = LAWS[index], getattr(weather, index)
+        law, values = LAWS[index], getattr(weather, index).copy()
+        own = values[predicted]
         distance = law.scale(bundled.percentiles[key][place]) - law.scale(getattr(bundled, index)[place])
         if np.isfinite(weather.joined_mjd):
-            distance = law.widen(distance, lead, _SIDES[key])
-        found[key] = np.where(predicted, law.unscale(law.scale(own) + distance), own)
+            distance = law.widen(distance, own, lead, _SIDES[key])
+        values[predicted] = law.unscale(law.scale(own) + distance)
+        found[key] = values
     return found
 
 
@@ -265,7 +268,8 @@ def _join_to_present(weather: SpaceWeather, smoothed_from: float, present: float
         values[begin:] = law.relax(forecast, lead, (recent[0], recent[1]), forecast[0])
         for name in (name for name in percentiles if name.startswith(key)):
             distance = law.scale(percentiles[name][begin:]) - law.scale(forecast)
-            percentiles[name][begin:] = law.unscale(law.scale(values[begin:]) + law.widen(distance, lead, _SIDES[name]))
+            wide = law.widen(distance, forecast, lead, _SIDES[name])
+            percentiles[name][begin:] = law.unscale(law.scale(values[begin:]) + wide)
     f107a = weather.f107a.copy()
     near = slice(max(known - _REACH_DAYS, 0), None)  # days whose mean reaches over the join, and all behind it
     f107a[near] = compute_running_mean(columns["f107"])[near]

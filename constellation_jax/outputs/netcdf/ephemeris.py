@@ -15,6 +15,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import netCDF4
@@ -28,6 +29,7 @@ from constellation_jax.outputs.datasets.header import (
     make_propagation_header,
 )
 from constellation_jax.outputs.datasets.times import CALENDAR, encode_times
+from constellation_jax.outputs.fingerprint import Fingerprint
 from constellation_jax.outputs.netcdf.library import encode_attributes
 from constellation_jax.outputs.netcdf.partial_file import (
     CHUNK_CACHE_BYTES,
@@ -35,6 +37,8 @@ from constellation_jax.outputs.netcdf.partial_file import (
     HEADER_BYTES,
     PartialFile,
 )
+from constellation_jax.outputs.netcdf.unfinished import read_sound_blocks
+from constellation_jax.outputs.soundness import NOT_STORED
 from constellation_jax.outputs.variables import (
     BOUND,
     DEGREE,
@@ -100,6 +104,8 @@ class EphemerisWriter(PartialFile):
         overwrite: whether an existing file may be replaced.
         attributes: global attributes to add or to put in place of the default ones.
         block_spans: number of spans of most blocks; the file is laid out for it.
+        fingerprint: of the run, which NAME.partial carries, so that it may be gone on with; None for none.
+        resume: whether the sound blocks of a NAME.partial of the same run are taken over (on entering).
 
     Raises:
         InputError: as for `NetCDFWriter`.
@@ -120,8 +126,13 @@ class EphemerisWriter(PartialFile):
         overwrite: bool = False,
         attributes: Mapping[str, Any] | None = None,
         block_spans: int = 8,
+        fingerprint: Fingerprint | None = None,
+        resume: bool = False,
     ) -> None:
-        super().__init__(path, catalog, len(edges) - 1, "spans", overwrite=overwrite, attributes=attributes)
+        super().__init__(
+            path, catalog, len(edges) - 1, "spans", overwrite=overwrite, attributes=attributes, block=block_spans,
+            fingerprint=fingerprint, resume=resume,
+        )  # fmt: skip
         self._edges = edges
         self._degrees = degrees
         self._quantum_km = quantum_km
@@ -132,6 +143,8 @@ class EphemerisWriter(PartialFile):
         columns = max(1, _CHUNK_BYTES // (rows * degrees * self._itemsize))
         self._chunks = rows, -(-len(catalog) // -(-len(catalog) // columns))
         self._pieces = 0
+        self.last_taken_over: Block | None = None
+        """Last block of the unfinished file that is gone on with; None where there is none."""
 
     @property
     def pieces_written(self) -> int:
@@ -153,6 +166,34 @@ class EphemerisWriter(PartialFile):
     @property
     def _itemsize(self) -> int:
         return 8 if self._quantum_km is None else 4
+
+    def _take_over(self, old: Path) -> None:
+        for block in read_sound_blocks(old, self.find_missing(), self._read_sound):
+            self.write(block)
+            self.last_taken_over = block
+
+    def _read_sound(self, file: netCDF4.Dataset, rows: slice) -> Block | None:
+        """Read some spans, after those that have been written; None where a series or a piece was not stored, which shows."""
+        if len(file.dimensions[SPAN]) < rows.stop or (file[SPAN][rows] != self._starts[rows]).any():
+            return None
+        offsets = (self._edges - self._edges[0]).astype(np.int64)
+        later = np.flatnonzero(file["piece_start"][self._pieces :] - self._first_ns >= offsets[rows.stop])
+        last = self._pieces + int(later[0]) if len(later) else None
+        satellite, start, stop, piece_status, *series = (
+            np.asarray(file[f"piece_{name}"][self._pieces : last])
+            for name in ("satellite", "start", "stop", "status", *AXES)
+        )
+        pieces = Pieces(satellite, start - self._first_ns, stop - self._first_ns, piece_status, np.stack(series))
+        block = Block(np.stack([file[axis][rows] for axis in AXES]), np.asarray(file[STATUS_VARIABLE][rows]), pieces)
+        lengths = np.diff(offsets)[rows, None] * (block.status == IN_PIECES)
+        lacks_series = np.isnan(block.coefficients) if self._quantum_km is None else block.coefficients == FILL
+        is_sound = (
+            not (block.status == NOT_STORED).any()
+            and not (lacks_series.any(axis=(0, 2)) & (block.status == 0)).any()
+            and int((stop - start).sum()) == int(lengths.sum())
+            and bool((np.isnan(pieces.coefficients).any(axis=(0, 2)) == (piece_status != 0)).all())
+        )
+        return block if is_sound else None
 
     def _put(self, spans: slice, rows: slice, block: Block) -> None:
         dataset = self._opened()

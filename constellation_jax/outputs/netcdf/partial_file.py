@@ -11,6 +11,7 @@ import contextlib
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, Final, Self
 
@@ -19,8 +20,10 @@ import numpy as np
 
 from constellation_jax.errors import InputError, OutputError
 from constellation_jax.inputs.catalog.catalog import Catalog
+from constellation_jax.outputs.blocks import cut
 from constellation_jax.outputs.datasets.satellites import make_element_variables, make_satellite_coordinates
 from constellation_jax.outputs.datasets.times import CALENDAR, encode_times
+from constellation_jax.outputs.fingerprint import Fingerprint, encode_fingerprint
 from constellation_jax.outputs.netcdf.disk_space import DiskSpace
 from constellation_jax.outputs.netcdf.library import (
     NETCDF_LOCK,
@@ -30,6 +33,7 @@ from constellation_jax.outputs.netcdf.library import (
     is_own,
     put_texts,
 )
+from constellation_jax.outputs.netcdf.unfinished import FINGERPRINT, remove_old, set_aside
 from constellation_jax.outputs.target import Target, check_disk, describe_cause
 from constellation_jax.outputs.variables import SATELLITE, VARIABLES
 
@@ -52,9 +56,12 @@ class PartialFile(ABC):
         overwrite: whether an existing file may be replaced; it stays until the new one is complete.
         attributes: global attributes to add or to put in place of the default ones; the attribute of that name may be changed
             until the file is begun.
+        block: units of most blocks.
+        fingerprint: of the run, which NAME.partial carries, so that it may be gone on with; None for none.
+        resume: whether the sound blocks of a NAME.partial of the same run are taken over (on entering).
 
     Raises:
-        InputError: no object, or as for `Target`.
+        InputError: no object, or as for `Target`; (on entering) NAME.partial is of another run.
     """
 
     def __init__(
@@ -66,6 +73,9 @@ class PartialFile(ABC):
         *,
         overwrite: bool,
         attributes: Mapping[str, Any] | None,
+        block: int,
+        fingerprint: Fingerprint | None,
+        resume: bool,
     ) -> None:
         if not len(catalog):
             raise InputError("catalogue: no objects; an output needs at least one")
@@ -75,6 +85,9 @@ class PartialFile(ABC):
         self._total = total
         self._unit = unit
         self.attributes = dict(attributes or {})
+        self.block = block
+        self._fingerprint = None if fingerprint is None else {**fingerprint, f"block_{unit}": str(block)}
+        self._resume = resume and fingerprint is not None
         self._held = contextlib.ExitStack()
         self._written = 0
         self._dataset: netCDF4.Dataset | None = None
@@ -86,6 +99,14 @@ class PartialFile(ABC):
     def check_disk(self) -> None:
         """Raise OutputError where the disk has no room for the whole file, before anything is computed for it."""
         check_disk(self.path, self._bound_block_bytes(0, self._total))
+
+    def find_missing(self) -> list[slice]:
+        """Find the units of each block that is not on disk."""
+        return cut(self._total, self.block, self._written)
+
+    @abstractmethod
+    def _take_over(self, old: Path) -> None:
+        """Write the blocks of an unfinished file, from the first one to the last that is sound."""
 
     @abstractmethod
     def _create(self, dataset: netCDF4.Dataset) -> None:
@@ -106,8 +127,18 @@ class PartialFile(ABC):
             # no character of UTF-8 takes more than NumPy's four bytes; the elements are seven numbers
             header = HEADER_BYTES + sum(values.nbytes for values in self._satellites.values()) + 64 * len(self._catalog)
             check_disk(self.path, header + self._bound_block_bytes(0, self._total))
+            old = None
+            if self._resume and self._fingerprint is not None:
+                old = set_aside(self._target, self._fingerprint, self._dimension)
             self._begin(header)
             self._held = stack.pop_all()
+        try:
+            if old is not None:
+                self._take_over(old)
+            remove_old(self._target)
+        except BaseException as error:
+            self.__exit__(type(error), error, error.__traceback__)
+            raise
         return self
 
     def _begin(self, header: int) -> None:
@@ -119,6 +150,8 @@ class PartialFile(ABC):
                 dataset = create_file(self._target, space)
                 try:
                     self._create(dataset)
+                    if self._fingerprint is not None:
+                        dataset.setncattr(FINGERPRINT, encode_fingerprint(self._fingerprint))
                     for variable in dataset.variables.values():
                         variable.set_auto_maskandscale(False)  # the values are as they are to be stored
                     dataset.sync()
@@ -215,6 +248,8 @@ class PartialFile(ABC):
             with NETCDF_LOCK:
                 attributes = {**self._make_final_attributes(), **self.attributes}
                 self._dataset.setncatts(encode_attributes(attributes))
+                if self._fingerprint is not None:
+                    self._dataset.delncattr(FINGERPRINT)
                 identity = self._dataset.getncattr("id")
                 self._dataset.sync()
                 self._dataset.close()

@@ -17,10 +17,10 @@ the speed).
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, Self
+from pathlib import Path
+from typing import Any, Final
 
 import netCDF4
 import numpy as np
@@ -28,7 +28,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.catalog.catalog import Catalog
-from constellation_jax.outputs.blocks import cut
 from constellation_jax.outputs.datasets.header import Extremes, make_coverage_attributes, make_propagation_header
 from constellation_jax.outputs.datasets.propagation import (
     SUB_SATELLITE,
@@ -39,7 +38,7 @@ from constellation_jax.outputs.datasets.propagation import (
     make_lifetime_attributes,
 )
 from constellation_jax.outputs.datasets.times import CALENDAR, check_times, encode_times
-from constellation_jax.outputs.fingerprint import Fingerprint, encode_fingerprint
+from constellation_jax.outputs.fingerprint import Fingerprint
 from constellation_jax.outputs.netcdf.library import NETCDF_LOCK, encode_attributes
 from constellation_jax.outputs.netcdf.partial_file import (
     CHUNK_CACHE_BYTES,
@@ -47,8 +46,8 @@ from constellation_jax.outputs.netcdf.partial_file import (
     HEADER_BYTES,
     PartialFile,
 )
-from constellation_jax.outputs.netcdf.unfinished import FINGERPRINT, read_sound_blocks, remove_old, set_aside
-from constellation_jax.outputs.soundness import find_latched
+from constellation_jax.outputs.netcdf.unfinished import read_sound_blocks
+from constellation_jax.outputs.soundness import find_defect, find_latched
 from constellation_jax.outputs.target import check_disk, format_size
 from constellation_jax.outputs.variables import (
     DIMENSIONS,
@@ -150,41 +149,22 @@ class NetCDFWriter(PartialFile):
                 f"{path}: one process alone writes a file; expected a Zarr store (NAME.zarr) for a shard or client"
             )
         self._times = check_times(times)
-        super().__init__(path, catalog, len(self._times), "steps", overwrite=overwrite, attributes=attributes)
+        if block_steps < 1:
+            raise InputError(f"block_steps {block_steps}: expected at least 1")
+        super().__init__(
+            path, catalog, len(self._times), "steps", overwrite=overwrite, attributes=attributes, block=block_steps,
+            fingerprint=fingerprint, resume=resume,
+        )  # fmt: skip
         self._names = check_variables(variables)
         self._frame = check_frame(frame)
         self._precision = precision
 
         self._dtype = check_dtype(dtype)
-        if block_steps < 1:
-            raise InputError(f"block_steps {block_steps}: expected at least 1")
-        self.block = block_steps
-        self._fingerprint = None if fingerprint is None else {**fingerprint, "block_steps": str(block_steps)}
-        self._resume = resume and fingerprint is not None
         self._encoded = encode_times(self._times)
         self._chunks = _choose_chunks(len(self._times), len(catalog), block_steps)
         self._extremes = Extremes()
         self.failed = 0
         """Satellites that have failed at the last step on disk."""
-
-    def __enter__(self) -> Self:
-        with contextlib.ExitStack() as stack:
-            stack.enter_context(self._target)
-            old = set_aside(self._target, self._fingerprint) if self._resume and self._fingerprint else None
-            super().__enter__()
-            try:
-                if old is not None:
-                    for block in read_sound_blocks(old, self._encoded.values, self._names, self.block):
-                        self.write(self._written, block)
-                remove_old(self._target)
-            except BaseException as error:
-                self.__exit__(type(error), error, error.__traceback__)
-                raise
-        return self
-
-    def find_missing(self) -> list[slice]:
-        """Find the steps of each block that is not on disk."""
-        return cut(len(self._times), self.block, self._written)
 
     def find_latched(self, start: int) -> NDArray[np.int8]:
         """Find the codes that satellites have kept before a step, up to which all are on disk."""
@@ -252,13 +232,21 @@ class NetCDFWriter(PartialFile):
 
         self._append(self._written, HEADER_BYTES + 8 * len(self._catalog), put)
 
+    def _take_over(self, old: Path) -> None:
+        for block in read_sound_blocks(old, self.find_missing(), self._read_sound):
+            self.write(self._written, block)
+
+    def _read_sound(self, file: netCDF4.Dataset, rows: slice) -> dict[str, NDArray[Any]] | None:
+        if len(file.dimensions[TIME]) < rows.stop or (file[TIME][rows] != self._encoded.values[rows]).any():
+            return None
+        found = {name: np.asarray(file[name][rows]) for name in self._names}
+        return found if find_defect(found) is None else None
+
     def _create(self, dataset: netCDF4.Dataset) -> None:
         # Fill values stay on: they cost nothing for whole chunks, and values that a killed run has not stored read as NaN,
         # not as noise.
         header = make_propagation_header(self._catalog, self._times, frame=self._frame, precision=self._precision)
         dataset.setncatts(encode_attributes({**header, **self.attributes}))
-        if self._fingerprint is not None:
-            dataset.setncattr(FINGERPRINT, encode_fingerprint(self._fingerprint))
         dataset.createDimension(TIME, None)
         time = dataset.createVariable(TIME, "i8", (TIME,), chunksizes=(min(len(self._times), _TIME_CHUNK),))
         time.setncatts({**VARIABLES[TIME].make_attributes(), "units": self._encoded.units, "calendar": CALENDAR})
@@ -292,8 +280,6 @@ class NetCDFWriter(PartialFile):
             self._dataset[name][start:stop] = values
 
     def _make_final_attributes(self) -> dict[str, Any]:
-        if self._fingerprint is not None:
-            self._opened().delncattr(FINGERPRINT)
         return make_coverage_attributes(self._times, self._extremes)
 
     def _bound_block_bytes(self, start: int, stop: int) -> int:

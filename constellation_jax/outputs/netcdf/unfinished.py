@@ -1,4 +1,4 @@
-"""Unfinished NetCDF files of samples: the blocks that an interrupted run has stored, to be copied into a new file.
+"""Unfinished NetCDF files: the blocks that an interrupted run has stored, to be copied into a new file.
 
 HDF5 may be killed between two of its own writes, after which nothing may be added to a file; so what is sound is read from it, and
 the run goes on in a new one. The old file stays as NAME.partial.old until all of it is in the new one. Deliberately absent: a
@@ -9,27 +9,27 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import netCDF4
-import numpy as np
-from numpy.typing import NDArray
 
 from constellation_jax.errors import InputError
 from constellation_jax.outputs.fingerprint import Fingerprint, check_fingerprint, decode_fingerprint
 from constellation_jax.outputs.netcdf.library import NETCDF_LOCK, is_own
-from constellation_jax.outputs.soundness import find_defect
 from constellation_jax.outputs.target import Target
-from constellation_jax.outputs.variables import TIME
 
+_T = TypeVar("_T")
 FINGERPRINT: str = "run_fingerprint"
 """Global attribute with the fingerprint of the run, which an unfinished file has."""
 
 
-def set_aside(target: Target, fingerprint: Fingerprint) -> Path | None:
-    """Rename the unfinished file with the most steps to NAME.partial.old, and remove the other; None where there is none.
+def set_aside(target: Target, fingerprint: Fingerprint, dimension: str) -> Path | None:
+    """Rename the unfinished file with the most blocks to NAME.partial.old, and remove the other; None where there is none.
+
+    Args:
+        dimension: along which the file grows.
 
     Raises:
         InputError: it was begun by another run, or a file of the user's has that name.
@@ -37,17 +37,17 @@ def set_aside(target: Target, fingerprint: Fingerprint) -> Path | None:
     old = _old_file(target)
     if os.path.lexists(old) and not _is_own(old):
         raise InputError(f"{old}: a file that no run has made is in the way; rename it, or choose another output")
-    steps: dict[Path, int] = {}
+    sizes: dict[Path, int] = {}
     for path in (target.partial, old):
-        with contextlib.suppress(OSError, RuntimeError):
+        with contextlib.suppress(OSError, RuntimeError, KeyError):
             if _is_own(path):
                 with NETCDF_LOCK, netCDF4.Dataset(path.absolute()) as file:
                     found = decode_fingerprint(getattr(file, FINGERPRINT, ""))
-                    steps[path] = len(file.dimensions[TIME])
+                    sizes[path] = len(file.dimensions[dimension])
                 check_fingerprint(found, fingerprint, str(path))
-    if not steps:
+    if not sizes:
         return None
-    best = max(steps, key=lambda path: steps[path])
+    best = max(sizes, key=lambda path: sizes[path])
     if best != old:
         os.replace(best, old)
     return old
@@ -65,14 +65,13 @@ def _old_file(target: Target) -> Path:
 
 
 def read_sound_blocks(
-    path: Path, times: NDArray[np.int64], names: tuple[str, ...], block: int
-) -> Iterator[Mapping[str, NDArray[Any]]]:
+    path: Path, blocks: Sequence[slice], read: Callable[[netCDF4.Dataset, slice], _T | None]
+) -> Iterator[_T]:
     """Yield the blocks of an unfinished file, from the first one to the last that is sound.
 
     Args:
-        times: all instants, as they are stored.
-        names: of the variables.
-        block: steps in a block.
+        blocks: units of each.
+        read: reads a block; None where it was not stored as a whole. The lock is held.
     """
     try:
         with NETCDF_LOCK:
@@ -81,16 +80,13 @@ def read_sound_blocks(
         return
     try:
         file.set_auto_maskandscale(False)
-        for start in range(0, len(times), block):
-            rows = slice(start, min(start + block, len(times)))
+        for rows in blocks:
             try:
                 with NETCDF_LOCK:
-                    if len(file.dimensions[TIME]) < rows.stop or (file[TIME][rows] != times[rows]).any():
-                        return
-                    found = {name: np.asarray(file[name][rows]) for name in names}
+                    found = read(file, rows)
             except (OSError, RuntimeError, IndexError):
                 return
-            if find_defect(found) is not None:
+            if found is None:
                 return
             yield found
     finally:

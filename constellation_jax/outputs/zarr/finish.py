@@ -74,11 +74,17 @@ class StoreBlocks:
         address: folder or address.
 
     Raises:
-        InputError: there is no output of this package.
+        InputError: there is no output of this package, or its metadata are damaged.
     """
 
     def __init__(self, address: str) -> None:
         self.group, self.run = open_run(address, mode="r+")
+        try:
+            self._open_arrays(address)
+        except Exception as error:  # of damaged metadata xarray and zarr raise a dozen kinds
+            raise InputError(f"{address}: a damaged Zarr store ({error}); write it again") from error
+
+    def _open_arrays(self, address: str) -> None:
         store: Any = make_store(address)
         with xr.open_dataset(store, engine="zarr", consolidated=False, chunks=None, decode_coords=False) as known:
             self.times: NDArray[np.datetime64] = known[TIME].values
@@ -123,7 +129,7 @@ class StoreBlocks:
         for block in np.flatnonzero(self.is_stored).tolist():
             try:
                 defect = find_defect(self.read(block))
-            except (ValueError, OSError, RuntimeError) as error:
+            except Exception as error:  # of damaged chunks the codecs raise a dozen kinds
                 defect = f"cannot be read ({error})"
             if defect is not None:
                 yield block, defect

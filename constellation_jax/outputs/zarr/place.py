@@ -87,7 +87,7 @@ class Place:
         for place, name in ((self.address, "complete"), (self.growing, "growing")):
             if self.is_remote or Path(place, "zarr.json").is_file():
                 store = make_store(place)
-                with contextlib.suppress(FileNotFoundError, KeyError, ValueError):
+                with contextlib.suppress(Exception):  # of damaged metadata zarr raises a dozen kinds
                     run = zarr.open_group(store, path=RUN, mode="r")
                     return str(run.attrs.get("state", name)) if self.is_remote else name
         return "absent"
@@ -201,9 +201,12 @@ def open_run(place: str | os.PathLike[str], *, mode: Any = "r") -> tuple[zarr.Gr
     try:
         group = zarr.open_group(make_store(place), mode=mode)
         run = group[RUN]
-    except (FileNotFoundError, KeyError, NotADirectoryError, ValueError):
-        raise InputError(f"{place}: is no Zarr output of this package, or was not laid out to the end") from None
-    assert isinstance(run, zarr.Group)
+    except InputError:
+        raise
+    except Exception:  # of damaged metadata zarr raises a dozen kinds
+        run = None
+    if not isinstance(run, zarr.Group):
+        raise InputError(f"{place}: is no Zarr output of this package, or was not laid out to the end, or is damaged")
     return group, run
 
 

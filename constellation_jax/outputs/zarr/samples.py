@@ -190,6 +190,8 @@ class ZarrWriter:
                 f"{self._place}: block of {steps} steps at {start}; expected a whole block of {self.block}"
             )
         block = check_block(arrays, self._names, (steps, len(self._catalog)), self._dtype)
+        if not (self._place.is_remote or os.path.isdir(self._place.growing)):  # zarr would make a folder anew
+            raise OutputError(f"{self._place}: the folder {self._place.growing} has been removed during the run")
         try:
             for name, values in block.items():
                 put_shard(self._arrays[name], rows, values)

@@ -33,6 +33,7 @@ def compute_bands(
     years: float,
     members: int,
     seed: int,
+    client: Any = None,
 ) -> dict[str, NDArray[Any]]:
     """Compute lifetimes in another atmosphere, percentiles of lifetimes and altitudes, and the causes of their spread.
 
@@ -47,6 +48,7 @@ def compute_bands(
         row_days: days from one row of the tracks to the next.
         years: span of each satellite.
         members, seed: size and seed of the ensemble of solar activity.
+        client: as for `estimate_spread`.
 
     Returns:
         Variables of the dataset by name.
@@ -68,7 +70,7 @@ def compute_bands(
         where = alive[part.members]
         some = objects.take(where)
         bands = estimate_spread(
-            some, lifetime[where], weather, part, error[where], model=model, members=members, seed=seed
+            some, lifetime[where], weather, part, error[where], model=model, members=members, seed=seed, client=client
         )
         other[where] = bands.nrlmsis21
         if bands.slowness is None:

@@ -62,6 +62,7 @@ def decay(
     ensemble: int | None = None,
     seed: int = 0,
     strict: bool = False,
+    client: Any = None,
     progress: DecayProgress | None = None,
     device: str | None = None,
 ) -> xr.Dataset:
@@ -92,6 +93,7 @@ def decay(
         seed: seed of the ensemble.
         strict: True makes an error of a ballistic coefficient that is assumed, or outside 1e-4 to 1 m2/kg; else it is logged as a
             warning, and stands in the attribute `ballistic_coefficient_notes`.
+        client: of a Dask cluster (`distributed.Client`), whose workers decay the members of the ensemble, to the same bits.
         progress: called as work is done, with the number of objects done and of all objects.
         device: platform to compute on, such as "cpu" or "gpu", all of whose local devices are used; None: JAX's default.
 
@@ -100,6 +102,7 @@ def decay(
 
     Raises:
         InputError: no object; a span, date, scenario, source, model or device that does not serve.
+        OutputError: the cluster was lost.
     """
     check_model(atmosphere)
     if not len(catalog):
@@ -183,6 +186,7 @@ def decay(
             years=years,
             members=members,
             seed=seed,
+            client=client,
         )
     shells, summary = _by_shell(catalog, lifetime, control.manoeuvres, years)
     attributes = {

@@ -122,15 +122,17 @@ def make_series(
         step: length of a step, days.
         model: model of the atmosphere, as in `load_atmosphere`.
     """
+    members = list_members(weather, start, stop, step)
+    return [make_atmosphere_series(load_atmosphere(model), indices, start, step) for indices in members]
+
+
+def list_members(weather: SpaceWeather, start: float, stop: float, step: float) -> list[tuple[Floats, ...]]:
+    """List the indices of each member of an ensemble over time, one of a single series, as `make_atmosphere_series` takes them."""
     found = weather.resample(start, stop, step)
     days = found.mjd + 0.5 * step - (MJD_J2000 - 0.5)
     calendar = 1.0 + np.mod(days, YEAR_DAYS), 2000.0 + days / YEAR_DAYS
     columns = [np.atleast_2d(v) for v in (found.f107, found.f107a, found.ap)]
-    table = load_atmosphere(model)
-    return [
-        make_atmosphere_series(table, (*(c[m] for c in columns), *calendar), start, step)
-        for m in range(len(columns[0]))
-    ]
+    return [(*(c[m] for c in columns), *calendar) for m in range(len(columns[0]))]
 
 
 def choose_step_days(years: float) -> float:

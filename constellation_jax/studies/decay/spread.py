@@ -11,17 +11,19 @@ logarithm of the time, the deviations of a percentile from the median by the Sun
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from constellation_jax.engine.decay.engine import Decay, Floats, Objects, run
+from constellation_jax.engine.decay.engine import Decay, Floats, Objects, make_atmosphere_series, run
 from constellation_jax.engine.decay.integrator import REENTRY_ALTITUDE_KM
+from constellation_jax.inputs.environment.atmosphere import load_atmosphere
 from constellation_jax.inputs.environment.forecast import QUANTILE_95
 from constellation_jax.inputs.environment.space_weather_series import SpaceWeather
 from constellation_jax.physics.constants import DEGREE, WGS84_EQUATORIAL_RADIUS_KM
-from constellation_jax.studies.decay.inputs import make_series
+from constellation_jax.studies.cluster import do_tasks
+from constellation_jax.studies.decay.inputs import list_members, make_series
 from constellation_jax.studies.decay.short_lives import CalendarPart
 
 PERCENTILES: Final = (5.0, 50.0, 95.0)
@@ -81,6 +83,7 @@ def estimate_spread(
     model: str,
     members: int,
     seed: int,
+    client: Any = None,
 ) -> Bands:
     """Estimate the bands of the lifetimes of objects, and what their altitudes need.
 
@@ -92,6 +95,7 @@ def estimate_spread(
         error: standard error of ln B of each.
         model: model of the atmosphere in which these lifetimes were found.
         members, seed: size and seed of the ensemble; with 0 members there is only the lifetime in NRLMSIS 2.1.
+        client: of a Dask cluster, whose workers decay the members; None: one after the other, here.
     """
     chosen, of_class = group_alike(objects)
     step = 3.0 * calendar.step
@@ -99,12 +103,11 @@ def estimate_spread(
     rows = (calendar.end - calendar.first) / step
     keep = 0 if not members else 1 if members * rows <= _MOST_STATES else 4
 
-    def decay_through(weather: SpaceWeather, model: str, drag: float = 1.0, keep: int = keep) -> list[Decay]:
+    def decay_through(model: str, drag: float = 1.0, keep: int = keep) -> Decay:
         heavier = some._replace(ballistic_coefficient=drag * some.ballistic_coefficient)
-        series = make_series(weather, calendar.first, calendar.end, step, model=model)
-        return [run(heavier, one, keep=keep) for one in series]
+        return run(heavier, make_series(weather, calendar.first, calendar.end, step, model=model)[0], keep=keep)
 
-    own = decay_through(weather, model)[0]
+    own = decay_through(model)
 
     def scale_to_all(values: Floats) -> Floats:
         known = np.isfinite(own.lifetime_days) & np.isfinite(values)
@@ -114,18 +117,24 @@ def estimate_spread(
         scaled = np.where(own_known, ratio[of_class] * np.where(own_known, lifetime, 0.0), values[of_class])
         return np.asarray(scaled)
 
-    other = scale_to_all(decay_through(weather, "nrlmsis21", keep=0)[0].lifetime_days)
+    other = scale_to_all(decay_through("nrlmsis21", keep=0).lifetime_days)
     if not members:
         return Bands(other, np.empty((0, objects.satellites)), {}, None)
-    heavier = decay_through(weather, model, drag=_MORE_DRAG)[0]
-    ensemble = decay_through(weather.ensemble(members, seed), model)
-    lives = np.sort([one.lifetime_days for one in ensemble], axis=0)
+    heavier = decay_through(model, drag=_MORE_DRAG)
+    times = _CommonTimes(some, calendar, step * keep)
+    shared = _Member(some, own, times, calendar.first, step, model, keep)
+    futures = list_members(weather.ensemble(members, seed), calendar.first, calendar.end, step)
+    if client is None:
+        ensemble = [_decay_member(shared, indices) for indices in futures]
+    else:
+        done = dict(do_tasks(client, _decay_member, shared, futures))
+        ensemble = [done[k] for k in range(members)]
+    lives = np.sort([lifetime_days for lifetime_days, _ in ensemble], axis=0)
     solar = np.stack([scale_to_all(_quantile(lives, level)) for level in PERCENTILES])
     sensitivity = _life_sensitivity(own, heavier)[of_class]
     days = np.where(np.isfinite(lifetime), lifetime, calendar.end - objects.mjd)
     by_b, by_density = sensitivity * error, sensitivity * density_error(days)
-    times = _CommonTimes(some, calendar, step * keep)
-    ratios = np.sort([times.ratio(own, one) for one in ensemble], axis=0)
+    ratios = np.sort([ratio for _, ratio in ensemble], axis=0)
     slowness = Slowness(
         step * keep,
         np.stack([_quantile(ratios, level) for level in PERCENTILES[::-1]]),
@@ -138,6 +147,26 @@ def estimate_spread(
     spread = dict(zip(CAUSES, (by_sun, by_b, by_density), strict=True))
     beyond = calendar.end - objects.mjd
     return Bands(other, _widen_lifetimes(solar, QUANTILE_95 * np.hypot(by_b, by_density), beyond), spread, slowness)
+
+
+class _Member(NamedTuple):
+    """Inputs that all members of an ensemble share."""
+
+    objects: Objects
+    own: Decay
+    """Decay under the median of the forecast."""
+    times: _CommonTimes
+    first: float
+    step: float
+    model: str
+    keep: int
+
+
+def _decay_member(shared: _Member, indices: tuple[Floats, ...]) -> tuple[Floats, Floats]:
+    """Decay objects through a member of the ensemble; return their lifetimes, days, and the ratios of `_CommonTimes`."""
+    series = make_atmosphere_series(load_atmosphere(shared.model), indices, shared.first, shared.step)
+    found = run(shared.objects, series, keep=shared.keep)
+    return found.lifetime_days, shared.times.ratio(shared.own, found)
 
 
 def density_error(days: Floats) -> Floats:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -28,6 +29,7 @@ def deploy(
     start: Time | None = None,
     until: Time | None = None,
     as_of: Time | None = None,
+    client: Any = None,
 ) -> xr.Dataset:
     """Count the satellites of a deployment that are launched, raising, on station, failed, de-orbiting and gone, day by day.
 
@@ -41,6 +43,7 @@ def deploy(
         start: first day; where absent, that of the first launch.
         until: last day; where absent, that of the file, after which nothing is launched.
         as_of: date of the data, as for `load_deployment`: launches after it are not used.
+        client: of a Dask cluster (`distributed.Client`), whose workers make the draws, the same ones.
 
     Returns:
         Dataset with dims (system, time) and, with draws, `..._percentile` with dims (percentile, system, time), 5, 50 and 95 %.
@@ -48,6 +51,7 @@ def deploy(
 
     Raises:
         InputError: no such deployment, mistakes in its file, draws out of range, or days out of order.
+        OutputError: the cluster was lost.
     """
     if isinstance(scenario, Deployment) and as_of is not None:
         raise InputError(f"as_of {as_of}: found beside a Deployment, which has its date; give it to load_deployment")
@@ -67,7 +71,7 @@ def deploy(
     counts = {state: np.stack([c[state] for c in certain]) for state in DEPLOYMENT_STATES}
     bands = None
     if draws > 1:
-        parts = [_compute_percentiles(draw_counts(history, system, days, draws, seed)) for system in systems]
+        parts = [_compute_percentiles(draw_counts(history, system, days, draws, seed, client)) for system in systems]
         bands = {state: np.stack([part[state] for part in parts], axis=1) for state in DEPLOYMENT_STATES}
     targets = [next(c.target for c in deployment.campaigns if c.system == system) for system in systems]
     drawn = {"draws": np.int32(draws), "seed": np.int64(seed)} if draws > 1 else {}

@@ -14,8 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from constellation_jax.inputs.deployment.campaigns import Campaign
+from constellation_jax.outputs.blocks import cut
 from constellation_jax.outputs.variables import DEPLOYMENT_STATES
 from constellation_jax.physics.constants import YEAR_DAYS
+from constellation_jax.studies.cluster import do_tasks
 from constellation_jax.studies.deployment.launches import LaunchHistory, days_until_failure
 from constellation_jax.studies.deployment.schedule import (
     count_expected_launches,
@@ -36,7 +38,7 @@ DRAWS_PER_BLOCK = 500
 
 
 def draw_counts(
-    history: LaunchHistory, system: str, days: NDArray[np.int64], draws: int, seed: int
+    history: LaunchHistory, system: str, days: NDArray[np.int64], draws: int, seed: int, client: Any = None
 ) -> dict[str, NDArray[np.integer[Any]]]:
     """Count the satellites of a system in each state at the beginning of each day, in each draw.
 
@@ -46,21 +48,24 @@ def draw_counts(
         days: consecutive days from 1970-01-01, shape (t,).
         draws: number of draws.
         seed: seed of the random numbers.
+        client: of a Dask cluster, whose workers draw the blocks; None: one after the other, here.
 
     Returns:
         Counts by state, each of shape (t, draws).
     """
     plans = [_CampaignPlan(history, c) for c, campaign in enumerate(history.campaigns) if campaign.system == system]
-    blocks = -(-draws // DRAWS_PER_BLOCK)
-    streams = np.random.SeedSequence([seed, *system.encode()]).spawn(blocks)
+    blocks = cut(draws, DRAWS_PER_BLOCK)
+    streams = np.random.SeedSequence([seed, *system.encode()]).spawn(len(blocks))
     kind: type = np.int32 if sum(plan.most_satellites for plan in plans) > np.iinfo(np.int16).max else np.int16
     counts: dict[str, NDArray[np.integer[Any]]] = {
         state: np.empty((len(days), draws), kind) for state in DEPLOYMENT_STATES
     }
-    for block, stream in enumerate(streams):
-        here = slice(block * DRAWS_PER_BLOCK, min((block + 1) * DRAWS_PER_BLOCK, draws))
-        for state, values in _draw_block(plans, days, here.stop - here.start, np.random.default_rng(stream)).items():
-            counts[state][:, here] = values.T
+    shared = plans, days, kind
+    tasks = [(here.stop - here.start, stream) for here, stream in zip(blocks, streams, strict=True)]
+    alone = ((k, _draw_block(shared, task)) for k, task in enumerate(tasks))
+    for k, found in alone if client is None else do_tasks(client, _draw_block, shared, tasks):
+        for state, values in found.items():
+            counts[state][:, blocks[k]] = values.T
     return counts
 
 
@@ -150,9 +155,10 @@ class _CampaignPlan:
 
 
 def _draw_block(
-    plans: list[_CampaignPlan], days: NDArray[np.int64], n: int, rng: np.random.Generator
-) -> dict[str, NDArray[np.float64]]:
-    """Draw n histories of a system and count: state -> counts of shape (n, t)."""
+    shared: tuple[list[_CampaignPlan], NDArray[np.int64], type], task: tuple[int, np.random.SeedSequence]
+) -> dict[str, NDArray[np.integer[Any]]]:
+    """Draw histories of a system, so many from a stream, and count: state -> counts of shape (n, t)."""
+    (plans, days, kind), n, rng = shared, task[0], np.random.default_rng(task[1])
     drawn = [plan.draw(n, rng) for plan in plans]
     campaign = np.repeat(np.arange(len(plans)), [plan.most_launches for plan in plans])
     launch = np.concatenate([np.arange(plan.most_launches) for plan in plans])
@@ -190,7 +196,7 @@ def _draw_block(
     so_far = events.so_far
     share = np.minimum(moving * max(plan.campaign.moving_share for plan in plans), 0.5)
     so_far["ready"] = so_far["ready"] - share[:, None] * (so_far["ready"] - so_far["retired"])
-    return count_states(so_far)
+    return {state: values.astype(kind) for state, values in count_states(so_far).items()}
 
 
 def count_states(so_far: dict[str, NDArray[np.float64]]) -> dict[str, NDArray[np.float64]]:

@@ -136,6 +136,20 @@ class Fitter:
         self._failed_before = np.zeros(len(since_epoch), bool)
         """True for satellites that failed at the end of the span before; nothing is known of the first."""
 
+    def go_on_after(self, block: Block, end: int) -> None:
+        """Take over the failures that last beyond a block of another run.
+
+        Args:
+            block: its last one.
+            end: of the last span of it, nanoseconds since the start of the first span.
+        """
+        status, pieces = np.maximum(block.status[-1:], 0), block.pieces
+        last = pieces.stop == end
+        # a satellite that has failed at the end of the span has done so in the piece that ends there
+        status[0, pieces.satellite[last]] = pieces.status[last]
+        self._failed_before = status[0] != 0
+        self.failures.latch(np.arange(status.shape[1]), status, end > -60e9 * self._since_epoch[None])
+
     def fit(self, edges: NDArray[np.int64], values: tuple[NDArray[np.float64], ...], status: NDArray[np.int8]) -> Block:
         """Fit the block of the spans between edges.
 

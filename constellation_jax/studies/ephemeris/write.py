@@ -23,7 +23,7 @@ from constellation_jax.engine.time_grid import Grid
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.catalog.catalog import Catalog, check_catalog
 from constellation_jax.inputs.times import Duration, Time, minutes_since, parse_duration, parse_time, to_day_fraction
-from constellation_jax.outputs.blocks import cut
+from constellation_jax.outputs.fingerprint import Fingerprint
 from constellation_jax.outputs.formats import find_format
 from constellation_jax.outputs.netcdf.ephemeris import AXES, EphemerisWriter
 from constellation_jax.outputs.target import check_disk
@@ -31,6 +31,7 @@ from constellation_jax.physics.constants import WGS72
 from constellation_jax.physics.numerics import chebyshev
 from constellation_jax.physics.sgp4.brouwer import semi_major_axis_km
 from constellation_jax.studies.ephemeris.fit import Fitter, SeriesDesign, choose_design
+from constellation_jax.studies.propagation.fingerprint import make_fingerprint
 from constellation_jax.studies.propagation.runs import Progress, RunReport, Stopwatch, in_blocks, make_counter
 
 BLOCK_BYTES = 192 * 2**20
@@ -52,7 +53,7 @@ class EphemerisReport(RunReport):
     pieces: int
     """Number of series for parts of spans."""
     states: int
-    """Number of states that SGP4 was evaluated for."""
+    """Number of states that SGP4 was evaluated for, in this run."""
 
 
 def ephemeris_to(
@@ -64,6 +65,7 @@ def ephemeris_to(
     tolerance_m: float = 1.0,
     span: Duration = "2h",
     overwrite: bool = False,
+    resume: bool = False,
     progress: Progress | None = None,
     history: str | None = None,
 ) -> EphemerisReport:
@@ -82,11 +84,13 @@ def ephemeris_to(
             orbits: from about 0.2 m on), else float64.
         span: length of time that one series serves; two hours suit low orbits.
         overwrite: whether an existing file may be replaced.
+        resume: keep the spans that an interrupted run of the same inputs has left in `PATH.partial`; without one, begin anew.
         progress: called as work is done.
         history: text for the attribute of that name, such as the command line.
 
     Raises:
-        InputError: no object; a start, length, span or tolerance that cannot be; the file exists, or its folder does not.
+        InputError: no object; a start, length, span or tolerance that cannot be; the file exists, or its folder does not; an
+            unfinished file of another run.
         OutputError: the file could not be written, such as on a full disk; the message says what is left in `PATH.partial`.
     """
     clock = Stopwatch()
@@ -108,7 +112,7 @@ def ephemeris_to(
     writer = EphemerisWriter(
         path, catalog, edges, degrees=design.degrees, quantum_km=design.quantum_km, tolerance_m=tolerance_m,
         overwrite=overwrite, attributes={"history": f"{np.datetime64('now')}Z {history}"} if history else {},
-        block_spans=block,
+        block_spans=block, fingerprint=_make_fingerprint(catalog, edges, design), resume=resume,
     )  # fmt: skip
     writer.check_disk()
     x = np.append(chebyshev.nodes(design.nodes), 1.0)
@@ -129,8 +133,15 @@ def ephemeris_to(
         writer.write(fitter.fit(offsets[first : last + 1], values, shaped["status"]))
 
     with writer:
+        missing = writer.find_missing()
+        done = missing[0].start if missing else spans
+        if writer.last_taken_over is not None:
+            fitter.go_on_after(writer.last_taken_over, int(offsets[done]))
+            engine.failures.codes = fitter.failures.code
+        if count is not None and done:
+            count(done * per_span * satellites)
         in_blocks(
-            cut(spans, block),
+            missing,
             [OutputArrays.allocate(block * per_span, satellites, AXES, "float64") for _ in range(2)],
             lambda first, last, part: engine.run(first * per_span, last * per_span, part, count),
             store,
@@ -143,10 +154,20 @@ def ephemeris_to(
         spans=spans,
         degrees=design.degrees,
         pieces=writer.pieces_written,
-        states=at.size * satellites,
+        states=(spans - done) * per_span * satellites,
         failed=int(np.count_nonzero(fitter.failures.code)),
         **clock.report(Path(path).stat().st_size),
     )
+
+
+def _make_fingerprint(catalog: Catalog, edges: NDArray[np.datetime64], design: SeriesDesign) -> Fingerprint:
+    """Make the fingerprint of an ephemeris: that of the states behind it, and the design of its series."""
+    quantum = "float64" if design.quantum_km is None else f"int32 of {design.quantum_km!r} km"
+    return {
+        **make_fingerprint(catalog, edges, Options(AXES, dense=False), None),
+        "tolerance": f"{1e3 * design.tolerance_km:g} m",
+        "series": f"{design.degrees} degrees, {quantum}",
+    }
 
 
 def _edges(start: Time, duration: Duration, span: Duration) -> NDArray[np.datetime64]:

@@ -176,9 +176,9 @@ class PropagationJob:
             fingerprint=self.fingerprint, **options,
         )  # fmt: skip
 
-    def make_engine(self, threads: int | None = None) -> Engine:
-        """Make the engine; None: a thread for each core."""
-        devices = Devices(self.options.platform, threads=threads)
+    def make_engine(self) -> Engine:
+        """Make the engine."""
+        devices = Devices(self.options.platform)
         return Engine(self.catalog.elements, make_grid(self.instants, self.options), self.options, devices)
 
     def compute(

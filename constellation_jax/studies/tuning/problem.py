@@ -87,10 +87,17 @@ class Evaluation(NamedTuple):
 
 
 class CompiledProblem:
-    """Compiled functions of a tuning problem, with a count of their evaluations."""
+    """Compiled functions of a tuning problem, with a count of their evaluations.
 
-    def __init__(self, problem: TuningProblem, base: Design, surroundings: Surroundings) -> None:
-        self.problem = problem
+    Args:
+        problem: the problem.
+        base: design at the start.
+        surroundings: inputs of its terms.
+        client: of a Dask cluster, whose workers solve it from several starts; None: this process does.
+    """
+
+    def __init__(self, problem: TuningProblem, base: Design, surroundings: Surroundings, client: Any = None) -> None:
+        self.problem, self.client = problem, client
         self.coordinates = FreeNumbers.from_problem(problem)
         self.evaluations = 0
         self.rows = _make_rows(problem)

@@ -9,6 +9,8 @@ point, so that they mean the same for every solver.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import pickle
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
@@ -22,6 +24,8 @@ from scipy.stats import qmc
 from constellation_jax.engine.precision import x64
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.tuning.problem import Solver
+from constellation_jax.outputs.blocks import cut
+from constellation_jax.studies.cluster import do_tasks
 from constellation_jax.studies.tuning.design import Floats
 from constellation_jax.studies.tuning.problem import CompiledProblem, Evaluation, Frame
 
@@ -37,6 +41,8 @@ _LOOSE: Final = 1e-3
 """Violation that an augmented Lagrangian leaves, as a part of the limit."""
 _STIFFEST: Final = 40.0
 """Weight of a squared violation: multipliers do the rest, and beyond 80 Adam jumps off the constraint again."""
+_STARTS_TOGETHER: Final = 32
+"""Starts of one program of optax, and of one task of a cluster."""
 _EDGE: Final = 1e-3
 """Nearest to a bound that a start may be: the sigmoid is flat there."""
 
@@ -112,7 +118,7 @@ def solve(
     if solver.starts > 1:
         rough = dataclasses.replace(solver, method="adam")
         starts += _choose_apart(_run_optax(compiled, _make_starts(begin, solver, mask), rough, frame, mask, 3, 40))
-    found = [_solve_by_scipy(compiled, start, solver, frame, mask) for start in starts]
+    found: list[Solution] = _for_each(compiled, _solve_by_scipy, (solver, frame, mask), starts)
     return min(found, key=lambda s: s.rank)
 
 
@@ -200,7 +206,37 @@ class _Cache:
         return Solution(point, at, found, residual, converged, message, self.history, iterations)
 
 
-def _solve_by_scipy(compiled: CompiledProblem, begin: Floats, solver: Solver, frame: Frame, free: Floats) -> Solution:
+def _for_each(
+    compiled: CompiledProblem, work: Callable[..., Any], inputs: tuple[Any, ...], starts: list[Floats]
+) -> Any:
+    """Solve from each start by `work(compiled, *inputs, start)`, on the cluster of the problem where it has one."""
+    if compiled.client is None or len(starts) == 1:
+        return [work(compiled, *inputs, start) for start in starts]
+    frame = compiled.frame
+    shared = compiled.problem, frame.base, frame.surroundings, work, inputs
+    done = dict(do_tasks(compiled.client, _solve_in_worker, shared, starts))
+    compiled.evaluations += sum(evaluations for evaluations, _ in done.values())
+    return [done[k][1] for k in range(len(starts))]
+
+
+_COMPILED: dict[bytes, CompiledProblem] = {}
+"""Problem that this worker is busy with."""
+
+
+def _solve_in_worker(shared: tuple[Any, ...], start: Floats) -> tuple[int, Any]:
+    """Solve a part of a problem in a worker; return the number of evaluations and the solution."""
+    *inputs_of_problem, work, inputs = shared
+    key = hashlib.sha256(pickle.dumps(inputs_of_problem)).digest()
+    if key not in _COMPILED:
+        _COMPILED.clear()
+        _COMPILED[key] = CompiledProblem(*inputs_of_problem)
+    compiled = _COMPILED[key]
+    before = compiled.evaluations
+    found = work(compiled, *inputs, start)
+    return compiled.evaluations - before, found
+
+
+def _solve_by_scipy(compiled: CompiledProblem, solver: Solver, frame: Frame, free: Floats, begin: Floats) -> Solution:
     at = _Cache(compiled, begin, frame, free)
     rows = len(compiled.rows)
     common: dict[str, Any] = {
@@ -281,7 +317,24 @@ def _solve_by_optax(
 def _run_optax(
     compiled: CompiledProblem, starts: Floats, solver: Solver, frame: Frame, free: Floats, outer: int, inner: int
 ) -> _Ends:
-    """Minimise the augmented Lagrangian from all starts at once (vmap)."""
+    """Minimise the augmented Lagrangian from all starts, some at once (vmap): as many wherever it is done."""
+    parts = [starts[rows] for rows in cut(len(starts), _STARTS_TOGETHER)]
+    found = _for_each(compiled, _run_some, (solver, frame, free, outer, inner), parts)
+    points, objectives, violations, histories = zip(*found, strict=True)
+    ends = [np.concatenate(each) for each in (points, objectives, violations)]
+    joined = _Ends(ends[0], ends[1], ends[2], np.concatenate(histories, axis=1))
+    for k in np.flatnonzero(~np.isfinite(joined.objectives)):
+        compiled.evaluate(np.nan_to_num(starts[k]), frame)  # says which term it is, where it is one at the start
+        raise InputError(
+            f"tuning problem {compiled.problem.name!r}: {solver.method} left the numbers from start {k + 1}; try slsqp"
+        )
+    return joined
+
+
+def _run_some(
+    compiled: CompiledProblem, solver: Solver, frame: Frame, free: Floats, outer: int, inner: int, starts: Floats
+) -> _Ends:
+    """Minimise the augmented Lagrangian from some starts at once."""
     optax = import_optax(solver.method)
     mask = jnp.asarray(free)
     method = optax.adam(optax.cosine_decay_schedule(0.05, inner)) if solver.method == "adam" else optax.lbfgs()
@@ -323,11 +376,6 @@ def _run_optax(
     with x64(), jax.numpy_dtype_promotion("standard"):
         points, f, missed, way = (np.asarray(v) for v in jax.jit(jax.vmap(one))(jnp.asarray(starts)))
     compiled.evaluations += len(starts) * outer * inner  # L-BFGS: its line searches come on top
-    for k in np.flatnonzero(~np.isfinite(f)):
-        compiled.evaluate(np.nan_to_num(starts[k]), frame)  # says which term it is, where it is one at the start
-        raise InputError(
-            f"tuning problem {compiled.problem.name!r}: {solver.method} left the numbers from start {k + 1}; try slsqp"
-        )
     return _Ends(points, f, missed, way.swapaxes(0, 1))
 
 

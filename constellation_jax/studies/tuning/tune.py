@@ -72,6 +72,7 @@ def tune(
     start: Time | None = None,
     space_weather: SpaceWeatherSource | None = None,
     strict: bool = False,
+    client: Any = None,
     device: str | None = None,
 ) -> TuneResult:
     """Tune the shells of a problem by gradient.
@@ -85,12 +86,14 @@ def tune(
         space_weather: source as for `SpaceWeather.load`; the bundled table if not given.
         strict: True makes an error of a ballistic coefficient that is assumed; else it is logged as a warning, and stands in the
             attribute `ballistic_coefficient_notes`.
+        client: of a Dask cluster (`distributed.Client`), whose workers solve from several starts, to the same bits.
         device: platform to compute on, such as "cpu" or "gpu"; None: JAX's default.
 
     Raises:
         InputErrors: mistakes in the problem file, all at once.
         InputError: constraints that cannot be met together (with the violation at the best point), a variable on which nothing
             depends, a term that is not finite, or a device that is not there.
+        OutputError: the cluster was lost.
     """
     begun = time.perf_counter()
     problem = problem if isinstance(problem, TuningProblem) else load_tuning_problem(problem)
@@ -104,7 +107,7 @@ def tune(
         import_optax(problem.solver.method)
     base = make_design(problem.shells)
     surroundings = make_surroundings(problem, background=background, space_weather=space_weather)
-    compiled = CompiledProblem(problem, base, surroundings)
+    compiled = CompiledProblem(problem, base, surroundings, client)
     begin = compiled.coordinates.find_start(base)
     _check_dependence(compiled, begin)
     found = _tune(compiled, begin, compiled.frame)

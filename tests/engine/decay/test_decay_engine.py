@@ -198,17 +198,33 @@ def test_looking_densities_up_in_the_kernel_gives_the_same(elliptic: bool) -> No
     altitude = np.array([95.0, 210.0, 303.0, 800.0])  # the first outside the table
     orbit = orbits(altitude / (0.9 if elliptic else 1.0), eccentricity=0.1 if elliptic else 1e-3)
     day, b = jnp.array([0.0, 2.0, 11.0, 22.0]), jnp.full(4, 1e-4)
-    begin = decay.begin_course(series, orbit, day, b, b, elliptic=elliptic)
 
     @partial(jax.jit, static_argnames="in_kernel")
     def both(in_kernel: bool) -> tuple[decay.Course, drag.Rates]:
         form = {"elliptic": elliptic, "in_kernel": in_kernel}
+        still = jax.tree.map(jnp.zeros_like, orbit)
+        begin = decay.Course(orbit, day, still, jnp.zeros(4, bool))
         course, kept = decay.march(series, begin, b, b, jnp.zeros((), jnp.int32), keep=4, **form)
         return course, kept, decay.rates_at(series, orbit, day, b, b, **form)
 
     assert series.steps == 8
     assert (np.asarray(both(False)[0].day) > day).any()
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-18), both(True), both(False))
+
+
+def test_rows_at_any_distance_are_those_of_every_step() -> None:
+    """80 steps are two parts of the calendar; the march itself keeps every third state or each."""
+    series = make_series(resolve_space_weather((140.0, 15.0), "median"), MJD_2020, MJD_2020 + 400.0, 5.0)[0]
+    orbit = jax.tree.map(np.asarray, orbits(np.array([230.0, 330.0, 500.0])))
+    objects = Objects(orbit, MJD_2020 + np.array([0.0, 33.0, 170.0]), np.full(3, 0.02), np.zeros(3))
+    whole = run(objects, series, keep=1)
+    assert np.isfinite(whole.lifetime_days).tolist() == [True, True, False]
+    for keep in (7, 9, 61, 100):
+        found = run(objects, series, keep=keep)
+        np.testing.assert_array_equal(found.lifetime_days, whole.lifetime_days)
+        for name, values in found.tracks.items():
+            expected = whole.tracks[name][: 80 // keep * keep + 1 : keep]
+            np.testing.assert_allclose(values, expected, rtol=1e-6, err_msg=name)
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import constellation_jax as cj
-from constellation_jax.inputs.environment.forecast import LAWS, QUANTILE_95
+from constellation_jax.inputs.environment.forecast import LAWS, ONSET_DAYS, QUANTILE_95, find_change_by_onset
 from constellation_jax.inputs.environment.space_weather_series import FORECAST
 from constellation_jax.inputs.times import to_mjd
 
@@ -103,6 +103,18 @@ def test_bands_widen_with_the_lead_time() -> None:
     assert width[first] < width[first + 30] < width[first + 180] < width[first + 700]
     # on the first days a 27-day mean is known to 0.1 in ln(F10.7 - 50): half of it is observed
     np.testing.assert_allclose(width[first] / QUANTILE_95, law.noise_at(np.array([0.5]))[0], rtol=0.02)
+
+
+def test_a_rise_may_come_later_or_earlier_and_the_present_is_known() -> None:
+    reach = round(QUANTILE_95 * ONSET_DAYS)
+    days = np.arange(4000.0)
+    rise = np.interp(days, [1000.0, 3000.0], [0.0, 2.0])
+    later, earlier = (find_change_by_onset(rise, side) for side in (-1, 1))
+    np.testing.assert_allclose(later, rise - np.interp(days - reach, days, rise), atol=1e-12)
+    np.testing.assert_allclose(earlier, np.interp(days + np.minimum(reach, days), days, rise) - rise, atol=1e-12)
+    for side in (-1, 1):  # nothing to come late in a decline
+        np.testing.assert_array_equal(find_change_by_onset(-rise, side), 0.0)
+    assert later[0] == earlier[0] == 0.0
 
 
 def test_the_scatter_of_days_leaves_their_mean(tmp_path: Path) -> None:

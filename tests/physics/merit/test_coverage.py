@@ -93,7 +93,8 @@ def test_chances_have_the_mean() -> None:
 def test_two_shells_are_convolved() -> None:
     shells = [LOW, LOW.replace(planes=10)]
     one, other = (count_probabilities(shell, np.array([40.0]), 3)[0] for shell in shells)
-    both = cj.merit.coverage.probability_in_view(shells, [40.0], at_least=2)
+    chance = jax.jit(partial(cj.merit.coverage.probability_in_view, at_least=2))
+    both = chance(shells, np.array([40.0]))
     assert float(both[0]) == pytest.approx(
         float(1.0 - one[0] * other[0] - one[1] * other[0] - one[0] * other[1]), rel=1e-12
     )
@@ -102,12 +103,15 @@ def test_two_shells_are_convolved() -> None:
 def test_margin_tells_continuous_coverage() -> None:
     """Where the least margin is well above zero there is no gap, where it is below there is one."""
     latitudes, shell = [10.0, 40.0, 58.0], AREA.replace(planes=72, satellites_per_plane=22, phasing=65)
-    margin, gap = (
-        smooth_least_margin_deg(shell, latitudes),
-        max_revisit_minutes(shell, latitudes, horizon_minutes=120.0),
-    )
+
+    @jax.jit  # planes are static: a shell of numbers, not an argument
+    def find(latitudes: jax.Array) -> tuple[jax.Array, ...]:
+        gap = max_revisit_minutes(shell, latitudes, horizon_minutes=120.0)
+        return smooth_least_margin_deg(shell, latitudes), gap, smooth_least_margin_deg(LOW, latitudes[:1])
+
+    margin, gap, low = find(np.array(latitudes))
     assert np.array_equal(np.asarray(margin) > 0.0, np.asarray(gap) == 0.0)
-    assert float(smooth_least_margin_deg(LOW, [10.0])[0]) < 0.0 < float(margin[0])
+    assert float(low[0]) < 0.0 < float(margin[0])
 
 
 def test_links() -> None:

@@ -2,7 +2,9 @@
 
 import dataclasses
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -27,15 +29,33 @@ def _state(seven: jax.Array, fixed: Elements, minutes: jax.Array, regime: str) -
 
 # Every call has this many lanes, so that each function is compiled once for each kind; compiling is all that these tests cost
 LANES = 40
-_jacobian = jax.jit(jax.vmap(jax.jacfwd(_state), (0, 0, 0, None)), static_argnums=3)
-_states = jax.jit(jax.vmap(jax.vmap(_state, (0, None, None, None)), (0, 0, 0, None)), static_argnums=3)
+
+
+def _compiled(function: Callable[..., jax.Array], regime_argument: int) -> Callable[..., jax.Array]:
+    """Compile a function of a regime for near-Earth orbits; evaluate it one operation after another for others.
+
+    XLA takes one to five minutes to compile a derivative of SDP4, whose operations take seconds.
+    """
+    jitted = jax.jit(function, static_argnums=regime_argument)
+
+    def call(*arguments: Any) -> jax.Array:
+        if arguments[regime_argument] == "near_earth":
+            return jitted(*arguments)
+        with jax.disable_jit():
+            return function(*jax.tree.map(jnp.asarray, arguments[:regime_argument]), arguments[regime_argument])
+
+    return call
+
+
+_jacobian = _compiled(jax.vmap(jax.jacfwd(_state), (0, 0, 0, None)), 3)
+_states = _compiled(jax.vmap(jax.vmap(_state, (0, None, None, None)), (0, 0, 0, None)), 3)
 
 
 def _sum_of_states(seven: jax.Array, fixed: Elements, minutes: jax.Array, weights: jax.Array, regime: str) -> jax.Array:
     return jnp.sum(weights * jax.vmap(_state, (0, 0, 0, None))(seven, fixed, minutes, regime))
 
 
-_reverse = jax.jit(jax.grad(_sum_of_states), static_argnums=4)
+_reverse = _compiled(jax.grad(_sum_of_states), 4)
 
 
 def _differences(

@@ -174,7 +174,7 @@ def test_workers_of_a_cluster_share_a_store(
     monkeypatch.setattr(on_workers, "TASK_STATES", 300)
     path = tmp_path / "cluster.zarr"
     with (
-        distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None) as cluster,
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=False, dashboard_address=":0") as cluster,
         distributed.Client(cluster) as client,
     ):
         report = cj.propagate_to(path, some, TIMES, memory_bytes=MEMORY, client=client)

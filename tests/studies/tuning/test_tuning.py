@@ -223,7 +223,7 @@ def test_an_optimum_that_nothing_holds_has_no_residual(tmp_path: Path, caplog: p
 
 
 def test_a_tuning_that_did_not_converge_ends_with_3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys.modules["constellation_jax.cli.tune"], "configure", lambda **_: None)
+    monkeypatch.setattr(sys.modules["constellation_jax.cli.commands.tune"], "configure", lambda **_: None)
     path = tmp_path / "short.toml"
     path.write_text(
         f'system = "S"\n{SHELL}{FREE.partition("[[reports]]")[0]}[solver]\niterations = 1\n', encoding="utf-8"

@@ -12,6 +12,7 @@ import typer
 from constellation_jax.cli.options import (
     AllowStale,
     AtmosphereModel,
+    Dask,
     Device,
     ForecastFile,
     Output,
@@ -21,6 +22,7 @@ from constellation_jax.cli.options import (
     SpaceWeatherFile,
     Strict,
     claim,
+    connect,
     load_catalog,
     load_space_weather,
     write_result,
@@ -98,6 +100,7 @@ def decay(
     ] = None,
     strict: Strict = False,
     device: Device = None,
+    dask: Dask = None,
     output: Output = None,
     overwrite: Overwrite = False,
     allow_stale: AllowStale = False,
@@ -110,7 +113,7 @@ def decay(
     """
     with Reporter().session(debug=ctx.obj["debug"]):
         inputs = (catalog, *(shells or []), space_weather, forecast)
-        with claim(output or Path("decay.nc"), overwrite=overwrite, inputs=inputs) as target:
+        with claim(output or Path("decay.nc"), overwrite=overwrite, inputs=inputs) as target, connect(dask) as client:
             objects = _objects(catalog, shells or [], start, attitude, select or [], allow_stale)
             configure(compile_cache=True)
             from constellation_jax.studies.decay.decay import decay as compute
@@ -131,6 +134,7 @@ def decay(
                 atmosphere=atmosphere,
                 ensemble=ensemble,
                 strict=strict,
+                client=client,
                 device=device,
             )
             write_result(dataset, target)

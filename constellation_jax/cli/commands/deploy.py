@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from constellation_jax.cli.options import Output, Overwrite, Quiet, claim, write_result
+from constellation_jax.cli.options import Dask, Output, Overwrite, Quiet, claim, connect, write_result
 from constellation_jax.cli.reporting import Reporter
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ def deploy(
     system: Annotated[
         str | None, typer.Option(metavar="NAME", help="System of --need, where the deployment has several.")
     ] = None,
+    dask: Dask = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
 ) -> None:
@@ -88,8 +89,8 @@ def deploy(
         target = None if output is None else claim(output, overwrite=overwrite, inputs=(deployment,))
         from constellation_jax.studies.deployment.deploy import deploy as launch
 
-        with target or contextlib.nullcontext():
-            dataset = launch(loaded, draws=draws, seed=seed, start=start, until=until)
+        with target or contextlib.nullcontext(), connect(dask) as client:
+            dataset = launch(loaded, draws=draws, seed=seed, start=start, until=until, client=client)
             if target is not None:
                 write_result(dataset, target)
         if not quiet:

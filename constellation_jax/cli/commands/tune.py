@@ -11,6 +11,7 @@ import typer
 
 from constellation_jax.cli.options import (
     AllowStale,
+    Dask,
     Device,
     ForecastFile,
     Output,
@@ -20,6 +21,7 @@ from constellation_jax.cli.options import (
     Strict,
     claim,
     command_line,
+    connect,
     load_catalog,
     load_space_weather,
     write_result,
@@ -61,6 +63,7 @@ def tune(
     forecast: ForecastFile = None,
     strict: Strict = False,
     device: Device = None,
+    dask: Dask = None,
     overwrite: Overwrite = False,
     allow_stale: AllowStale = False,
     quiet: Quiet = False,
@@ -88,6 +91,7 @@ def tune(
         with contextlib.ExitStack() as held:
             for target in targets:
                 held.enter_context(target)
+            client = held.enter_context(connect(dask))
             result = compute(
                 loaded,
                 background=background,
@@ -96,6 +100,7 @@ def tune(
                 start=start,
                 space_weather=load_space_weather(space_weather, forecast),
                 strict=strict,
+                client=client,
                 device=device,
             )
             if targets:

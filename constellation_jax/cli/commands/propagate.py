@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
-from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from constellation_jax.cli.options import AllowStale, Overwrite, Quiet, add_run_options, claim, command_line
+from constellation_jax.cli.options import (
+    AllowStale,
+    Dask,
+    Overwrite,
+    Quiet,
+    add_run_options,
+    claim,
+    command_line,
+    connect,
+)
 from constellation_jax.cli.process import EXIT_OUTPUT
 from constellation_jax.cli.reporting import choose_reporter
 from constellation_jax.errors import InputError
@@ -34,14 +40,6 @@ _Shard = Annotated[
         metavar="I/N", help="Compute part I of N of a Zarr store that N jobs share; then: constellation-jax finish."
     ),
 ]
-_Dask = Annotated[
-    str | None,
-    typer.Option(
-        metavar="local|ADDRESS", help="Let the workers of a Dask cluster write a Zarr store; local starts one here."
-    ),
-]
-_CONNECT_S = 30
-"""Time that a scheduler has to answer."""
 _LogJson = Annotated[bool, typer.Option("--log-json", help="Write events to stderr, one JSON object a line.")]
 
 
@@ -53,7 +51,7 @@ def propagate(
     keys: dict[str, Any],
     resume: _Resume = False,
     shard: _Shard = None,
-    dask: _Dask = None,
+    dask: Dask = None,
     allow_stale: AllowStale = False,
     quiet: Quiet = False,
     log_json: _LogJson = False,
@@ -88,7 +86,7 @@ def propagate(
         configure(compile_cache=True)
         from constellation_jax.studies.propagation.to_file import propagate_to
 
-        with _connect(dask) as client:
+        with connect(dask) as client:
             report = propagate_to(
                 target,
                 objects,
@@ -148,6 +146,7 @@ def ephemeris(
     run: _RunFile = None,
     *,
     keys: dict[str, Any],
+    resume: _Resume = False,
     allow_stale: AllowStale = False,
     quiet: Quiet = False,
     log_json: _LogJson = False,
@@ -177,6 +176,7 @@ def ephemeris(
             config.duration,
             tolerance_m=config.tolerance,
             span=EPHEMERIS_SPAN,
+            resume=resume,
             progress=reporter.progress,
             history=command_line(),
         )
@@ -191,32 +191,3 @@ def _parse_shard(text: str | None) -> tuple[int, int] | None:
     if found is None:
         raise InputError(f"--shard: found {text!r}, expected i/n such as 3/16")
     return int(found[1]), int(found[2])
-
-
-@contextlib.contextmanager
-def _connect(cluster: str | None) -> Iterator[Any]:
-    """Connect to a Dask cluster, or start one on this machine, a worker a core; None for none."""
-    if cluster is None:
-        yield None
-        return
-    if find_spec("distributed") is None:
-        raise InputError(
-            "--dask: needs the package distributed; install it with pip install 'constellation-jax[scale]'"
-        )
-    import distributed
-
-    from constellation_jax.engine.threads import count_cores
-
-    dask: Any = distributed  # whose functions have no types
-    with contextlib.ExitStack() as stack:
-        try:
-            if cluster == "local":
-                workers = dask.LocalCluster(n_workers=count_cores(), threads_per_worker=1, dashboard_address=None)
-                client = dask.Client(stack.enter_context(workers), timeout=_CONNECT_S)
-            else:
-                client = dask.Client(cluster, timeout=_CONNECT_S)
-        except (OSError, ValueError) as error:
-            raise InputError(
-                f"--dask: {cluster!r} cannot be reached ({error}); expected 'local' or the address of a scheduler"
-            ) from None
-        yield stack.enter_context(client)

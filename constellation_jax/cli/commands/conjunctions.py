@@ -1,0 +1,141 @@
+"""The command `conjunctions`: close approaches of everything with everything. Only glue and text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from constellation_jax.cli.options import (
+    AllowStale,
+    Device,
+    Overwrite,
+    Quiet,
+    ShellNames,
+    claim,
+    load_catalog,
+    write_result,
+)
+from constellation_jax.cli.reporting import Reporter, count
+from constellation_jax.settings import configure
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from constellation_jax.inputs.catalog.catalog import Catalog
+
+_MOST_ROWS = 20
+"""Close approaches that are printed."""
+
+
+def conjunctions(
+    ctx: typer.Context,
+    catalog: Annotated[
+        str | None, typer.Argument(metavar="CATALOG", help="Element sets: a file, 'bundled' or a CelesTrak group.")
+    ] = None,
+    shells: ShellNames = None,
+    start: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Start, UTC [default: the latest epoch, or the last midnight].")
+    ] = None,
+    duration: Annotated[str, typer.Option(metavar="LENGTH", help="Length of the span, such as 6h or 7d.")] = "1d",
+    distance_km: Annotated[float, typer.Option(metavar="KM", help="Largest miss distance, up to 50 km.")] = 5.0,
+    primary: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Object of which one is in every pair, by catalogue number, name or pattern; may be repeated.",
+        ),
+    ] = None,
+    same_fleet: Annotated[
+        bool, typer.Option("--same-fleet", help="Count pairs of satellites on station of one fleet, too.")
+    ] = False,
+    same_shell: Annotated[
+        bool, typer.Option("--same-shell", help="Count pairs of satellites of one planned shell, too.")
+    ] = False,
+    select: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CONDITION", help="Condition that every object has to meet; may be repeated."),
+    ] = None,
+    device: Device = None,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="File to write: .nc, or a table as .csv or .parquet.")
+    ] = Path("conjunctions.nc"),
+    overwrite: Overwrite = False,
+    allow_stale: AllowStale = False,
+    quiet: Quiet = False,
+) -> None:
+    """Find all close approaches among a catalogue and planned shells.
+
+    Prints the closest ones, and writes all of them to a file. They are as good as the element sets, a kilometre at
+    best: they rank and count, and decide on no manoeuvre.
+    """
+    with Reporter().session(debug=ctx.obj["debug"]):
+        with claim(output, overwrite=overwrite, inputs=(catalog, *(shells or []))) as target:
+            configure(compile_cache=True)
+            objects, begin = _load(catalog, shells or [], start, select or [], allow_stale)
+            from constellation_jax.studies.conjunctions.screen import conjunctions as screen
+
+            events = screen(
+                objects,
+                (begin, duration),
+                distance_km,
+                primaries=primary or None,
+                same_fleet=same_fleet,
+                same_shell=same_shell,
+                device=device,
+            )
+            write_result(events, target)
+        if not quiet:
+            _print_closest(events)
+            number = events.sizes["event"]
+            typer.echo(
+                f"{target.path}: {number:,} approach{'es' * (number != 1)} within {distance_km:g} km among "
+                f"{count(len(objects), 'object')}"
+            )
+
+
+def _load(
+    catalog: str | None, shells: list[str], start: str | None, conditions: list[str], allow_stale: bool
+) -> tuple[Catalog, Any]:
+    """The objects, and the start of the span."""
+    from constellation_jax.errors import InputError
+    from constellation_jax.inputs.catalog.catalog import Catalog
+    from constellation_jax.inputs.catalog.selection import select
+    from constellation_jax.inputs.shells.files import load_shells
+    from constellation_jax.inputs.shells.lattice import shells_to_catalog
+    from constellation_jax.studies.conjunctions.screen import choose_start
+
+    if catalog is None and not shells:
+        raise InputError("CATALOG, --shells: missing; give element sets or planned constellations")
+    parts = [] if catalog is None else [load_catalog(catalog, "CATALOG", allow_stale=allow_stale)]
+    begin = choose_start(parts[0] if parts else None, start)
+    if shells:
+        known = [shell for name in shells for shell in load_shells(name)]
+        parts.append(shells_to_catalog(known, epoch=begin))
+    return select(Catalog.concatenate(parts), conditions), begin
+
+
+def _print_closest(events: xr.Dataset) -> None:
+    import numpy as np
+
+    if not events.sizes["event"]:
+        return
+    typer.echo(f"{'time of closest approach':<25}{'km':>8}{'km/s':>8}  {'objects':<52}flags")
+    for k in np.argsort(events.miss_distance.values, kind="stable")[:_MOST_ROWS].tolist():
+        row = events.isel(event=k)
+        names = [_label(row, number) for number in (1, 2)]
+        words = events.status.attrs["flag_meanings"].split()
+        masks = np.asarray(events.status.attrs["flag_masks"])
+        flags = [word for word, mask in zip(words, masks.tolist(), strict=True) if int(row.status) & mask]
+        typer.echo(
+            f"{str(row.tca.values)[:23]:<25}{float(row.miss_distance):>8.3f}{float(row.relative_speed):>8.3f}  "
+            f"{' - '.join(names):<52}{' '.join(flags)}".rstrip()
+        )
+
+
+def _label(row: xr.Dataset, number: int) -> str:
+    from constellation_jax.errors import printable
+
+    name, norad = str(row[f"name_{number}"].item()), int(row[f"satellite_number_{number}"])
+    return printable(name[:24]) or ("unnamed" if norad < 0 else str(norad))

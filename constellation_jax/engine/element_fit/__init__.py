@@ -1,0 +1,1 @@
+"""Fits of element sets to states, on the Jacobians."""

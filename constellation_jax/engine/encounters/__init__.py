@@ -1,0 +1,1 @@
+"""Figures of many encounters at once: probabilities, and derivatives by the elements."""

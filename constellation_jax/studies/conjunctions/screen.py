@@ -1,0 +1,284 @@
+"""Close approaches of everything with everything, planned shells included, over any span. The physics is in engine/screening."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+
+from constellation_jax.engine.default_device import on_device
+from constellation_jax.engine.screening.engine import CloseApproaches, ScreeningEngine
+from constellation_jax.errors import InputError, suggest
+from constellation_jax.inputs.catalog.catalog import NO_NORAD_ID, Catalog, check_catalog
+from constellation_jax.inputs.times import Duration, Time, as_times, parse_duration, parse_time, to_day_fraction, today
+from constellation_jax.outputs.datasets.conjunctions import make_conjunctions_dataset
+from constellation_jax.outputs.formats import find_format, make_place, write
+from constellation_jax.outputs.variables import CONJUNCTION_FLAGS
+from constellation_jax.studies.conjunctions.fleets import Groups, find_fleets, find_planned_shells, is_same
+from constellation_jax.studies.propagation.runs import Progress, make_counter
+
+_LOGGER = logging.getLogger("constellation_jax")
+FARTHEST_KM: Final = 50.0
+"""Largest distance that is searched: beyond, half of all objects are near each other."""
+STEP_S: Final = 60.0
+MEMORY_BYTES: Final = 2**30
+"""Default bound on the events of a run."""
+OLD_DAYS: Final = 30.0
+"""Distance of the span from an epoch beyond which elements say little about who meets whom."""
+EVENT_BYTES: Final = 400
+"""Memory of an event, with what is there at the end beside it."""
+
+Span = Sequence[Time | Duration] | ArrayLike
+"""Start and end; start and length; or times, of which the first and the last count."""
+Primaries = str | int | Iterable[str | int] | NDArray[np.bool_]
+"""Objects by catalogue number, name or pattern, or a mask of all objects."""
+
+
+@on_device
+def conjunctions(
+    catalog: Catalog,
+    span: Span,
+    distance_km: float = 5.0,
+    *,
+    primaries: Primaries | None = None,
+    same_fleet: bool = False,
+    same_shell: bool = False,
+    step_s: float = STEP_S,
+    memory_bytes: int = MEMORY_BYTES,
+    device: str | None = None,
+    progress: Progress | None = None,
+) -> xr.Dataset:
+    """Find all close approaches among the objects of a catalogue, planned shells included.
+
+    Positions come from SGP4 every minute; pairs are found by boxes and straight lines whose bounds miss nothing
+    (docs/concepts/screening.md), and refined by SGP4 in float64: the time of closest approach is where the distance of the
+    positions is least. Pairs slower than 10 m/s are one event as long as they stay together, at their least distance. Where the
+    distance is within the threshold at an end of the span and the closest approach beyond it, the event is at that end, and
+    flagged. An object counts up to the last step before it decays or fails. Two element sets of one catalogue number are no pair.
+
+    Public element sets are good to a kilometre at best: what is found here ranks and counts approaches, and decides on no
+    manoeuvre.
+
+    Args:
+        catalog: n objects; `Catalog.concatenate` joins tracked and planned ones.
+        span: (start, end), (start, length) such as ("2026-03-10T04:00", "7 days"), or times whose first and last are the ends.
+        distance_km: largest miss distance, up to 50 km.
+        primaries: objects of which one is in every pair, by catalogue number, name or pattern, or as a mask of shape (n,); None:
+        all.
+        same_fleet: whether pairs of one fleet count too. Without, satellites on station of one known constellation, and planned
+            ones of it, are taken to be kept apart by their operator.
+        same_shell: whether pairs of one planned shell count too. They are of one fleet as well.
+        step_s: s between the instants of the search, 10 to 120. The result does not depend on it.
+        memory_bytes: bound on the events; a run that is going to have more ends with an error that says how many.
+        device: platform that propagates, as for `propagate`; pairs are searched on the CPU.
+        progress: called as work is done.
+
+    Returns:
+        Dataset with the dim event, in order of time: objects, time of closest approach, miss distance, its radial, in-track and
+        cross-track parts, relative speed, ages of the elements, states in TEME, and `status`, whose flags say what is special.
+
+    Raises:
+        InputError: no object; a span, distance, step or primary that cannot be; more events than memory holds.
+    """
+    check_catalog(catalog)
+    start, stop = parse_span(span)
+    _check(catalog, distance_km, step_s)
+    _warn_of_age(catalog, start, stop)
+    is_primary = None if primaries is None else find_primaries(catalog, primaries)
+    fleets, shells = find_fleets(catalog), find_planned_shells(catalog)
+
+    def is_allowed(first: NDArray[np.int32], second: NDArray[np.int32]) -> NDArray[np.bool_]:
+        number = catalog.norad_id[first]
+        keep = (number != catalog.norad_id[second]) | (number == NO_NORAD_ID)
+        if is_primary is not None:
+            keep &= is_primary[first] | is_primary[second]
+        if not same_shell:
+            keep &= ~is_same(shells, first, second)
+        if not same_fleet:  # pairs of one shell that were asked for stay
+            keep &= ~is_same(fleets, first, second) | (same_shell & is_same(shells, first, second))
+        return np.asarray(keep)
+
+    day, fraction = to_day_fraction(np.array([start]))
+    span_s = float((stop - start) / np.timedelta64(1, "ns")) * 1e-9
+    engine = ScreeningEngine(
+        catalog.elements, int(day[0]), float(fraction[0]), span_s, distance_km=distance_km, step_s=step_s,
+        is_allowed=is_allowed, platform=device,
+    )  # fmt: skip
+    count = make_counter(progress, engine.steps * len(catalog))
+    most = memory_bytes // EVENT_BYTES
+    try:
+        found = engine.screen(most, count)
+    except OverflowError as error:
+        expected = int(error.args[0])
+        size = f"{expected * EVENT_BYTES / 2**30:.1f} GiB"
+        raise InputError(
+            f"distance_km {distance_km:g}: some {expected:,} approaches expected in this span ({size}), memory_bytes hold "
+            f"{most:,}; ask for a shorter span, a smaller distance or primaries"
+        ) from None
+    arrays = _make_arrays(found, start, is_primary, fleets, shells)
+    settings = {
+        "distance_km": distance_km, "same_fleet": int(same_fleet), "same_shell": int(same_shell), "step_s": step_s,
+        "primaries": len(catalog) if is_primary is None else int(is_primary.sum()),
+    }  # fmt: skip
+    return make_conjunctions_dataset(catalog, (start, stop), arrays, settings)
+
+
+def conjunctions_to(
+    path: str | os.PathLike[str],
+    catalog: Catalog,
+    span: Span,
+    distance_km: float = 5.0,
+    *,
+    overwrite: bool = False,
+    **options: Any,
+) -> xr.Dataset:
+    """Find all close approaches, as `conjunctions`, write them to a file, and return them.
+
+    Args:
+        path: the file to be made: .nc, .zarr, .csv or .parquet. It appears under its name when it is complete.
+        overwrite: whether an existing file may be replaced.
+        options: as for `conjunctions`.
+
+    Raises:
+        InputError: as for `conjunctions`; the file exists, or its folder does not.
+        OutputError: the file could not be written.
+    """
+    find_format(path)
+    place = make_place(path, overwrite=overwrite)  # an error about it comes before the computation
+    dataset = conjunctions(catalog, span, distance_km, **options)
+    write(dataset, place, overwrite=overwrite)
+    return dataset
+
+
+def parse_span(span: Span) -> tuple[np.datetime64, np.datetime64]:
+    """Start and end of a span, datetime64[ns].
+
+    Raises:
+        InputError: neither two instants, nor an instant and a length, nor times; or the end is not after the start.
+    """
+    if isinstance(span, tuple | list) and len(span) == 2:
+        start = parse_time(span[0])  # type: ignore[arg-type]  # what it cannot read it says
+        try:
+            stop = start + parse_duration(span[1])  # type: ignore[arg-type]
+        except InputError:
+            stop = parse_time(span[1])  # type: ignore[arg-type]
+    else:
+        times = as_times(span)  # type: ignore[arg-type]
+        start, stop = times.min(), times.max()
+    if not stop > start:
+        raise InputError(f"span from {start} to {stop}: expected an end after the start")
+    return start, stop
+
+
+def choose_start(catalog: Catalog | None, start: Time | None) -> np.datetime64:
+    """Start that is given, else the latest epoch of a catalogue to the second, else the last midnight; UTC."""
+    if start is not None:
+        return parse_time(start)
+    return parse_time(today() if catalog is None else catalog.epoch.max().astype("datetime64[s]"))
+
+
+def find_primaries(catalog: Catalog, primaries: Primaries) -> NDArray[np.bool_]:
+    """True for the primaries, shape (objects,).
+
+    Raises:
+        InputError: a mask of another shape, or a number or name that no object has; it names the nearest one.
+    """
+    if isinstance(primaries, np.ndarray) and primaries.dtype == np.bool_:
+        if primaries.shape != (len(catalog),):
+            raise InputError(f"primaries: found a mask of shape {primaries.shape}, expected ({len(catalog)},)")
+        return primaries
+    found = np.zeros(len(catalog), np.bool_)
+    words = [primaries] if isinstance(primaries, str | int | np.integer) else list(primaries)
+    for word in words:
+        is_number = str(word).strip().isdigit()
+        own = catalog.norad_id == int(word) if is_number else np.zeros(len(catalog), np.bool_)
+        if not own.any():
+            own = _fits(catalog.name, str(word))
+        if not own.any():
+            near = suggest(str(word).upper(), set(catalog.name.tolist()))
+            raise InputError(f"primaries: {word!r} is not among the {len(catalog)} objects{near}")
+        found |= own
+    if not words:
+        raise InputError("primaries: found none, expected numbers, names or a mask; None stands for all")
+    return found
+
+
+def _fits(names: NDArray[np.str_], pattern: str) -> NDArray[np.bool_]:
+    from constellation_jax.inputs.catalog.selection import find_matches
+
+    return find_matches("name", names, [pattern])
+
+
+def _check(catalog: Catalog, distance_km: float, step_s: float) -> None:
+    if not len(catalog):
+        raise InputError("catalogue: no objects; there is nothing to screen")
+    if not 0.0 < distance_km <= FARTHEST_KM:  # NaN falls here too
+        raise InputError(f"distance_km {distance_km!r}: expected a distance above 0, up to {FARTHEST_KM:g} km")
+    if not 10.0 <= step_s <= 120.0:
+        raise InputError(f"step_s {step_s!r}: expected 10 to 120 s")
+
+
+def _warn_of_age(catalog: Catalog, start: np.datetime64, stop: np.datetime64) -> None:
+    """Log a warning where the span lies outside of the days for which element sets say who meets whom."""
+    days = np.abs((np.array([start, stop])[:, None] - catalog.epoch) / np.timedelta64(86400, "s")).max(axis=0)
+    old = days > OLD_DAYS
+    tracked = old & ~catalog.synthetic
+    if tracked.any():
+        _LOGGER.warning(
+            "%d of %d element sets: the span reaches %.0f to %.0f days from their epochs, and says little about who meets whom "
+            "beyond %.0f days",
+            *(int(tracked.sum()), len(catalog), days[tracked].min(), days[tracked].max(), OLD_DAYS),
+        )
+
+
+def _make_arrays(
+    events: CloseApproaches, start: np.datetime64, is_primary: NDArray[np.bool_] | None, fleets: Groups, shells: Groups
+) -> dict[str, NDArray[Any]]:
+    """Variables of the Dataset, in order of time, the primary of each pair first."""
+    met = events.encounters
+    order = np.lexsort((met.second, met.first, met.seconds))
+    first, second = met.first[order], met.second[order]
+    positions, velocities = ([state[k][:, order].T for state in met.states] for k in (0, 2))
+    if is_primary is not None:
+        swap = ~is_primary[first]
+        first, second = np.where(swap, second, first), np.where(swap, first, second)
+        for pair in (positions, velocities):
+            pair[:] = [np.where(swap[:, None], pair[1 - k], pair[k]) for k in range(2)]
+    axes = _ric_axes(positions[0], velocities[0])
+    miss, speed = positions[1] - positions[0], velocities[1] - velocities[0]
+    flags = {
+        "together": events.together_s[order] > 0.0,
+        "at_start": events.is_at_start[order],
+        "at_end": events.is_at_end[order],
+        "same_fleet": is_same(fleets, first, second),
+        "same_shell": is_same(shells, first, second),
+    }
+    status = sum(np.where(holds, CONJUNCTION_FLAGS[name], 0) for name, holds in flags.items())
+    nanoseconds = np.rint(met.seconds[order] * 1e9).astype("timedelta64[ns]")
+    return {
+        "object_1": first.astype(np.int32),
+        "object_2": second.astype(np.int32),
+        "tca": start.astype("datetime64[ns]") + nanoseconds,
+        "seconds": met.seconds[order],
+        "miss_distance": np.sqrt((miss**2).sum(axis=1)),
+        "miss_ric": np.einsum("eij,ej->ei", axes, miss),
+        "relative_speed": np.sqrt((speed**2).sum(axis=1)),
+        "relative_velocity_ric": np.einsum("eij,ej->ei", axes, speed),
+        **{f"position_{k + 1}": positions[k] for k in range(2)},
+        **{f"velocity_{k + 1}": velocities[k] for k in range(2)},
+        "together_seconds": events.together_s[order],
+        "status": np.asarray(status, np.int16),
+    }
+
+
+def _ric_axes(position: NDArray[np.float64], velocity: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Radial, in-track and cross-track unit vectors as rows, shape (events, 3, 3)."""
+    radial = position / np.linalg.norm(position, axis=1, keepdims=True)
+    cross = np.cross(position, velocity)
+    cross /= np.linalg.norm(cross, axis=1, keepdims=True)
+    return np.stack([radial, np.cross(cross, radial), cross], axis=1)

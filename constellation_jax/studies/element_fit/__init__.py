@@ -1,0 +1,1 @@
+"""Element sets fitted to ephemerides."""
