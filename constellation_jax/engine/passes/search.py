@@ -223,7 +223,8 @@ def _as_events(pair: Any, row: Any, part: Any, sight: Sight) -> Events:
     azimuth = np.degrees(sight.azimuth) % 360.0
     elevation, sun_elevation = (np.degrees(np.arcsin(np.clip(v, -1.0, 1.0))) for v in (sight.sine, sight.sun_sine))
     columns = (azimuth, elevation, sight.range, sight.sunlit, sun_elevation)
-    return Events(pair, np.asarray(row), part, *(v.astype(np.float32) for v in columns))
+    whole: Any = (pair, np.asarray(row), part, *(v.astype(np.float32) for v in columns))
+    return Events(*whole)
 
 
 def _join(parts: list[Events]) -> Events:
@@ -233,7 +234,8 @@ def _join(parts: list[Events]) -> Events:
 def _sort(parts: list[Events]) -> Events:
     """Join events and sort them by pair and row."""
     if not parts:
-        return Events(*(np.zeros(0, t) for t in (np.int64, np.int64, np.float64, *[np.float32] * 5)))
+        empty: Any = (np.zeros(0, t) for t in (np.int64, np.int64, np.float64, *[np.float32] * 5))
+        return Events(*empty)
     whole = _join(parts)
     parts.clear()
     rows = int(whole.row.max()) + 3

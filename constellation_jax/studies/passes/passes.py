@@ -164,7 +164,7 @@ def _assemble(
         "max_elevation": middle.elevation,
         "least_range": middle.range,
         "sun_elevation": middle.sun_elevation,
-        "is_visible": ((sunlit >= 0.5) & dark).any(axis=1).astype(np.int8),
+        "is_visible": np.asarray(((sunlit >= 0.5) & dark).any(axis=1), np.int8),
     }
 
 
