@@ -57,13 +57,13 @@ class Sight(NamedTuple):
     azimuth: Array
     """From the north to the east, rad, -pi to pi."""
     sine: Array
-    """Of the elevation."""
+    """Sine of the elevation."""
     range: Array
     """Distance, km."""
     sunlit: Array
     """Fraction of the Sun's disc in sight of the satellite."""
     sun_sine: Array
-    """Of the elevation of the Sun over the place."""
+    """Sine of the elevation of the Sun over the place."""
 
 
 def search(position: tuple[Array, Array, Array], places: Places, sin_least: Array, step_s: Array) -> Array:
