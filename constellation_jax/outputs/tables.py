@@ -28,17 +28,8 @@ from constellation_jax.outputs.datasets.header import to_plain
 from constellation_jax.outputs.datasets.propagation import make_dataset, make_lifetime_attributes
 from constellation_jax.outputs.datasets.times import check_times
 from constellation_jax.outputs.target import Target, check_disk, format_size
-from constellation_jax.outputs.variables import (
-    LIFETIME,
-    PERCENTILE,
-    SATELLITE,
-    SHELL,
-    SOLAR,
-    STATUS_VARIABLE,
-    SYSTEM,
-    TIME,
-    resolve_groups,
-)
+from constellation_jax.outputs.variable import PERCENTILE, SATELLITE, SHELL, SOLAR, STATUS_VARIABLE, SYSTEM, TIME
+from constellation_jax.outputs.variables import LIFETIME, resolve_groups
 
 MOST_ROWS: Final = 1_000_000
 """Most rows of a table. Spreadsheets take 1,048,576."""

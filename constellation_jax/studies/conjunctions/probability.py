@@ -15,8 +15,8 @@ from constellation_jax.engine.encounters.probabilities import EncounterStates, c
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.catalog.catalog import Catalog, check_catalog
 from constellation_jax.inputs.conjunctions.radii import Radii, find_radii
-from constellation_jax.outputs.conjunction_variables import PROBABILITIES
-from constellation_jax.outputs.variables import CONJUNCTION_FLAGS, STATUS_VARIABLE
+from constellation_jax.outputs.conjunction_variables import CONJUNCTION_FLAGS, PROBABILITIES
+from constellation_jax.outputs.variable import STATUS_VARIABLE
 from constellation_jax.studies.conjunctions.covariance import Covariances, covariances_of
 from constellation_jax.studies.element_fit.fit_elements import ElementFit
 

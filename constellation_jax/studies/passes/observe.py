@@ -12,7 +12,8 @@ from constellation_jax.errors import InputError
 from constellation_jax.inputs.sites.sites import SiteSource, load_sites
 from constellation_jax.inputs.times import to_day_fraction
 from constellation_jax.outputs.datasets.passes import make_site_coordinates
-from constellation_jax.outputs.variables import SATELLITE, TIME, VARIABLES
+from constellation_jax.outputs.variable import SATELLITE, TIME
+from constellation_jax.outputs.variables import VARIABLES
 from constellation_jax.physics.observation import sun_position
 from constellation_jax.studies.passes.passes import find_turn, make_places
 

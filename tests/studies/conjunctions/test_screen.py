@@ -10,7 +10,7 @@ import pytest
 import xarray as xr
 
 import constellation_jax as cj
-from constellation_jax.outputs.variables import CONJUNCTION_FLAGS
+from constellation_jax.outputs.conjunction_variables import CONJUNCTION_FLAGS
 
 SECOND = np.timedelta64(1_000_000_000, "ns")
 
