@@ -110,12 +110,11 @@ def test_it_draws_earth_and_satellites(globe: Browser) -> None:
     assert globe.evaluate("globe.count") == globe.evaluate("globe.shown") == 466
     globe.evaluate("globe.setTheme('dark'); globe.setView(180, 20, 4)")  # where it is noon
     counts = count_bright(globe)
-    # the Earth fills a third of the picture; some 250 satellites are in front of it or beside it, of 3 to 40 pixels each
-    assert 0.15 < counts["filled"] / counts["all"] < 0.6
-    assert 500 < counts["bright"] < 12000
+    assert 0.3 < counts["filled"] / counts["all"] < 0.7  # the Earth, and the light at its edge
     globe.evaluate("document.querySelectorAll('#systems h2 input').forEach((box) => box.click())")
     assert globe.evaluate("globe.shown") == 0
-    assert count_bright(globe)["bright"] < 0.3 * counts["bright"]
+    # some 250 satellites are in front of the Earth or beside it, of 1 to 20 vivid pixels each; the day side has vivid ones too
+    assert 300 < counts["bright"] - count_bright(globe)["bright"] < 5000
     globe.evaluate("document.querySelectorAll('#systems h2 input').forEach((box) => box.click())")
     assert globe.evaluate("globe.shown") == 466
     assert globe.faults == []

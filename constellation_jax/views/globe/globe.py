@@ -95,7 +95,7 @@ def globe(
         title: heading of the page.
 
     Returns:
-        A Globe, for a notebook or `save`. 30,000 satellites make 1.9 MB.
+        A Globe, for a notebook or `save`. 30,000 satellites make 1.3 MB.
 
     Raises:
         InputError: no objects, more than a page can hold, or a Dataset without elements.

@@ -341,8 +341,8 @@ class Page {
     const down = narrow.matches && this.selected >= 0 ? 0.16 * height : 0.02 * height;
     this.camera.setViewOffset(width, height, (right - left) / 2, down, width, height);
     this.labels.area = { left, right: width - right, top: 0, bottom: height - 70 };
-    this.swarm.material.uniforms.pixels.value = 13 * this.ratio * Math.min(1.3, Math.max(0.75, height / 900));
-    this.swarm.material.uniforms.least.value = (narrow.matches ? 1.5 : 1.8) * this.ratio;
+    this.swarm.material.uniforms.pixels.value = 16 * this.ratio * Math.min(1.3, Math.max(0.75, height / 900));
+    this.swarm.material.uniforms.least.value = (narrow.matches ? 1.5 : 2) * this.ratio;
     this.swarm.material.uniforms.most.value = 9 * this.ratio;
     this.dirty = true;
   }
