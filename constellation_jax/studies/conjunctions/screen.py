@@ -140,7 +140,7 @@ def conjunctions_to(
     """Find all close approaches, as `conjunctions`, write them to a file, and return them.
 
     Args:
-        path: the file to be made: .nc, .zarr, .csv or .parquet. It appears under its name when it is complete.
+        path: the file to be made: .nc, .csv or .parquet. It appears under its name when it is complete.
         overwrite: whether an existing file may be replaced.
         options: as for `conjunctions`.
 
