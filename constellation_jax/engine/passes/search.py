@@ -1,4 +1,4 @@
-"""PassEvents of all satellites over all places: blocks of rows come from the propagation, tiles of satellites are searched in threads.
+"""Events of passes over all places: blocks of rows come from the propagation, tiles of satellites are searched in threads.
 
 A tile of a CPU fits into its caches, with the events of all places; other devices take all satellites at once. What leaves the
 device is three bits for each place, satellite and row, then the events.
@@ -34,7 +34,7 @@ BLOCK_ROWS: Final = 64
 _TILE: Final = 512
 """Satellites of a tile on a CPU: positions and elevations of a block take 1 MB."""
 _EVENTS: Final = 2048
-"""PassEvents of a call: those that lack are padded, so that one program serves all."""
+"""Events of a call: those that lack are padded, so that one program serves all."""
 
 _search = jax.jit(search)
 _refine_culminations = jax.jit(refine_culminations)
@@ -42,7 +42,7 @@ _refine_crossings = jax.jit(refine_crossings)
 
 
 class PassEvents(NamedTuple):
-    """PassEvents of one kind, arrays of shape (events,)."""
+    """Events of one kind, arrays of shape (events,)."""
 
     pair: NDArray[np.int64]
     """Index of the place times the number of satellites, plus the index of the satellite."""
