@@ -1,4 +1,4 @@
-"""Events of all satellites over all places: blocks of rows come from the propagation, tiles of satellites are searched in threads.
+"""Events of passes over all places: blocks of rows come from the propagation, tiles of satellites are searched in threads.
 
 A tile of a CPU fits into its caches, with the events of all places; other devices take all satellites at once. What leaves the
 device is three bits for each place, satellite and row, then the events.
