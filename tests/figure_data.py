@@ -9,6 +9,7 @@ from shell_values import shell_of
 import constellation_jax as cj
 from constellation_jax.outputs.datasets.decay import make_decay_dataset
 from constellation_jax.outputs.datasets.deployment import make_counts_dataset
+from constellation_jax.outputs.datasets.passes import make_passes_dataset
 from constellation_jax.outputs.datasets.propagation import make_dataset
 from constellation_jax.outputs.variables import DEPLOYMENT_STATES, VARIABLES
 
@@ -184,3 +185,26 @@ def rates() -> xr.Dataset:
     return xr.Dataset(
         {"encounters_per_day": (("shell_1", "shell_2"), matrix, attributes)}, {"shell_1": names, "shell_2": names}
     )
+
+
+@cache
+def seen() -> xr.Dataset:
+    """Three passes over one site, one in the shadow and one under way at the end of the span, and one over another site."""
+    catalog = cj.bundled_population()[:2]
+    sites = (cj.Site("Home", 48.8, 9.2), cj.Site("Away", -30.0, 20.0))
+    time = START + np.array([[0, 4, 8], [100, 103, 106], [200, 204, 0], [50, 53, 57]]).astype("timedelta64[m]")
+    time[2, 2] = np.datetime64("NaT")
+    nan = np.nan
+    arrays = {
+        "pass_site": np.array([0, 0, 0, 1], np.int32),
+        "pass_satellite": np.array([0, 1, 1, 0], np.int32),
+        "event_time": time,
+        "event_azimuth": np.array([[250, 330, 50], [300, 10, 80], [200, 150, nan], [10, 90, 170]], np.float32),
+        "event_sunlit": np.array([[1, 1, 1], [0, 0, 0], [1, 1, nan], [1, 1, 1]], np.float32),
+        "max_elevation": np.array([70.0, 35.0, 20.0, 85.0], np.float32),
+        "least_range": np.full(4, 600.0, np.float32),
+        "sun_elevation": np.full(4, -20.0, np.float32),
+        "is_visible": np.array([1, 0, 1, 1], np.int8),
+    }
+    span = START + np.array([0, 205]).astype("timedelta64[m]")
+    return make_passes_dataset(catalog, sites, span, arrays, attributes={"min_elevation": 10.0})

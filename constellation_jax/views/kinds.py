@@ -49,6 +49,7 @@ _KINDS: Final = (
     Kind("pareto", "two figures of merit along the sweep of a tuning", "tune casic-vleo --output tuned.nc"),
     Kind("predicted_against_observed", "predicted and observed re-entries",
          "decay FILE --output decay.nc"),
+    Kind("sky", "passes on the sky of a site", "passes bundled --site Home,48.8,9.2 --output passes.nc"),
 )  # fmt: skip
 KINDS: Final[Mapping[str, Kind]] = {kind.name: kind for kind in _KINDS}
 """Kind of figure by the name of its function."""

@@ -1,8 +1,6 @@
-"""Studies on the workers of a Dask cluster: the bits of one process, workers that die, and what is said of a lost cluster."""
+"""Studies on the workers of a Dask cluster: the bits of one process, and what is said of a lost cluster."""
 
-import os
 import pickle
-import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -115,28 +113,8 @@ def test_a_cluster_without_workers_is_told(client: Any, monkeypatch: pytest.Monk
         cj.deploy("kuiper", draws=90, client=client)
 
 
-def double(shared: Path, task: int) -> int:
-    time.sleep(0.1)
-    if task == 3 and not (shared / "killed").exists():
-        (shared / "killed").touch()
-        os.kill(os.getpid(), signal.SIGKILL)
-    return 2 * task
-
-
 def wait(shared: float, _task: int) -> None:
     time.sleep(shared)
-
-
-@pytest.mark.slow
-def test_the_task_of_a_worker_that_is_killed_is_done_by_another(tmp_path: Path) -> None:
-    distributed = pytest.importorskip("distributed")
-    with (
-        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as local,
-        distributed.Client(local) as found,
-    ):
-        done = dict(cluster.do_tasks(found, double, tmp_path, range(10)))
-    assert (tmp_path / "killed").exists()
-    assert done == {k: 2 * k for k in range(10)}
 
 
 @pytest.mark.slow

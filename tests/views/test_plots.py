@@ -40,6 +40,7 @@ DRAWINGS: dict[str, Callable[[], Axes]] = {
     "coverage_map": lambda: cj.plots.coverage_map(data.shells(), quantity="gap"),
     "crowding": lambda: cj.plots.crowding(data.decayed(40)),
     "encounter_rates": lambda: cj.plots.encounter_rates(data.rates()),
+    "sky": lambda: cj.plots.sky(data.seen()),
     "convergence": lambda: cj.plots.convergence(data.tuned()),
     "pareto": lambda: cj.plots.pareto(data.tuned().sel(solar="high"), "duty_cycle_peak", "round_trip"),
     "predicted_against_observed": lambda: cj.plots.predicted_against_observed(
@@ -72,7 +73,7 @@ def test_a_figure_is_drawn_with_labels_inside_its_edges(name: str) -> None:
     width = figure.get_size_inches()[0] * 25.4
     assert round(width) in (89, 183)
     labels = {text for each in figure.axes for text in (each.get_xlabel(), each.get_ylabel()) if text}
-    assert len(labels) >= 2
+    assert len(labels) >= (1 if name == "sky" else 2)
     assert not [text for text in labels if "_" in text.replace("$_", "")]  # no names of the code
     box = figure.get_tightbbox()
     assert (box.min > -0.02).all()  # nothing is cut off, inches
@@ -377,3 +378,15 @@ def test_without_matplotlib_one_line_says_what_to_install(monkeypatch: pytest.Mo
         cj.InputError, match=r"^plots: matplotlib is not installed; .*pip install 'constellation-jax\[plot\]'$"
     ):
         cj.plots.altitude_histogram(data.population())
+
+
+def test_the_sky_of_a_site_has_its_passes_alone() -> None:
+    axes = cj.plots.sky(data.seen())
+    assert [line.get_linestyle() for line in axes.lines] == ["-", ":"]  # the third has not set
+    theta, distance = axes.lines[0].get_data()
+    assert distance.min() == pytest.approx(20.0)
+    assert np.degrees(theta[[0, -1]]) % 360.0 == pytest.approx([250.0, 50.0])
+    assert note(axes).startswith("2 passes")
+    assert len(cj.plots.sky(data.seen(), visible=True).lines) == 1
+    with pytest.raises(cj.InputError, match="no site 'Nowhere'; known are Home, Away"):
+        cj.plots.sky(data.seen(), site="Nowhere")

@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from constellation_jax.physics.observation import dot, look_angles, sunlit_fraction
+from constellation_jax.physics.observation import dot, sunlit_fraction
 
 RISE, CULMINATION, SET = range(3)
 """Events of a pass, in the order of time."""
@@ -25,7 +25,7 @@ PER_BYTE: Final = 8
 """Rows whose bits make a byte."""
 _SPEED_KM_S: Final = 8.5
 """Speed relative to the ground that the search reckons with: that of perigees at 200 km, less the Earth's rotation."""
-_ITERATIONS: Final = 8
+_ITERATIONS: Final = 6
 """Steps of the search for a root: the bracket of 60 s shrinks under a millisecond in five."""
 
 
@@ -55,15 +55,15 @@ class Sight(NamedTuple):
     """Satellite at an event, arrays of shape (events,)."""
 
     azimuth: Array
-    """From the north to the east, rad."""
-    elevation: Array
-    """Rad."""
+    """From the north to the east, rad, -pi to pi."""
+    sine: Array
+    """Sine of the elevation."""
     range: Array
     """Distance, km."""
     sunlit: Array
     """Fraction of the Sun's disc in sight of the satellite."""
-    sun_elevation: Array
-    """Of the Sun over the place, rad."""
+    sun_sine: Array
+    """Sine of the elevation of the Sun over the place."""
 
 
 def search(position: tuple[Array, Array, Array], places: Places, sin_least: Array, step_s: Array) -> Array:
@@ -121,7 +121,7 @@ def refine_culminations(
 
     is_later = slope(_state_at(rows, row, satellite, site)) > 0.0
     first = jnp.where(is_later, row, row - 1)
-    path = _Path(rows, first, satellite, site, step_s)
+    path = _Cubic(rows, first, satellite, site, step_s)
     found = _find_root(lambda part: slope(path.at(part)), jnp.zeros_like(path.step), jnp.ones_like(path.step))
     # beside a row without a state the highest point is at the row itself
     part = jnp.where(path.is_whole, found, jnp.where(is_later, 0.0, 1.0))
@@ -150,7 +150,7 @@ def refine_crossings(
         Part of a step after the row, and the sight there; NaN where one of the rows has no state.
     """
     site = _at(places, place)
-    path = _Path(rows, row, satellite, site, step_s)
+    path = _Cubic(rows, row, satellite, site, step_s)
 
     def excess(part: Array) -> Array:
         away, _ = path.at(part)
@@ -160,7 +160,7 @@ def refine_crossings(
     return part, _look(rows, path, row, part, site)
 
 
-class _Path:
+class _Cubic:
     """Cubic of the satellite's place relative to the ground between a row and the next one."""
 
     def __init__(self, rows: Rows, row: Array, satellite: Array, site: Places, step_s: Array) -> None:
@@ -179,9 +179,13 @@ class _Path:
         weights = (2 * t3 - 3 * t2 + 1, h * (t3 - 2 * t2 + t), 3 * t2 - 2 * t3, h * (t3 - t2))
         slopes = ((6 * t2 - 6 * t) / h, 3 * t2 - 4 * t + 1, (6 * t - 6 * t2) / h, 3 * t2 - 2 * t)
         parts = list(zip(*self._first, *self._last, strict=True))
-        away = tuple(sum(w * p for w, p in zip(weights, part, strict=True)) for part in parts)
-        motion = tuple(sum(w * p for w, p in zip(slopes, part, strict=True)) for part in parts)
-        return away, motion
+
+        def combine(factors: tuple[Array, ...]) -> tuple[Array, ...]:
+            return tuple(
+                f[0] * p[0] + f[1] * p[1] + f[2] * p[2] + f[3] * p[3] for f, p in ((factors, p) for p in parts)
+            )
+
+        return combine(weights), combine(slopes)
 
 
 def _choose(condition: Array, first: Any, second: Any) -> Any:
@@ -193,16 +197,20 @@ def _state_at(rows: Rows, row: Array, satellite: Array, site: Places) -> tuple[t
     return away, tuple(v[row, satellite] for v in rows.velocity)
 
 
-def _look(rows: Rows, path: _Path, row: Array, part: Array, site: Places) -> Sight:
+def _look(rows: Rows, path: _Cubic, row: Array, part: Array, site: Places) -> Sight:
     away, _ = path.at(part)
-    azimuth, elevation, distance = look_angles(away, site.east, site.north, site.up)
+    distance = jnp.sqrt(dot(away, away))
     # the Sun turns by a quarter of a degree a minute: linear to 1e-6 of itself
     sun = tuple(s[row] + part * (s[jnp.minimum(row + 1, len(s) - 1)] - s[row]) for s in rows.sun)
     satellite = tuple(a + s for a, s in zip(away, site.position, strict=True))
-    _, sun_elevation, _ = look_angles(
-        tuple(a - s for a, s in zip(sun, site.position, strict=True)), site.east, site.north, site.up
+    to_sun = tuple(a - s for a, s in zip(sun, site.position, strict=True))
+    return Sight(
+        jnp.arctan2(dot(away, site.east), dot(away, site.north)),
+        dot(away, site.up) / distance,
+        distance,
+        sunlit_fraction(satellite, sun),
+        dot(to_sun, site.up) / jnp.sqrt(dot(to_sun, to_sun)),
     )
-    return Sight(azimuth, elevation, distance, sunlit_fraction(satellite, sun), sun_elevation)
 
 
 def _find_root(function: Callable[[Array], Array], low: Array, high: Array) -> Array:

@@ -23,8 +23,8 @@ STEPS: Final = (8, 24, 120)
 """Numbers of steps that are sorted and tested together, which saves calls; more for fewer objects."""
 _ENTRIES: Final = 1 << 17
 """Entries that are sorted together at most, unless there are so many objects."""
-_RECTANGLES: Final = 1 << 16
-"""Most rectangles of a call."""
+_RECTANGLES: Final = (1 << 10, 1 << 14)
+"""Rectangles of a call, which has one of two shapes: the loop goes over those that there are."""
 _OBJECT_BITS: Final = 24
 
 
@@ -80,22 +80,17 @@ class PairSearch:
     def _find(self, positions: NDArray[np.float32], first_step: int) -> Candidates:
         entries = _sort(positions[:, 1:-1], *(np.asarray(v) for v in self._boxes(positions, *self._numbers)))
         rows, lanes = _list_rectangles(entries, self._bounds)
-        hits = [
-            self._hits(entries, rows[i : i + _RECTANGLES], lanes[i : i + _RECTANGLES])
-            for i in range(0, len(rows), _RECTANGLES)
-        ]
+        most = _RECTANGLES[len(rows) > _RECTANGLES[0]]
+        hits = [self._hits(entries, rows[i : i + most], lanes[i : i + most], most) for i in range(0, len(rows), most)]
         row, lane = (np.concatenate([np.zeros(0, np.int64), *(hit[k] for hit in hits)]) for k in range(2))
         return self._select(entries, row, lane, first_step)
 
     def _hits(
-        self, entries: _Entries, rows: NDArray[np.int32], lanes: NDArray[np.int32]
+        self, entries: _Entries, rows: NDArray[np.int32], lanes: NDArray[np.int32], most: int
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Rows and lanes, as indices of entries, of the pairs in lanes that the program has marked, ROWS to a lane."""
         count = len(rows)
-        length = 1024
-        while length < count:
-            length *= 2
-        first_rows, first_lanes = (np.resize(v, length) if count else np.zeros(length, np.int32) for v in (rows, lanes))
+        first_rows, first_lanes = (np.resize(v, most) for v in (rows, lanes))
         half, distance = np.float32(self._bounds.half_step_s), np.float32(self._bounds.linear_km)
         found = np.asarray(self._test(entries.states, first_rows, first_lanes, np.int32(count), half, distance))[:count]
         marked = np.flatnonzero(found.view(np.uint64))  # eight lanes at a time

@@ -17,7 +17,7 @@ from constellation_jax.engine.screening.pairs import Candidates
 from constellation_jax.engine.screening.refine import Encounters, approach, encounters_at
 from constellation_jax.engine.screening.state_lists import StateLists
 
-_SAMPLES: Final = 9
+_SAMPLES: Final = 5
 """Instants of a step at which the distance of a slow pair is computed: it changes over a good part of a revolution."""
 
 
@@ -59,13 +59,11 @@ def examine_slow(
     start = grid[pair, place] + width * left / (left - right)
     minima = approach(lists, slow.first[pair], slow.second[pair], start, width)
     # least distance of each step among samples and minima
-    with np.errstate(invalid="ignore"):
-        best = np.where(np.isnan(distance), np.inf, distance).argmin(axis=1)
-    rows = np.arange(len(grid))
-    least, when, pace = distance[rows, best].copy(), grid[rows, best].copy(), speed[rows, best].copy()
-    for k in np.argsort(-minima.distance, kind="stable"):
-        if minima.distance[k] <= least[pair[k]]:
-            least[pair[k]], when[pair[k]], pace[pair[k]] = minima.distance[k], minima.seconds[k], minima.speed[k]
+    row = np.append(np.repeat(np.arange(len(grid)), _SAMPLES), pair)
+    every = [np.append(a, b) for a, b in ((distance, minima.distance), (grid, minima.seconds), (speed, minima.speed))]
+    order = np.lexsort((every[0], row))  # NaN comes last
+    first_of_row = order[np.searchsorted(row[order], np.arange(len(grid)))]
+    least, when, pace = (values[first_of_row] for values in every)
     near = (least <= bounds.distance_km) & (pace < TOGETHER_KM_S)
     passing = (minima.distance <= bounds.distance_km) & (minima.speed >= TOGETHER_KM_S)
     step = slow.step[near]

@@ -140,7 +140,8 @@ class Catalog:
         if "epoch" in columns and "epoch_day" not in columns:
             from constellation_jax.inputs.times import as_times, to_day_fraction
 
-            day, fraction = to_day_fraction(as_times(np.atleast_1d(np.asarray(columns["epoch"]))))
+            epoch = np.asarray(columns["epoch"])
+            day, fraction = (part.reshape(epoch.shape) for part in to_day_fraction(as_times(np.atleast_1d(epoch))))
             columns = {key: v for key, v in columns.items() if key != "epoch"} | {
                 "epoch_day": day,
                 "epoch_fraction": fraction,

@@ -34,6 +34,7 @@ _EXPECTED = (
     "expected CelesTrak's SW-All.csv or its text file (DATATYPE CssiSpaceWeather), GFZ's Kp_ap_Ap_SN_F107_since_1932.txt, "
     "an MSAFE forecast of NASA, or a CSV whose header begins with date,f107"
 )
+_LONGEST_GAP_DAYS = 36525.0
 _GFZ_FIELDS = 28
 """Fields of a day in GFZ's file: date (3), days (2), Bartels rotation (2), Kp (8), ap (8), Ap, SN, F10.7 (2), D."""
 
@@ -242,6 +243,12 @@ def _check_records(name: str, rows: list[_Record]) -> IndexRecords:
     if len(backward):
         row = rows[backward[0] + 1]
         raise InputError(f"{name}, line {row.line}: a date not after the one before; expected ascending dates")
+    far = np.flatnonzero(np.diff(mjd) > _LONGEST_GAP_DAYS)
+    if len(far):  # the days between are filled, which takes a gigabyte for a year such as 9999
+        raise InputError(
+            f"{name}, line {rows[far[0] + 1].line}: a date {np.diff(mjd)[far[0]] / 365.25:,.0f} years after the one before; "
+            "expected a century at most"
+        )
     f107, ap = (np.array([getattr(row, key) for row in rows]) for key in ("f107", "ap"))
     if not np.isfinite(ap).any():
         raise InputError(f"{name}: no record has Ap; expected daily records before the monthly predictions")

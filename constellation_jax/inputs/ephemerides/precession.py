@@ -67,7 +67,7 @@ def j2000_to_teme(day: NDArray[np.int64], fraction: NDArray[np.float64]) -> NDAr
     )  # fmt: skip
     matrix = np.broadcast_to(np.eye(3), (*t.shape, 3, 3))
     for angle, axis, sign in turns:
-        matrix = np.matmul(_turn(sign * angle, axis), matrix)
+        matrix = np.matmul(_turn(np.asarray(sign * angle, np.float64), axis), matrix)
     return np.asarray(matrix)
 
 

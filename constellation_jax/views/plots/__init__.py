@@ -22,6 +22,7 @@ from constellation_jax.views.plots.orbits import altitude_histogram as altitude_
 from constellation_jax.views.plots.orbits import gabbard as gabbard
 from constellation_jax.views.plots.orbits import inclination_against_altitude as inclination_against_altitude
 from constellation_jax.views.plots.orbits import shell_slots as shell_slots
+from constellation_jax.views.plots.sky import sky as sky
 from constellation_jax.views.plots.style import STYLE as STYLE
 from constellation_jax.views.plots.tuning import convergence as convergence
 from constellation_jax.views.plots.tuning import pareto as pareto

@@ -13,7 +13,7 @@ from constellation_jax.errors import InputError
 from constellation_jax.inputs.catalog.catalog import Catalog
 from constellation_jax.inputs.catalog.dataset_columns import COORDINATE_COLUMNS, ELEMENT_COLUMNS
 from constellation_jax.inputs.catalog.summary import find_family
-from constellation_jax.outputs.variables import SATELLITE, TIME
+from constellation_jax.outputs.variable import SATELLITE, TIME
 from constellation_jax.views.kinds import KINDS
 
 if TYPE_CHECKING:
@@ -154,9 +154,11 @@ def shorten_dates(axes: Axes) -> None:
     """Label dates as briefly as they allow, so that labels never overlap."""
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
-    locator = AutoDateLocator(minticks=3, maxticks=7)
+    locator = AutoDateLocator(  # type: ignore[no-untyped-call]
+        minticks=3, maxticks=7
+    )
     axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
 
 
 def count_left_out(count: Any, total: int, reason: str) -> str:

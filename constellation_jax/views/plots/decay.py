@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.environment.space_weather_series import SpaceWeather, SpaceWeatherSource
 from constellation_jax.inputs.times import to_day_fraction
-from constellation_jax.outputs.variables import PERCENTILE, SATELLITE, SHELL, SOLAR, TIME
+from constellation_jax.outputs.variable import PERCENTILE, SATELLITE, SHELL, SOLAR, TIME
 from constellation_jax.physics.constants import YEAR_DAYS
 from constellation_jax.views.plots.common import (
     MOST_NAMED,
@@ -197,19 +197,20 @@ def predicted_against_observed(
     """
     name = "predicted_against_observed"
     bars = None
-    if hasattr(dataset, "variables"):
-        check_objects(dataset, name)
-        check_variables(dataset, name, ["reentry_date", TIME])
-        predicted = _count_days(list_variable(dataset, "reentry_date"), dataset)
-        if "reentry_date_percentile" in dataset:
-            spread = dataset["reentry_date_percentile"].transpose(PERCENTILE, ...).values[[0, -1]].reshape(2, -1)
-            bars = _count_days(spread, dataset)
+    decay: Any = dataset if hasattr(dataset, "variables") else None
+    if decay is not None:
+        check_objects(decay, name)
+        check_variables(decay, name, ["reentry_date", TIME])
+        predicted = _count_days(list_variable(decay, "reentry_date"), decay)
+        if "reentry_date_percentile" in decay:
+            spread = decay["reentry_date_percentile"].transpose(PERCENTILE, ...).values[[0, -1]].reshape(2, -1)
+            bars = _count_days(spread, decay)
     else:
-        predicted = np.asarray(dataset, float)
+        predicted = np.asarray(dataset, dtype=float)
     given = np.asarray(observed)
-    if given.dtype.kind == "M" and not hasattr(dataset, "variables"):
+    if given.dtype.kind == "M" and decay is None:
         raise InputError(f"{name}: dates need the dataset of a decay, from whose start days are counted")
-    days = _count_days(given, dataset) if given.dtype.kind == "M" else given.astype(float)
+    days = _count_days(given, decay) if given.dtype.kind == "M" else given.astype(float)
     if days.ndim != 1 or days.shape != predicted.shape:
         raise InputError(f"{name}: shapes {predicted.shape} and {days.shape}: expected two of the same length")
     is_known = (predicted > 0.0) & (days > 0.0)
@@ -228,10 +229,10 @@ def predicted_against_observed(
         days[is_known], predicted[is_known], linestyle="none", markersize=4.0, label=label or "_nolegend_", **style
     )
     if bars is not None:
-        axes.vlines(
-            days[is_known], *(np.where(bars > 0, bars, np.nan)[:, is_known]), colors=style["color"], linewidths=0.5
-        )
-    points = np.concatenate([np.ravel(line.get_data()) for line in axes.lines if line.get_linestyle() == "None"])
+        low, high = np.where(bars > 0, bars, np.nan)[:, is_known]
+        axes.vlines(days[is_known], low, high, colors=style["color"], linewidths=0.5)
+    drawn = [line for line in axes.lines if line.get_linestyle() == "None"]
+    points = np.concatenate([np.asarray(v, dtype=float) for line in drawn for v in line.get_data()])
     limits = 0.8 * float(points.min()), 1.25 * float(points.max())
     axes.set(xlim=limits, ylim=limits)
     for axis in (axes.xaxis, axes.yaxis):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from constellation_jax.errors import InputError
-from constellation_jax.outputs.variables import PERCENTILE, SYSTEM, TIME
+from constellation_jax.outputs.variable import PERCENTILE, SYSTEM, TIME
 from constellation_jax.views.plots.common import (
     FAMILY,
     MOST_NAMED,
@@ -136,8 +136,14 @@ def launch_groups(dataset: xr.Dataset, *, axes: Axes | None = None) -> Axes:
         for k, word in enumerate(_PHASES):
             mine = is_known & (phase == k)
             if mine.any():
-                style = {"s": 7.0, "marker": MARKERS[k], "color": list_colours()[k], "linewidths": 0.0, "alpha": 0.7}
-                axes.scatter(day[mine], objects.mean_altitude_km[mine], label=word.replace("_", " "), **style)
+                points: dict[str, Any] = {
+                    "s": 7.0,
+                    "marker": MARKERS[k],
+                    "color": list_colours()[k],
+                    "linewidths": 0.0,
+                    "alpha": 0.7,
+                }
+                axes.scatter(day[mine], objects.mean_altitude_km[mine], label=word.replace("_", " "), **points)
     axes.set(xlabel="date (UTC)", ylabel="mean altitude (km)")
     add_legend(axes)
     shorten_dates(axes)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from constellation_jax.errors import InputError
-from constellation_jax.outputs.variables import SATELLITE, TIME
+from constellation_jax.outputs.variable import SATELLITE, TIME
 from constellation_jax.physics.constants import DEGREE
 from constellation_jax.views.plots.coastlines import break_at_edges, draw_map
 from constellation_jax.views.plots.common import (
@@ -214,7 +214,8 @@ def _list_points(
 def _half_angle(altitude: NDArray[np.float64], elevation_deg: float) -> NDArray[np.float64]:
     """Angle at the Earth's centre from a satellite to the edge of its view, rad."""
     elevation = elevation_deg * DEGREE
-    return np.arccos(_RADIUS_KM / (_RADIUS_KM + np.maximum(altitude, 1.0)) * np.cos(elevation)) - elevation
+    ratio = _RADIUS_KM / (_RADIUS_KM + np.maximum(altitude, 1.0)) * np.cos(elevation)
+    return np.asarray(np.arccos(ratio) - elevation)
 
 
 def _fraction_in_view(
@@ -235,7 +236,7 @@ def _as_vectors(latitude: NDArray[np.float64], longitude: NDArray[np.float64]) -
 
 def _longest_run(is_empty: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Find the longest run of True along the first axis, in steps."""
-    run = np.zeros(is_empty.shape[1:])
+    run: NDArray[np.float64] = np.zeros(is_empty.shape[1:])
     longest = run
     for row in is_empty:
         run = np.where(row, run + 1.0, 0.0)

@@ -134,10 +134,11 @@ def inclination_against_altitude(
         found, counts = np.unique(places[inside & (group == k)], axis=0, return_counts=True)
         circles.append((label, (found + 0.5) * bins, counts))
         largest = max(largest, int(counts.max(initial=0)))
-    for k, (label, (points), counts) in enumerate(circles):
+    for k, (label, points, counts) in enumerate(circles):
         colour = "0.6" if label.startswith("other") else list_colours()[k]
         size = 250.0 * counts / largest
-        axes.scatter(*points.T, s=size, color=colour, alpha=0.6, linewidths=0.0, label=label, zorder=3 - 0.1 * k)
+        x, y = points.T
+        axes.scatter(x, y, s=size, color=colour, alpha=0.6, linewidths=0.0, label=label, zorder=3 - 0.1 * k)
     axes.set(xlabel="mean altitude (km)", ylabel="inclination (degrees)", xlim=altitude_km, ylim=(0, 150))
     legend = axes.legend(markerscale=1.0, loc="center left", bbox_to_anchor=(1.0, 0.5))
     for handle in legend.legend_handles:
@@ -237,7 +238,7 @@ def _count_in_bins(
 ) -> NDArray[np.float64]:
     """Count each object in its bin, shape (bins, satellites)."""
     place = np.searchsorted(edges, altitude, side="right") - 1
-    return (place[None] == np.arange(len(edges) - 1)[:, None]).astype(float)
+    return np.asarray((place[None] == np.arange(len(edges) - 1)[:, None]).astype(float))
 
 
 def _spread_in_time(
@@ -254,4 +255,4 @@ def _spread_in_time(
     anomaly = np.arccos(np.clip((1.0 - radius / a) / e, -1.0, 1.0))
     below = (anomaly - e * np.sin(anomaly)) / np.pi  # Kepler's equation: the fraction of a revolution under the radius
     volume = 4.0 / 3.0 * np.pi * np.diff(radius[:, 0] ** 3)
-    return np.nan_to_num(np.diff(below, axis=0)) / volume[:, None]
+    return np.asarray(np.nan_to_num(np.diff(below, axis=0)) / volume[:, None])

@@ -131,3 +131,12 @@ def test_brackets_and_commas_in_names() -> None:
     assert len(catalog.select(name="*[-]")) == 1
     assert select(catalog, ['name="A, B",C']).name.tolist() == ["A, B", "C"]
     assert catalog.position_of("48274") == 2
+
+
+def test_one_epoch_holds_for_every_object() -> None:
+    columns = {"mean_motion_rev_per_day": [15.0, 15.1], "eccentricity": 0.0, "inclination_deg": 53.0}
+    columns |= dict.fromkeys(("raan_deg", "arg_perigee_deg", "mean_anomaly_deg"), 0.0)
+    for epoch in ("2025-06-24T12:00", np.datetime64("2025-06-24T12:00"), ["2025-06-24T12:00"] * 2):
+        made = Catalog.from_columns(columns | {"epoch": epoch})
+        assert made.epoch_day.tolist() == [60850, 60850]
+        assert made.epoch_fraction.tolist() == [0.5, 0.5]

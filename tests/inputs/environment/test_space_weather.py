@@ -475,3 +475,10 @@ def test_wrong_sources(tmp_path: Path, bundled: cj.SpaceWeather) -> None:
         bundled.ensemble(0)
     with pytest.raises(InputError, match="a constant can neither be continued"):
         cj.SpaceWeather.load((140.0, 15.0), forecast="bundled")
+
+
+def test_a_year_far_off_is_told_and_not_filled(write) -> None:
+    with pytest.raises(
+        InputError, match=r"line 3: a date 7,972 years after the one before; expected a century at most"
+    ):
+        cj.SpaceWeather.load(write("date,f107,ap\n2026-01-01,150,7\n9998-03-02,90,7\n"))

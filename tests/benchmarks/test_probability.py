@@ -1,0 +1,61 @@
+"""Rate of collision probabilities, and how well predicted deviations hold at dates they were not made from. Prints figures.
+
+python -m pytest -m benchmark -s tests/benchmarks/test_probability.py
+"""
+
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+import pytest
+
+import constellation_jax as cj
+from constellation_jax.engine.devices import Devices
+from constellation_jax.engine.encounters.probabilities import EncounterStates, compute_figures, compute_probabilities
+from constellation_jax.inputs.conjunctions.age_table import classify, load_age_table
+from constellation_jax.studies.conjunctions.history import differences_of_sets, scatter_of_objects
+
+COUNT = 1_000_000
+
+
+@pytest.mark.benchmark
+def test_probabilities_a_second() -> None:
+    rng = np.random.default_rng(0)
+    position = rng.normal(size=(3, COUNT))
+    position *= 7000.0 / np.linalg.norm(position, axis=0)
+    velocity = [7.5 * np.cross(position.T, rng.normal(size=(COUNT, 3))).T / 7000.0 for _ in range(2)]
+    covariance = np.zeros((3, 3, COUNT))
+    covariance[[0, 1, 2], [0, 1, 2]] = (rng.uniform(0.05, 0.5, (3, COUNT)) * [[1.0], [5.0], [1.0]]) ** 2
+    states = EncounterStates(
+        position,
+        velocity[0],
+        position + rng.normal(size=(3, COUNT)),
+        velocity[1],
+        covariance,
+        covariance,
+        np.full(COUNT, 0.01),
+    )
+    devices = Devices()
+    for name, function in (("pc alone", compute_probabilities), ("all figures", compute_figures)):
+        part = EncounterStates(*(v[..., : COUNT // 10] for v in states))
+        function(part, devices)
+        given = states if name == "pc alone" else part
+        start = perf_counter()
+        function(given, devices)
+        print(f"\n{name}: {len(given.radius) / (perf_counter() - start) / 1e6:.2f} M/s")
+
+
+@pytest.mark.benchmark
+def test_predicted_deviations_at_other_dates(shared_data: Path) -> None:
+    """68 % is what a deviation should hold: of each object alone, with its own scatter from every other month."""
+    for path in sorted((shared_data / "series").glob("*.tle.gz")):
+        history = cj.read_catalog(path)[-1500:]
+        is_fitted = (history.epoch_day // 30) % 2 == 0
+        own = scatter_of_objects(history[is_fitted])
+        others = history[~is_fitted]
+        found = differences_of_sets(others)
+        sigma = load_age_table().at(classify(others.name, others.mean_altitude_km)[found.later], found.age_days)
+        scaled = sigma * own[int(history.norad_id[0])]
+        size = np.abs(found.ric_km)
+        parts = [" ".join(f"{100 * v:.0f}" for v in (size <= s).mean(axis=0)) for s in (sigma, scaled)]
+        print(f"\n{path.name}: {len(size)} pairs, held by class {parts[0]} %, by own scatter {parts[1]} %")
