@@ -20,7 +20,7 @@ FILES = {
     "--duration 2min --step 1min --variables decay",
     "orbits.nc": "propagate --shells kuiper --duration 2h --step 2min --variables altitude --variables geodetic",
     "deploy.nc": "deploy qianfan --draws 200",
-    "decay.nc": "decay bundled --select 'mean_altitude_km=300..420' --years 5",
+    "decay.nc": "decay bundled --select 'mean_altitude_km=300..420' --years 10",
     "low.nc": "decay --shells starlink --solar low --years 25",
     "median.nc": "decay --shells starlink --years 25",
     "high.nc": "decay --shells starlink --solar high --years 25",

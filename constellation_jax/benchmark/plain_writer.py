@@ -11,7 +11,7 @@ from collections.abc import Callable
 import netCDF4
 
 from constellation_jax.outputs.netcdf.library import NETCDF_LOCK
-from constellation_jax.outputs.variables import DIMENSIONS, SATELLITE, TIME
+from constellation_jax.outputs.variable import DIMENSIONS, SATELLITE, TIME
 
 
 def make_plain_writer(finished: str | os.PathLike[str], path: str | os.PathLike[str]) -> Callable[[], None]:

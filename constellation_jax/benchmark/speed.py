@@ -28,7 +28,8 @@ from constellation_jax.engine.time_grid import Grid
 from constellation_jax.errors import InputError, suggest
 from constellation_jax.inputs.catalog.catalog import Catalog
 from constellation_jax.inputs.times import to_day_fraction
-from constellation_jax.outputs.variables import STATUS_VARIABLE, resolve_groups
+from constellation_jax.outputs.variable import STATUS_VARIABLE
+from constellation_jax.outputs.variables import resolve_groups
 from constellation_jax.studies.propagation.propagate import PRECISIONS, propagate
 from constellation_jax.studies.propagation.to_file import propagate_to
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from constellation_jax.outputs.variables import STATUS_VARIABLE
+from constellation_jax.outputs.variable import STATUS_VARIABLE
 
 NOT_STORED: Final = -127
 """Status that is read where none was stored: the fill value of NetCDF for a byte."""

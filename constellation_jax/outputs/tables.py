@@ -28,22 +28,27 @@ from constellation_jax.outputs.datasets.header import to_plain
 from constellation_jax.outputs.datasets.propagation import make_dataset, make_lifetime_attributes
 from constellation_jax.outputs.datasets.times import check_times
 from constellation_jax.outputs.target import Target, check_disk, format_size
-from constellation_jax.outputs.variables import (
-    LIFETIME,
+from constellation_jax.outputs.variable import (
+    EVENT,
+    OTHER,
     PERCENTILE,
+    RIC,
     SATELLITE,
     SHELL,
     SOLAR,
     STATUS_VARIABLE,
     SYSTEM,
     TIME,
-    resolve_groups,
+    XYZ,
 )
+from constellation_jax.outputs.variables import LIFETIME, resolve_groups
 
 MOST_ROWS: Final = 1_000_000
 """Most rows of a table. Spreadsheets take 1,048,576."""
 
 _ROWS: Final[Mapping[str, tuple[str, ...]]] = {
+    "miss_distance": (EVENT,),
+    "encounters": (SHELL, OTHER),
     STATUS_VARIABLE: (TIME, SATELLITE),
     "decay_status": (SATELLITE,),
     "match_state": (SATELLITE,),
@@ -52,7 +57,7 @@ _ROWS: Final[Mapping[str, tuple[str, ...]]] = {
     "variable_value": (SHELL,),
 }
 """Variable that one kind of Dataset has -> dimensions of its rows."""
-_COLUMNS: Final = (PERCENTILE, SOLAR)
+_COLUMNS: Final = (PERCENTILE, SOLAR, XYZ, RIC)
 """Dimensions whose labels become columns."""
 _BYTES_PER_NUMBER, _BYTES_OF_TEXTS = 12, 100
 """Rough sizes in CSV, of a number and of the coordinates of an object."""

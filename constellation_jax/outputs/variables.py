@@ -6,104 +6,42 @@ memory and a name means the same everywhere. Deliberately absent: any value.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 from constellation_jax.errors import InputError, suggest
+from constellation_jax.outputs.conjunction_variables import ENCOUNTER_RATES
+from constellation_jax.outputs.ground_variables import PASSES, SIGHT
+from constellation_jax.outputs.variable import (
+    CAUSE,
+    CONSTRAINT,
+    DEGREE,
+    DIMENSIONS,
+    ELEMENT,
+    ELLIPSOID,
+    PERCENTILE,
+    PIECE,
+    SATELLITE,
+    SHELL,
+    SOLAR,
+    SPAN,
+    STATE,
+    STATUS_VARIABLE,
+    SWEEP,
+    SYSTEM,
+    TIME,
+    UP,
+    UTC,
+    VARIABLE,
+    Variable,
+    make_auxiliary,
+    make_coordinate,
+    make_flag,
+    make_no_value,
+)
 from constellation_jax.physics.sgp4.status import STATUS
-
-TIME: Final = "time"
-SATELLITE: Final = "satellite"
-SHELL: Final = "shell"
-SOLAR: Final = "solar"
-SYSTEM: Final = "system"
-PERCENTILE: Final = "percentile"
-CAUSE: Final = "cause"
-STATE: Final = "state"
-ELEMENT: Final = "element"
-SPAN: Final = "span"
-DEGREE: Final = "degree"
-PIECE: Final = "piece"
-BOUND: Final = "bound"
-SITE: Final = "site"
-PASS: Final = "pass"
-EVENT: Final = "event"
-VARIABLE: Final = "variable"
-CONSTRAINT: Final = "constraint"
-SWEEP: Final = "sweep"
-XYZ: Final = "xyz"
-RIC: Final = "ric"
-OTHER: Final = "other"
-DIMENSIONS: Final = (TIME, SATELLITE)
-"""Dimensions of a propagation. Time comes first, because files grow by blocks of time."""
-
-STATUS_VARIABLE: Final = "status"
-"""Name of the variable that every propagation has."""
-
-FRAMES: Final[Mapping[str, str]] = {
-    "teme": (
-        "TEME, True Equator Mean Equinox of date, the quasi-inertial frame of SGP4: z along the true pole of date, "
-        "x along the uniform equinox (Vallado et al., AIAA 2006-6753, appendix C)"
-    ),
-    "itrs": (
-        "ITRS, International Terrestrial Reference System, fixed to the rotating Earth: z along the pole, "
-        "x through the meridian of Greenwich; velocities are relative to the rotating axes"
-    ),
-}
-"""Reference frame of positions and velocities -> its definition."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Variable:
-    """Name, dimensions, units and attributes of one variable."""
-
-    name: str
-    """Name in Dataset and file."""
-    dims: tuple[str, ...]
-    """Usual dimensions; `as_xarray` takes others."""
-    units: str
-    """Units in the spelling of UDUNITS; empty for text, dates and flags."""
-    long_name: str
-    """CF attribute of that name."""
-    comment: str = ""
-    """CF attribute of that name; empty for none."""
-    standard_name: str = ""
-    """Name in the CF standard name table; empty where it has none."""
-    flags: Mapping[int, str] = dataclasses.field(default_factory=dict)
-    """Meaning of each value (int8) of a flag variable; empty for quantities."""
-    content: str = "modelResult"
-    """ACDD's coverage_content_type."""
-    others: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    """Further netCDF attributes."""
-    group: str = ""
-    """Group of `propagate` to which it belongs; empty where it belongs to none."""
-    is_in_frame: bool = False
-    """True where the values depend on the reference frame, which the attributes then name."""
-
-    def make_attributes(self, frame: str = "teme") -> dict[str, Any]:
-        """Make the netCDF attributes for a frame, a key of `FRAMES`."""
-        found: dict[str, Any] = {
-            "standard_name": self.standard_name,
-            "long_name": self.long_name,
-            "units": self.units,
-            "comment": self.comment,
-            "coverage_content_type": self.content,
-        }
-        if self.is_in_frame:
-            found |= {"long_name": f"{self.long_name} in {frame.upper()}", "frame": frame, "comment": FRAMES[frame]}
-        if self.flags:
-            values = np.array(list(self.flags), np.int8)
-            found |= {"flag_values": values, "flag_meanings": " ".join(self.flags.values())}
-        return {name: value for name, value in found.items() if not isinstance(value, str) or value} | dict(self.others)
-
-    def as_xarray(
-        self, values: Any, dims: tuple[str, ...] | None = None, *, frame: str = "teme", **attributes: Any
-    ) -> tuple[tuple[str, ...], Any, dict[str, Any]]:
-        """Return (dimensions, values, attributes) as `xarray.Dataset` takes them; `attributes` are added or replaced."""
-        return self.dims if dims is None else dims, values, {**self.make_attributes(frame), **attributes}
 
 
 def resolve_groups(names: str | Iterable[str]) -> tuple[str, ...]:
@@ -124,40 +62,6 @@ def resolve_groups(names: str | Iterable[str]) -> tuple[str, ...]:
     return tuple(name for name in PROPAGATED if VARIABLES[name].group in (*wanted, STATUS_VARIABLE))
 
 
-def check_frame(frame: str) -> str:
-    """Return a frame unchanged.
-
-    Raises:
-        InputError: it is no key of `FRAMES`.
-    """
-    if frame not in FRAMES:
-        raise InputError(f"frame {frame!r}: unknown; known are {', '.join(FRAMES)}")
-    return frame
-
-
-def _coordinate(name: str, long_name: str, comment: str = "", units: str = "", **others: Any) -> Variable:
-    """Make the coordinate variable of a dimension."""
-    return Variable(name, (name,), units, long_name, comment, content="coordinate", **others)
-
-
-def _auxiliary(name: str, dim: str, long_name: str, comment: str = "", units: str = "", **others: Any) -> Variable:
-    """Make an auxiliary variable: a number, text or date for each entry of a dimension."""
-    return Variable(name, (dim,), units, long_name, comment, content="auxiliaryInformation", **others)
-
-
-def _flag(name: str, long_name: str, flags: Mapping[int, str], comment: str = "") -> Variable:
-    """Make a variable with one flag for each satellite."""
-    return Variable(name, (SATELLITE,), "", long_name, comment, flags=flags)
-
-
-def _no_value(integer: np.integer[Any]) -> dict[str, Any]:
-    """Make the attribute with the integer that stands for "unknown". Not `_FillValue`: readers would turn integers into floats."""
-    return {"no_value": integer}
-
-
-_UTC: Final = {"units_metadata": "leap_seconds: utc"}
-_UP: Final = {"positive": "up"}
-_ELLIPSOID: Final = "over the WGS-84 ellipsoid (semi-major axis 6378.137 km, inverse flattening 298.257223563)"
 _MEAN: Final = "minus 6378.137 km, from mean elements (Brouwer, WGS-72)"
 _LIFETIME: Final = (
     "from the epoch until the mean altitude, or the perigee, is 120 km, by drag alone; NaN where beyond the span of the "
@@ -168,29 +72,29 @@ _RULE: Final = {-1: "not_known_the_span_is_shorter", 0: "no", 1: "yes"}
 _WORST: Final = "worst ten days"
 
 _COORDINATES: Final = (
-    _coordinate(TIME, "time, UTC", standard_name="time", others={"axis": "T", **_UTC}),
-    _coordinate(
+    make_coordinate(TIME, "time, UTC", standard_name="time", others={"axis": "T", **UTC}),
+    make_coordinate(
         SATELLITE, "unique label of the satellite in this dataset",
         "catalogue number (NORAD), or the name of an object that has none; with #1, #2 ... where several share it",
         standard_name="platform_id",
     ),
-    _auxiliary(
+    make_auxiliary(
         "norad_id", SATELLITE, "catalogue number (NORAD)", "-1 where the object has none, as planned satellites do",
-        others=_no_value(np.int64(-1)),
+        others=make_no_value(np.int64(-1)),
     ),
-    _auxiliary("name", SATELLITE, "satellite name", standard_name="platform_name"),
-    _auxiliary("international_designator", SATELLITE, "COSPAR designator, YYYY-NNNP; empty where unknown"),
-    _auxiliary("satellite_shell", SATELLITE, "shell that the satellite belongs to; empty where unknown"),
-    _auxiliary("plane", SATELLITE, "orbital plane within the shell", _INDEX, others=_no_value(np.int32(-1))),
-    _auxiliary("slot", SATELLITE, "slot within the plane", _INDEX, others=_no_value(np.int32(-1))),
-    _auxiliary("source", SATELLITE, "where the element set came from"),
-    _auxiliary("synthetic", SATELLITE, "origin of the elements", flags={0: "tracked", 1: "made_from_a_description"}),
-    _auxiliary("epoch", SATELLITE, "epoch of the element set, UTC", others=_UTC),
-    _coordinate(SHELL, "shell of the constellation"),
-    _coordinate(SOLAR, "solar activity", "low, median and high: the 5th, 50th and 95th percentile of the forecast"),
-    _coordinate(SYSTEM, "constellation"),
-    _coordinate(PERCENTILE, "percentile of the distribution", units="percent"),
-    _coordinate(CAUSE, "cause of a spread"),
+    make_auxiliary("name", SATELLITE, "satellite name", standard_name="platform_name"),
+    make_auxiliary("international_designator", SATELLITE, "COSPAR designator, YYYY-NNNP; empty where unknown"),
+    make_auxiliary("satellite_shell", SATELLITE, "shell that the satellite belongs to; empty where unknown"),
+    make_auxiliary("plane", SATELLITE, "orbital plane within the shell", _INDEX, others=make_no_value(np.int32(-1))),
+    make_auxiliary("slot", SATELLITE, "slot within the plane", _INDEX, others=make_no_value(np.int32(-1))),
+    make_auxiliary("source", SATELLITE, "where the element set came from"),
+    make_auxiliary("synthetic", SATELLITE, "origin of the elements", flags={0: "tracked", 1: "made_from_a_description"}),
+    make_auxiliary("epoch", SATELLITE, "epoch of the element set, UTC", others=UTC),
+    make_coordinate(SHELL, "shell of the constellation"),
+    make_coordinate(SOLAR, "solar activity", "low, median and high: the 5th, 50th and 95th percentile of the forecast"),
+    make_coordinate(SYSTEM, "constellation"),
+    make_coordinate(PERCENTILE, "percentile of the distribution", units="percent"),
+    make_coordinate(CAUSE, "cause of a spread"),
 )  # fmt: skip
 
 _PROPAGATION: Final = (
@@ -199,14 +103,14 @@ _PROPAGATION: Final = (
         for group, units, names in (("position", "km", ("x", "y", "z")), ("velocity", "km s-1", ("vx", "vy", "vz")))
         for name in names
     ),
-    Variable("altitude", DIMENSIONS, "km", "geodetic altitude", _ELLIPSOID,
-             standard_name="height_above_reference_ellipsoid", others=_UP, group="altitude"),
-    Variable("latitude", DIMENSIONS, "degrees_north", "geodetic latitude of the sub-satellite point", _ELLIPSOID,
+    Variable("altitude", DIMENSIONS, "km", "geodetic altitude", ELLIPSOID,
+             standard_name="height_above_reference_ellipsoid", others=UP, group="altitude"),
+    Variable("latitude", DIMENSIONS, "degrees_north", "geodetic latitude of the sub-satellite point", ELLIPSOID,
              standard_name="latitude", group="geodetic"),
     Variable("longitude", DIMENSIONS, "degrees_east", "longitude of the sub-satellite point, -180 to 180",
              standard_name="longitude", group="geodetic"),
     Variable("mean_altitude", DIMENSIONS, "km", "mean altitude",
-             f"mean semi-major axis {_MEAN}: free of the variation along an orbit", others=_UP, group="decay"),
+             f"mean semi-major axis {_MEAN}: free of the variation along an orbit", others=UP, group="decay"),
     Variable("decay_rate", DIMENSIONS, "km day-1", "time derivative of mean_altitude", "negative when the orbit sinks",
              group="decay"),
     Variable(
@@ -218,7 +122,7 @@ _PROPAGATION: Final = (
 )  # fmt: skip
 
 _ELEMENTS: Final = tuple(
-    _auxiliary(name, SATELLITE, long_name, "mean element of SGP4 at the epoch, as published, in TEME", units)
+    make_auxiliary(name, SATELLITE, long_name, "mean element of SGP4 at the epoch, as published, in TEME", units)
     for name, units, long_name in (
         ("mean_motion", "revolution day-1", "mean motion in the sense of Kozai"),
         ("eccentricity", "1", "eccentricity"),
@@ -233,17 +137,17 @@ _JACOBIAN: Final = (
     Variable("jacobian", (*DIMENSIONS, STATE, ELEMENT), "",
              "derivative of the state in TEME with respect to the mean elements of SGP4",
              "the unit of an entry is the state_units of its row over the element_units of its column"),
-    _coordinate(STATE, "component of the state"),
-    _auxiliary("state_units", STATE, "unit of the component of the state"),
-    _coordinate(ELEMENT, "mean element"),
-    _auxiliary("element_units", ELEMENT, "unit of the mean element"),
+    make_coordinate(STATE, "component of the state"),
+    make_auxiliary("state_units", STATE, "unit of the component of the state"),
+    make_coordinate(ELEMENT, "mean element"),
+    make_auxiliary("element_units", ELEMENT, "unit of the mean element"),
 )  # fmt: skip
 
 _ERRORS: Final = "solar activity and the errors of the ballistic coefficient and of the model of the atmosphere"
 
 _DECAY: Final = (
-    Variable("perigee", DIMENSIONS, "km", "mean altitude of the perigee", f"mean radius {_MEAN}", others=_UP),
-    Variable("apogee", DIMENSIONS, "km", "mean altitude of the apogee", f"mean radius {_MEAN}", others=_UP),
+    Variable("perigee", DIMENSIONS, "km", "mean altitude of the perigee", f"mean radius {_MEAN}", others=UP),
+    Variable("apogee", DIMENSIONS, "km", "mean altitude of the apogee", f"mean radius {_MEAN}", others=UP),
     Variable("density", DIMENSIONS, "kg m-3", "mean density of the atmosphere over a revolution"),
     Variable("reentry_date", (SATELLITE,), "", "date of re-entry, UTC", "NaT where beyond the span"),
     Variable("lifetime_percentile", (PERCENTILE, SATELLITE), "day",
@@ -251,7 +155,7 @@ _DECAY: Final = (
     Variable("reentry_date_percentile", (PERCENTILE, SATELLITE), "",
              "percentile of the date of re-entry, UTC", f"over {_ERRORS}; NaT where beyond the span"),
     Variable("mean_altitude_percentile", (PERCENTILE, *DIMENSIONS), "km", "percentile of the mean altitude",
-             f"over {_ERRORS}; NaN where down", others=_UP),
+             f"over {_ERRORS}; NaN where down", others=UP),
     Variable("lifetime_spread", (CAUSE, SATELLITE), "1", "standard deviation of the logarithm of the lifetime by its cause",
              "NaN where a percentile is beyond the span"),
     Variable(
@@ -259,25 +163,25 @@ _DECAY: Final = (
         _LIFETIME,
     ),
     Variable("ballistic_coefficient", (SATELLITE,), "m2 kg-1", "ballistic coefficient Cd A / m"),
-    _flag("ballistic_coefficient_source", "where the ballistic coefficient comes from",
+    make_flag("ballistic_coefficient_source", "where the ballistic coefficient comes from",
           {0: "given", 1: "catalogue", 2: "drag_term", 3: "assumed", 4: "fitted", 5: "shell_class"}),
     Variable("ballistic_coefficient_error", (SATELLITE,), "1", "relative standard error of the ballistic coefficient"),
-    _flag("ballistic_coefficient_doubt", "reason to doubt the fitted ballistic coefficient",
+    make_flag("ballistic_coefficient_doubt", "reason to doubt the fitted ballistic coefficient",
           {0: "none", 1: "raised", 2: "no_fit", 3: "scattered", 4: "unsteady", 5: "short", 6: "uncertain"},
           "the first that applies"),
     Variable("ballistic_coefficient_pieces", (SATELLITE,), "1",
              "number of pieces of constant ballistic coefficient in the history", "the last one counts; 0 without a fit"),
-    _flag("manoeuvres", "whether the object is known to manoeuvre, so that its decay is hypothetical",
+    make_flag("manoeuvres", "whether the object is known to manoeuvre, so that its decay is hypothetical",
           {0: "not_seen", 1: "holds_or_changes_its_orbit"},
           "by its state at a shell, a climb in its element sets, or a drag term too small for an object left alone"),
-    _flag("decay_meaning", "meaning of the decay, and of all that follows from it",
+    make_flag("decay_meaning", "meaning of the decay, and of all that follows from it",
           {0: "uncontrolled", 1: "if_left_alone_now", 2: "if_it_goes_on_descending"}),
-    _flag("luni_solar", "whether the Moon and the Sun, which are left out, matter as much as drag",
+    make_flag("luni_solar", "whether the Moon and the Sun, which are left out, matter as much as drag",
           {0: "no", 1: "yes_do_not_trust_the_lifetime"}, "by an apogee above 8000 km"),
-    _flag("decay_status", "fate of the object within the span",
+    make_flag("decay_status", "fate of the object within the span",
           {0: "reenters", 1: "stays_in_orbit", 2: "below_120_km_at_start"}),
-    _flag("meets_five_year_rule", "gone within 5 years of the start", _RULE),
-    _flag("meets_25_year_rule", "gone within 25 years of the start", _RULE),
+    make_flag("meets_five_year_rule", "gone within 5 years of the start", _RULE),
+    make_flag("meets_25_year_rule", "gone within 25 years of the start", _RULE),
     Variable("shell_satellites", (SHELL,), "1", "objects of the shell"),
     Variable("shell_manoeuvres", (SHELL,), "1", "objects of the shell that are known to manoeuvre"),
     Variable("shell_lifetime", (SHELL,), "day", "median lifetime in the shell", "NaN where beyond the span"),
@@ -286,12 +190,12 @@ _DECAY: Final = (
 )  # fmt: skip
 
 _MATCH: Final = (
-    _auxiliary("match_system", SATELLITE, "constellation of the object", "empty where it belongs to none"),
-    _auxiliary("match_shell", SATELLITE, "shell at which the object is, to which it climbs or from which it comes"),
+    make_auxiliary("match_system", SATELLITE, "constellation of the object", "empty where it belongs to none"),
+    make_auxiliary("match_shell", SATELLITE, "shell at which the object is, to which it climbs or from which it comes"),
     Variable("match_state", (SATELLITE,), "", "state of the object at its shell",
              flags=dict(enumerate(("on_station", "raising", "lowering", "stray", "other")))),
     *(
-        _auxiliary(f"match_{name}", SATELLITE, f"{name} of the object in its shell", _INDEX, others=_no_value(np.int32(-1)))
+        make_auxiliary(f"match_{name}", SATELLITE, f"{name} of the object in its shell", _INDEX, others=make_no_value(np.int32(-1)))
         for name in ("plane", "slot")
     ),
     Variable("raan_residual", (SATELLITE,), "degree", "right ascension of the node minus that of the plane"),
@@ -331,17 +235,17 @@ _DEPLOYMENT_OTHERS: Final = (
         Variable(f"{v.name}_percentile", (PERCENTILE, *v.dims), "1", f"{v.long_name}, percentile over random histories")
         for v in _DEPLOYMENT
     ),
-    _auxiliary("target", SYSTEM, "working satellites at which launches pause", "-1 where there is none",
-               units="1", others=_no_value(np.int32(-1))),
+    make_auxiliary("target", SYSTEM, "working satellites at which launches pause", "-1 where there is none",
+               units="1", others=make_no_value(np.int32(-1))),
 )  # fmt: skip
 
-_SPAN_AXIS: Final = {"axis": "T", "bounds": "span_bounds", **_UTC}
+_SPAN_AXIS: Final = {"axis": "T", "bounds": "span_bounds", **UTC}
 _EPHEMERIS: Final = (
-    _coordinate(SPAN, "start of the span, UTC", standard_name="time", others=_SPAN_AXIS),
-    _coordinate(DEGREE, "degree of the Chebyshev polynomial", units="1"),
-    _auxiliary("piece_satellite", PIECE, "index of the satellite that the piece belongs to, from 0", units="1"),
-    _auxiliary("piece_start", PIECE, "start of the piece, UTC", others=_UTC),
-    _auxiliary("piece_stop", PIECE, "stop of the piece, UTC", others=_UTC),
+    make_coordinate(SPAN, "start of the span, UTC", standard_name="time", others=_SPAN_AXIS),
+    make_coordinate(DEGREE, "degree of the Chebyshev polynomial", units="1"),
+    make_auxiliary("piece_satellite", PIECE, "index of the satellite that the piece belongs to, from 0", units="1"),
+    make_auxiliary("piece_start", PIECE, "start of the piece, UTC", others=UTC),
+    make_auxiliary("piece_stop", PIECE, "stop of the piece, UTC", others=UTC),
 )
 
 _QUANTITIES: Final = tuple(
@@ -376,12 +280,12 @@ _TUNING: Final = (
         )
         for name, units, long_name in _BY_QUANTITY
     ),
-    _coordinate(VARIABLE, "free number"),
+    make_coordinate(VARIABLE, "free number"),
     Variable("variable_value", (VARIABLE,), "", "tuned value", _NAMED_UNIT),
     Variable("variable_low", (VARIABLE,), "", "lower bound", _NAMED_UNIT),
     Variable("variable_high", (VARIABLE,), "", "upper bound", _NAMED_UNIT),
-    _coordinate(CONSTRAINT, "constraint"),
-    _auxiliary("constraint_units", CONSTRAINT, "unit of the constrained figure"),
+    make_coordinate(CONSTRAINT, "constraint"),
+    make_auxiliary("constraint_units", CONSTRAINT, "unit of the constrained figure"),
     Variable("constraint_value", (CONSTRAINT,), "", "value of the constrained figure", _OWN_UNIT),
     Variable("constraint_limit", (CONSTRAINT,), "", "limit", _OWN_UNIT),
     Variable("constraint_margin", (CONSTRAINT,), "1", "distance from the limit as a part of it; below 0 it is missed"),
@@ -391,107 +295,16 @@ _TUNING: Final = (
     ),
     Variable("history_objective", ("evaluation",), "1", "objective of each evaluation"),
     Variable("history_violation", ("evaluation",), "1", "largest violation of a constraint, as a part of its limit"),
-    _coordinate(SWEEP, "swept value"),
+    make_coordinate(SWEEP, "swept value"),
     Variable("sweep_objective", (SWEEP,), "1", "best objective"),
     Variable(
         "sweep_status", (SWEEP,), "", "end of the tuning", flags=dict(enumerate(("converged", "not_converged", "infeasible"))),
         content="qualityInformation",
     ),
 )  # fmt: skip
-
-CONJUNCTION_FLAGS: Final[Mapping[str, int]] = {
-    "together": 1, "at_start": 2, "at_end": 4, "same_fleet": 8, "same_shell": 16, "2d_invalid": 32, "diluted": 64,
-}  # fmt: skip
-"""Bit of each flag in the status of a close approach."""
-_OTHER: Final = "of the second object seen from the first, along radial, in-track and cross-track axes of the first"
-_BY_OBJECT: Final[tuple[tuple[str, str, str, dict[str, Any]], ...]] = (
-    ("object", "1", "index in the catalogue, from 0, of the {} object", {}),
-    ("satellite_number", "1", "catalogue number (NORAD) of the {} object", _no_value(np.int64(-1))),
-    ("name", "", "name of the {} object", {}),
-    ("shell", "", "shell that the {} object belongs to; empty where unknown", {}),
-)
-_CONJUNCTIONS: Final = (
-    *(
-        _auxiliary(f"{name}_{k}", EVENT, long_name.format(word), units=units, others=others)
-        for name, units, long_name, others in _BY_OBJECT
-        for k, word in ((1, "first"), (2, "second"))
-    ),
-    _coordinate(XYZ, "axis of TEME"),
-    _coordinate(RIC, "radial, in-track or cross-track axis"),
-    _auxiliary("tca", EVENT, "time of closest approach, UTC", standard_name="time", others=_UTC),
-    Variable("seconds", (EVENT,), "s", "time of closest approach since the start of the span"),
-    Variable("miss_distance", (EVENT,), "km", "distance at the time of closest approach"),
-    Variable("miss_ric", (EVENT, RIC), "km", f"position {_OTHER}"),
-    Variable("relative_speed", (EVENT,), "km s-1", "relative speed at the time of closest approach"),
-    Variable("relative_velocity_ric", (EVENT, RIC), "km s-1", f"velocity {_OTHER}", "difference in the inertial frame"),
-    *(
-        variable
-        for k, word in ((1, "first"), (2, "second"))
-        for variable in (
-            Variable(f"age_{k}", (EVENT,), "day", f"time from the epoch of the {word} object's elements"),
-            Variable(f"position_{k}", (EVENT, XYZ), "km", f"position of the {word} object in TEME"),
-            Variable(f"velocity_{k}", (EVENT, XYZ), "km s-1", f"velocity of the {word} object in TEME"),
-        )
-    ),
-    Variable("together_seconds", (EVENT,), "s", "time that the two are together, to a step of the search",
-             "0 where they pass each other"),
-    Variable(
-        STATUS_VARIABLE, (EVENT,), "1", "status of the close approach",
-        "together: slower than 10 m/s, one interval, of which the least distance counts; at_start, at_end: within the "
-        "distance at an end of the span, the closest approach being beyond it",
-        content="qualityInformation",
-        others={"flag_masks": np.array(list(CONJUNCTION_FLAGS.values()), np.int16),
-                "flag_meanings": " ".join(CONJUNCTION_FLAGS)},
-    ),
-)  # fmt: skip
-CONJUNCTIONS: Final[Mapping[str, Variable]] = {v.name: v for v in _CONJUNCTIONS}
-"""Variables of close approaches by name; their status is not that of a propagation."""
-_BY_SUN: Final = "1 in sunlight, 0 in the umbra, between in the penumbra, of a spherical Earth of 6378.137 km"
-_SIGHT: Final = (
-    _coordinate(SITE, "name of the site on the ground"),
-    _auxiliary("site_latitude", SITE, "geodetic latitude of the site", units="degrees_north"),
-    _auxiliary("site_longitude", SITE, "longitude of the site", units="degrees_east"),
-    _auxiliary("site_altitude", SITE, "altitude of the site", _ELLIPSOID, "m"),
-    Variable("azimuth", (SITE, *DIMENSIONS), "degree", "azimuth from the north to the east"),
-    Variable("elevation", (SITE, *DIMENSIONS), "degree", "elevation over the horizon", "without refraction"),
-    Variable("range", (SITE, *DIMENSIONS), "km", "distance from the site"),
-    Variable("sunlit", DIMENSIONS, "1", "fraction of the disc of the Sun in sight of the satellite", _BY_SUN),
-)
-_PASSES: Final = (
-    _coordinate(EVENT, "event of a pass"),
-    _auxiliary("pass_site", PASS, "index of the site of the pass, from 0", units="1"),
-    _auxiliary("pass_satellite", PASS, "index of the satellite of the pass, from 0", units="1"),
-    Variable("event_time", (PASS, EVENT), "", "time of the event, UTC",
-             "NaT where a pass reaches over an end of the span, or where the satellite fails", others=_UTC),
-    Variable("event_azimuth", (PASS, EVENT), "degree", "azimuth at the event, from the north to the east"),
-    Variable("event_sunlit", (PASS, EVENT), "1", "fraction of the disc of the Sun in sight of the satellite", _BY_SUN),
-    Variable("max_elevation", (PASS,), "degree", "elevation at the culmination", "without refraction"),
-    Variable("least_range", (PASS,), "km", "distance from the site at the culmination"),
-    Variable("sun_elevation", (PASS,), "degree", "elevation of the Sun at the site at the culmination"),
-    Variable("is_visible", (PASS,), "", "whether the satellite is sunlit over a dark site at one of the events",
-             "at least half of the disc of the Sun in sight, and the Sun 6 degrees or more under the horizon of the site",
-             flags={0: "no", 1: "yes"}),
-)  # fmt: skip
-_RATES: Final = (
-    _coordinate(OTHER, "shell that is met, or the catalogue"),
-    *(
-        Variable(name, (SHELL, OTHER), units, long_name, comment)
-        for name, units, long_name, comment in (
-            ("encounters", "1", "encounters within distance_km in the days that were screened", ""),
-            ("encounters_per_day", "day-1", "encounters within distance_km a day", ""),
-            ("encounters_per_year", "year-1", "encounters within miss_distance_km a year",
-             "those of the theory times what is counted over what it expects within distance_km"),
-            ("encounters_per_year_error", "year-1", "standard error of encounters_per_year by counting",
-             "NaN where none was counted"),
-            ("expected_per_day", "day-1", "encounters within distance_km a day by kinetic theory", ""),
-            ("expected_per_year", "year-1", "encounters within miss_distance_km a year by kinetic theory", ""),
-        )
-    ),
-)  # fmt: skip
-
 _TABLES: Final = (
     _COORDINATES, _PROPAGATION, _ELEMENTS, _JACOBIAN, _DECAY, _MATCH, _STATION_KEEPING, _DEPLOYMENT, _DEPLOYMENT_OTHERS,
-    _EPHEMERIS, _TUNING, _SIGHT, _PASSES, _RATES,
+    _EPHEMERIS, _TUNING, SIGHT, PASSES, ENCOUNTER_RATES,
 )  # fmt: skip
 VARIABLES: Final[Mapping[str, Variable]] = {v.name: v for table in _TABLES for v in table}
 """Every variable and coordinate by its name."""

@@ -13,7 +13,7 @@ from constellation_jax.errors import InputError
 from constellation_jax.outputs.formats import is_zarr
 from constellation_jax.outputs.netcdf.library import NETCDF_LOCK
 from constellation_jax.outputs.soundness import find_defect
-from constellation_jax.outputs.variables import DIMENSIONS, STATUS_VARIABLE
+from constellation_jax.outputs.variable import DIMENSIONS, STATUS_VARIABLE
 
 _READ_VALUES = 1 << 24
 """Values that are read at a time."""

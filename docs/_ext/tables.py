@@ -10,7 +10,8 @@ from constellation_jax.inputs.deployment.files import known_deployments, load_de
 from constellation_jax.inputs.deployment.vehicles import load_vehicles
 from constellation_jax.inputs.files.toml_tables import STATUSES
 from constellation_jax.inputs.shells.files import known_shells, load_constellation, load_shells
-from constellation_jax.outputs.variables import FRAMES, LIFETIME, PROPAGATED, STATUS_VARIABLE, VARIABLES
+from constellation_jax.outputs.variable import FRAMES, STATUS_VARIABLE
+from constellation_jax.outputs.variables import LIFETIME, PROPAGATED, VARIABLES
 
 
 def substitutions() -> dict[str, str]:

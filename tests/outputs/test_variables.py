@@ -3,7 +3,8 @@
 import pytest
 
 from constellation_jax.errors import InputError
-from constellation_jax.outputs.variables import FRAMES, GROUPS, PROPAGATED, VARIABLES, check_frame, resolve_groups
+from constellation_jax.outputs.variable import FRAMES, check_frame
+from constellation_jax.outputs.variables import GROUPS, PROPAGATED, VARIABLES, resolve_groups
 from constellation_jax.physics.sgp4.status import STATUS
 
 

@@ -57,13 +57,13 @@ class Sight(NamedTuple):
     azimuth: Array
     """From the north to the east, rad, -pi to pi."""
     sine: Array
-    """Of the elevation."""
+    """Sine of the elevation."""
     range: Array
     """Distance, km."""
     sunlit: Array
     """Fraction of the Sun's disc in sight of the satellite."""
     sun_sine: Array
-    """Of the elevation of the Sun over the place."""
+    """Sine of the elevation of the Sun over the place."""
 
 
 def search(position: tuple[Array, Array, Array], places: Places, sin_least: Array, step_s: Array) -> Array:
@@ -121,7 +121,7 @@ def refine_culminations(
 
     is_later = slope(_state_at(rows, row, satellite, site)) > 0.0
     first = jnp.where(is_later, row, row - 1)
-    path = _Path(rows, first, satellite, site, step_s)
+    path = _Cubic(rows, first, satellite, site, step_s)
     found = _find_root(lambda part: slope(path.at(part)), jnp.zeros_like(path.step), jnp.ones_like(path.step))
     # beside a row without a state the highest point is at the row itself
     part = jnp.where(path.is_whole, found, jnp.where(is_later, 0.0, 1.0))
@@ -150,7 +150,7 @@ def refine_crossings(
         Part of a step after the row, and the sight there; NaN where one of the rows has no state.
     """
     site = _at(places, place)
-    path = _Path(rows, row, satellite, site, step_s)
+    path = _Cubic(rows, row, satellite, site, step_s)
 
     def excess(part: Array) -> Array:
         away, _ = path.at(part)
@@ -160,7 +160,7 @@ def refine_crossings(
     return part, _look(rows, path, row, part, site)
 
 
-class _Path:
+class _Cubic:
     """Cubic of the satellite's place relative to the ground between a row and the next one."""
 
     def __init__(self, rows: Rows, row: Array, satellite: Array, site: Places, step_s: Array) -> None:
@@ -197,7 +197,7 @@ def _state_at(rows: Rows, row: Array, satellite: Array, site: Places) -> tuple[t
     return away, tuple(v[row, satellite] for v in rows.velocity)
 
 
-def _look(rows: Rows, path: _Path, row: Array, part: Array, site: Places) -> Sight:
+def _look(rows: Rows, path: _Cubic, row: Array, part: Array, site: Places) -> Sight:
     away, _ = path.at(part)
     distance = jnp.sqrt(dot(away, away))
     # the Sun turns by a quarter of a degree a minute: linear to 1e-6 of itself

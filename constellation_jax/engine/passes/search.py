@@ -1,4 +1,4 @@
-"""Events of all satellites over all places: blocks of rows come from the propagation, tiles of satellites are searched in threads.
+"""Events of passes over all places: blocks of rows come from the propagation, tiles of satellites are searched in threads.
 
 A tile of a CPU fits into its caches, with the events of all places; other devices take all satellites at once. What leaves the
 device is three bits for each place, satellite and row, then the events.
@@ -41,7 +41,7 @@ _refine_culminations = jax.jit(refine_culminations)
 _refine_crossings = jax.jit(refine_crossings)
 
 
-class Events(NamedTuple):
+class PassEvents(NamedTuple):
     """Events of one kind, arrays of shape (events,)."""
 
     pair: NDArray[np.int64]
@@ -59,7 +59,7 @@ class Events(NamedTuple):
     sunlit: NDArray[np.float32]
     """Fraction of the Sun's disc in sight of the satellite."""
     sun_elevation: NDArray[np.float32]
-    """Of the Sun over the place, degrees."""
+    """Elevation of the Sun over the place, degrees."""
 
 
 def find_events(
@@ -71,7 +71,7 @@ def find_events(
     least_rad: float,
     step_s: float,
     devices: Devices,
-) -> tuple[Events, Events, Events]:
+) -> tuple[PassEvents, PassEvents, PassEvents]:
     """Find rises, culminations and sets.
 
     Args:
@@ -89,12 +89,12 @@ def find_events(
     """
     is_cpu = devices.platform == "cpu"
     width = _TILE if is_cpu else -(-satellites // _TILE) * _TILE
-    found: list[list[Events]] = [[], [], []]
+    found: list[list[PassEvents]] = [[], [], []]
     tiles = range(0, satellites, width)
     with ThreadPoolExecutor(devices.threads if is_cpu else 1) as pool:
         for start, rows in _add_neighbours(blocks, satellites, sun):
 
-            def run(first: int, rows: Any = rows, start: int = start) -> tuple[Events, Events, Events]:
+            def run(first: int, rows: Any = rows, start: int = start) -> tuple[PassEvents, PassEvents, PassEvents]:
                 with x64():
                     own = _take_tile(rows, first, min(first + width, satellites), width)
                     return _search_tile(own, places, np.sin(least_rad), step_s, start, first, satellites)
@@ -156,7 +156,7 @@ def _take_tile(rows: tuple[list[Any], NDArray[np.float64]], first: int, last: in
 
 def _search_tile(
     rows: Rows, places: Places, sin_least: float, step_s: float, start: int, first: int, satellites: int
-) -> tuple[Events, Events, Events]:
+) -> tuple[PassEvents, PassEvents, PassEvents]:
     """Find the events of a tile whose rows begin at a row of the grid, and its satellites at one of the catalogue."""
     bits = np.asarray(_search(rows.position, places, sin_least, step_s))
     above, step = np.float64(sin_least), np.float64(step_s)
@@ -164,7 +164,7 @@ def _search_tile(
     def name(place: NDArray[Any], satellite: NDArray[Any]) -> NDArray[np.int64]:
         return place.astype(np.int64) * satellites + first + satellite
 
-    def crossing(places_rows: Any, low: Any, high: Any) -> Events:
+    def crossing(places_rows: Any, low: Any, high: Any) -> PassEvents:
         place, row, satellite = places_rows
         part, sight = _call(_refine_crossings, rows, places, (row, satellite, place, low, high), above, step)
         return _as_events(name(place, satellite), start + row, part, sight)
@@ -173,14 +173,14 @@ def _search_tile(
     place, row, satellite = highest
     before, part, sight = _call(_refine_culminations, rows, places, (row, satellite, place), step)
     is_up = sight.sine >= sin_least
-    tops = Events(*(v[is_up] for v in _as_events(name(place, satellite), start + before, part, sight)))
+    tops = PassEvents(*(v[is_up] for v in _as_events(name(place, satellite), start + before, part, sight)))
     # up between two rows that both see it below
     height = [_sine(rows, places, at, satellite, place) for at in (row - 1, row, row + 1)]
     is_short = is_up & ~np.logical_or.reduce([h >= sin_least for h in height])
     between = (place[is_short], before[is_short], satellite[is_short])
     peak, zero, one = part[is_short], np.zeros(is_short.sum()), np.ones(is_short.sum())
 
-    def add_short(events: Any, low: Any, high: Any) -> Events:
+    def add_short(events: Any, low: Any, high: Any) -> PassEvents:
         """Find crossings between rows, and those of the short passes at once."""
         place, row, satellite = (np.concatenate(v) for v in zip(events, between, strict=True))
         row[: len(events[1])] -= 1
@@ -219,23 +219,25 @@ def _call(function: Any, rows: Rows, places: Places, columns: tuple[Any, ...], *
     return jax.tree.map(lambda *v: np.concatenate(v), *parts) if len(parts) > 1 else parts[0]
 
 
-def _as_events(pair: Any, row: Any, part: Any, sight: Sight) -> Events:
+def _as_events(pair: Any, row: Any, part: Any, sight: Sight) -> PassEvents:
     azimuth = np.degrees(sight.azimuth) % 360.0
     elevation, sun_elevation = (np.degrees(np.arcsin(np.clip(v, -1.0, 1.0))) for v in (sight.sine, sight.sun_sine))
     columns = (azimuth, elevation, sight.range, sight.sunlit, sun_elevation)
-    return Events(pair, np.asarray(row), part, *(v.astype(np.float32) for v in columns))
+    whole: Any = (pair, np.asarray(row), part, *(v.astype(np.float32) for v in columns))
+    return PassEvents(*whole)
 
 
-def _join(parts: list[Events]) -> Events:
-    return Events(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+def _join(parts: list[PassEvents]) -> PassEvents:
+    return PassEvents(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
 
-def _sort(parts: list[Events]) -> Events:
+def _sort(parts: list[PassEvents]) -> PassEvents:
     """Join events and sort them by pair and row."""
     if not parts:
-        return Events(*(np.zeros(0, t) for t in (np.int64, np.int64, np.float64, *[np.float32] * 5)))
+        empty: Any = (np.zeros(0, t) for t in (np.int64, np.int64, np.float64, *[np.float32] * 5))
+        return PassEvents(*empty)
     whole = _join(parts)
     parts.clear()
     rows = int(whole.row.max()) + 3
     order = np.argsort(whole.pair * rows + whole.row + 2, kind="stable")
-    return Events(*(column[order] for column in whole))
+    return PassEvents(*(column[order] for column in whole))

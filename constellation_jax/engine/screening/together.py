@@ -17,7 +17,7 @@ from constellation_jax.engine.screening.pairs import Candidates
 from constellation_jax.engine.screening.refine import Encounters, approach, encounters_at
 from constellation_jax.engine.screening.state_lists import StateLists
 
-_SAMPLES: Final = 9
+_SAMPLES: Final = 5
 """Instants of a step at which the distance of a slow pair is computed: it changes over a good part of a revolution."""
 
 

@@ -51,10 +51,9 @@ class StateTable:
             turn = _itrs_to_teme(self.times)
             if velocity is not None:
                 velocity = velocity + np.cross([0.0, 0.0, EARTH_ROTATION_RATE], position)
-        rotate = lambda v: np.einsum("mij,mj->mi", turn, v)  # noqa: E731
-        return dataclasses.replace(
-            self, frame="teme", position=rotate(position), velocity=None if velocity is None else rotate(velocity)
-        )
+        turned = [None if v is None else np.asarray(np.einsum("mij,mj->mi", turn, v)) for v in (position, velocity)]
+        assert turned[0] is not None
+        return dataclasses.replace(self, frame="teme", position=turned[0], velocity=turned[1])
 
 
 def parse_number(text: str) -> int:

@@ -95,7 +95,7 @@ def _from_row(path: Path, where: str, row: Mapping[str, Any]) -> Site:
         value = row.get(key)
         if value not in (None, ""):
             try:
-                numbers[key] = float(value)  # type: ignore[arg-type]
+                numbers[key] = float(value)
             except (TypeError, ValueError):
                 raise InputError(f"{path}, {where}, {key}: found {value!r}, expected a number") from None
     try:

@@ -10,9 +10,11 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from constellation_jax.inputs.catalog.catalog import Catalog
+from constellation_jax.outputs.conjunction_variables import CONJUNCTIONS
 from constellation_jax.outputs.datasets.header import count_satellites, list_elements, make_header
 from constellation_jax.outputs.datasets.times import make_time_encoding
-from constellation_jax.outputs.variables import CONJUNCTIONS, FRAMES, OTHER, RIC, SHELL, VARIABLES, XYZ
+from constellation_jax.outputs.variable import FRAMES, OTHER, RIC, SHELL, XYZ
+from constellation_jax.outputs.variables import VARIABLES
 from constellation_jax.physics.constants import YEAR_DAYS
 
 _COORDINATES: Final = ("tca", "satellite_number_1", "satellite_number_2", "name_1", "name_2", "shell_1", "shell_2")

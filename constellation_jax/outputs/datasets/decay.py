@@ -21,7 +21,8 @@ from constellation_jax.outputs.datasets.header import (
 )
 from constellation_jax.outputs.datasets.satellites import make_element_variables, make_satellite_coordinates
 from constellation_jax.outputs.datasets.times import make_time_encoding
-from constellation_jax.outputs.variables import CAUSE, PERCENTILE, SHELL, SOLAR, TIME, VARIABLES
+from constellation_jax.outputs.variable import CAUSE, PERCENTILE, SHELL, SOLAR, TIME
+from constellation_jax.outputs.variables import VARIABLES
 
 DISPOSAL_RULES: Final = {"meets_five_year_rule": 5.0, "meets_25_year_rule": 25.0}
 """Variable -> years within which an object has to be gone."""

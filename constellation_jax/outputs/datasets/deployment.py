@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from constellation_jax.outputs.datasets.header import make_coverage_attributes, make_header
 from constellation_jax.outputs.datasets.times import make_time_encoding
-from constellation_jax.outputs.variables import DEPLOYMENT_STATES, PERCENTILE, SYSTEM, TIME, VARIABLES
+from constellation_jax.outputs.variable import PERCENTILE, SYSTEM, TIME
+from constellation_jax.outputs.variables import DEPLOYMENT_STATES, VARIABLES
 
 PERCENTILES: Final = (5.0, 50.0, 95.0)
 """Percentiles of the counts over random histories."""

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from constellation_jax import __version__
 from constellation_jax.inputs.catalog.catalog import Catalog
-from constellation_jax.outputs.variables import FRAMES, VARIABLES
+from constellation_jax.outputs.variable import FRAMES
+from constellation_jax.outputs.variables import VARIABLES
 
 
 def make_header(

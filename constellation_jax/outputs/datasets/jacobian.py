@@ -7,7 +7,8 @@ from typing import Any, Final
 import xarray as xr
 from numpy.typing import NDArray
 
-from constellation_jax.outputs.variables import ELEMENT, STATE, VARIABLES
+from constellation_jax.outputs.variable import ELEMENT, STATE
+from constellation_jax.outputs.variables import VARIABLES
 
 COMPONENTS: Final = ("x", "y", "z", "vx", "vy", "vz")
 """Components of the state, in the order of the rows of a Jacobian."""

@@ -19,7 +19,8 @@ from constellation_jax.outputs.datasets.header import (
 )
 from constellation_jax.outputs.datasets.satellites import make_element_variables, make_satellite_coordinates
 from constellation_jax.outputs.datasets.times import make_time_encoding
-from constellation_jax.outputs.variables import EVENT, SITE, VARIABLES
+from constellation_jax.outputs.variable import EVENT, SITE
+from constellation_jax.outputs.variables import VARIABLES
 
 EVENTS: Final = ("rise", "culmination", "set")
 """Values of the dimension event."""

@@ -20,7 +20,8 @@ from constellation_jax.inputs.catalog.catalog import Catalog
 from constellation_jax.outputs.datasets.header import Extremes, make_coverage_attributes, make_propagation_header
 from constellation_jax.outputs.datasets.satellites import make_element_variables, make_satellite_coordinates
 from constellation_jax.outputs.datasets.times import check_times, make_time_encoding
-from constellation_jax.outputs.variables import LIFETIME, PROPAGATED, STATUS_VARIABLE, TIME, VARIABLES, check_frame
+from constellation_jax.outputs.variable import STATUS_VARIABLE, TIME, check_frame
+from constellation_jax.outputs.variables import LIFETIME, PROPAGATED, VARIABLES
 
 DTYPES: Final = ("float32", "float64")
 """Types in which floating-point variables are kept."""

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from constellation_jax.errors import InputError, printable, suggest
 from constellation_jax.inputs.catalog.catalog import NO_NORAD_ID, Catalog
 from constellation_jax.inputs.catalog.dataset_columns import ELEMENT_COLUMNS
-from constellation_jax.outputs.variables import SATELLITE, VARIABLES
+from constellation_jax.outputs.variable import SATELLITE
+from constellation_jax.outputs.variables import VARIABLES
 
 
 def find(dataset: xr.Dataset, satellites: str | int | Iterable[str | int]) -> xr.Dataset:

@@ -10,7 +10,8 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from constellation_jax.outputs.datasets.header import make_header
-from constellation_jax.outputs.variables import SHELL, SOLAR, STATION_KEEPING, VARIABLES
+from constellation_jax.outputs.variable import SHELL, SOLAR
+from constellation_jax.outputs.variables import STATION_KEEPING, VARIABLES
 
 
 def make_station_keeping_dataset(

@@ -10,7 +10,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from constellation_jax.outputs.datasets.header import make_header
-from constellation_jax.outputs.variables import SHELL, SWEEP, VARIABLE, VARIABLES, Variable
+from constellation_jax.outputs.variable import SHELL, SWEEP, VARIABLE, Variable
+from constellation_jax.outputs.variables import VARIABLES
 
 
 class TunedFigure(NamedTuple):

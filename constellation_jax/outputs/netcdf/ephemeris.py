@@ -39,16 +39,8 @@ from constellation_jax.outputs.netcdf.partial_file import (
 )
 from constellation_jax.outputs.netcdf.unfinished import read_sound_blocks
 from constellation_jax.outputs.soundness import NOT_STORED
-from constellation_jax.outputs.variables import (
-    BOUND,
-    DEGREE,
-    PIECE,
-    SATELLITE,
-    SPAN,
-    STATUS_VARIABLE,
-    VARIABLES,
-    Variable,
-)
+from constellation_jax.outputs.variable import BOUND, DEGREE, PIECE, SATELLITE, SPAN, STATUS_VARIABLE, Variable
+from constellation_jax.outputs.variables import VARIABLES
 
 AXES: Final[tuple[str, ...]] = ("x", "y", "z")
 """Names of the variables with the series of the spans."""

@@ -24,7 +24,7 @@ from constellation_jax.inputs.catalog.dataset_columns import ELEMENT_COLUMNS
 from constellation_jax.outputs.netcdf.ephemeris import AXES, IN_PIECES, PRODUCT
 from constellation_jax.outputs.netcdf.library import NETCDF_LOCK
 from constellation_jax.outputs.soundness import NOT_STORED
-from constellation_jax.outputs.variables import BOUND, DEGREE, PIECE, SATELLITE, SPAN, STATUS_VARIABLE
+from constellation_jax.outputs.variable import BOUND, DEGREE, PIECE, SATELLITE, SPAN, STATUS_VARIABLE
 from constellation_jax.physics.sgp4.status import STATUS
 
 

@@ -35,7 +35,8 @@ from constellation_jax.outputs.netcdf.library import (
 )
 from constellation_jax.outputs.netcdf.unfinished import FINGERPRINT, remove_old, set_aside
 from constellation_jax.outputs.target import Target, check_disk, describe_cause
-from constellation_jax.outputs.variables import SATELLITE, VARIABLES
+from constellation_jax.outputs.variable import SATELLITE
+from constellation_jax.outputs.variables import VARIABLES
 
 HEADER_BYTES: Final = 1 << 20
 """Room for attributes and bookkeeping, several times what they take."""

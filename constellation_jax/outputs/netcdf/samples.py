@@ -49,16 +49,8 @@ from constellation_jax.outputs.netcdf.partial_file import (
 from constellation_jax.outputs.netcdf.unfinished import read_sound_blocks
 from constellation_jax.outputs.soundness import find_defect, find_latched
 from constellation_jax.outputs.target import check_disk, format_size
-from constellation_jax.outputs.variables import (
-    DIMENSIONS,
-    LIFETIME,
-    SATELLITE,
-    STATUS_VARIABLE,
-    TIME,
-    VARIABLES,
-    check_frame,
-    resolve_groups,
-)
+from constellation_jax.outputs.variable import DIMENSIONS, SATELLITE, STATUS_VARIABLE, TIME, check_frame
+from constellation_jax.outputs.variables import LIFETIME, VARIABLES, resolve_groups
 
 
 def check_size(

@@ -15,7 +15,7 @@ from constellation_jax.outputs.netcdf.disk_space import DiskSpace
 from constellation_jax.outputs.netcdf.library import NETCDF_LOCK, check_file, create_file, encode_attributes, is_own
 from constellation_jax.outputs.netcdf.partial_file import HEADER_BYTES
 from constellation_jax.outputs.target import Target, describe_cause
-from constellation_jax.outputs.variables import TIME
+from constellation_jax.outputs.variable import TIME
 
 
 def write_dataset(dataset: xr.Dataset, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:

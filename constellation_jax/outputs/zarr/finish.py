@@ -22,7 +22,7 @@ from constellation_jax.errors import InputError
 from constellation_jax.outputs.blocks import cut
 from constellation_jax.outputs.datasets.header import Extremes, make_coverage_attributes
 from constellation_jax.outputs.soundness import find_defect, find_latched
-from constellation_jax.outputs.variables import DIMENSIONS, STATUS_VARIABLE, TIME
+from constellation_jax.outputs.variable import DIMENSIONS, STATUS_VARIABLE, TIME
 from constellation_jax.outputs.zarr.layout import FIGURES, make_record, open_array, put_shard
 from constellation_jax.outputs.zarr.place import Place, make_store, open_run
 

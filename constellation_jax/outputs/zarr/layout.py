@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from zarr.core.sync import sync
 
 from constellation_jax.outputs.datasets.header import Extremes
-from constellation_jax.outputs.variables import STATUS_VARIABLE
+from constellation_jax.outputs.variable import STATUS_VARIABLE
 
 FIGURES: Final = (
     "failed",

@@ -45,7 +45,8 @@ from constellation_jax.outputs.netcdf.samples import check_memory
 from constellation_jax.outputs.netcdf.samples import check_size as check_file_size
 from constellation_jax.outputs.soundness import NOT_STORED, find_latched
 from constellation_jax.outputs.target import check_disk, describe_cause
-from constellation_jax.outputs.variables import DIMENSIONS, LIFETIME, SATELLITE, STATUS_VARIABLE, TIME, VARIABLES
+from constellation_jax.outputs.variable import DIMENSIONS, SATELLITE, STATUS_VARIABLE, TIME
+from constellation_jax.outputs.variables import LIFETIME, VARIABLES
 from constellation_jax.outputs.zarr.finish import complete
 from constellation_jax.outputs.zarr.layout import FIGURES, choose_layout, make_record, open_array, put_shard
 from constellation_jax.outputs.zarr.place import RUN, Place, make_store, open_run

@@ -103,7 +103,7 @@ def is_two_dimensional(
     orbit_radius: Array,
     orbital_period: Array,
 ) -> Array:
-    """Whether the probability in the encounter plane is valid: straight relative motion through a covariance that is not bent.
+    """Validity of the probability in the encounter plane: straight relative motion through a covariance that is not bent.
 
     Three rules of thumb: faster than `SLOWEST_KM_S`; sqrt(sigma_v^2 + R^2) / v, with the deviation along the relative velocity,
     below `LONGEST_IN_PERIODS`; and sigma_I^2 / (2 r), summed over both objects, below `LARGEST_SAG` of the smaller deviation. Of

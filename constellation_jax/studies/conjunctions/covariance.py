@@ -114,7 +114,7 @@ def _by_elements(events: xr.Dataset, catalog: Catalog, fit: ElementFit) -> tuple
 
 def _checked(ric: Floats, source: int) -> Covariances:
     """Covariances of shape (n, 3, 3), NaN where they are not positive."""
-    known = np.isfinite(ric).all(axis=(1, 2))
+    known = np.asarray(np.isfinite(ric).all(axis=(1, 2)))
     values = np.linalg.eigvalsh(np.where(known[:, None, None], ric, np.eye(3)))
     is_positive = ~known | ((values[:, 0] >= _LEAST_EIGENVALUE * values[:, 2]) & (values[:, 2] > 0.0))
     kept = np.where((known & is_positive)[:, None, None], ric, np.nan)

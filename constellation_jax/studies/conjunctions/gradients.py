@@ -16,7 +16,8 @@ from constellation_jax.inputs.catalog.catalog import Catalog, check_catalog
 from constellation_jax.inputs.times import to_day_fraction
 from constellation_jax.outputs.conjunction_variables import PROBABILITIES
 from constellation_jax.outputs.datasets.jacobian import ELEMENT_UNITS
-from constellation_jax.outputs.variables import ELEMENT, VARIABLES
+from constellation_jax.outputs.variable import ELEMENT
+from constellation_jax.outputs.variables import VARIABLES
 
 
 @on_device

@@ -15,9 +15,9 @@ from constellation_jax import __version__
 from constellation_jax.errors import InputError, OutputError
 from constellation_jax.inputs.conjunctions.cdm import AXES, COVARIANCE, ConjunctionMessage, read_cdm
 from constellation_jax.inputs.ephemerides.state_table import parse_number
-from constellation_jax.outputs.conjunction_variables import PROBABILITIES
+from constellation_jax.outputs.conjunction_variables import CONJUNCTIONS, PROBABILITIES
 from constellation_jax.outputs.datasets.header import make_header
-from constellation_jax.outputs.variables import CONJUNCTIONS, RIC, XYZ
+from constellation_jax.outputs.variable import RIC, XYZ
 from constellation_jax.studies.conjunctions.history import ric_axes
 
 _NOT_KNOWN_M2: Final = 1e12

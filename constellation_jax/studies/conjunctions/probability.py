@@ -15,8 +15,8 @@ from constellation_jax.engine.encounters.probabilities import EncounterStates, c
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.catalog.catalog import Catalog, check_catalog
 from constellation_jax.inputs.conjunctions.radii import Radii, find_radii
-from constellation_jax.outputs.conjunction_variables import PROBABILITIES
-from constellation_jax.outputs.variables import CONJUNCTION_FLAGS, STATUS_VARIABLE
+from constellation_jax.outputs.conjunction_variables import CONJUNCTION_FLAGS, PROBABILITIES
+from constellation_jax.outputs.variable import STATUS_VARIABLE
 from constellation_jax.studies.conjunctions.covariance import Covariances, covariances_of
 from constellation_jax.studies.element_fit.fit_elements import ElementFit
 
@@ -74,8 +74,8 @@ def add_probability(
     count = events.sizes["event"]
     one, two = covariances_of(events, catalog, covariance)
     radius = _radii_of(events, radii) * _M
-    vectors = [np.asarray(events[name], np.float64).T for name in _NEEDED]
-    found = compute_figures(EncounterStates(*vectors, one.ric, two.ric, radius), Devices()) if count else None
+    r1, v1, r2, v2 = (np.asarray(events[name], np.float64).T for name in _NEEDED)
+    found = compute_figures(EncounterStates(r1, v1, r2, v2, one.ric, two.ric, radius), Devices()) if count else None
     _warn(events, one, two)
     empty = np.zeros(0)
     flags = np.asarray(events[STATUS_VARIABLE]) if STATUS_VARIABLE in events else np.zeros(count, np.int16)
@@ -112,7 +112,7 @@ def _radii_of(events: xr.Dataset, radii: Radii) -> NDArray[np.float64]:
     for k in ("1", "2"):
         numbers, names = (np.asarray(events[f"{name}_{k}"]) for name in ("satellite_number", "name"))
         if isinstance(radii, np.ndarray) and radii.ndim:
-            by_object = find_radii(np.zeros(len(radii)), np.full(len(radii), ""), radii)
+            by_object = find_radii(np.zeros(len(radii), np.int64), np.full(len(radii), ""), radii)
             sums.append(by_object[np.asarray(events[f"object_{k}"])])
         else:
             sums.append(find_radii(numbers, names, radii))

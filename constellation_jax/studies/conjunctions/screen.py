@@ -16,9 +16,9 @@ from constellation_jax.engine.screening.engine import CloseApproaches, Screening
 from constellation_jax.errors import InputError, suggest
 from constellation_jax.inputs.catalog.catalog import NO_NORAD_ID, Catalog, check_catalog
 from constellation_jax.inputs.times import Duration, Time, as_times, parse_duration, parse_time, to_day_fraction, today
+from constellation_jax.outputs.conjunction_variables import CONJUNCTION_FLAGS
 from constellation_jax.outputs.datasets.conjunctions import make_conjunctions_dataset
 from constellation_jax.outputs.formats import find_format, make_place, write
-from constellation_jax.outputs.variables import CONJUNCTION_FLAGS
 from constellation_jax.studies.conjunctions.fleets import Groups, find_fleets, find_planned_shells, is_same
 from constellation_jax.studies.propagation.runs import Progress, make_counter
 
@@ -140,7 +140,7 @@ def conjunctions_to(
     """Find all close approaches, as `conjunctions`, write them to a file, and return them.
 
     Args:
-        path: the file to be made: .nc, .zarr, .csv or .parquet. It appears under its name when it is complete.
+        path: the file to be made: .nc, .csv or .parquet. It appears under its name when it is complete.
         overwrite: whether an existing file may be replaced.
         options: as for `conjunctions`.
 

@@ -228,7 +228,7 @@ def _gather(tables: list[StateTable], states: int) -> tuple[Samples, NDArray[np.
         position[:, :m, k] = table.position.T
         assert table.velocity is not None
         velocity[:, :m, k] = table.velocity.T
-    return Samples(minutes, position, velocity, weight, np.zeros_like(weight)), day, fraction  # type: ignore[arg-type]
+    return Samples(minutes, position, velocity, weight, np.zeros_like(weight)), day, fraction
 
 
 def _osculating(position: Floats, velocity: Floats, day: NDArray[np.int64], fraction: Floats) -> Elements:

@@ -23,14 +23,8 @@ from constellation_jax.errors import InputError
 from constellation_jax.inputs.times import as_times
 from constellation_jax.outputs.netcdf.ephemeris import AXES, IN_PIECES, VELOCITY
 from constellation_jax.outputs.netcdf.ephemeris_file import EphemerisFile
-from constellation_jax.outputs.variables import (
-    FRAMES,
-    SATELLITE,
-    STATUS_VARIABLE,
-    TIME,
-    VARIABLES,
-    check_frame,
-)
+from constellation_jax.outputs.variable import FRAMES, SATELLITE, STATUS_VARIABLE, TIME, check_frame
+from constellation_jax.outputs.variables import VARIABLES
 from constellation_jax.studies.ephemeris.evaluate import VELOCITIES, SeriesEvaluator
 
 READ_BYTES: Final = 64 * 2**20

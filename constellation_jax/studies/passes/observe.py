@@ -12,7 +12,8 @@ from constellation_jax.errors import InputError
 from constellation_jax.inputs.sites.sites import SiteSource, load_sites
 from constellation_jax.inputs.times import to_day_fraction
 from constellation_jax.outputs.datasets.passes import make_site_coordinates
-from constellation_jax.outputs.variables import SATELLITE, TIME, VARIABLES
+from constellation_jax.outputs.variable import SATELLITE, TIME
+from constellation_jax.outputs.variables import VARIABLES
 from constellation_jax.physics.observation import sun_position
 from constellation_jax.studies.passes.passes import find_turn, make_places
 
@@ -44,7 +45,7 @@ def observe(dataset: xr.Dataset, sites: SiteSource | None = None) -> xr.Dataset:
     position = np.stack([whole[name].transpose(TIME, SATELLITE).values.astype(float) for name in "xyz"])
     day, fraction = to_day_fraction(times)
     sun: Any = np.stack(sun_position(day + fraction, np))
-    turn = find_turn(times) if frame == "itrs" or sites is not None else None
+    turn: Any = find_turn(times) if frame == "itrs" or sites is not None else None
     if frame == "itrs":
         sun = np.einsum("tij,jt->it", turn, sun)
     found = {"sunlit": VARIABLES["sunlit"].as_xarray(find_sunlit(tuple(position), tuple(sun)))}

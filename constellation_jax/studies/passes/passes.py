@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from constellation_jax.engine.devices import Devices
 from constellation_jax.engine.grid.states import States
 from constellation_jax.engine.passes.kernels import Places
-from constellation_jax.engine.passes.search import BLOCK_ROWS, Events, find_events
+from constellation_jax.engine.passes.search import BLOCK_ROWS, PassEvents, find_events
 from constellation_jax.engine.state_variables import attitude
 from constellation_jax.engine.time_grid import Grid
 from constellation_jax.errors import InputError
@@ -137,7 +137,7 @@ def find_turn(times: NDArray[np.datetime64]) -> NDArray[np.float64]:
 
 
 def _assemble(
-    rises: Events, tops: Events, sets: Events, satellites: int, first: np.datetime64, step_s: float
+    rises: PassEvents, tops: PassEvents, sets: PassEvents, satellites: int, first: np.datetime64, step_s: float
 ) -> dict[str, NDArray[Any]]:
     """Make the variables of passes from their events, which are sorted by pair and row; rises and sets fit one to one."""
     count = len(rises.pair)
@@ -145,7 +145,7 @@ def _assemble(
     assert np.array_equal(rises.pair, sets.pair)
     top = _find_tops(rises, tops, sets)
     # one more event without values at the end, which -1 finds
-    middle = Events(*(np.append(v, np.array(np.nan if v.dtype.kind == "f" else 0, v.dtype))[top] for v in tops))
+    middle = PassEvents(*(np.append(v, np.array(np.nan if v.dtype.kind == "f" else 0, v.dtype))[top] for v in tops))
     events = (rises, middle, sets)
     part = np.stack([e.part for e in events], axis=1)
     seconds = (np.stack([e.row for e in events], axis=1) + part) * step_s
@@ -164,11 +164,11 @@ def _assemble(
         "max_elevation": middle.elevation,
         "least_range": middle.range,
         "sun_elevation": middle.sun_elevation,
-        "is_visible": ((sunlit >= 0.5) & dark).any(axis=1).astype(np.int8),
+        "is_visible": np.asarray(((sunlit >= 0.5) & dark).any(axis=1), np.int8),
     }
 
 
-def _find_tops(rises: Events, tops: Events, sets: Events) -> NDArray[np.int64]:
+def _find_tops(rises: PassEvents, tops: PassEvents, sets: PassEvents) -> NDArray[np.int64]:
     """Find the highest culmination of each pass; -1 where there is none. Shape (passes,)."""
     count = len(rises.pair)
     found = np.full(count, -1, np.int64)

@@ -20,7 +20,8 @@ from constellation_jax.inputs.catalog.catalog import Catalog, check_catalog
 from constellation_jax.inputs.environment.earth_orientation import load_earth_orientation
 from constellation_jax.inputs.times import as_times, to_day_fraction
 from constellation_jax.outputs.datasets.propagation import make_dataset, make_lifetime_attributes
-from constellation_jax.outputs.variables import LIFETIME, SATELLITE, STATUS_VARIABLE, check_frame, resolve_groups
+from constellation_jax.outputs.variable import SATELLITE, STATUS_VARIABLE, check_frame
+from constellation_jax.outputs.variables import LIFETIME, resolve_groups
 from constellation_jax.physics.constants import SECONDS_PER_DAY
 from constellation_jax.studies.propagation.runs import Progress, make_counter
 

@@ -27,7 +27,7 @@ from constellation_jax.inputs.catalog.catalog import Catalog, check_catalog
 from constellation_jax.inputs.times import as_times
 from constellation_jax.outputs.fingerprint import Fingerprint
 from constellation_jax.outputs.formats import SampleWriter, find_format, is_address, make_place, make_sample_writer
-from constellation_jax.outputs.variables import STATUS_VARIABLE
+from constellation_jax.outputs.variable import STATUS_VARIABLE
 from constellation_jax.outputs.verify import finish
 from constellation_jax.studies.propagation.fingerprint import make_fingerprint
 from constellation_jax.studies.propagation.propagate import (

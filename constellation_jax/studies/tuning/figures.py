@@ -16,7 +16,8 @@ import numpy as np
 
 from constellation_jax.inputs.tuning.problem import Term, TuningProblem
 from constellation_jax.inputs.tuning.terms import QUANTITIES, TERMS
-from constellation_jax.outputs.variables import SHELL, SOLAR, VARIABLES, Variable
+from constellation_jax.outputs.variable import SHELL, SOLAR, Variable
+from constellation_jax.outputs.variables import VARIABLES
 from constellation_jax.physics.constants import YEAR_DAYS
 from constellation_jax.studies.tuning.design import Floats
 from constellation_jax.studies.tuning.problem import list_terms

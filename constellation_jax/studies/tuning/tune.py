@@ -20,7 +20,7 @@ from constellation_jax.inputs.tuning.files import load_tuning_problem
 from constellation_jax.inputs.tuning.problem import METHODS, Solver, TuningProblem
 from constellation_jax.inputs.tuning.terms import QUANTITIES, TERMS
 from constellation_jax.outputs.datasets.tuning import TunedFigure, make_tuning_dataset
-from constellation_jax.outputs.variables import CONSTRAINT, SHELL, SOLAR, SWEEP, VARIABLE
+from constellation_jax.outputs.variable import CONSTRAINT, SHELL, SOLAR, SWEEP, VARIABLE
 from constellation_jax.studies.decay.inputs import report_notes
 from constellation_jax.studies.tuning.design import Design, Floats, make_design
 from constellation_jax.studies.tuning.figures import QUANTITY_VARIABLES, list_latitudes, make_layouts

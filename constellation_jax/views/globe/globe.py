@@ -24,7 +24,8 @@ from constellation_jax.inputs.shells.lattice import shells_to_catalog
 from constellation_jax.inputs.shells.shell import Shell
 from constellation_jax.inputs.times import Time, parse_time
 from constellation_jax.outputs.target import Target
-from constellation_jax.outputs.variables import LIFETIME, SATELLITE, STATUS_VARIABLE, TIME
+from constellation_jax.outputs.variable import SATELLITE, STATUS_VARIABLE, TIME
+from constellation_jax.outputs.variables import LIFETIME
 from constellation_jax.views.globe.content import NEVER, Additions, pack_content
 
 if TYPE_CHECKING:

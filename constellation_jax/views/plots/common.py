@@ -13,7 +13,7 @@ from constellation_jax.errors import InputError
 from constellation_jax.inputs.catalog.catalog import Catalog
 from constellation_jax.inputs.catalog.dataset_columns import COORDINATE_COLUMNS, ELEMENT_COLUMNS
 from constellation_jax.inputs.catalog.summary import find_family
-from constellation_jax.outputs.variables import SATELLITE, TIME
+from constellation_jax.outputs.variable import SATELLITE, TIME
 from constellation_jax.views.kinds import KINDS
 
 if TYPE_CHECKING:

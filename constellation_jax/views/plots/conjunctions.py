@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from constellation_jax.errors import InputError
-from constellation_jax.outputs.variables import TIME
+from constellation_jax.outputs.variable import TIME
 from constellation_jax.views.plots.common import (
     add_note,
     check_objects,

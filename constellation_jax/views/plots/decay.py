@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.environment.space_weather_series import SpaceWeather, SpaceWeatherSource
 from constellation_jax.inputs.times import to_day_fraction
-from constellation_jax.outputs.variables import PERCENTILE, SATELLITE, SHELL, SOLAR, TIME
+from constellation_jax.outputs.variable import PERCENTILE, SATELLITE, SHELL, SOLAR, TIME
 from constellation_jax.physics.constants import YEAR_DAYS
 from constellation_jax.views.plots.common import (
     MOST_NAMED,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from constellation_jax.errors import InputError
-from constellation_jax.outputs.variables import PERCENTILE, SYSTEM, TIME
+from constellation_jax.outputs.variable import PERCENTILE, SYSTEM, TIME
 from constellation_jax.views.plots.common import (
     FAMILY,
     MOST_NAMED,

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from constellation_jax.errors import InputError
-from constellation_jax.outputs.variables import SATELLITE, TIME
+from constellation_jax.outputs.variable import SATELLITE, TIME
 from constellation_jax.physics.constants import DEGREE
 from constellation_jax.views.plots.coastlines import break_at_edges, draw_map
 from constellation_jax.views.plots.common import (

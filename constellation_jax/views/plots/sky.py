@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from constellation_jax.errors import InputError
-from constellation_jax.outputs.variables import PASS, SITE
+from constellation_jax.outputs.variable import PASS, SITE
 from constellation_jax.views.plots.common import MOST_NAMED, add_note, check_some, check_variables
 from constellation_jax.views.plots.style import in_style, list_colours, make_figure
 

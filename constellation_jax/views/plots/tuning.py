@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from constellation_jax.errors import InputError, suggest
-from constellation_jax.outputs.variables import SHELL, SOLAR
+from constellation_jax.outputs.variable import SHELL, SOLAR
 from constellation_jax.views.plots.common import (
     add_legend,
     add_note,

@@ -14,7 +14,7 @@ import constellation_jax as cj
 from constellation_jax.engine.devices import Devices
 from constellation_jax.engine.screening.refine import approach
 from constellation_jax.engine.screening.state_lists import StateLists
-from constellation_jax.outputs.variables import CONJUNCTION_FLAGS, CONJUNCTIONS
+from constellation_jax.outputs.conjunction_variables import CONJUNCTION_FLAGS, CONJUNCTIONS
 
 
 def make_events(catalog: cj.Catalog, first: Any, second: Any, near: np.ndarray) -> xr.Dataset:

@@ -10,7 +10,8 @@ import pytest
 import xarray as xr
 
 import constellation_jax as cj
-from constellation_jax.outputs.variables import CONJUNCTION_FLAGS
+from constellation_jax.outputs.conjunction_variables import CONJUNCTION_FLAGS
+from constellation_jax.outputs.formats import write
 
 SECOND = np.timedelta64(1_000_000_000, "ns")
 
@@ -206,6 +207,12 @@ def test_files(planned, tmp_path):
         assert back.status.attrs["flag_meanings"].split()[:3] == ["together", "at_start", "at_end"]
     with pytest.raises(cj.InputError, match="exists already"):
         cj.conjunctions_to(path, planned, span)
+    table = tmp_path / "events.csv"
+    write(events, table)
+    head, first = table.read_text().splitlines()[:2]
+    assert head.split(",")[0] == "event"
+    assert {"miss_distance [km]", "miss_ric_radial [km]", "position_1_x [km]"} <= set(head.split(","))
+    assert "TESTSAT" in first.upper()
     none = cj.conjunctions_to(tmp_path / "none.nc", planned[:2], span, 1.0)
     assert none.sizes["event"] == 0
     with xr.open_dataset(tmp_path / "none.nc") as back:
