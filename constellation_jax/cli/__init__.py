@@ -80,7 +80,7 @@ for _command in (
     *(propagate.propagate, propagate.ephemeris, propagate.finish, propagate.verify),
     *(catalog.catalog, catalog.fetch),
     *(deploy.deploy, decay.decay, decay.station_keeping, tune.tune),
-    *(conjunctions.conjunctions, passes.passes),
+    *(conjunctions.conjunctions, conjunctions.encounter_rates, passes.passes),
     *(plot.plot, globe.globe),
     bench.bench,
 ):

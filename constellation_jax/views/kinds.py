@@ -44,7 +44,7 @@ _KINDS: Final = (
     Kind("coverage_map", "satellites in view, or the longest gap, on a map",
          "propagate --shells kuiper --variables altitude,geodetic --output orbits.nc"),
     Kind("crowding", "objects by altitude and year", "decay active --output decay.nc"),
-    Kind("encounter_rates", "encounters a day between shells", "encounter-rates --output rates.nc"),
+    Kind("encounter_rates", "encounters a day between shells", "encounter-rates active --shells FILE --output rates.nc"),
     Kind("convergence", "objective at each evaluation of a tuning", "tune casic-vleo --output tuned.nc"),
     Kind("pareto", "two figures of merit along the sweep of a tuning", "tune casic-vleo --output tuned.nc"),
     Kind("predicted_against_observed", "predicted and observed re-entries",

@@ -1,4 +1,4 @@
-"""The command `conjunctions`: close approaches of everything with everything. Only glue and text."""
+"""The commands `conjunctions` and `encounter-rates`: close approaches of everything with everything. Only glue and text."""
 
 from __future__ import annotations
 
@@ -93,6 +93,63 @@ def conjunctions(
                 f"{target.path}: {number:,} approach{'es' * (number != 1)} within {distance_km:g} km among "
                 f"{count(len(objects), 'object')}"
             )
+
+
+def encounter_rates(
+    ctx: typer.Context,
+    catalog: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="CATALOG", help="What flies: a file, 'bundled' or a CelesTrak group [default: nothing]."
+        ),
+    ] = None,
+    shells: ShellNames = None,
+    start: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Start, UTC [default: the latest epoch, or the last midnight].")
+    ] = None,
+    days: Annotated[float, typer.Option(metavar="DAYS", help="Span that is screened.")] = 1.0,
+    distance_km: Annotated[float, typer.Option(metavar="KM", help="Largest distance that is counted.")] = 5.0,
+    miss_distance_km: Annotated[float, typer.Option(metavar="KM", help="Distance of the rates for a year.")] = 1.0,
+    device: Device = None,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="File to write: .nc, or a table as .csv or .parquet.")
+    ] = Path("rates.nc"),
+    overwrite: Overwrite = False,
+    allow_stale: AllowStale = False,
+    quiet: Quiet = False,
+) -> None:
+    """Count encounters of planned shells with each other and with what flies.
+
+    Prints, for each shell, the encounters a day within --distance-km beside those that kinetic theory expects, and those a
+    year within --miss-distance-km.
+    """
+    from constellation_jax.errors import InputError
+
+    with Reporter().session(debug=ctx.obj["debug"]):
+        with claim(output, overwrite=overwrite, inputs=(catalog, *(shells or []))) as target:
+            if not shells:
+                raise InputError("--shells: missing; give planned constellations, see constellation-jax shells")
+            configure(compile_cache=True)
+            from constellation_jax.inputs.shells.files import load_shells
+            from constellation_jax.studies.conjunctions.rates import encounter_rates as rate
+
+            rates = rate(
+                None if catalog is None else load_catalog(catalog, "CATALOG", allow_stale=allow_stale),
+                [shell for name in shells for shell in load_shells(name)],
+                days=days,
+                distance_km=distance_km,
+                miss_distance_km=miss_distance_km,
+                start=start,
+                device=device,
+            )
+            write_result(rates, target)
+        if not quiet:
+            sums = rates.sum("other", skipna=True)
+            typer.echo(f"{'shell':<24}{'a day':>10}{'expected':>10}{'a year':>10}")
+            for k, shell in enumerate(rates.shell.values.tolist()):
+                values = (sums[n].values[k] for n in ("encounters_per_day", "expected_per_day", "encounters_per_year"))
+                typer.echo(f"{shell:<24}" + "".join(f"{v:>10.4g}" for v in values))
+            typer.echo(f"{target.path}: encounters within {distance_km:g} km a day, {miss_distance_km:g} km a year")
 
 
 def _load(

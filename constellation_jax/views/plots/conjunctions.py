@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from constellation_jax.errors import InputError
-from constellation_jax.outputs.variable import TIME
+from constellation_jax.outputs.variable import OTHER, SHELL, TIME
 from constellation_jax.views.plots.common import (
     add_note,
     check_objects,
@@ -76,12 +76,12 @@ def encounter_rates(dataset: xr.Dataset, *, variable: str = "encounters_per_day"
     """Heat map of encounters between shells, on a logarithmic scale. Squares without one are white.
 
     Args:
-        dataset: of `encounter_rates`: a matrix with dims shell_1 and shell_2.
+        dataset: of `encounter_rates`: a matrix with dims shell and other.
         variable: another matrix of the same dims.
         axes: where to draw; a new figure if not given.
     """
-    check_variables(dataset, "encounter_rates", [variable, "shell_1", "shell_2"])
-    matrix = dataset[variable].transpose("shell_1", "shell_2")
+    check_variables(dataset, "encounter_rates", [variable, SHELL, OTHER])
+    matrix = dataset[variable].transpose(SHELL, OTHER)
     values = matrix.values.astype(float)
     check_some(values.size, "encounter_rates", "the dataset has no shells")
     check_some(np.nansum(values), "encounter_rates", f"all {values.size:,} rates are zero")
@@ -96,19 +96,23 @@ def encounter_rates(dataset: xr.Dataset, *, variable: str = "encounters_per_day"
     norm = LogNorm(vmin=positive.min(), vmax=max(positive.max(), 1.001 * positive.min()))
     image = axes.imshow(np.where(shown > 0, shown, np.nan), norm=norm, cmap="viridis", aspect="auto", origin="lower")
     attributes = matrix.attrs
+    label = str(attributes.get("long_name", "encounters"))
+    for name in ("miss_distance_km", "distance_km"):  # the attribute of the dataset that the name stands for
+        if name in dataset.attrs:
+            label = label.replace(name, f"{dataset.attrs[name]:g} km")
     units = format_units(attributes.get("units", "day-1"))
-    axes.figure.colorbar(image, ax=axes, label=f"{attributes.get('long_name', 'encounters')} ({units})", pad=0.02)
-    for side, name, chosen in (("x", "shell_2", columns), ("y", "shell_1", rows)):
+    axes.figure.colorbar(image, ax=axes, label=f"{label} ({units})", pad=0.02)
+    for side, name, chosen in (("x", OTHER, columns), ("y", SHELL, rows)):
         labels = matrix[name].values.astype(str)[chosen].tolist()
         size = "small" if len(labels) <= _MOST_WITH_NUMBERS else "xx-small"
-        rotation = 90 if side == "x" and sum(map(len, labels)) > 30 else 0
+        rotation = 90 if side == "x" and sum(map(len, labels)) > 24 else 0
         getattr(axes, f"set_{side}ticks")(range(len(labels)), labels=labels, fontsize=size, rotation=rotation)
     if max(shown.shape) <= _MOST_WITH_NUMBERS:
         for (k, i), value in np.ndenumerate(shown):
             if value > 0:
                 colour = "white" if norm(value) < 0.6 else "black"
                 axes.text(i, k, f"{value:.3g}", ha="center", va="center", fontsize="x-small", color=colour)
-    axes.set(xlabel="shell", ylabel="shell")
+    axes.set(xlabel="met by", ylabel="shell")
     axes.spines[:].set_visible(False)
     add_note(axes, count_left_out(len(values) - len(rows), len(values), "shells with fewer encounters not shown"))
     return axes
