@@ -240,4 +240,5 @@ def _sort(parts: list[PassEvents]) -> PassEvents:
     parts.clear()
     rows = int(whole.row.max()) + 3
     order = np.argsort(whole.pair * rows + whole.row + 2, kind="stable")
-    return PassEvents(*(column[order] for column in whole))
+    columns: Any = (column[order] for column in whole)
+    return PassEvents(*columns)
