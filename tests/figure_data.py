@@ -183,7 +183,7 @@ def rates() -> xr.Dataset:
     matrix[3, 4] = matrix[4, 3] = 0.0
     attributes = {"units": "day-1", "long_name": "encounters within 5 km"}
     return xr.Dataset(
-        {"encounters_per_day": (("shell_1", "shell_2"), matrix, attributes)}, {"shell_1": names, "shell_2": names}
+        {"encounters_per_day": (("shell", "other"), matrix, attributes)}, {"shell": names, "other": names}
     )
 
 

@@ -14,9 +14,14 @@ class Kind(NamedTuple):
     picture: str
     """Contents of the figure, for the help."""
     command: str
-    """Command that makes a fitting file."""
+    """Words of the command, or line of Python, that makes a fitting file."""
     others: str = ""
     """Parameter to which the files after the first go on the command line; empty where there is one file."""
+
+    @property
+    def source(self) -> str:
+        """Command line, or line of Python, that makes a fitting file."""
+        return self.command if self.command.startswith("cj.") else f"constellation-jax {self.command}"
 
 
 _KINDS: Final = (
@@ -44,7 +49,7 @@ _KINDS: Final = (
     Kind("coverage_map", "satellites in view, or the longest gap, on a map",
          "propagate --shells kuiper --variables altitude,geodetic --output orbits.nc"),
     Kind("crowding", "objects by altitude and year", "decay active --output decay.nc"),
-    Kind("encounter_rates", "encounters a day between shells", "encounter-rates --output rates.nc"),
+    Kind("encounter_rates", "encounters a day between shells", "cj.encounter_rates(catalog, shells).to_netcdf('rates.nc')"),
     Kind("convergence", "objective at each evaluation of a tuning", "tune casic-vleo --output tuned.nc"),
     Kind("pareto", "two figures of merit along the sweep of a tuning", "tune casic-vleo --output tuned.nc"),
     Kind("predicted_against_observed", "predicted and observed re-entries",

@@ -36,7 +36,7 @@ def test_help_names_every_kind_and_the_command_that_makes_its_file(plot: Plot) -
     words = " ".join(plot("--help").output.split())
     for kind in KINDS.values():
         assert kind.name.replace("_", "-") in words
-        assert " ".join(f"constellation-jax {kind.command}".split()) in words
+        assert " ".join(f"{kind.source}".split()) in words
 
 
 @pytest.mark.parametrize(("suffix", "start"), [("svg", b"<?xml"), ("pdf", b"%PDF"), ("png", b"\x89PNG")])

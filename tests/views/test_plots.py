@@ -104,7 +104,7 @@ EMPTIED: dict[str, Callable[[], xr.Dataset]] = {
     name: lambda make=make: make().isel(satellite=[]) for name, make in WITH_SATELLITES.items()
 } | {
     "delta_v_against_altitude": lambda: data.kept().isel(shell=[]),
-    "encounter_rates": lambda: data.rates().isel(shell_1=[]),
+    "encounter_rates": lambda: data.rates().isel(shell=[]),
     "convergence": lambda: data.tuned().isel(evaluation=[]),
 }
 """Kind -> a dataset of it without anything to draw."""
@@ -357,7 +357,7 @@ def test_a_shell_stands_still_in_the_frame_that_turns_with_it() -> None:
 def test_encounters_between_many_shells_are_those_of_the_most() -> None:
     names = [f"S{k}" for k in range(40)]
     matrix = np.outer(np.arange(40.0), np.arange(40.0))
-    many = xr.Dataset({"encounters_per_day": (("shell_1", "shell_2"), matrix)}, {"shell_1": names, "shell_2": names})
+    many = xr.Dataset({"encounters_per_day": (("shell", "other"), matrix)}, {"shell": names, "other": names})
     axes = cj.plots.encounter_rates(many)
     assert [tick.get_text() for tick in axes.get_xticklabels()] == names[10:]
     assert note(axes) == "10 of 40 shells with fewer encounters not shown"

@@ -69,10 +69,7 @@ plot.__doc__ = "\n\n".join(
     (
         "Draw a figure of a file.",
         "Kinds, what they show, and the command that makes a fitting file:",
-        *(
-            f"\b\n{kind.name.replace('_', '-')}: {kind.picture}\n    constellation-jax {kind.command}"
-            for kind in KINDS.values()
-        ),
+        *(f"\b\n{kind.name.replace('_', '-')}: {kind.picture}\n    {kind.source}" for kind in KINDS.values()),
         "Parameters are those of the functions of cj.plots in Python, such as --set by=system --set altitude_km=[200,1400].",
     )
 )

@@ -30,9 +30,7 @@ def check_variables(dataset: xr.Dataset, function: str, names: Sequence[str]) ->
     """Raise InputError where the dataset lacks a variable, with the command that makes it."""
     for name in names:
         if name not in dataset.variables:
-            raise InputError(
-                f"{function}: the dataset has no {name!r}; a fitting file: constellation-jax {KINDS[function].command}"
-            )
+            raise InputError(f"{function}: the dataset has no {name!r}; a fitting file: {KINDS[function].source}")
 
 
 def check_some(count: Any, function: str, missing: str) -> None:
@@ -44,8 +42,7 @@ def check_some(count: Any, function: str, missing: str) -> None:
 def check_objects(dataset: xr.Dataset, function: str) -> None:
     """Raise InputError for a dataset without satellites."""
     if SATELLITE not in dataset.dims and SATELLITE not in dataset.coords:
-        command = KINDS[function].command
-        raise InputError(f"{function}: the dataset has no satellites; a fitting file: constellation-jax {command}")
+        raise InputError(f"{function}: the dataset has no satellites; a fitting file: {KINDS[function].source}")
     check_some(dataset.sizes.get(SATELLITE, 1), function, "the selection has no satellites")
 
 

@@ -76,12 +76,14 @@ def encounter_rates(dataset: xr.Dataset, *, variable: str = "encounters_per_day"
     """Heat map of encounters between shells, on a logarithmic scale. Squares without one are white.
 
     Args:
-        dataset: of `encounter_rates`: a matrix with dims shell_1 and shell_2.
-        variable: another matrix of the same dims.
+        dataset: of `cj.encounter_rates`: a matrix of shells and others.
+        variable: another matrix of the dataset.
         axes: where to draw; a new figure if not given.
     """
-    check_variables(dataset, "encounter_rates", [variable, "shell_1", "shell_2"])
-    matrix = dataset[variable].transpose("shell_1", "shell_2")
+    check_variables(dataset, "encounter_rates", [variable])
+    matrix = dataset[variable]
+    if len(matrix.dims) != 2:
+        raise InputError(f"encounter_rates: {variable!r} has the dimensions {matrix.dims}, expected two")
     values = matrix.values.astype(float)
     check_some(values.size, "encounter_rates", "the dataset has no shells")
     check_some(np.nansum(values), "encounter_rates", f"all {values.size:,} rates are zero")
@@ -98,7 +100,7 @@ def encounter_rates(dataset: xr.Dataset, *, variable: str = "encounters_per_day"
     attributes = matrix.attrs
     units = format_units(attributes.get("units", "day-1"))
     axes.figure.colorbar(image, ax=axes, label=f"{attributes.get('long_name', 'encounters')} ({units})", pad=0.02)
-    for side, name, chosen in (("x", "shell_2", columns), ("y", "shell_1", rows)):
+    for side, name, chosen in (("x", matrix.dims[1], columns), ("y", matrix.dims[0], rows)):
         labels = matrix[name].values.astype(str)[chosen].tolist()
         size = "small" if len(labels) <= _MOST_WITH_NUMBERS else "xx-small"
         rotation = 90 if side == "x" and sum(map(len, labels)) > 30 else 0
