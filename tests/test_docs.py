@@ -42,7 +42,18 @@ def text(name: str) -> str:
     return path(name).read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")], ids=lambda page: page.stem)
+FAST = {"README", "quickstart"}
+"""Pages whose examples are run with the fast tests."""
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(page, id=page.stem, marks=() if page.stem in FAST else pytest.mark.slow)
+        for page in PAGES
+        if blocks(page, "python")
+    ],
+)
 def test_python_examples_run(page: Path, kept_kernels: dict[str, str], tmp_path: Path) -> None:
     run_examples(page.name, blocks(page, "python"), tmp_path, kept_kernels)
 

@@ -46,6 +46,7 @@ def test_states_on_the_device_are_computed_in_blocks(
     assert 0.0 < job.warm_s < job.first_s
 
 
+@pytest.mark.slow
 def test_jobs_on_request(catalog: cj.Catalog) -> None:
     times = cj.time_grid("2025-06-24", "10min", "1min")
     report = measure_speed(catalog, times, precisions=["float64"], jobs=["jacobians", "decay"])

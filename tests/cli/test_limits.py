@@ -54,8 +54,8 @@ EXTREMES = ("0", "-1", "nan", "inf", "1e308", "9" * 400, "text")
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    for name in ("bench", "decay", "propagate", "tune"):  # JAX has started in this process
-        monkeypatch.setattr(sys.modules[f"constellation_jax.cli.{name}"], "configure", lambda **_: None)
+    for name in ("bench", "conjunctions", "decay", "passes", "propagate", "tune"):  # JAX has started in this process
+        monkeypatch.setattr(sys.modules[f"constellation_jax.cli.commands.{name}"], "configure", lambda **_: None)
     (tmp_path / "iss.tle").write_text(ISS)
     (tmp_path / "some.toml").write_text(SHELL)
     (tmp_path / "problem.toml").write_text(PROBLEM)
@@ -126,10 +126,13 @@ SOUND: dict[str, tuple[str, ...]] = {
     "tune": ("problem.toml",),
     "ephemeris": ("--catalog", "iss.tle", "--duration", "2h", "--output", "a.nc", "--overwrite"),
     "propagate": ("--catalog", "iss.tle", "--duration", "3min", "--output", "a.nc", "--overwrite"),
+    "conjunctions": ("iss.tle", "--duration", "10min", "--output", "a.nc", "--overwrite"),
+    "encounter-rates": ("iss.tle", "--shells", "some.toml", "--days", "0.01", "--output", "a.nc", "--overwrite"),
+    "passes": ("iss.tle", "--site", "A,1,2", "--duration", "10min", "--output", "a.nc", "--overwrite"),
     "bench": ("--catalog", "iss.tle"),
 }
 """Quick runs of the commands that take numbers; of `bench` alone what is refused is looked at."""
-WORDS = {"shells", "shells show", "catalog", "fetch", "finish", "verify", "version"}
+WORDS = {"shells", "shells show", "catalog", "fetch", "finish", "globe", "plot", "verify", "version"}
 
 
 def numeric_options() -> list[tuple[str, str]]:

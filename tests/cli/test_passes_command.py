@@ -1,5 +1,6 @@
 """The command `passes`: sites from words and files, the line of each site, and one line for a mistake."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +17,8 @@ Run = Callable[..., Result]
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.chdir(tmp_path)
+    # JAX has started in this process
+    monkeypatch.setattr(sys.modules["constellation_jax.cli.commands.passes"], "configure", lambda **_: None)
     Path("iss.tle").write_text(ISS)
     Path("sites.csv").write_text("name,latitude_deg,longitude_deg\nHome,48.8,9.2\n")
     runner = CliRunner()

@@ -89,6 +89,7 @@ def test_float64_on_a_card_for_games_is_one_warning() -> None:
         warn_of_slow_float64([SimpleNamespace(compute_capability="9.0", device_kind="NVIDIA H100"), *jax.devices()])
 
 
+@pytest.mark.slow
 def test_every_engine_of_orbits_warns_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(device_checks.SLOW_FLOAT64, "", 64)  # a CPU has no compute capability: it counts as such a card
     one = cj.bundled_population()[:1]

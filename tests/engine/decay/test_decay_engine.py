@@ -139,6 +139,7 @@ def test_derivatives_of_lifetimes(jacobian) -> None:
     assert (np.diff(value) > 0).all()
 
 
+@pytest.mark.slow
 def test_derivative_through_the_quiet_sun() -> None:
     """Along one direction of altitude, ln B, F10.7 and Ap at once, where the correction is half in force."""
 

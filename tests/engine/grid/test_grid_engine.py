@@ -53,6 +53,7 @@ def _step(text: str) -> Any:
     return np.timedelta64(int(text[:-1]), text[-1].replace("d", "D"))
 
 
+@pytest.mark.slow
 def test_float32_reduced_as_it_is_made(fleet: cj.Catalog) -> None:
     low = fleet[~fleet.is_deep_space]
     grid = grid_of("2026-09-20", "3h", "5min")

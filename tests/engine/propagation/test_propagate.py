@@ -218,6 +218,7 @@ def test_instants_a_century_from_the_epoch_have_a_status_of_their_own(fleet: cj.
     assert np.isnan(out["x"][[0, 4, 5], 0]).all()
 
 
+@pytest.mark.slow
 def test_four_devices_give_what_one_gives(on_four_devices: Callable[[str], None]) -> None:
     on_four_devices(FOUR_DEVICES)
 

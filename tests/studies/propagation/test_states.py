@@ -110,6 +110,7 @@ def test_a_catalogue_inside_a_users_program(some: cj.Catalog) -> None:
     assert lowest(1.0) == cj.states(some, TIMES, variables="altitude").altitude.min() + 1.0
 
 
+@pytest.mark.slow
 def test_traced_elements_of_both_regimes(mixed: cj.Catalog) -> None:
     times = cj.time_grid("2025-06-24", "60d", "4d")[::-1]  # the decay lies between the epoch and the second instant
     expected = cj.states(mixed, times)
