@@ -40,7 +40,7 @@ _REENTRY_KM: Final = 120.0
 _RULES_YEARS: Final = (5.0, 25.0)
 """Years within which rules of disposal want an object gone (FCC 22-74; IADC-02-01)."""
 _ACTIVITY: Final = {"low": 0, "median": 2, "high": 3}
-"""Solar activity -> place of its colour in the style: blue, black, vermillion."""
+"""Solar activity -> place of its colour in the style: blue, black, vermilion."""
 _DASHES: Final = {"low": "--", "median": "-", "high": "-."}
 
 

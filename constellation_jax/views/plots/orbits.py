@@ -165,10 +165,10 @@ def gabbard(dataset: xr.Dataset, *, axes: Axes | None = None) -> Axes:
     objects = read_elements(dataset, "gabbard")
     apogee, perigee = _find_ends(objects)
     axes = get_axes(axes)
-    blue, _, _, vermillion, *_ = list_colours()
+    blue, _, _, vermilion, *_ = list_colours()
     size = float(np.clip(2000.0 / len(objects), 1.0, 10.0))
     style: dict[str, Any] = {"s": size, "linewidths": 0.0}
-    axes.scatter(objects.period_minutes, apogee, marker="^", color=vermillion, label="apogee", **style)
+    axes.scatter(objects.period_minutes, apogee, marker="^", color=vermilion, label="apogee", **style)
     axes.scatter(objects.period_minutes, perigee, marker="v", color=blue, label="perigee", **style)
     axes.set(xlabel="period (min)", ylabel="altitude (km)")
     if apogee.max() > 5.0 * max(np.median(apogee), 1.0):

@@ -67,7 +67,7 @@ def pareto(
     signs = np.array([[-1.0 if re.sub(r"_\d+$", "", name) in better else 1.0] for name in (x, y)])
     on_front = settled & _find_front(np.where(settled, signs * found, np.inf))
     axes = get_axes(axes)
-    blue, green, _, vermillion, *_ = list_colours()
+    blue, green, _, vermilion, *_ = list_colours()
     front = found[:, on_front]
     front = front[:, np.argsort(front[0])]
     axes.plot(*front, "o-", color=blue, label="front")
@@ -78,7 +78,7 @@ def pareto(
     for chosen, label, style in others:
         if chosen.any():
             axes.plot(*found[:, chosen], linestyle="none", marker="o", label=label, **style)
-    for ending, marker, label, colour in (("_before", "X", "start", vermillion), ("", "*", "tuned", green)):
+    for ending, marker, label, colour in (("_before", "X", "start", vermilion), ("", "*", "tuned", green)):
         if x + ending in dataset and y + ending in dataset:
             values = [dataset[name + ending].values.ravel() for name in (x, y)]
             axes.plot(*values, linestyle="none", marker=marker, markersize=7.0, label=label, color=colour, zorder=3)
