@@ -182,20 +182,17 @@ from constellation_jax.engine.time_grid import Grid
 from constellation_jax.inputs.times import to_day_fraction
 
 kernels.TILE["cpu"] = 16  # so that every device has satellites
-low = cj.shells_to_catalog(cj.load_shells("qianfan")[:1], epoch="2026-01-01")[:50]
-high = low[:3].replace(mean_motion_rev_per_day=1.0027, eccentricity=0.01)
-objects = cj.Catalog.concatenate([low, high])
+objects = cj.shells_to_catalog(cj.load_shells("qianfan")[:1], epoch="2026-01-01")[:50]
 grid = Grid.inertial(*to_day_fraction(np.asarray(cj.time_grid("2026-01-01", "30min", "1min"))))
 everywhere = Devices()
-for precision in ("float64", "float32"):
-    results = []
-    for devices in (everywhere, Devices(devices=jax.local_devices()[:1])):
-        engine = JacobianEngine(objects.elements, grid, precision=precision, devices=devices)
-        out = engine.allocate()
-        engine.run(out)
-        results.append(out)
-    assert not results[0].status.any()
-    np.testing.assert_array_equal(results[0].values_block, results[1].values_block)
+results = []
+for devices in (everywhere, Devices(devices=jax.local_devices()[:1])):
+    engine = JacobianEngine(objects.elements, grid, devices=devices)
+    out = engine.allocate()
+    engine.run(out)
+    results.append(out)
+assert not results[0].status.any()
+np.testing.assert_array_equal(results[0].values_block, results[1].values_block)
 assert everywhere.mesh.size == 4
 """
 

@@ -186,4 +186,4 @@ def test_workers_of_a_cluster_share_a_store(
 @pytest.mark.slow
 @pytest.mark.parametrize("suffix", FORMATS)
 def test_a_killed_run_is_gone_on_with(suffix: str, tmp_path: Path, kept_kernels: dict[str, str]) -> None:
-    assert go_on_after_kills(4, suffix, tmp_path, kept_kernels) == 4
+    assert go_on_after_kills(2, suffix, tmp_path, kept_kernels) == 2
