@@ -23,6 +23,7 @@ from constellation_jax.inputs.files.keys import TRUE_OR_FALSE, Key, keys_of, wit
 from constellation_jax.inputs.run_keys import EphemerisRun, PropagationRun
 
 if TYPE_CHECKING:
+    import numpy as np
     import xarray as xr
 
     from constellation_jax.inputs.catalog.catalog import Catalog
@@ -66,6 +67,17 @@ Strict = Annotated[bool, typer.Option("--strict", help="Treat an assumed or absu
 ShellNames = Annotated[
     list[str] | None,
     typer.Option("--shells", metavar="NAME", help="Planned constellation by name, or a shell file; may be repeated."),
+]
+CatalogSource = Annotated[
+    str | None, typer.Argument(metavar="CATALOG", help="Element sets: a file, 'bundled' or a CelesTrak group.")
+]
+Conditions = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--select",
+        metavar="CONDITION",
+        help="Condition that every object has to meet, such as 'name=STARLINK*'; may be repeated.",
+    ),
 ]
 Device = Annotated[
     str | None,
@@ -158,6 +170,34 @@ def load_catalog(source: str, place: str, *, allow_stale: bool, lists_rejects: b
     if not lists_rejects:
         report_left_out(objects)
     return objects
+
+
+def load_objects(
+    catalog: str | None, shells: list[str], start: str | None, conditions: list[str], *, allow_stale: bool
+) -> tuple[Catalog, np.datetime64]:
+    """Load a catalogue, and planned shells beside it, whose epoch is the start: the one given, or `choose_start`'s.
+
+    Returns:
+        The objects that meet the conditions, and the start.
+
+    Raises:
+        InputError: neither is given; a source that cannot be read; or no object meets the conditions.
+    """
+    from constellation_jax.errors import InputError
+    from constellation_jax.inputs.catalog.catalog import Catalog
+    from constellation_jax.inputs.catalog.selection import select
+    from constellation_jax.inputs.shells.files import load_shells
+    from constellation_jax.inputs.shells.lattice import shells_to_catalog
+    from constellation_jax.inputs.sources import choose_start
+
+    if catalog is None and not shells:
+        raise InputError("CATALOG, --shells: missing; give element sets or planned constellations")
+    parts = [] if catalog is None else [load_catalog(catalog, "CATALOG", allow_stale=allow_stale)]
+    begin = choose_start(parts[0] if parts else None, start)
+    if shells:
+        known = [shell for name in shells for shell in load_shells(name)]
+        parts.append(shells_to_catalog(known, epoch=begin))
+    return select(Catalog.concatenate(parts), conditions), begin
 
 
 def load_space_weather(source: str | None, forecast: str | None) -> SpaceWeather:

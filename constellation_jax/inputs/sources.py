@@ -6,12 +6,15 @@ import os
 import stat
 from pathlib import Path
 
+import numpy as np
+
 from constellation_jax.errors import InputError, suggest
 from constellation_jax.inputs.catalog.catalog import Catalog
 from constellation_jax.inputs.catalog.celestrak import GROUPS, fetch
 from constellation_jax.inputs.catalog.population import bundled_population
 from constellation_jax.inputs.element_sets.read import read_catalog
 from constellation_jax.inputs.files.text_files import STANDARD_INPUT
+from constellation_jax.inputs.times import Time, parse_time, today
 
 CELESTRAK = "celestrak:"
 """Prefix that makes any word a CelesTrak group; the well-known ones need none."""
@@ -57,6 +60,13 @@ def read_source(source: str, *, allow_stale: bool = False) -> Catalog:
     if source.startswith(CELESTRAK):
         return read_catalog(fetch(source.removeprefix(CELESTRAK), allow_stale=allow_stale))
     return read_catalog(source if source == STANDARD_INPUT else Path(source))
+
+
+def choose_start(catalog: Catalog | None, start: Time | None) -> np.datetime64:
+    """Start that is given, else the latest epoch of a catalogue to the second, else the last midnight; UTC."""
+    if start is not None:
+        return parse_time(start)
+    return parse_time(today() if catalog is None else catalog.epoch.max().astype("datetime64[s]"))
 
 
 def make_absolute(path: Path) -> Path:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -51,6 +51,8 @@ Time = str | np.datetime64 | datetime.date
 """Types of an instant; `datetime.datetime` is a subclass of `datetime.date`."""
 Duration = str | np.timedelta64 | datetime.timedelta
 """Types of a length of time."""
+Span = Sequence[Time | Duration] | ArrayLike
+"""Start and end; start and length; or times, of which the first and the last count."""
 
 
 def parse_time(text: Time) -> np.datetime64:
@@ -117,6 +119,29 @@ def parse_duration(text: Duration) -> np.timedelta64:
     if abs(ns) >= 2**63:
         raise InputError(f"duration {str(text)!r}: longer than 292 years")
     return np.timedelta64(ns, "ns")
+
+
+def parse_span(span: Span) -> tuple[np.datetime64, np.datetime64]:
+    """Start and end of a span, datetime64[ns].
+
+    Raises:
+        InputError: neither two instants, nor an instant and a length, nor times; or the end is not after the start.
+    """
+    if isinstance(span, tuple | list) and len(span) == 2:
+        start = parse_time(span[0])  # type: ignore[arg-type]  # what it cannot read it says
+        try:
+            stop = start + parse_duration(span[1])  # type: ignore[arg-type]
+        except InputError:
+            try:
+                stop = parse_time(span[1])  # type: ignore[arg-type]
+            except InputError:
+                raise InputError(f"span to {span[1]!r}: expected a length such as '6h', or an end, UTC") from None
+    else:
+        times = as_times(span)  # type: ignore[arg-type]
+        start, stop = times.min(), times.max()
+    if not stop > start:
+        raise InputError(f"span from {start} to {stop}: expected an end after the start")
+    return start, stop
 
 
 _EXPECTED_DURATION = "expected a number with its unit (ms, s, min, h, d, w), such as '60s', '90min', '6h' or '1d12h'"

@@ -5,9 +5,10 @@ A new format is one line of `FORMATS`: the rest of the package asks here. Delibe
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple, Protocol, Self
@@ -162,3 +163,31 @@ _OTHER_SUFFIXES: Final = {
 def _load(place: str) -> Any:
     module, name = place.split(":")
     return getattr(importlib.import_module(f"constellation_jax.outputs.{module}"), name)
+
+
+@contextlib.contextmanager
+def open_dataset(
+    path: str | os.PathLike[str], expected: str = "a NetCDF file or Zarr store of a command"
+) -> Iterator[xr.Dataset]:
+    """Open a NetCDF file or a Zarr store for the length of a `with` statement. An `InputError` within it names the file.
+
+    Args:
+        path: the file.
+        expected: words for what it should be, in the error.
+
+    Raises:
+        InputError: no such file, or one that cannot be read.
+    """
+    name = os.fspath(path)
+    if not os.path.exists(name):
+        raise InputError(f"{name}: no such file")
+    try:
+        dataset = xr.open_zarr(name, chunks=None, consolidated=False) if is_zarr(name) else xr.open_dataset(name)
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        words = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        raise InputError(f"{name}: cannot be read ({words[:80]}); expected {expected}") from None
+    with dataset:
+        try:
+            yield dataset
+        except InputError as error:
+            raise InputError(f"{name}: {error}") from None

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from constellation_jax.cli.options import (
     AllowStale,
+    CatalogSource,
+    Conditions,
     Device,
     Overwrite,
     Quiet,
     ShellNames,
     claim,
     load_catalog,
+    load_objects,
     write_result,
 )
 from constellation_jax.cli.reporting import Reporter, count
@@ -23,21 +26,19 @@ from constellation_jax.settings import configure
 if TYPE_CHECKING:
     import xarray as xr
 
-    from constellation_jax.inputs.catalog.catalog import Catalog
 
+_Start = Annotated[
+    str | None, typer.Option(metavar="TIME", help="Start, UTC [default: the latest epoch, or the last midnight].")
+]
 _MOST_ROWS = 20
 """Close approaches that are printed."""
 
 
 def conjunctions(
     ctx: typer.Context,
-    catalog: Annotated[
-        str | None, typer.Argument(metavar="CATALOG", help="Element sets: a file, 'bundled' or a CelesTrak group.")
-    ] = None,
+    catalog: CatalogSource = None,
     shells: ShellNames = None,
-    start: Annotated[
-        str | None, typer.Option(metavar="TIME", help="Start, UTC [default: the latest epoch, or the last midnight].")
-    ] = None,
+    start: _Start = None,
     duration: Annotated[str, typer.Option(metavar="LENGTH", help="Length of the span, such as 6h or 7d.")] = "1d",
     distance_km: Annotated[float, typer.Option(metavar="KM", help="Largest miss distance, up to 50 km.")] = 5.0,
     primary: Annotated[
@@ -53,10 +54,7 @@ def conjunctions(
     same_shell: Annotated[
         bool, typer.Option("--same-shell", help="Count pairs of satellites of one planned shell, too.")
     ] = False,
-    select: Annotated[
-        list[str] | None,
-        typer.Option(metavar="CONDITION", help="Condition that every object has to meet; may be repeated."),
-    ] = None,
+    select: Conditions = None,
     device: Device = None,
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="FILE", help="File to write: .nc, or a table as .csv or .parquet.")
@@ -73,7 +71,7 @@ def conjunctions(
     with Reporter().session(debug=ctx.obj["debug"]):
         with claim(output, overwrite=overwrite, inputs=(catalog, *(shells or []))) as target:
             configure(compile_cache=True)
-            objects, begin = _load(catalog, shells or [], start, select or [], allow_stale)
+            objects, begin = load_objects(catalog, shells or [], start, select or [], allow_stale=allow_stale)
             from constellation_jax.studies.conjunctions.screen import conjunctions as screen
 
             events = screen(
@@ -104,9 +102,7 @@ def encounter_rates(
         ),
     ] = None,
     shells: ShellNames = None,
-    start: Annotated[
-        str | None, typer.Option(metavar="TIME", help="Start, UTC [default: the latest epoch, or the last midnight].")
-    ] = None,
+    start: _Start = None,
     days: Annotated[float, typer.Option(metavar="DAYS", help="Span that is screened.")] = 1.0,
     distance_km: Annotated[float, typer.Option(metavar="KM", help="Largest distance that is counted.")] = 5.0,
     miss_distance_km: Annotated[float, typer.Option(metavar="KM", help="Distance of the rates for a year.")] = 1.0,
@@ -150,27 +146,6 @@ def encounter_rates(
                 values = (sums[n].values[k] for n in ("encounters_per_day", "expected_per_day", "encounters_per_year"))
                 typer.echo(f"{shell:<24}" + "".join(f"{v:>10.4g}" for v in values))
             typer.echo(f"{target.path}: encounters within {distance_km:g} km a day, {miss_distance_km:g} km a year")
-
-
-def _load(
-    catalog: str | None, shells: list[str], start: str | None, conditions: list[str], allow_stale: bool
-) -> tuple[Catalog, Any]:
-    """The objects, and the start of the span."""
-    from constellation_jax.errors import InputError
-    from constellation_jax.inputs.catalog.catalog import Catalog
-    from constellation_jax.inputs.catalog.selection import select
-    from constellation_jax.inputs.shells.files import load_shells
-    from constellation_jax.inputs.shells.lattice import shells_to_catalog
-    from constellation_jax.studies.conjunctions.screen import choose_start
-
-    if catalog is None and not shells:
-        raise InputError("CATALOG, --shells: missing; give element sets or planned constellations")
-    parts = [] if catalog is None else [load_catalog(catalog, "CATALOG", allow_stale=allow_stale)]
-    begin = choose_start(parts[0] if parts else None, start)
-    if shells:
-        known = [shell for name in shells for shell in load_shells(name)]
-        parts.append(shells_to_catalog(known, epoch=begin))
-    return select(Catalog.concatenate(parts), conditions), begin
 
 
 def _print_closest(events: xr.Dataset) -> None:

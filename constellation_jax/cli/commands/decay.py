@@ -12,6 +12,8 @@ import typer
 from constellation_jax.cli.options import (
     AllowStale,
     AtmosphereModel,
+    CatalogSource,
+    Conditions,
     Dask,
     Device,
     ForecastFile,
@@ -61,9 +63,7 @@ _MOST_ROWS = 100
 
 def decay(
     ctx: typer.Context,
-    catalog: Annotated[
-        str | None, typer.Argument(metavar="CATALOG", help="Element sets: a file, 'bundled' or a CelesTrak group.")
-    ] = None,
+    catalog: CatalogSource = None,
     shells: ShellNames = None,
     years: Annotated[float, typer.Option(metavar="N", help="Span in years.")] = 25.0,
     start: _Start = None,
@@ -84,13 +84,7 @@ def decay(
     attitude: Annotated[
         str, typer.Option(metavar="on_station|tumbling|face_on", help="Attitude of the satellites of shells.")
     ] = "on_station",
-    select: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="CONDITION",
-            help="Condition that every object has to meet, such as 'name=STARLINK*'; may be repeated.",
-        ),
-    ] = None,
+    select: Conditions = None,
     ensemble: Annotated[
         int | None,
         typer.Option(

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -13,11 +11,9 @@ from constellation_jax.cli.options import AllowStale, Overwrite, Quiet, ShellNam
 from constellation_jax.cli.reporting import choose_reporter, count
 from constellation_jax.errors import InputError
 
-if TYPE_CHECKING:
-    import xarray as xr
-
 _DEFAULT_SHELLS = ("guowang", "qianfan", "kuiper")
 """Planned constellations beside the bundled population, those of the default run."""
+_EXPECTED = "a file of constellation-jax propagate or decay; element sets are given by --catalog"
 
 
 def globe(
@@ -56,6 +52,7 @@ def globe(
     with reporter.session(debug=ctx.obj["debug"]):
         from constellation_jax.inputs.catalog.selection import select as narrow
         from constellation_jax.inputs.shells.files import load_shells
+        from constellation_jax.outputs.formats import open_dataset
         from constellation_jax.outputs.target import Target
         from constellation_jax.views.globe.globe import globe as draw
 
@@ -72,7 +69,7 @@ def globe(
         if catalog is not None:
             objects = narrow(load_catalog(catalog, "--catalog", allow_stale=allow_stale), select or [])
         if file is not None:
-            with _open(file) as dataset:
+            with open_dataset(file, _EXPECTED) as dataset:
                 page = draw(dataset, planned, start=start, title=title or "")
         else:
             page = draw(objects, [] if catalog is None else planned, start=start, title=title or "")
@@ -80,25 +77,3 @@ def globe(
         reporter.note(
             f"{output}: {count(page.count, 'object')}, {output.stat().st_size / 1e6:.1f} MB; open it in a browser"
         )
-
-
-@contextlib.contextmanager
-def _open(file: str) -> Iterator[xr.Dataset]:
-    """Open a file for the length of a `with` statement; errors in it name the file."""
-    import xarray as xr
-
-    from constellation_jax.outputs.formats import is_zarr
-
-    try:
-        dataset = xr.open_zarr(file, chunks=None, consolidated=False) if is_zarr(file) else xr.open_dataset(file)
-    except (OSError, ValueError, RuntimeError) as error:
-        words = getattr(error, "strerror", None) or str(error).splitlines()[0]
-        raise InputError(
-            f"{file}: cannot be read ({words[:80]}); expected a file of constellation-jax propagate or decay; element sets are "
-            "given by --catalog"
-        ) from None
-    with dataset:
-        try:
-            yield dataset
-        except InputError as error:
-            raise InputError(f"{file}: {error}") from None

@@ -10,29 +10,28 @@ import typer
 
 from constellation_jax.cli.options import (
     AllowStale,
+    CatalogSource,
+    Conditions,
     Device,
     Overwrite,
     Quiet,
     ShellNames,
     claim,
-    load_catalog,
+    load_objects,
     write_result,
 )
-from constellation_jax.cli.reporting import Reporter, TerminalReporter, count
+from constellation_jax.cli.reporting import choose_reporter, count
 from constellation_jax.settings import configure
 
 if TYPE_CHECKING:
     import xarray as xr
 
-    from constellation_jax.inputs.catalog.catalog import Catalog
     from constellation_jax.inputs.sites.sites import Site
 
 
 def passes(
     ctx: typer.Context,
-    catalog: Annotated[
-        str | None, typer.Argument(metavar="CATALOG", help="Element sets: a file, 'bundled' or a CelesTrak group.")
-    ] = None,
+    catalog: CatalogSource = None,
     shells: ShellNames = None,
     sites: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Sites: a CSV or TOML file such as configs/sites.csv.")
@@ -42,16 +41,12 @@ def passes(
         typer.Option(metavar="NAME,LAT,LON[,M]", help="Site, degrees north and east, altitude in m; may be repeated."),
     ] = None,
     start: Annotated[
-        str | None, typer.Option(metavar="TIME", help="First instant, UTC [default: the newest epoch].")
+        str | None,
+        typer.Option(metavar="TIME", help="First instant, UTC [default: the latest epoch, or the last midnight]."),
     ] = None,
     duration: Annotated[str, typer.Option(metavar="TIME", help="Length of the span, such as 6h or 1d.")] = "1d",
     min_elevation: Annotated[float, typer.Option(metavar="DEG", help="Least elevation, degrees.")] = 10.0,
-    select: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="CONDITION", help="Condition that objects have to meet, such as 'name=STARLINK*'; may be repeated."
-        ),
-    ] = None,
+    select: Conditions = None,
     device: Device = None,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="File to write: .nc.")] = Path(
         "passes.nc"
@@ -65,19 +60,17 @@ def passes(
     Rise, culmination and set of every satellite over every site, whether it is sunlit, and whether the site is dark.
     Prints a line for each site, and writes a file (passes.nc unless --output says otherwise).
     """
-    with (Reporter() if quiet else TerminalReporter()).session(debug=ctx.obj["debug"]):
+    with choose_reporter(quiet=quiet, log_json=False).session(debug=ctx.obj["debug"]):
         from constellation_jax.errors import InputError
-        from constellation_jax.inputs.times import parse_time
 
         if output.suffix.lower() not in (".nc", ".nc4"):
             raise InputError(f"{output}: expected a name that ends in .nc; passes are no table of objects")
         with claim(output, overwrite=overwrite, inputs=(catalog, *(shells or []), sites)) as target:
             places = _read_sites(sites, site or [])
-            objects = _read_objects(catalog, shells or [], start, select or [], allow_stale)
+            objects, first = load_objects(catalog, shells or [], start, select or [], allow_stale=allow_stale)
             configure(compile_cache=True)
             from constellation_jax.studies.passes.passes import passes as compute
 
-            first = objects.epoch.max() if start is None else parse_time(start)
             dataset = compute(objects, places, (first, duration), min_elevation=min_elevation, device=device)
             write_result(dataset, target)
         if not quiet:
@@ -102,24 +95,6 @@ def _read_sites(path: Path | None, words: list[str]) -> tuple[Site, ...]:
     if not found:
         raise InputError("passes: no site; give --site NAME,LAT,LON or --sites FILE, such as configs/sites.csv")
     return load_sites(found)
-
-
-def _read_objects(
-    catalog: str | None, shells: list[str], start: str | None, conditions: list[str], allow_stale: bool
-) -> Catalog:
-    from constellation_jax.errors import InputError
-    from constellation_jax.inputs.catalog.catalog import Catalog
-    from constellation_jax.inputs.catalog.selection import select
-    from constellation_jax.inputs.shells.files import load_shells, shells_to_catalog
-
-    parts = [] if catalog is None else [load_catalog(catalog, "CATALOG", allow_stale=allow_stale)]
-    if shells:  # beside a catalogue, at its newest epoch
-        epoch = start or (str(parts[0].epoch.max()) if parts else None)
-        planned = [shell for name in shells for shell in load_shells(name)]
-        parts.append(shells_to_catalog(planned, **({} if epoch is None else {"epoch": epoch})))
-    if not parts:
-        raise InputError("CATALOG, --shells: missing; give element sets or planned constellations")
-    return select(Catalog.concatenate(parts), tuple(conditions))
 
 
 def _lines(dataset: xr.Dataset, path: str) -> Iterator[str]:

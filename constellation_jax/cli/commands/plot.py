@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from constellation_jax.cli.options import Overwrite, Quiet
-from constellation_jax.cli.reporting import Reporter, TerminalReporter
+from constellation_jax.cli.reporting import choose_reporter
 from constellation_jax.views.kinds import KINDS, Kind
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def plot(
     overwrite: Overwrite = False,
     quiet: Quiet = False,
 ) -> None:
-    with (Reporter() if quiet else TerminalReporter()).session(debug=ctx.obj["debug"]):
+    with choose_reporter(quiet=quiet, log_json=False).session(debug=ctx.obj["debug"]), contextlib.ExitStack() as stack:
         from constellation_jax.errors import InputError
         from constellation_jax.outputs.target import Target
 
@@ -53,7 +54,7 @@ def plot(
         if suffix not in _FORMATS:
             raise InputError(f"{output}: expected a name that ends in {', '.join(f'.{each}' for each in _FORMATS)}")
         target = Target(output, overwrite=overwrite, inputs=files)
-        datasets = [_open(path, find or [], at or []) for path in files]
+        datasets = [_open(stack, path, find or [], at or []) for path in files]
         parameters = _read_options(chosen, options or [])
         if len(datasets) > 1:
             parameters |= _place_others(chosen, datasets)
@@ -88,20 +89,13 @@ def _find_kind(word: str) -> Kind:
     return KINDS[name]
 
 
-def _open(path: Path, satellites: list[str], labels: list[str]) -> xr.Dataset:
+def _open(stack: contextlib.ExitStack, path: Path, satellites: list[str], labels: list[str]) -> xr.Dataset:
     """Open a file, and take the satellites and labels that are asked for."""
-    import xarray as xr
-
     from constellation_jax.errors import InputError, suggest
     from constellation_jax.outputs.datasets.satellites import find
-    from constellation_jax.outputs.formats import is_zarr
+    from constellation_jax.outputs.formats import open_dataset
 
-    if not path.exists():
-        raise InputError(f"{path}: no such file")
-    try:
-        dataset = xr.open_zarr(path, chunks=None) if is_zarr(path) else xr.open_dataset(path)
-    except (OSError, ValueError, KeyError):
-        raise InputError(f"{path}: cannot be read as NetCDF or Zarr; expected a file of this program") from None
+    dataset = stack.enter_context(open_dataset(path))
     dataset = find(dataset, satellites) if satellites else dataset
     for word in labels:
         name, _, label = word.partition("=")

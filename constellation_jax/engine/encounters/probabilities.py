@@ -28,12 +28,9 @@ from constellation_jax.physics.conjunctions.probability import (
 
 Floats = NDArray[np.float64]
 TILE: Final = {"cpu": 1024, "gpu": 65536, "tpu": 65536}
-"""EncounterStates of one device in a call, by platform."""
+"""Encounters of one device in a call, by platform."""
 _VECTORS = (satellites_last(2),) * 4
 SPECS: Final = Specs((*_VECTORS, satellites_last(3), satellites_last(3), satellites_last(1)), satellites_last(1))
-PROBABILITY_SPECS: Final = Specs(
-    (*_VECTORS, satellites_last(3), satellites_last(3), satellites_last(1)), satellites_last(1)
-)
 """Placement of the arguments and results of the functions below."""
 
 
@@ -77,11 +74,6 @@ def compute_figures(encounters: EncounterStates, devices: Devices) -> EncounterF
     return EncounterFigures(*_run(figures, SPECS, encounters, devices))
 
 
-def compute_probabilities(encounters: EncounterStates, devices: Devices) -> Floats:
-    """Compute the collision probabilities alone, shape (n,)."""
-    return np.asarray(_run(probability, PROBABILITY_SPECS, encounters, devices)[0])
-
-
 def figures(*encounters: Array) -> tuple[Array, ...]:
     """Figures of a tile of encounters: arguments as the fields of `EncounterStates`, results as those of `EncounterFigures`."""
 
@@ -98,17 +90,6 @@ def figures(*encounters: Array) -> tuple[Array, ...]:
             plane, v, covariance, c1[1, 1] + c2[1, 1], radius, jnp.linalg.norm(r1), osculating_period(r1, v1)
         )
         return collision_probability(plane, radius), *largest, plane.minor_sigma, *socrates, valid
-
-    return jax.vmap(one, in_axes=-1, out_axes=-1)(*encounters)
-
-
-def probability(*encounters: Array) -> tuple[Array, ...]:
-    """Collision probabilities of a tile of encounters; arguments as the fields of `EncounterStates`."""
-
-    def one(r1: Array, v1: Array, r2: Array, v2: Array, c1: Array, c2: Array, radius: Array) -> tuple[Array]:
-        axes_1, axes_2 = ric_axes(r1, v1), ric_axes(r2, v2)
-        covariance = axes_1.T @ c1 @ axes_1 + axes_2.T @ c2 @ axes_2
-        return (collision_probability(project_on_plane(r2 - r1, v2 - v1, covariance), radius),)
 
     return jax.vmap(one, in_axes=-1, out_axes=-1)(*encounters)
 

@@ -16,11 +16,12 @@ from constellation_jax.errors import InputError
 from constellation_jax.inputs.catalog.catalog import Catalog, check_catalog
 from constellation_jax.inputs.shells.lattice import shells_to_catalog
 from constellation_jax.inputs.shells.shell import Shell
+from constellation_jax.inputs.sources import choose_start
 from constellation_jax.inputs.times import Time, to_day_fraction
 from constellation_jax.outputs.datasets.conjunctions import make_rates_dataset
 from constellation_jax.physics.constants import SECONDS_PER_DAY, WGS84_EQUATORIAL_RADIUS_KM
 from constellation_jax.physics.merit.conjunction_rate import ConjunctionBackground, between_shells, with_background
-from constellation_jax.studies.conjunctions.screen import FARTHEST_KM, STEP_S, choose_start
+from constellation_jax.studies.conjunctions.screen import FARTHEST_KM, STEP_S
 from constellation_jax.studies.propagation.runs import Progress, make_counter
 
 CATALOGUE: Final = "catalogue"

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any, Final
 
 import numpy as np
 import xarray as xr
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from constellation_jax.engine.default_device import on_device
 from constellation_jax.engine.screening.engine import CloseApproaches, ScreeningEngine
 from constellation_jax.errors import InputError, suggest
 from constellation_jax.inputs.catalog.catalog import NO_NORAD_ID, Catalog, check_catalog
-from constellation_jax.inputs.times import Duration, Time, as_times, parse_duration, parse_time, to_day_fraction, today
+from constellation_jax.inputs.times import Span, parse_span, to_day_fraction
 from constellation_jax.outputs.conjunction_variables import CONJUNCTION_FLAGS
 from constellation_jax.outputs.datasets.conjunctions import make_conjunctions_dataset
 from constellation_jax.outputs.formats import find_format, make_place, write
 from constellation_jax.studies.conjunctions.fleets import Groups, find_fleets, find_planned_shells, is_same
+from constellation_jax.studies.conjunctions.history import ric_axes
 from constellation_jax.studies.propagation.runs import Progress, make_counter
 
 _LOGGER = logging.getLogger("constellation_jax")
@@ -33,8 +34,6 @@ OLD_DAYS: Final = 30.0
 EVENT_BYTES: Final = 400
 """Memory of an event, with what is there at the end beside it."""
 
-Span = Sequence[Time | Duration] | ArrayLike
-"""Start and end; start and length; or times, of which the first and the last count."""
 Primaries = str | int | Iterable[str | int] | NDArray[np.bool_]
 """Objects by catalogue number, name or pattern, or a mask of all objects."""
 
@@ -155,33 +154,6 @@ def conjunctions_to(
     return dataset
 
 
-def parse_span(span: Span) -> tuple[np.datetime64, np.datetime64]:
-    """Start and end of a span, datetime64[ns].
-
-    Raises:
-        InputError: neither two instants, nor an instant and a length, nor times; or the end is not after the start.
-    """
-    if isinstance(span, tuple | list) and len(span) == 2:
-        start = parse_time(span[0])  # type: ignore[arg-type]  # what it cannot read it says
-        try:
-            stop = start + parse_duration(span[1])  # type: ignore[arg-type]
-        except InputError:
-            stop = parse_time(span[1])  # type: ignore[arg-type]
-    else:
-        times = as_times(span)  # type: ignore[arg-type]
-        start, stop = times.min(), times.max()
-    if not stop > start:
-        raise InputError(f"span from {start} to {stop}: expected an end after the start")
-    return start, stop
-
-
-def choose_start(catalog: Catalog | None, start: Time | None) -> np.datetime64:
-    """Start that is given, else the latest epoch of a catalogue to the second, else the last midnight; UTC."""
-    if start is not None:
-        return parse_time(start)
-    return parse_time(today() if catalog is None else catalog.epoch.max().astype("datetime64[s]"))
-
-
 def find_primaries(catalog: Catalog, primaries: Primaries) -> NDArray[np.bool_]:
     """True for the primaries, shape (objects,).
 
@@ -249,7 +221,7 @@ def _make_arrays(
         first, second = np.where(swap, second, first), np.where(swap, first, second)
         for pair in (positions, velocities):
             pair[:] = [np.where(swap[:, None], pair[1 - k], pair[k]) for k in range(2)]
-    axes = _ric_axes(positions[0], velocities[0])
+    axes = ric_axes(positions[0], velocities[0])
     miss, speed = positions[1] - positions[0], velocities[1] - velocities[0]
     flags = {
         "together": events.together_s[order] > 0.0,
@@ -274,11 +246,3 @@ def _make_arrays(
         "together_seconds": events.together_s[order],
         "status": np.asarray(status, np.int16),
     }
-
-
-def _ric_axes(position: NDArray[np.float64], velocity: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Radial, in-track and cross-track unit vectors as rows, shape (events, 3, 3)."""
-    radial = position / np.linalg.norm(position, axis=1, keepdims=True)
-    cross = np.cross(position, velocity)
-    cross /= np.linalg.norm(cross, axis=1, keepdims=True)
-    return np.stack([radial, np.cross(cross, radial), cross], axis=1)

@@ -19,7 +19,7 @@ from constellation_jax.errors import InputError
 from constellation_jax.inputs.catalog.catalog import Catalog, check_catalog
 from constellation_jax.inputs.environment.earth_orientation import load_earth_orientation
 from constellation_jax.inputs.sites.sites import Site, SiteSource, load_sites
-from constellation_jax.inputs.times import Duration, Time, parse_duration, parse_time, to_day_fraction
+from constellation_jax.inputs.times import Span, parse_span, to_day_fraction
 from constellation_jax.outputs.datasets.passes import make_passes_dataset
 from constellation_jax.physics.constants import DEGREE, SECONDS_PER_DAY
 from constellation_jax.physics.observation import site_axes, site_position, sun_position
@@ -36,7 +36,7 @@ _LONGEST_DAYS: Final = 400.0
 def passes(
     catalog: Catalog,
     sites: SiteSource,
-    span: tuple[Time, Time | Duration],
+    span: Span,
     *,
     min_elevation: float = 10.0,
     device: str | None = None,
@@ -67,7 +67,10 @@ def passes(
     places = load_sites(sites)
     if not 0.0 <= min_elevation < 90.0:
         raise InputError(f"min_elevation {min_elevation!r}: expected degrees from 0 to less than 90")
-    first, last = _read_span(span)
+    first, last = parse_span(span)
+    days = (last - first) / np.timedelta64(1, "D")
+    if days > _LONGEST_DAYS:
+        raise InputError(f"span of {days:g} days: expected {_LONGEST_DAYS:g} days at most")
     # the last row is at the end of the span, or up to a step behind it
     rows = 1 + int(np.ceil((last - first) / np.timedelta64(1, "s") / STEP_S))
     times = first + np.arange(rows) * np.timedelta64(round(STEP_S * 1e9), "ns")
@@ -101,22 +104,6 @@ def make_places(sites: Sequence[Site]) -> Places:
     altitude = np.array([s.altitude_m for s in sites]) / 1000.0
     axes: Any = site_axes(latitude, longitude, np)
     return Places(site_position(latitude, longitude, altitude, np), *axes)
-
-
-def _read_span(span: tuple[Time, Time | Duration]) -> tuple[np.datetime64, np.datetime64]:
-    try:
-        start, end = span
-    except (TypeError, ValueError):
-        raise InputError(f"span {span!r}: expected a first instant, and a last one or a length of time") from None
-    first = parse_time(start)
-    try:
-        last = first + parse_duration(end)  # type: ignore[arg-type]
-    except (InputError, TypeError):
-        last = parse_time(end)  # type: ignore[arg-type]
-    days = (last - first) / np.timedelta64(1, "D")
-    if not 0.0 < days <= _LONGEST_DAYS:
-        raise InputError(f"span of {days:g} days: expected more than zero, and {_LONGEST_DAYS:g} days at most")
-    return first, last
 
 
 def _sun_at(times: NDArray[np.datetime64]) -> NDArray[np.float64]:

@@ -198,8 +198,8 @@ def test_shadow_begins_when_the_earth_hides_the_sun(catalog: cj.Catalog) -> None
 
 def test_mistakes_are_one_line(catalog: cj.Catalog) -> None:
     for arguments, options, said in (
-        ((SITES, (START, "0s")), {}, "span of 0 days"),
-        ((SITES, START), {}, "expected a first instant"),
+        ((SITES, (START, "0s")), {}, "expected an end after the start"),
+        ((SITES, START), {}, "expected a 1-D array"),
         (((), (START, "1d")), {}, "none, expected at least one"),
         (({"A": (91.0, 0.0)}, (START, "1d")), {}, "site 'A', latitude_deg: found 91.0"),
         ((SITES, (START, "1d")), {"min_elevation": 90.0}, "min_elevation 90.0"),

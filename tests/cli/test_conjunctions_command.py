@@ -1,0 +1,85 @@
+"""The commands `conjunctions` and `encounter-rates`: what they print and write, and one line for a mistake."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import xarray as xr
+from typer.testing import CliRunner, Result
+
+from constellation_jax.cli import app
+
+Run = Callable[..., Result]
+SHELL = """[[shells]]
+name = "{}"
+altitude_km = 550
+inclination_deg = {}
+planes = 8
+satellites_per_plane = 8
+"""
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.chdir(tmp_path)
+    # JAX has started in this process
+    monkeypatch.setattr(sys.modules["constellation_jax.cli.commands.conjunctions"], "configure", lambda **_: None)
+    Path("two.toml").write_text('system = "Some"\n' + SHELL.format("Steep", 70) + SHELL.format("Flat", 40))
+    runner = CliRunner()
+    return lambda *words: runner.invoke(app, list(words))
+
+
+def test_approaches_are_printed_and_written(run: Run) -> None:
+    words = ("conjunctions", "--shells", "two.toml", "--start", "2026-01-01", "--duration", "3h", "--distance-km", "50")
+    done = run(*words, "--same-fleet", "-o", "met.nc")
+    assert done.exit_code == 0, done.stderr
+    with xr.open_dataset("met.nc") as written:
+        number = written.sizes["event"]
+        assert number > 0
+        assert set(written["shell_1"].values) | set(written["shell_2"].values) == {"Steep", "Flat"}
+        least = float(written["miss_distance"].min())
+    lines = done.stdout.splitlines()
+    assert float(lines[1].split()[1]) == pytest.approx(least, abs=6e-4)  # printed to a metre, the closest first
+    assert lines[-1] == f"met.nc: {number:,} approaches within 50 km among 128 objects"
+    alone = run(*words, "-o", "fleet.nc")  # satellites on station of one constellation are kept apart by their operator
+    assert alone.stdout.splitlines()[-1] == "fleet.nc: 0 approaches within 50 km among 128 objects"
+
+
+def test_rates_are_printed_and_written(run: Run) -> None:
+    done = run("encounter-rates", "--shells", "two.toml", "--start", "2026-01-01", "--days", "0.125", "--distance-km", "50",
+               "-o", "rates.nc")  # fmt: skip
+    assert done.exit_code == 0, done.stderr
+    with xr.open_dataset("rates.nc") as written:
+        per_day = written["encounters_per_day"].sel(shell="Steep").sum().item()
+        assert per_day > 0.0
+    shell, a_day, *_ = done.stdout.splitlines()[1].split()
+    assert shell == "Steep"
+    assert float(a_day) == pytest.approx(per_day, rel=1e-3)  # printed to four digits
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("conjunctions",), "CATALOG, --shells: missing; give element sets or planned constellations"),
+        (("conjunctions", "nosuch.tle"), "CATALOG: found 'nosuch.tle', expected a file"),
+        (
+            ("conjunctions", "--shells", "two.toml", "--distance-km", "90"),
+            "distance_km 90.0: expected a distance above 0",
+        ),
+        (
+            ("conjunctions", "--shells", "two.toml", "--duration", "-1h"),
+            "span to '-1h': expected a length such as '6h'",
+        ),
+        (("conjunctions", "--shells", "two.toml", "--primary", "NOSUCH"), "NOSUCH"),
+        (("encounter-rates",), "--shells: missing; give planned constellations"),
+        (("encounter-rates", "--shells", "two.toml", "--days", "0"), "days 0.0: expected a number above 0"),
+        (("encounter-rates", "--shells", "two.toml", "-o", "rates.txt"), "rates.txt"),
+    ],
+)
+def test_a_mistake_is_one_line(run: Run, words: tuple[str, ...], said: str) -> None:
+    done = run(*words)
+    assert done.exit_code == 2
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert sorted(path.name for path in Path().iterdir()) == ["two.toml"]
