@@ -38,5 +38,8 @@ def test_27000_satellites_over_25_years() -> None:
         with timed(what):
             found = run(objects, climate, keep=3)
         print(f"  {np.isfinite(found.lifetime_days).sum()} re-enter")
+    plain = make_series(resolve_space_weather(None, "median"), first, first + 25 * 365.25, 10.0, model="nrlmsise00")[0]
+    with timed("again, without the correction of a quiet Sun"):
+        run(objects, plain, keep=3)
     with timed("decay with 20 members and NRLMSIS 2.1"):
         cj.decay(catalog, ballistic_coefficient=b)

@@ -3,19 +3,31 @@
 python -m pytest -m benchmark -s tests/benchmarks/test_probability.py
 """
 
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 
+import jax
 import numpy as np
 import pytest
 
 import constellation_jax as cj
 from constellation_jax.engine.devices import Devices
-from constellation_jax.engine.encounters.probabilities import EncounterStates, compute_figures, compute_probabilities
+from constellation_jax.engine.encounters.probabilities import EncounterStates, compute_figures
 from constellation_jax.inputs.conjunctions.age_table import classify, load_age_table
+from constellation_jax.physics.conjunctions.encounter import project_on_plane, ric_axes
+from constellation_jax.physics.conjunctions.probability import collision_probability
 from constellation_jax.studies.conjunctions.history import differences_of_sets, scatter_of_objects
 
 COUNT = 1_000_000
+
+
+@jax.jit
+@partial(jax.vmap, in_axes=-1)
+def probabilities(r1, v1, r2, v2, c1, c2, radius):
+    axes_1, axes_2 = ric_axes(r1, v1), ric_axes(r2, v2)
+    covariance = axes_1.T @ c1 @ axes_1 + axes_2.T @ c2 @ axes_2
+    return collision_probability(project_on_plane(r2 - r1, v2 - v1, covariance), radius)
 
 
 @pytest.mark.benchmark
@@ -36,12 +48,14 @@ def test_probabilities_a_second() -> None:
         np.full(COUNT, 0.01),
     )
     devices = Devices()
-    for name, function in (("pc alone", compute_probabilities), ("all figures", compute_figures)):
-        part = EncounterStates(*(v[..., : COUNT // 10] for v in states))
-        function(part, devices)
-        given = states if name == "pc alone" else part
+    part = EncounterStates(*(v[..., : COUNT // 10] for v in states))
+    for name, given, function in (
+        ("pc alone", states, lambda states: jax.block_until_ready(probabilities(*states))),
+        ("all figures", part, lambda states: compute_figures(states, devices)),
+    ):
+        function(given)
         start = perf_counter()
-        function(given, devices)
+        function(given)
         print(f"\n{name}: {len(given.radius) / (perf_counter() - start) / 1e6:.2f} M/s")
 
 
