@@ -154,5 +154,6 @@ create_array = zarr.Group.create_array
 
 
 def create_bare_array(self: Any, name: str, **options: Any) -> Any:
-    codecs = [codec for codec in options["compressors"] or [] if not isinstance(codec, Crc32cCodec)]
+    given = options["compressors"]
+    codecs = given if given is None or isinstance(given, str) else [c for c in given if not isinstance(c, Crc32cCodec)]
     return create_array(self, name, **{**options, "compressors": codecs or None})

@@ -83,8 +83,9 @@ class Place:
             raise _exists(self.address)
 
     def state(self) -> str:
-        """Tell whether the output is "complete", "growing" or "absent"."""
-        for place, name in ((self.address, "complete"), (self.growing, "growing")):
+        """Tell whether the output is "complete", "growing" or "absent"; one that grows goes before the one that it replaces."""
+        places = ((self.address, "complete"), (self.growing, "growing"))
+        for place, name in reversed(places) if self.overwrite else places:
             if self.is_remote or Path(place, "zarr.json").is_file():
                 store = make_store(place)
                 with contextlib.suppress(Exception):  # of damaged metadata zarr raises a dozen kinds

@@ -138,6 +138,20 @@ def test_jobs_share_a_store_in_any_order(some: cj.Catalog, whole: xr.Dataset, tm
     assert_equal(path, whole)
     with pytest.raises(cj.InputError, match="there is nothing to finish"):
         cj.finish(path, overwrite=True)
+    for part in (1, 2):  # beside the complete one that they replace
+        cj.propagate_to(path, some, TIMES, memory_bytes=MEMORY, shard=(part, 2), overwrite=True)
+    cj.finish(path, overwrite=True)
+    assert_equal(path, whole)
+
+
+def test_what_is_left_of_another_run_beside_a_store_is_replaced_with_it(
+    some: cj.Catalog, whole: xr.Dataset, tmp_path: Path
+) -> None:
+    path = tmp_path / "run.zarr"
+    cj.propagate_to(path, some, TIMES, memory_bytes=MEMORY)
+    cj.propagate_to(path, some[:2], TIMES, memory_bytes=MEMORY, shard=(1, 2), overwrite=True)
+    cj.propagate_to(path, some, TIMES, memory_bytes=MEMORY, overwrite=True)
+    assert_equal(path, whole)
 
 
 def test_what_cannot_be_shared_is_told(some: cj.Catalog, tmp_path: Path) -> None:
