@@ -52,13 +52,13 @@ def configure(*, cpu_flags: bool = True, compile_cache: bool | str | os.PathLike
         if flags != os.environ.get("XLA_FLAGS", ""):
             _check_not_started("XLA_FLAGS")
             os.environ["XLA_FLAGS"] = flags
-        _compute_in_calling_thread()
+        compute_in_calling_thread()
     if compile_cache:
         _keep_compiled(None if compile_cache is True else Path(compile_cache))
 
 
 @cache  # JAX has no public way to read the setting, and a second call must change nothing
-def _compute_in_calling_thread() -> None:
+def compute_in_calling_thread() -> None:
     """Switch asynchronous dispatch off: handing each tile to a thread of XLA and back took a third of the time."""
     import jax
 
