@@ -8,6 +8,7 @@ import pytest
 import xarray as xr
 from typer.testing import CliRunner, Result
 
+import constellation_jax as cj
 from constellation_jax.cli import app
 
 Run = Callable[..., Result]
@@ -46,6 +47,29 @@ def test_approaches_are_printed_and_written(run: Run) -> None:
     assert alone.stdout.splitlines()[-1] == "fleet.nc: 0 approaches within 50 km among 128 objects"
 
 
+def test_probabilities_are_printed_and_written(run: Run) -> None:
+    """Ranked by the convention that is asked for; a message of each approach that is printed reads back with its probability."""
+    words = ("conjunctions", "--shells", "two.toml", "--start", "2026-01-01", "--duration", "3h", "--distance-km", "50")
+    done = run(
+        *words, "--same-fleet", "--probability", "--radius", "8", "--convention", "socrates", "--cdm", "messages"
+    )
+    assert done.exit_code == 0, done.stderr
+    with xr.open_dataset("conjunctions.nc") as written:
+        chances = written["socrates_max_probability"].values
+        assert (written["radius"].values == 0.016).all()
+        assert (written["covariance_source_1"].values == 2).all()
+        first = written.isel(event=int(chances.argmax())).load()
+    assert done.stdout.splitlines()[1].split()[3] == f"{chances.max():.2e}"
+    messages = sorted(Path("messages").iterdir())
+    assert len(messages) == min(20, len(chances))
+    again = cj.add_probability(cj.read_cdms(messages[0]), covariance="given", radii=8.0)
+    assert again["socrates_max_probability"].item() == pytest.approx(chances.max(), rel=1e-6)
+    assert again["pc"].item() == pytest.approx(first["pc"].item(), rel=1e-6)
+    again_there = run(*words, "--probability", "--cdm", "messages", "-o", "other.nc")
+    assert again_there.exit_code == 2
+    assert "--cdm messages: holds messages already" in again_there.stderr
+
+
 def test_rates_are_printed_and_written(run: Run) -> None:
     done = run("encounter-rates", "--shells", "two.toml", "--start", "2026-01-01", "--days", "0.125", "--distance-km", "50",
                "-o", "rates.nc")  # fmt: skip
@@ -72,6 +96,17 @@ def test_rates_are_printed_and_written(run: Run) -> None:
             "span to '-1h': expected a length such as '6h'",
         ),
         (("conjunctions", "--shells", "two.toml", "--primary", "NOSUCH"), "NOSUCH"),
+        (("conjunctions", "--shells", "two.toml", "--radius", "3"), "--radius: belongs to --probability"),
+        (
+            ("conjunctions", "--shells", "two.toml", "--probability", "--convention", "socrate"),
+            "--convention 'socrate': expected one of foster, max, socrates, did you mean 'socrates'?",
+        ),
+        (
+            ("conjunctions", "--shells", "two.toml", "--probability", "--radius", "-3"),
+            "--radius -3: expected from 0 to",
+        ),
+        (("conjunctions", "--shells", "two.toml", "--probability", "--radius", "hbr.csv"), "hbr.csv"),
+        (("conjunctions", "--shells", "two.toml", "--probability", "--covariance", "clas"), "clas"),
         (("encounter-rates",), "--shells: missing; give planned constellations"),
         (("encounter-rates", "--shells", "two.toml", "--days", "0"), "days 0.0: expected a number above 0"),
         (("encounter-rates", "--shells", "two.toml", "-o", "rates.txt"), "rates.txt"),
