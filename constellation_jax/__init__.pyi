@@ -62,7 +62,7 @@ from .studies.conjunctions.messages import write_cdm as write_cdm
 from .studies.conjunctions.probability import add_probability as add_probability
 from .studies.conjunctions.rates import encounter_rates as encounter_rates
 from .studies.conjunctions.screen import conjunctions as conjunctions
-from .studies.conjunctions.screen import conjunctions_to as conjunctions_to
+from .studies.conjunctions.to_file import conjunctions_to as conjunctions_to
 from .studies.decay.ballistic_fit import BallisticFit as BallisticFit
 from .studies.decay.ballistic_fit import fit_ballistic_coefficient as fit_ballistic_coefficient
 from .studies.decay.decay import decay as decay

@@ -17,6 +17,7 @@ from constellation_jax.cli.options import (
     Quiet,
     ShellNames,
     claim,
+    command_line,
     load_catalog,
     load_objects,
     write_result,
@@ -92,9 +93,18 @@ def conjunctions(
     ] = None,
     device: Device = None,
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FILE", help="File to write: .nc, or a table as .csv or .parquet.")
+        Path,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="File to write: .nc, .zarr, or a table as .csv or .parquet."
+        ),
     ] = Path("conjunctions.nc"),
     overwrite: Overwrite = False,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume", help="Keep the days that an interrupted run of the same inputs has left in OUTPUT.parts."
+        ),
+    ] = False,
     allow_stale: AllowStale = False,
     quiet: Quiet = False,
 ) -> None:
@@ -108,15 +118,20 @@ def conjunctions(
         _check_probability(probability, [name for name, value in options.items() if value], convention)
         files = [word for word in covariance or [] if word != "class"]
         inputs = (catalog, radius, *(shells or []), *files)
-        with claim(output, overwrite=overwrite, inputs=inputs) as target:
+        with claim(output, overwrite=overwrite, inputs=inputs, kind="events") as target:
             if cdm is not None:
                 _check_folder(cdm, overwrite=overwrite)
             configure(compile_cache=True)
             add = _make_adder(files, radius, device) if probability else None
             objects, begin = load_objects(catalog, shells or [], start, select or [], allow_stale=allow_stale)
-            from constellation_jax.studies.conjunctions.screen import conjunctions as screen
+            from constellation_jax.studies.conjunctions.to_file import conjunctions_to
 
-            events = screen(
+            def finish(events: xr.Dataset) -> xr.Dataset:
+                known = events if add is None else add(events, objects)
+                return known.assign_attrs(command=command_line())
+
+            events = conjunctions_to(
+                target,
                 objects,
                 (begin, duration),
                 distance_km,
@@ -124,10 +139,10 @@ def conjunctions(
                 same_fleet=same_fleet,
                 same_shell=same_shell,
                 device=device,
+                add=finish,
+                overwrite=overwrite,
+                resume=resume,
             )
-            if add is not None:
-                events = add(events, objects)
-            write_result(events, target)
             shown = _choose_shown(events, _CONVENTIONS[convention or "foster"] if probability else None)
             if cdm is not None:
                 _write_messages(events, shown, cdm)
@@ -135,7 +150,7 @@ def conjunctions(
             _print_events(events, shown, _CONVENTIONS[convention or "foster"] if probability else None)
             number = events.sizes["event"]
             typer.echo(
-                f"{target.path}: {number:,} approach{'es' * (number != 1)} within {distance_km:g} km among "
+                f"{target}: {number:,} approach{'es' * (number != 1)} within {distance_km:g} km among "
                 f"{count(len(objects), 'object')}"
             )
 
