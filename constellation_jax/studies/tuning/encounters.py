@@ -37,10 +37,10 @@ _TAIL: Final = 7.0
 _MARGIN_KM: Final = 60.0
 """By which orbits differ from circles of their mean axis, eccentricity apart: J2, a planned shell's own eccentricity, drag."""
 _MOST: Final = 4_000_000
-"""Encounters that are held."""
+"""HeldEncounters that are held."""
 
 
-class Encounters(NamedTuple):
+class HeldEncounters(NamedTuple):
     """Screened encounters of some shells, arrays of a capacity that is larger than their number; a pytree."""
 
     states: Floats
@@ -103,7 +103,7 @@ class EncounterScreener:
         self.screened = 0
         """Times that it has screened."""
 
-    def screen(self, design: Design) -> Encounters:
+    def screen(self, design: Design) -> HeldEncounters:
         """Screen the shells at the altitudes and inclinations of a design, with the numbers of satellites of the problem.
 
         Raises:
@@ -157,10 +157,10 @@ class EncounterScreener:
         counts = np.zeros(self._capacity)
         counts[:count] = 1.0
         altitude, inclination = (np.array(row, float) for row in (design.altitude_km, design.inclination_deg))
-        return Encounters(states, shell, counts, altitude, inclination, make_design(problem.shells).satellites)
+        return HeldEncounters(states, shell, counts, altitude, inclination, make_design(problem.shells).satellites)
 
 
-def count_encounters(found: Encounters, design: Design, problem: TuningProblem) -> Array:
+def count_encounters(found: HeldEncounters, design: Design, problem: TuningProblem) -> Array:
     """Count the encounters of each shell a day at a design near that of the screening, smoothly; shape (shells,). Traced.
 
     Those of two shells count half for each. A shell of other numbers of satellites meets in proportion.

@@ -60,7 +60,7 @@ class Surroundings(NamedTuple):
     injection_altitude_km: float
     """Altitude of injection of the launch vehicle."""
     encounters: Any = None
-    """`Encounters` that are screened; None where no term counts them."""
+    """`HeldEncounters` that were screened; None where no term counts them."""
 
 
 def make_surroundings(
