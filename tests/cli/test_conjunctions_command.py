@@ -72,14 +72,18 @@ def test_probabilities_are_printed_and_written(run: Run) -> None:
 
 def test_rates_are_printed_and_written(run: Run) -> None:
     done = run("encounter-rates", "--shells", "two.toml", "--start", "2026-01-01", "--days", "0.125", "--distance-km", "50",
-               "-o", "rates.nc")  # fmt: skip
+               "--threshold", "1e-4", "--threshold", "1e-5", "--own-sigma-m", "20,200,20", "-o", "rates.nc")  # fmt: skip
     assert done.exit_code == 0, done.stderr
     with xr.open_dataset("rates.nc") as written:
         per_day = written["encounters_per_day"].sel(shell="Steep").sum().item()
         assert per_day > 0.0
-    shell, a_day, *_ = done.stdout.splitlines()[1].split()
+        manoeuvres = written["manoeuvres_per_year"].sel(shell="Steep").sum("other").values.tolist()
+        assert written.attrs["manoeuvre_covariance"].startswith("planned satellites: 20/200/20 m radial")
+    shell, a_day, *rest = done.stdout.splitlines()[1].split()
     assert shell == "Steep"
     assert float(a_day) == pytest.approx(per_day, rel=1e-3)  # printed to four digits
+    assert manoeuvres == pytest.approx([float(word) for word in rest[2:]], rel=1e-3)
+    assert 0.0 < manoeuvres[0] < manoeuvres[1]
 
 
 @pytest.mark.parametrize(
@@ -109,6 +113,8 @@ def test_rates_are_printed_and_written(run: Run) -> None:
         (("conjunctions", "--shells", "two.toml", "--probability", "--covariance", "clas"), "clas"),
         (("encounter-rates",), "--shells: missing; give planned constellations"),
         (("encounter-rates", "--shells", "two.toml", "--days", "0"), "days 0.0: expected a number above 0"),
+        (("encounter-rates", "--shells", "two.toml", "--own-sigma-m", "1,2"), "own_sigma_m [1.0, 2.0]: expected three"),
+        (("encounter-rates", "--shells", "two.toml", "--threshold", "2"), "thresholds [2.0]: expected probabilities"),
         (("encounter-rates", "--shells", "two.toml", "-o", "rates.txt"), "rates.txt"),
     ],
 )

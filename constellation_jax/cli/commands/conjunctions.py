@@ -168,6 +168,23 @@ def encounter_rates(
     days: Annotated[float, typer.Option(metavar="DAYS", help="Span that is screened.")] = 1.0,
     distance_km: Annotated[float, typer.Option(metavar="KM", help="Largest distance that is counted.")] = 5.0,
     miss_distance_km: Annotated[float, typer.Option(metavar="KM", help="Distance of the rates for a year.")] = 1.0,
+    threshold: Annotated[
+        list[float] | None,
+        typer.Option(
+            metavar="PC",
+            help="Collision probability above which a manoeuvre is made; may be repeated [default: 1e-4, 1e-5 and 1e-6].",
+        ),
+    ] = None,
+    age_days: Annotated[
+        float, typer.Option(metavar="DAYS", help="Age of the catalogue's element sets when one decides on a manoeuvre.")
+    ] = 0.5,
+    own_sigma_m: Annotated[
+        str,
+        typer.Option(
+            metavar="R,I,C", help="Errors of planned satellites when one decides: radial, in-track and cross-track, m."
+        ),
+    ] = "12,283,3.3",
+    own_radius_m: Annotated[float, typer.Option(metavar="M", help="Hard-body radius of a planned satellite.")] = 5.0,
     device: Device = None,
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="FILE", help="File to write: .nc, or a table as .csv or .parquet.")
@@ -178,8 +195,8 @@ def encounter_rates(
 ) -> None:
     """Count encounters of planned shells with each other and with what flies.
 
-    Prints, for each shell, the encounters a day within --distance-km beside those that kinetic theory expects, and those a
-    year within --miss-distance-km.
+    Prints, for each shell, the encounters a day within --distance-km beside those that kinetic theory expects, those a
+    year within --miss-distance-km, and the manoeuvres a year that collision probabilities above each --threshold call for.
     """
     from constellation_jax.errors import InputError
 
@@ -189,6 +206,7 @@ def encounter_rates(
                 raise InputError("--shells: missing; give planned constellations, see constellation-jax shells")
             configure(compile_cache=True)
             from constellation_jax.inputs.shells.files import load_shells
+            from constellation_jax.studies.conjunctions.manoeuvres import THRESHOLDS
             from constellation_jax.studies.conjunctions.rates import encounter_rates as rate
 
             rates = rate(
@@ -197,17 +215,34 @@ def encounter_rates(
                 days=days,
                 distance_km=distance_km,
                 miss_distance_km=miss_distance_km,
+                thresholds=threshold or THRESHOLDS,
+                age_days=age_days,
+                own_sigma_m=_parse_sigma(own_sigma_m),
+                own_radius_m=own_radius_m,
                 start=start,
                 device=device,
             )
             write_result(rates, target)
         if not quiet:
             sums = rates.sum("other", skipna=True)
-            typer.echo(f"{'shell':<24}{'a day':>10}{'expected':>10}{'a year':>10}")
+            levels = "".join(f"{f'Pc {level:g}':>10}" for level in rates.threshold.values)
+            typer.echo(f"{'shell':<24}{'a day':>10}{'expected':>10}{'a year':>10}{levels}")
             for k, shell in enumerate(rates.shell.values.tolist()):
-                values = (sums[n].values[k] for n in ("encounters_per_day", "expected_per_day", "encounters_per_year"))
+                values = [sums[n].values[k] for n in ("encounters_per_day", "expected_per_day", "encounters_per_year")]
+                values += sums["manoeuvres_per_year"].values[k].tolist()
                 typer.echo(f"{shell:<24}" + "".join(f"{v:>10.4g}" for v in values))
-            typer.echo(f"{target.path}: encounters within {distance_km:g} km a day, {miss_distance_km:g} km a year")
+            typer.echo(
+                f"{target.path}: encounters within {distance_km:g} km a day, {miss_distance_km:g} km a year; manoeuvres a year"
+            )
+
+
+def _parse_sigma(word: str) -> list[float]:
+    from constellation_jax.errors import InputError
+
+    try:
+        return [float(part) for part in word.split(",")]
+    except ValueError:
+        raise InputError(f"--own-sigma-m {word!r}: expected three numbers, such as 12,283,3.3") from None
 
 
 def _check_probability(probability: bool, given: list[str], convention: str | None) -> None:
