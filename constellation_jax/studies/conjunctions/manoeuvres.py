@@ -24,11 +24,11 @@ from constellation_jax.studies.conjunctions.history import ric_axes
 Floats = NDArray[np.float64]
 THRESHOLDS: Final[tuple[float, ...]] = (1e-4, 1e-5, 1e-6)
 OWN_SIGMA_M: Final[tuple[float, ...]] = (12.0, 283.0, 3.3)
-"""What an ephemeris of Starlink of 2023 states twelve hours ahead, radial, in-track and cross-track."""
+"""Standard deviations that an ephemeris of Starlink of 2023 states twelve hours ahead, radial, in-track and cross-track."""
 
 
 class ManoeuvreModel(NamedTuple):
-    """What is known when a manoeuvre is decided."""
+    """Errors and sizes that decide on a manoeuvre."""
 
     thresholds: Floats
     """Collision probabilities above which a manoeuvre is made."""
