@@ -37,7 +37,7 @@ from constellation_jax.outputs.datasets.propagation import (
     make_dataset,
     make_lifetime_attributes,
 )
-from constellation_jax.outputs.datasets.times import check_times, make_time_encoding
+from constellation_jax.outputs.datasets.times import check_times
 from constellation_jax.outputs.fingerprint import Fingerprint, check_fingerprint, decode_fingerprint, encode_fingerprint
 from constellation_jax.outputs.formats import is_address
 from constellation_jax.outputs.netcdf.samples import check_memory
@@ -50,6 +50,7 @@ from constellation_jax.outputs.zarr.finish import complete
 from constellation_jax.outputs.zarr.layout import FIGURES, choose_layout, make_record, open_array
 from constellation_jax.outputs.zarr.place import RUN, Place, make_store, open_run
 from constellation_jax.outputs.zarr.shards import CRC, ZSTD, put_shard
+from constellation_jax.outputs.zarr.whole_store import encode_dataset
 
 
 class ZarrWriter:
@@ -238,7 +239,7 @@ class ZarrWriter:
         known = known.assign_coords({TIME: (TIME, self._times, VARIABLES[TIME].make_attributes())})
         known.attrs = {**header, **self.attributes}
         store = make_store(folder)
-        _encode(known).to_zarr(store, mode="w", zarr_format=3, consolidated=False)
+        encode_dataset(known).to_zarr(store, mode="w", zarr_format=3, consolidated=False)
         group = zarr.open_group(store, mode="r+")
         auxiliary = [str(name) for name in known.coords if name not in (TIME, SATELLITE)]
         for name in self._names:
@@ -267,21 +268,6 @@ class ZarrWriter:
 
 
 _HEADER_BYTES: Final = 1 << 20
-
-
-def _encode(dataset: xr.Dataset) -> xr.Dataset:
-    """Make a shallow copy with texts as strings, dates as whole numbers, one chunk each, and attributes that JSON holds."""
-    encoded = dataset.copy()
-    encoded.attrs = to_plain(dataset.attrs)
-    for name in [*encoded.variables]:
-        variable = encoded[name]
-        kind = variable.dtype.kind
-        if kind in "UT":
-            encoded = encoded.assign_coords({name: (variable.dims, variable.values.astype(object), variable.attrs)})
-        encoded[name].attrs = to_plain(variable.attrs)
-        chunks = {"chunks": tuple(max(1, size) for size in variable.shape)}
-        encoded[name].encoding = {**chunks, **(make_time_encoding(variable.values) if kind == "M" else {})}
-    return encoded
 
 
 def check_size(
