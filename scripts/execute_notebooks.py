@@ -3,7 +3,6 @@
 Needs the extra docs. Of the outputs those parts are kept that do not change from run to run.
 """
 
-import json
 import sys
 import tempfile
 import time
@@ -28,7 +27,7 @@ def execute(path: Path) -> None:
         "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
         "language_info": {"name": "python"},
     }
-    path.write_text(json.dumps(notebook, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    nbformat.write(notebook, path)
 
 
 if __name__ == "__main__":
