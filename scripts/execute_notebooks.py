@@ -32,8 +32,9 @@ def execute(path: Path) -> None:
 
 
 if __name__ == "__main__":
+    wanted = {f"{int(number):02d}" for number in sys.argv[1:]}
     for path in sorted(NOTEBOOKS.glob("*.ipynb")):
-        if len(sys.argv) == 1 or path.name[:2] in sys.argv[1:]:
+        if not wanted or path.name[:2] in wanted:
             start = time.perf_counter()
             execute(path)
             print(f"{path.name}: {time.perf_counter() - start:.0f} s, {path.stat().st_size / 1e3:.0f} kB", flush=True)

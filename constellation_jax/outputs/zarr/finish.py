@@ -20,8 +20,9 @@ from constellation_jax.outputs.blocks import cut
 from constellation_jax.outputs.datasets.header import Extremes, make_coverage_attributes
 from constellation_jax.outputs.soundness import find_defect, find_latched
 from constellation_jax.outputs.variable import DIMENSIONS, STATUS_VARIABLE, TIME
-from constellation_jax.outputs.zarr.layout import FIGURES, make_record, open_array, put_shard
+from constellation_jax.outputs.zarr.layout import FIGURES, make_record, open_array
 from constellation_jax.outputs.zarr.place import Place, consolidate, make_store, open_run
+from constellation_jax.outputs.zarr.shards import put_shard
 
 
 def finish(path: str | os.PathLike[str] | Place, *, overwrite: bool = False) -> None:
@@ -111,10 +112,13 @@ class StoreBlocks:
     def latch_failures(self) -> None:
         """Carry failures on into the blocks that follow, where these do not know of them."""
         latched = np.zeros(len(self._epochs), np.int8)
+        failed = self.read_records()[:, 0]
         for block, rows in enumerate(self._bounds):
-            status = np.asarray(self._arrays[STATUS_VARIABLE][rows])
             columns = np.flatnonzero(latched)
-            if len(columns) and (status[:, columns] != latched[columns]).any():
+            if not len(columns) and not failed[block]:
+                continue
+            status = np.asarray(self._arrays[STATUS_VARIABLE][rows])
+            if (status[:, columns] != latched[columns]).any():
                 self._mend(block, columns, latched[columns])
                 status[:, columns] = latched[columns]
             latched = find_latched(status[-1], self.times[rows.stop - 1], self._epochs)

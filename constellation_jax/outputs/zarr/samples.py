@@ -23,7 +23,6 @@ import numpy as np
 import xarray as xr
 import zarr
 from numpy.typing import ArrayLike, NDArray
-from zarr.codecs import Crc32cCodec, ZstdCodec
 
 from constellation_jax.errors import InputError, OutputError
 from constellation_jax.inputs.catalog.catalog import Catalog
@@ -48,8 +47,9 @@ from constellation_jax.outputs.target import check_disk, describe_cause
 from constellation_jax.outputs.variable import DIMENSIONS, SATELLITE, STATUS_VARIABLE, TIME
 from constellation_jax.outputs.variables import LIFETIME, VARIABLES
 from constellation_jax.outputs.zarr.finish import complete
-from constellation_jax.outputs.zarr.layout import FIGURES, choose_layout, make_record, open_array, put_shard
+from constellation_jax.outputs.zarr.layout import FIGURES, choose_layout, make_record, open_array
 from constellation_jax.outputs.zarr.place import RUN, Place, make_store, open_run
+from constellation_jax.outputs.zarr.shards import CRC, ZSTD, put_shard
 from constellation_jax.outputs.zarr.whole_store import encode_dataset
 
 
@@ -253,7 +253,7 @@ class ZarrWriter:
                 dtype=np.int8 if is_status else self._dtype,
                 chunks=self._layout.chunks,
                 shards=(self._layout.block, self._layout.columns),
-                compressors=[ZstdCodec(level=1), Crc32cCodec()] if is_status else [Crc32cCodec()],
+                compressors=[ZSTD, CRC] if is_status else [CRC],
                 fill_value=NOT_STORED if is_status else np.nan,
                 attributes=attributes,
                 dimension_names=DIMENSIONS,

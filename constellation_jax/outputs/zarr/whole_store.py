@@ -10,13 +10,13 @@ from typing import Any, Final
 import numpy as np
 import xarray as xr
 import zarr
-from zarr.codecs import Crc32cCodec, ZstdCodec
 
 from constellation_jax.errors import OutputError
 from constellation_jax.outputs.datasets.header import to_plain
 from constellation_jax.outputs.datasets.times import make_time_encoding
 from constellation_jax.outputs.target import describe_cause
 from constellation_jax.outputs.zarr.place import RUN, Place, consolidate, make_store
+from constellation_jax.outputs.zarr.shards import CRC, ZSTD
 
 WHOLE: Final = "dataset"
 """Attribute `content` of the run of a store that was written whole."""
@@ -84,7 +84,7 @@ def _fill(dataset: xr.Dataset, folder: str) -> None:
     encoded = encode_dataset(dataset)
     for variable in encoded.variables.values():
         if variable.ndim:
-            variable.encoding["compressors"] = [ZstdCodec(level=1), Crc32cCodec()]
+            variable.encoding["compressors"] = [ZSTD, CRC]
     store = make_store(folder)
     encoded.to_zarr(store, mode="w", zarr_format=3, consolidated=False)
     zarr.open_group(store, mode="r+").create_group(RUN, attributes={"state": "growing", "content": WHOLE})
