@@ -26,7 +26,7 @@ from constellation_jax.studies.propagation.runs import Progress, make_counter
 _LOGGER = logging.getLogger("constellation_jax")
 FARTHEST_KM: Final = 50.0
 """Largest distance that is searched: beyond, half of all objects are near each other."""
-STEP_S: Final = 60.0
+STEP_S: Final = 120.0
 MEMORY_BYTES: Final = 2**30
 """Default bound on the events of a run."""
 OLD_DAYS: Final = 30.0
@@ -90,6 +90,14 @@ def conjunctions(
     _warn_of_age(catalog, start, stop)
     is_primary = None if primaries is None else find_primaries(catalog, primaries)
     fleets, shells = find_fleets(catalog), find_planned_shells(catalog)
+    # groups whose own pairs the search leaves out; `is_allowed` has the rest
+    apart = np.full(len(catalog), -1, np.int32) if same_fleet else fleets
+    if is_primary is not None:
+        apart = np.where(is_primary, -1, 0).astype(np.int32)
+    elif same_fleet and not same_shell:
+        apart = shells
+    elif same_shell:
+        apart = np.where(shells >= 0, -1, apart).astype(np.int32)
 
     def is_allowed(first: NDArray[np.int32], second: NDArray[np.int32]) -> NDArray[np.bool_]:
         number = catalog.norad_id[first]
@@ -106,7 +114,7 @@ def conjunctions(
     span_s = float((stop - start) / np.timedelta64(1, "ns")) * 1e-9
     engine = ScreeningEngine(
         catalog.elements, int(day[0]), float(fraction[0]), span_s, distance_km=distance_km, step_s=step_s,
-        is_allowed=is_allowed, platform=device,
+        is_allowed=is_allowed, groups=apart, platform=device,
     )  # fmt: skip
     count = make_counter(progress, engine.steps * len(catalog))
     most = memory_bytes // EVENT_BYTES
