@@ -63,6 +63,11 @@ class Bounds:
         return max(4.0, 4.0 * self.half_step_s / 30.0)
 
     @property
+    def of_boxes(self) -> tuple[float, ...]:
+        """Half a step, and all numbers of this class that `kernels.make_boxes` takes after it."""
+        return self.half_step_s, self.distance_km, self.rise_km, self.radial_margin_km, self.wide_km
+
+    @property
     def slow_speed_km_s(self) -> float:
         """Relative speed below which a pair may have several minima in a step (d), or one far from that of its straight lines."""
         k = math.sqrt(GRADIENT)

@@ -26,6 +26,7 @@ from constellation_jax.engine.screening.pairs import Candidates, PairSearch
 from constellation_jax.engine.screening.refine import Encounters, approach, encounters_at
 from constellation_jax.engine.screening.state_lists import ListStates, StateLists
 from constellation_jax.engine.screening.together import Intervals, examine_slow, join_intervals
+from constellation_jax.engine.screening.vectorised import VectorisedPairSearch
 from constellation_jax.engine.state_variables import POSITION
 from constellation_jax.engine.threads import Workers
 from constellation_jax.engine.time_grid import Grid
@@ -74,7 +75,8 @@ class ScreeningEngine:
         is_allowed: pairs that count; None: all.
         groups: number of the group of each object, -1 for none, shape (objects,): pairs within a group do not count, which spares
             most of the search for them; None: no groups.
-        platform: of the devices that propagate; None: JAX's default. Pairs are searched on the CPU.
+        platform: of the devices that propagate; None: JAX's default.
+        devices: these instead. An accelerator searches for the pairs too; they are refined on the CPU.
     """
 
     def __init__(
@@ -89,6 +91,7 @@ class ScreeningEngine:
         is_allowed: Allowed | None = None,
         groups: NDArray[np.int32] | None = None,
         platform: str | None = None,
+        devices: Devices | None = None,
     ) -> None:
         elements = jax.tree.map(lambda v: np.asarray(v, np.float64), elements)
         self._objects = len(np.asarray(elements.mean_motion))
@@ -103,9 +106,14 @@ class ScreeningEngine:
         whole, part = np.divmod(fraction * SECONDS_PER_DAY + seconds, SECONDS_PER_DAY)
         grid = Grid.inertial(day + whole.astype(np.int64), part / SECONDS_PER_DAY)
         options = Options(POSITION, precision="float32", dtype="float32", platform=platform)
-        self._engine = Engine(elements, grid, options)
+        devices = devices or Devices(platform)
+        self._engine = Engine(elements, grid, options, devices)
         self._lists = StateLists(elements, day, fraction, self._host)
-        self._search = PairSearch(self._objects, self._bounds, step_s, self._host, groups)
+        self._search: PairSearch | VectorisedPairSearch = (
+            VectorisedPairSearch(self._objects, self._bounds, step_s, devices, groups)
+            if devices.computes_grids
+            else PairSearch(self._objects, self._bounds, step_s, self._host, groups)
+        )
 
     def screen(self, most: int | None = None, progress: Callable[[int], None] | None = None) -> CloseApproaches:
         """Screen the whole span.

@@ -26,6 +26,10 @@ LEVELS_PER_KM: Final = 8.0
 BANDS: Final = 254
 GROUP_BITS: Final = 3
 """Bits of the key for the group of a narrow entry: 0, or a number of one whose own pairs are not wanted."""
+MOST_LEVEL: Final = float((1 << LEVEL_BITS) - 3)
+NEXT_BAND: Final = 1 << GROUP_BITS
+NARROW: Final = 1 << (8 + GROUP_BITS)
+"""What a key without its level adds for the next band, and for narrow entries."""
 NOWHERE: Final = 0xFFFFFFFF
 """Key of an object that is not there."""
 
@@ -83,7 +87,7 @@ def make_boxes(
     # two objects that meet are at most so far apart along the axis
     apart = distance + 2.0 * (jnp.where(is_there, jnp.abs(v[2]), 0.0).max(axis=1, keepdims=True) * half_step + rise)
     band = jnp.clip(jnp.floor(here[2] / jnp.maximum(apart, 1.0)), -BANDS // 2, BANDS // 2 - 1) + (BANDS // 2 + 1)
-    level = jnp.clip(low * LEVELS_PER_KM, 0.0, float((1 << LEVEL_BITS) - 2))
+    level = jnp.clip(low * LEVELS_PER_KM, 0.0, MOST_LEVEL + 1.0)
     is_wide = high - low >= wide
     # narrow entries come last, so that those of a wide row are behind it in the list, whichever band they are in
     cell = (jnp.where(is_wide, 0, 1 << 8) + band.astype(jnp.int32)).astype(jnp.uint32) << GROUP_BITS

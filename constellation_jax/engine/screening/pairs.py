@@ -17,7 +17,17 @@ from numpy.typing import NDArray
 from constellation_jax.engine.devices import Devices
 from constellation_jax.engine.screening import kernels
 from constellation_jax.engine.screening.bounds import Bounds
-from constellation_jax.engine.screening.kernels import GROUP_BITS, LANES, LEVEL_BITS, LEVELS_PER_KM, NOWHERE, ROWS
+from constellation_jax.engine.screening.kernels import (
+    GROUP_BITS,
+    LANES,
+    LEVEL_BITS,
+    LEVELS_PER_KM,
+    MOST_LEVEL,
+    NARROW,
+    NEXT_BAND,
+    NOWHERE,
+    ROWS,
+)
 
 STEPS: Final = (2, 4, 12, 60)
 """Numbers of steps that are sorted and tested together, which saves calls; more for fewer objects."""
@@ -62,23 +72,13 @@ class PairSearch:
     def __init__(
         self, objects: int, bounds: Bounds, step_s: float, devices: Devices, groups: NDArray[np.int32] | None = None
     ) -> None:
-        self.width = _round_up(objects)
-        """Columns of the positions: a little more than the objects, so that few programs are compiled."""
+        self.width = choose_width(objects)
+        """Columns of the positions."""
         self.steps = max((steps for steps in STEPS if steps * objects <= _ENTRIES), default=STEPS[0])
         """Steps of a call of `find`."""
         self._bounds = bounds
-        numbers = (
-            step_s,
-            bounds.half_step_s,
-            bounds.distance_km,
-            bounds.rise_km,
-            bounds.radial_margin_km,
-            bounds.wide_km,
-        )
-        self._numbers = tuple(np.float32(number) for number in numbers)
-        self._groups = np.zeros(self.width, np.uint32)
-        if groups is not None:
-            self._groups[:objects] = _number_large(groups)
+        self._numbers = tuple(np.float32(number) for number in (step_s, *bounds.of_boxes))
+        self._groups = number_groups(groups, objects, self.width)
         self._device = devices.mesh.devices.flat[0]
         self._boxes = devices.compile(kernels.make_boxes, kernels.BOX_SPECS)
         self._test = devices.compile(kernels.test_rectangles, kernels.TEST_SPECS)
@@ -127,19 +127,39 @@ class PairSearch:
         same = row // width == lane // width
         row, lane = row[same], lane[same]
         state = entries.states[:, lane].astype(np.float64) - entries.states[:, row]
-        r, v = state[:3], state[3:]
-        speed2, closing = (v * v).sum(axis=0), (r * v).sum(axis=0)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            time = np.where(speed2 > 0.0, -closing / speed2, 0.0)
-        half = self._bounds.half_step_s
-        miss = r + v * np.clip(time, -half, half)
-        near = (miss * miss).sum(axis=0) <= (self._bounds.linear_km * 1.0001) ** 2
-        row, lane, time, speed = row[near], lane[near], time[near], np.sqrt(speed2[near])
         one, other = entries.column[row], entries.column[lane]
-        first, second, step = np.minimum(one, other), np.maximum(one, other), (row // width).astype(np.int32)
-        pair = (step.astype(np.int64) << 48) | (first.astype(np.int64) << 24) | second
-        _, once = np.unique(pair, return_index=True)
-        return Candidates(first[once], second[once], step[once] + np.int32(first_step), time[once], speed[once])
+        return choose_candidates(state, one, other, row // width, first_step, self._bounds)
+
+
+def choose_candidates(
+    state: NDArray[np.float64],
+    one: NDArray[np.int32],
+    other: NDArray[np.int32],
+    step: NDArray[np.intp],
+    first_step: int,
+    bounds: Bounds,
+) -> Candidates:
+    """Test pairs one by one, and keep each that comes close once.
+
+    Args:
+        state: position and velocity of the other object seen from the one, km and km/s, shape (6, pairs).
+        one, other: their indices.
+        step: of the pairs, counted from the first step.
+        first_step: number of that.
+        bounds: threshold and step.
+    """
+    r, v = state[:3], state[3:]
+    speed2, closing = (v * v).sum(axis=0), (r * v).sum(axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        time = np.where(speed2 > 0.0, -closing / speed2, 0.0)
+    half = bounds.half_step_s
+    miss = r + v * np.clip(time, -half, half)
+    near = (miss * miss).sum(axis=0) <= (bounds.linear_km * 1.0001) ** 2
+    one, other, step, time, speed = one[near], other[near], step[near], time[near], np.sqrt(speed2[near])
+    first, second = np.minimum(one, other), np.maximum(one, other)
+    pair = (step.astype(np.int64) << 48) | (first.astype(np.int64) << 24) | second
+    _, once = np.unique(pair, return_index=True)
+    return Candidates(first[once], second[once], (step[once] + first_step).astype(np.int32), time[once], speed[once])
 
 
 class _Entries(NamedTuple):
@@ -197,12 +217,12 @@ def _list_rectangles(entries: _Entries, bounds: Bounds, groups: int) -> tuple[ND
         return np.zeros(0, np.int32), np.zeros(0, np.int32)
     # of the last tile of a step too: entries that are not there are as low as can be
     top = np.maximum.reduceat(entries.high, first)
-    top_level = np.minimum((top + bounds.distance_km) * LEVELS_PER_KM, _MOST).astype(np.int64) + 1
+    top_level = np.minimum((top + bounds.distance_km) * LEVELS_PER_KM, MOST_LEVEL).astype(np.int64) + 1
     base_level = (entries.key[first] & _LEVELS).astype(np.int64) - int(bounds.distance_km * LEVELS_PER_KM) - 2
     source, target = _pair_cells(cells.code, groups)
     tiles = cells.tiles[source]
     rows = _count_from((np.cumsum(cells.tiles) - cells.tiles)[source], tiles)
-    is_narrow = (cells.code[target] & _NARROW) > 0
+    is_narrow = (cells.code[target] & NARROW) > 0
     span = np.where(is_narrow, int(bounds.wide_km * LEVELS_PER_KM), int(entries.widest_km * LEVELS_PER_KM)) + 1
     at = np.repeat(cells.code[target] << LEVEL_BITS, tiles)
     lowest = np.maximum(base_level[rows] - np.repeat(span, tiles), 0)
@@ -225,7 +245,7 @@ def _list_tiles(key: NDArray[np.uint64]) -> tuple[_Cells, NDArray[np.intp]]:
 
 def _pair_cells(code: NDArray[np.int64], groups: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Pairs of cells whose entries may meet, each pair once, the one whose entries come first in the list before the other."""
-    is_narrow, group = (code & _NARROW) > 0, code & (_NEXT_BAND - 1)
+    is_narrow, group = (code & NARROW) > 0, code & (NEXT_BAND - 1)
     alone = np.flatnonzero(group == 0)
     found = [(alone, alone)]
 
@@ -236,13 +256,13 @@ def _pair_cells(code: NDArray[np.int64], groups: int) -> tuple[NDArray[np.intp],
         found.append((source[known], target[known]))
 
     band = code - group
-    add(~is_narrow, band + _NEXT_BAND)
+    add(~is_narrow, band + NEXT_BAND)
     for other in range(groups):
         is_wanted = is_narrow & ((group != other) | (other == 0))
         add(is_wanted & (group < other), band + other)
-        add(is_wanted, band + _NEXT_BAND + other)
-        for away in (-_NEXT_BAND, 0, _NEXT_BAND):
-            add(~is_narrow, band + _NARROW + away + other)
+        add(is_wanted, band + NEXT_BAND + other)
+        for away in (-NEXT_BAND, 0, NEXT_BAND):
+            add(~is_narrow, band + NARROW + away + other)
     source, target = (np.concatenate(part) for part in zip(*found, strict=True))
     return source, target
 
@@ -255,23 +275,24 @@ def _count_from(starts: NDArray[Any], counts: NDArray[np.intp], step: int = 1) -
     )
 
 
-def _number_large(groups: NDArray[np.int32]) -> NDArray[np.uint32]:
-    """Numbers from 1 on of the largest groups, 0 for all others."""
+def number_groups(groups: NDArray[np.int32] | None, objects: int, width: int) -> NDArray[np.uint32]:
+    """Numbers from 1 on for the objects of the largest groups, 0 for all others, shape (width,)."""
+    found = np.zeros(width, np.uint32)
+    if groups is None:
+        return found
     counts = np.bincount(groups[groups >= 0], minlength=1)
     largest = np.argsort(counts)[::-1][: (1 << GROUP_BITS) - 1]
     numbers = np.zeros(len(counts) + 1, np.uint32)  # the last is of those in none
     for number, group in enumerate(largest[counts[largest] > _SMALLEST_SHARE * len(groups)], 1):
         numbers[group] = number
-    return numbers[groups]
+    found[:objects] = numbers[groups]
+    return found
 
 
-def _round_up(objects: int) -> int:
+def choose_width(objects: int) -> int:
+    """Columns for some objects: a little more, so that few programs are compiled."""
     unit = max(512, 1 << max(0, objects.bit_length() - 4))
     return -(-objects // unit) * unit
 
 
-_MOST: Final = float((1 << LEVEL_BITS) - 3)
 _LEVELS: Final = np.uint64((1 << LEVEL_BITS) - 1)
-_NEXT_BAND: Final = 1 << GROUP_BITS
-_NARROW: Final = 1 << (8 + GROUP_BITS)
-"""Differences of the codes of cells: one band on, and from wide to narrow."""

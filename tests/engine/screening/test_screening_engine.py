@@ -7,8 +7,11 @@ import pytest
 from scipy.spatial import cKDTree
 
 import constellation_jax as cj
+from constellation_jax.engine.devices import Devices
+from constellation_jax.engine.screening import engine as screening_engine
 from constellation_jax.engine.screening.bounds import Bounds
 from constellation_jax.engine.screening.engine import CloseApproaches, ScreeningEngine
+from constellation_jax.engine.screening.vectorised import Capacities, VectorisedPairSearch
 from constellation_jax.inputs.times import to_day_fraction
 
 START = np.datetime64("2026-03-10T04:00:00", "ns")
@@ -128,6 +131,32 @@ def test_pairs_of_a_group_are_left_out(crowd, at_60, large):
     wanted = own[(one != other) | (one < 0)]
     assert 100 < len(wanted) < len(own) - 20
     np.testing.assert_array_equal(table(screen(crowd, groups=group))[:, :2], wanted[:, :2])
+
+
+@pytest.mark.slow  # two programs, eight seconds of a processor each
+def test_the_form_for_accelerators_finds_the_same(crowd, monkeypatch):
+    """With groups, from a capacity that overflows."""
+    group = np.where(np.arange(len(crowd)) % 2, np.arange(len(crowd)) // 2 % 3, -1).astype(np.int32)
+    wanted = table(screen(crowd, step_s=60.0, groups=group))
+    made = []
+
+    def make(*arguments: Any) -> VectorisedPairSearch:
+        made.append(VectorisedPairSearch(*arguments, capacities=Capacities(64, 128)))
+        return made[-1]
+
+    monkeypatch.setattr(screening_engine, "PairSearch", make)
+    found = table(screen(crowd, step_s=60.0, groups=group))
+    np.testing.assert_array_equal(found[:, :2], wanted[:, :2])
+    np.testing.assert_allclose(found[:, 2:], wanted[:, 2:], rtol=0, atol=1e-6)
+    assert 64 < made[0].capacities.rectangles <= 8192
+    assert made[0].capacities.found == 128
+
+
+def test_an_accelerator_searches_itself(crowd):
+    day, fraction = to_day_fraction(np.array([START]))
+    devices = Devices("cpu", computes_grids=True)
+    engine = ScreeningEngine(crowd.elements, int(day[0]), float(fraction[0]), 600.0, distance_km=5.0, devices=devices)
+    assert isinstance(engine._search, VectorisedPairSearch)
 
 
 def test_more_events_than_wanted_are_announced(crowd):
