@@ -1,7 +1,7 @@
 """Search for close pairs on an accelerator: the boxes, order and straight lines of pairs.py, in fixed shapes and one program.
 
 The runs of all entries are cut into rectangles of one row and LANES lanes; their number, and that of the pairs found, have static
-capacities. What does not fit is counted, and the block runs again with larger ones: nothing is dropped unseen. Nothing loops.
+capacities. What does not fit is counted, and the block runs again with larger ones: nothing is dropped unseen.
 """
 
 from __future__ import annotations
@@ -34,6 +34,11 @@ class Capacities(NamedTuple):
     rectangles: int
     found: int
 
+    @classmethod
+    def guess(cls, width: int) -> Capacities:
+        """Enough for most catalogues of some size at a threshold of 5 km."""
+        return cls(8 * width, max(256, width // 8))
+
 
 class VectorisedPairSearch:
     """Search for pairs among a fixed number of objects, as `pairs.PairSearch`.
@@ -58,7 +63,7 @@ class VectorisedPairSearch:
     ) -> None:
         self.width = choose_width(objects)
         self.steps = STEPS
-        self.capacities = capacities or Capacities(8 * self.width, max(256, self.width // 8))
+        self.capacities = capacities or Capacities.guess(self.width)
         self._bounds = bounds
         self._groups = number_groups(groups, objects, self.width)
         numbers = (step_s, *bounds.of_boxes, bounds.linear_km)

@@ -137,7 +137,8 @@ def test_pairs_of_a_group_are_left_out(crowd, at_60, large):
 def test_the_form_for_accelerators_finds_the_same(crowd, monkeypatch):
     """With groups, from a capacity that overflows."""
     group = np.where(np.arange(len(crowd)) % 2, np.arange(len(crowd)) // 2 % 3, -1).astype(np.int32)
-    wanted = table(screen(crowd, step_s=60.0, groups=group))
+    options = {"step_s": 60.0, "groups": group, "devices": Devices("cpu")}
+    wanted = table(screen(crowd, **options))
     made = []
 
     def make(*arguments: Any) -> VectorisedPairSearch:
@@ -145,7 +146,7 @@ def test_the_form_for_accelerators_finds_the_same(crowd, monkeypatch):
         return made[-1]
 
     monkeypatch.setattr(screening_engine, "PairSearch", make)
-    found = table(screen(crowd, step_s=60.0, groups=group))
+    found = table(screen(crowd, **options))
     np.testing.assert_array_equal(found[:, :2], wanted[:, :2])
     np.testing.assert_allclose(found[:, 2:], wanted[:, 2:], rtol=0, atol=1e-6)
     assert 64 < made[0].capacities.rectangles <= 8192
