@@ -2,9 +2,9 @@
 
 From a checkout, with pip install '.[test,bench,cuda12]'. First the tests that a GPU might fail; then the jobs of `constellation-jax
 bench`; then states that stay on the device beside a plain vmap of the public kernel `cj.sgp4.state_at`, and beside astrojax and
-sgp4jax where they are installed, in turn; then close approaches by the card and by the CPU. Every work is waited for on the device; the figures are medians of five after a first
-run, and positions are compared with those of `cj.propagate` in float64. On a CPU it takes some minutes; --satellites and --steps
-make it short.
+sgp4jax where they are installed, in turn; then close approaches by the card and by the CPU. Every work is waited for on the device;
+the figures are medians of five after a first run, of three for close approaches, and positions are compared with those of
+`cj.propagate` in float64. On a CPU it takes some minutes; --satellites and --steps make it short.
 """
 
 import argparse
@@ -22,7 +22,13 @@ import constellation_jax as cj
 from constellation_jax.errors import InputError
 
 ROOT = Path(__file__).parents[1]
-TESTS = ("tests/engine", "tests/physics/sgp4", "tests/studies/propagation", "tests/studies/decay")
+TESTS = (
+    "tests/engine",
+    "tests/physics/sgp4",
+    "tests/studies/propagation",
+    "tests/studies/decay",
+    "tests/studies/conjunctions",
+)
 STATE = ("x", "y", "z", "vx", "vy", "vz")
 HEADER = ("job", "results", "first run, s", "median, s", "million/s", "largest difference, m")
 
