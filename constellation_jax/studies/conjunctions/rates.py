@@ -99,13 +99,10 @@ def encounter_rates(
     objects = planned if real is None else Catalog.concatenate([planned, real])
     group = np.repeat(np.arange(len(shells) + 1), [*(shell.total for shell in shells), len(objects) - len(planned)])
 
-    def is_allowed(first: NDArray[np.int32], second: NDArray[np.int32]) -> NDArray[np.bool_]:
-        return np.asarray(group[first] != group[second])
-
     day, fraction = to_day_fraction(np.array([begin]))
     engine = ScreeningEngine(
         objects.elements, int(day[0]), float(fraction[0]), days * SECONDS_PER_DAY, distance_km=distance_km,
-        step_s=STEP_S, is_allowed=is_allowed, platform=device,
+        step_s=STEP_S, groups=group.astype(np.int32), platform=device,
     )  # fmt: skip
     counts = np.zeros((len(shells) + 1,) * 2, np.int64)
     found = engine.screen(progress=make_counter(progress, engine.steps * len(objects)))

@@ -24,7 +24,7 @@ from constellation_jax.studies.propagation.runs import Counter, Progress, make_c
 _LOGGER = logging.getLogger("constellation_jax")
 FARTHEST_KM: Final = 50.0
 """Largest distance that is searched: beyond, half of all objects are near each other."""
-STEP_S: Final = 60.0
+STEP_S: Final = 120.0
 MEMORY_BYTES: Final = 2**30
 """Default bound on the events of a run."""
 OLD_DAYS: Final = 30.0
@@ -52,7 +52,7 @@ def conjunctions(
 ) -> xr.Dataset:
     """Find all close approaches among the objects of a catalogue, planned shells included.
 
-    Positions come from SGP4 every minute; pairs are found by boxes and straight lines whose bounds miss nothing
+    Positions come from SGP4 every two minutes; pairs are found by boxes and straight lines whose bounds miss nothing
     (docs/concepts/screening.md), and refined by SGP4 in float64: the time of closest approach is where the distance of the
     positions is least. Pairs slower than 10 m/s are one event as long as they stay together, at their least distance. Where the
     distance is within the threshold at an end of the span and the closest approach beyond it, the event is at that end, and
@@ -72,7 +72,7 @@ def conjunctions(
         same_shell: whether pairs of one planned shell count too. They are of one fleet as well.
         step_s: s between the instants of the search, 10 to 120. The result does not depend on it.
         memory_bytes: bound on the events; a run that is going to have more ends with an error that says how many.
-        device: platform that propagates, as for `propagate`; pairs are searched on the CPU.
+        device: platform that propagates and, where it is an accelerator, searches for pairs, as for `propagate`.
         progress: called as work is done.
 
     Returns:
@@ -124,7 +124,7 @@ class Screening:
         day, fraction = to_day_fraction(np.array([self.start + nanoseconds]))
         return ScreeningEngine(
             self.catalog.elements, int(day[0]), float(fraction[0]), span_s, distance_km=self.distance_km,
-            step_s=self.step_s, is_allowed=self._is_allowed, platform=self.device,
+            step_s=self.step_s, is_allowed=self._is_allowed, groups=self._find_groups(), platform=self.device,
         )  # fmt: skip
 
     def run(self, engine: ScreeningEngine, count: Counter | None, before: int = 0) -> CloseApproaches:
@@ -157,6 +157,14 @@ class Screening:
             "primaries": len(self.catalog) if self.is_primary is None else int(self.is_primary.sum()),
         }  # fmt: skip
         return make_conjunctions_dataset(self.catalog, (self.start, self.stop), arrays, settings)
+
+    def _find_groups(self) -> NDArray[np.int32]:
+        """Number the groups whose own pairs the search leaves out, -1 for none; `_is_allowed` has the rest."""
+        if self.is_primary is not None:
+            return np.where(self.is_primary, -1, 0).astype(np.int32)
+        if not self.same_fleet:
+            return np.where(self.same_shell & (self._shells >= 0), -1, self._fleets).astype(np.int32)
+        return np.where(self.same_shell, -1, self._shells).astype(np.int32)
 
     def _is_allowed(self, first: NDArray[np.int32], second: NDArray[np.int32]) -> NDArray[np.bool_]:
         number = self.catalog.norad_id[first]
