@@ -54,6 +54,7 @@ def verify(path: str | os.PathLike[str], *, repair: bool = False) -> list[str]:
 
     Raises:
         InputError: there is no such output, or `repair` of a file.
+        OutputError: an address cannot be reached.
     """
     if is_zarr(path):
         return _verify_store(path, repair=repair)
@@ -73,7 +74,7 @@ def _verify_store(path: str | os.PathLike[str], *, repair: bool) -> list[str]:
     state = place.state()
     if state == "absent":
         raise InputError(f"{place}: there is no Zarr output of this package")
-    with place.hold(shared=not repair):
+    with place.naming_failures(), place.hold(shared=not repair):
         group, run = open_run(place.address if state == "complete" else place.growing)
         if run.attrs.get("content") == WHOLE:
             if repair:

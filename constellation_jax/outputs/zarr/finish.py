@@ -7,6 +7,7 @@ gives the output its name. Deliberately absent: computing.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -21,7 +22,7 @@ from constellation_jax.outputs.datasets.header import Extremes, make_coverage_at
 from constellation_jax.outputs.soundness import find_defect, find_latched
 from constellation_jax.outputs.variable import DIMENSIONS, STATUS_VARIABLE, TIME
 from constellation_jax.outputs.zarr.layout import FIGURES, make_record, open_array
-from constellation_jax.outputs.zarr.place import Place, consolidate, make_store, open_run
+from constellation_jax.outputs.zarr.place import Place, consolidate, is_damage, make_store, open_run
 from constellation_jax.outputs.zarr.shards import put_shard
 
 
@@ -37,9 +38,10 @@ def finish(path: str | os.PathLike[str] | Place, *, overwrite: bool = False) -> 
         OutputError: its name could not be given.
     """
     place = path if isinstance(path, Place) else Place(path, overwrite=overwrite)
-    if place.state() != "growing":
-        raise InputError(f"{place}: there is nothing to finish; expected an unfinished output in {place.growing}")
-    with place.hold(shared=False):
+    with place.naming_failures(), contextlib.ExitStack() as held:
+        if place.state() != "growing":
+            raise InputError(f"{place}: there is nothing to finish; expected an unfinished output in {place.growing}")
+        held.enter_context(place.hold(shared=False))
         complete(place)
 
 
@@ -75,9 +77,12 @@ class StoreBlocks:
 
     def __init__(self, address: str) -> None:
         self.group, self.run = open_run(address, mode="r+")
+        self._address = address
         try:
             self._open_arrays(address)
-        except Exception as error:  # of damaged metadata xarray and zarr raise a dozen kinds
+        except Exception as error:
+            if not is_damage(error, address):
+                raise
             raise InputError(f"{address}: a damaged Zarr store ({error}); write it again") from error
 
     def _open_arrays(self, address: str) -> None:
@@ -128,7 +133,9 @@ class StoreBlocks:
         for block in np.flatnonzero(self.is_stored).tolist():
             try:
                 defect = find_defect(self.read(block))
-            except Exception as error:  # of damaged chunks the codecs raise a dozen kinds
+            except Exception as error:
+                if not is_damage(error, self._address):
+                    raise
                 defect = f"cannot be read ({error})"
             if defect is not None:
                 yield block, defect

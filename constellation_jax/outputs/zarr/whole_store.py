@@ -33,7 +33,8 @@ def write_dataset(dataset: xr.Dataset, path: str | os.PathLike[str] | Place, *, 
     """
     place = path if isinstance(path, Place) else Place(path, overwrite=overwrite)
     with place:
-        if place.state() == "growing":
+        state = place.state()
+        if state == "growing" or (place.is_remote and state != "absent"):
             place.remove_growing()
         folder = ""
         try:
