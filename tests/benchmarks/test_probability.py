@@ -3,6 +3,8 @@
 python -m pytest -m benchmark -s tests/benchmarks/test_probability.py
 """
 
+import itertools
+import runpy
 from pathlib import Path
 from time import perf_counter, process_time
 
@@ -13,12 +15,14 @@ import pytest
 import constellation_jax as cj
 from constellation_jax.engine.devices import Devices
 from constellation_jax.engine.encounters.probabilities import EncounterStates, evaluate_tiles, figures
-from constellation_jax.inputs.conjunctions.age_table import classify, load_age_table
+from constellation_jax.inputs.conjunctions.age_table import CLASSES, classify, load_age_table
 from constellation_jax.physics.conjunctions.encounter import project_on_plane, ric_axes
 from constellation_jax.physics.conjunctions.probability import collision_probability
 from constellation_jax.studies.conjunctions.history import differences_of_sets, scatter_of_objects
 
 COUNT = 1_000_000
+_CHI2_68 = 3.526
+"""Square of the radius within which a normal vector of three lies by 68.27 %."""
 
 
 def probabilities(*encounters):
@@ -57,6 +61,29 @@ def test_probabilities_a_second() -> None:
         evaluate_tiles(function, given, devices)
         rate, of_processors = len(given.radius) / (np.array([perf_counter(), process_time()]) - start) / 1e6
         print(f"\n{name}: {rate:.2f} M/s, {of_processors:.2f} M/s of a processor")
+
+
+@pytest.mark.benchmark
+def test_class_table_at_other_dates(shared_data: Path) -> None:
+    """Held by the bundled table, by class and age; and by one that is fitted to later sets of even days, of those of odd days."""
+    script = runpy.run_path(str(Path(__file__).parents[2] / "scripts" / "build_element_errors.py"))
+    catalogs = [shared_data / "catalogs" / f"active_2026-08-{name}.gz" for name in ("19.tle", "22.omm.csv")]
+    many, few = script["read_differences"]([*catalogs, *sorted((shared_data / "series").glob("*.tle.gz"))])
+    is_even = many.day % 2 == 0
+    refitted = script["fit_table"](many.part(is_even), few)
+    edges = (1.4, 2.8, 5.5)
+    for name, table, found in (("bundled", load_age_table(), many), ("held-out days", refitted, many.part(~is_even))):
+        sigma = table.at(found.classes, found.age_days)
+        ratio = found.ric_km / sigma
+        held, inside = np.abs(ratio) <= 1.0, (ratio**2).sum(axis=1) <= _CHI2_68
+        for c, label in enumerate(CLASSES):
+            for low, high in [(1.0, 6.0), *itertools.pairwise(edges)]:
+                chosen = (found.classes == c) & (found.age_days >= low) & (found.age_days < high)
+                fractions = 100.0 * held[chosen].mean(axis=0)
+                parts = " ".join(f"{v:3.0f}" for v in (*fractions, 100.0 * inside[chosen].mean()))
+                print(f"{name:<14}{label:<16}{low:g}-{high:g} d {chosen.sum():6d} pairs: R I C ellipsoid {parts} %")
+                if low == 1.0 and name == "bundled":
+                    assert ((fractions > 60.0) & (fractions < 76.0)).all(), label
 
 
 @pytest.mark.benchmark

@@ -29,7 +29,7 @@ GROUP_BITS: Final = 3
 MOST_LEVEL: Final = float((1 << LEVEL_BITS) - 3)
 NEXT_BAND: Final = 1 << GROUP_BITS
 NARROW: Final = 1 << (8 + GROUP_BITS)
-"""What a key without its level adds for the next band, and for narrow entries."""
+"""Addends of a key without its level for the next band, and for narrow entries."""
 NOWHERE: Final = 0xFFFFFFFF
 """Key of an object that is not there."""
 

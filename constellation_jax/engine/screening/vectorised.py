@@ -192,7 +192,7 @@ def _cut(begin: Array, end: Array, capacity: int) -> tuple[Array, Array, Array]:
 
 
 def _test(entries: Array, row: Array, lane: Array, half_step: Array, linear: Array) -> Array:
-    """Whether pairs of entries come within a distance on straight lines, as `kernels.test_rectangles` has it."""
+    """Find the pairs of entries that come within a distance on straight lines, as `kernels.test_rectangles`."""
     x, y, z, vx, vy, vz = (component[lane] - component[row] for component in entries)
     distance2, speed2 = x * x + y * y + z * z, vx * vx + vy * vy + vz * vz
     closing, limit = x * vx + y * vy + z * vz, linear * linear

@@ -99,12 +99,14 @@ def altitude_over_time(
         begun = np.isfinite(altitude).any(axis=1) | (np.arange(len(altitude)) > 0)
         middle = np.full(len(altitude), np.nan)
         middle[begun] = np.nanmedian([_fill_after_reentry(column)[begun] for column in altitude.T], axis=0)
+        middle[1:][middle[:-1] <= _REENTRY_KM] = np.nan  # the line ends where half of them have re-entered
         axes.plot(dataset[TIME].values, middle, color="black", linestyle="-", label=f"median of {len(rows):,} objects")
     lowest = axes if space_weather is None else _add_f107(axes, dataset, SpaceWeather.load(space_weather))
     axes.set(ylabel=label_variable(dataset, "mean_altitude"))
     lowest.set_xlabel("date (UTC)")
     shorten_dates(lowest)
-    add_legend(axes)
+    # a fan falls towards the right; to look for the best place among its lines takes seconds
+    add_legend(axes, loc="upper right" if is_fan else "best")
     add_note(axes, count_left_out(len(rows) - sum(is_up), len(rows), "never above 120 km"))
     return axes
 
