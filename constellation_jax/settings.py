@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import errno
 import hashlib
+import logging
 import mmap
 import os
 import sys
@@ -20,6 +22,7 @@ from typing import Any
 from constellation_jax import __version__
 from constellation_jax.errors import InputError
 
+_log = logging.getLogger(__name__)
 VECTOR_WIDTH = "--xla_cpu_prefer_vector_width=512"
 """AVX-512 where the processor has it; LLVM chooses 256 bits by itself."""
 BACKEND_OPTIONS = "--xla_backend_extra_options="
@@ -52,13 +55,13 @@ def configure(*, cpu_flags: bool = True, compile_cache: bool | str | os.PathLike
         if flags != os.environ.get("XLA_FLAGS", ""):
             _check_not_started("XLA_FLAGS")
             os.environ["XLA_FLAGS"] = flags
-        _compute_in_calling_thread()
+        compute_in_calling_thread()
     if compile_cache:
         _keep_compiled(None if compile_cache is True else Path(compile_cache))
 
 
 @cache  # JAX has no public way to read the setting, and a second call must change nothing
-def _compute_in_calling_thread() -> None:
+def compute_in_calling_thread() -> None:
     """Switch asynchronous dispatch off: handing each tile to a thread of XLA and back took a third of the time."""
     import jax
 
@@ -98,14 +101,36 @@ def _keep_compiled(folder: Path | None) -> None:
     global _program_folder
     settings: Any = jax.config
     if settings.jax_compilation_cache_dir is None:
+        try:
+            folder = _make_folder(folder or cache_folder() / f"compiled-{__version__}-jax-{jax.__version__}")
+        except InputError as error:  # JAX would warn of each program
+            _warn_once(f"{error}; compiled programs are not kept")
+            return
         _check_not_started("the compile cache")
-        folder = folder or cache_folder() / f"compiled-{__version__}-jax-{jax.__version__}"
-        _check_entries(folder.expanduser())
-        atexit.register(_sign_entries, folder.expanduser())
-        settings.update("jax_compilation_cache_dir", str(folder.expanduser().absolute()))
+        _check_entries(folder)
+        atexit.register(_sign_entries, folder)
+        settings.update("jax_compilation_cache_dir", str(folder))
         settings.update("jax_persistent_cache_min_compile_time_secs", 0)  # a second by default: ours are shorter
     if "://" not in settings.jax_compilation_cache_dir:
         _program_folder = Path(settings.jax_compilation_cache_dir) / "constellation-jax"
+
+
+def _make_folder(folder: Path) -> Path:
+    folder = Path(os.path.expanduser(folder)).absolute()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise InputError(
+            f"cache folder {folder}: {error.strerror}; CONSTELLATION_JAX_CACHE names another one"
+        ) from None
+    return folder
+
+
+@cache
+def _warn_once(message: str) -> None:
+    _log.warning(message)
 
 
 _program_folder: Path | None = None
@@ -155,16 +180,24 @@ def cache_folder() -> Path:
     """The folder for files that can be fetched or made again; it may not exist yet.
 
     The environment variable CONSTELLATION_JAX_CACHE names it; without it, it lies where the system keeps caches.
+
+    Raises:
+        InputError: the system knows no home folder of this user.
     """
     own = os.environ.get("CONSTELLATION_JAX_CACHE")
     if own:
-        return Path(own).expanduser().absolute()
+        return Path(os.path.expanduser(own)).absolute()
+    try:
+        return _system_cache_folder()
+    except RuntimeError:  # HOME is unset, and the user has no entry, as in a container
+        raise InputError("cache folder: there is no home folder; CONSTELLATION_JAX_CACHE names another place") from None
+
+
+def _system_cache_folder() -> Path:
     if sys.platform == "win32":
         local = os.environ.get("LOCALAPPDATA")
-        folder = (Path(local) if local else Path.home() / "AppData" / "Local") / "constellation-jax" / "Cache"
-    elif sys.platform == "darwin":
-        folder = Path.home() / "Library" / "Caches" / "constellation-jax"
-    else:
-        xdg = os.environ.get("XDG_CACHE_HOME", "")
-        folder = (Path(xdg) if os.path.isabs(xdg) else Path.home() / ".cache") / "constellation-jax"
-    return folder
+        return (Path(local) if local else Path.home() / "AppData" / "Local") / "constellation-jax" / "Cache"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "constellation-jax"
+    xdg = os.environ.get("XDG_CACHE_HOME", "")
+    return (Path(xdg) if os.path.isabs(xdg) else Path.home() / ".cache") / "constellation-jax"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from threading import Lock
 from typing import Any, Final
 
@@ -43,10 +43,8 @@ def do_tasks(
     from distributed import as_completed as _as_completed
 
     as_completed: Any = _as_completed  # whose functions have no types
-    try:
-        workers = len(client.scheduler_info()["workers"])
-        if not workers:
-            raise LostClusterError("the cluster has no workers; start some")
+    workers = count_workers(client)
+    with _naming_losses():
         data = client.scatter(shared, broadcast=True)
         settings = os.environ.get("XLA_FLAGS", ""), default_platform()
         number: dict[Any, int] = {}
@@ -63,7 +61,27 @@ def do_tasks(
             if begun < len(tasks):
                 running.add(submit(begun))
                 begun += 1
-    except Exception as error:  # dask has a dozen types of a lost cluster, without a common base
+
+
+def count_workers(client: Any) -> int:
+    """Count the workers of a cluster.
+
+    Raises:
+        LostClusterError: it has none, or was lost.
+    """
+    with _naming_losses():
+        workers = len(client.scheduler_info()["workers"])
+    if not workers:
+        raise LostClusterError("the cluster has no workers; start some")
+    return workers
+
+
+@contextmanager
+def _naming_losses() -> Iterator[None]:
+    """Raise LostClusterError for the errors of a lost cluster."""
+    try:
+        yield
+    except Exception as error:  # dask has a dozen types of them, without a common base
         if type(error).__module__.startswith(("distributed", "tornado", "asyncio")) or isinstance(error, TimeoutError):
             raise LostClusterError(f"the cluster was lost ({error})") from error
         raise
@@ -77,11 +95,12 @@ def _do_task(shared: Any, task: Any, work: Callable[[Any, Any], Any], flags: str
     """Do a task in a worker, with the compiler flags and the device of the process that has the client."""
     from distributed import get_worker
 
-    from constellation_jax.settings import configure
+    from constellation_jax.settings import compute_in_calling_thread, configure
 
     with _ALONE, limit_cores(get_worker().state.nthreads):
         os.environ["XLA_FLAGS"] = flags
         with suppress(InputError):  # JAX has started already, and has its settings
+            compute_in_calling_thread()
             configure(cpu_flags=False, compile_cache=True)
         return on_device(_call)(work, shared, task, device=platform)
 

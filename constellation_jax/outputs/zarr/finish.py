@@ -7,24 +7,23 @@ gives the output its name. Deliberately absent: computing.
 
 from __future__ import annotations
 
+import contextlib
 import os
-import warnings
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import xarray as xr
-import zarr
 from numpy.typing import NDArray
-from zarr.errors import ZarrUserWarning
 
 from constellation_jax.errors import InputError
 from constellation_jax.outputs.blocks import cut
 from constellation_jax.outputs.datasets.header import Extremes, make_coverage_attributes
 from constellation_jax.outputs.soundness import find_defect, find_latched
 from constellation_jax.outputs.variable import DIMENSIONS, STATUS_VARIABLE, TIME
-from constellation_jax.outputs.zarr.layout import FIGURES, make_record, open_array, put_shard
-from constellation_jax.outputs.zarr.place import Place, make_store, open_run
+from constellation_jax.outputs.zarr.layout import FIGURES, make_record, open_array
+from constellation_jax.outputs.zarr.place import Place, consolidate, is_damage, make_store, open_run
+from constellation_jax.outputs.zarr.shards import put_shard
 
 
 def finish(path: str | os.PathLike[str] | Place, *, overwrite: bool = False) -> None:
@@ -39,9 +38,10 @@ def finish(path: str | os.PathLike[str] | Place, *, overwrite: bool = False) -> 
         OutputError: its name could not be given.
     """
     place = path if isinstance(path, Place) else Place(path, overwrite=overwrite)
-    if place.state() != "growing":
-        raise InputError(f"{place}: there is nothing to finish; expected an unfinished output in {place.growing}")
-    with place.hold(shared=False):
+    with place.naming_failures(), contextlib.ExitStack() as held:
+        if place.state() != "growing":
+            raise InputError(f"{place}: there is nothing to finish; expected an unfinished output in {place.growing}")
+        held.enter_context(place.hold(shared=False))
         complete(place)
 
 
@@ -59,9 +59,7 @@ def complete(place: Place) -> int:
     records = store.read_records()
     attributes = make_coverage_attributes(store.times, _join_extremes(records))
     store.group.attrs.update({**attributes, **store.group.attrs.asdict()})  # what the user has given stays
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ZarrUserWarning)  # consolidation is not in the specification of version 3 yet
-        zarr.consolidate_metadata(make_store(place.growing))
+    consolidate(place.growing)
     store.run.attrs["state"] = "complete"
     place.finish()
     return int(records[-1, 0])
@@ -79,9 +77,12 @@ class StoreBlocks:
 
     def __init__(self, address: str) -> None:
         self.group, self.run = open_run(address, mode="r+")
+        self._address = address
         try:
             self._open_arrays(address)
-        except Exception as error:  # of damaged metadata xarray and zarr raise a dozen kinds
+        except Exception as error:
+            if not is_damage(error, address):
+                raise
             raise InputError(f"{address}: a damaged Zarr store ({error}); write it again") from error
 
     def _open_arrays(self, address: str) -> None:
@@ -116,10 +117,13 @@ class StoreBlocks:
     def latch_failures(self) -> None:
         """Carry failures on into the blocks that follow, where these do not know of them."""
         latched = np.zeros(len(self._epochs), np.int8)
+        failed = self.read_records()[:, 0]
         for block, rows in enumerate(self._bounds):
-            status = np.asarray(self._arrays[STATUS_VARIABLE][rows])
             columns = np.flatnonzero(latched)
-            if len(columns) and (status[:, columns] != latched[columns]).any():
+            if not len(columns) and not failed[block]:
+                continue
+            status = np.asarray(self._arrays[STATUS_VARIABLE][rows])
+            if (status[:, columns] != latched[columns]).any():
                 self._mend(block, columns, latched[columns])
                 status[:, columns] = latched[columns]
             latched = find_latched(status[-1], self.times[rows.stop - 1], self._epochs)
@@ -129,7 +133,9 @@ class StoreBlocks:
         for block in np.flatnonzero(self.is_stored).tolist():
             try:
                 defect = find_defect(self.read(block))
-            except Exception as error:  # of damaged chunks the codecs raise a dozen kinds
+            except Exception as error:
+                if not is_damage(error, self._address):
+                    raise
                 defect = f"cannot be read ({error})"
             if defect is not None:
                 yield block, defect

@@ -8,7 +8,6 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import zarr
 from numpy.typing import NDArray
-from zarr.core.sync import sync
 
 from constellation_jax.outputs.datasets.header import Extremes
 from constellation_jax.outputs.variable import STATUS_VARIABLE
@@ -26,21 +25,6 @@ def open_array(group: zarr.Group, name: str) -> zarr.Array[Any]:
     assert isinstance(found, zarr.Array)
     config: Any = {"write_empty_chunks": True}
     return found.with_config(config)
-
-
-def put_shard(array: zarr.Array[Any], rows: slice, values: NDArray[Any]) -> None:
-    """Write a whole shard; one that is there and torn, which zarr wants to read first, is removed.
-
-    Raises:
-        OSError: it could not be written.
-    """
-    try:
-        array[rows] = values
-    except ValueError:
-        block = rows.start // (array.shards or array.chunks)[0]
-        path = array.store_path / array.metadata.encode_chunk_key((block, 0))
-        sync(path.delete())
-        array[rows] = values
 
 
 class Layout(NamedTuple):

@@ -8,28 +8,36 @@ neither can meet the other. Addresses have no locks: what protects them is that 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import stat
 import uuid
+import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import zarr
 from zarr.abc.store import Store
+from zarr.core.buffer import default_buffer_prototype
+from zarr.core.sync import sync
+from zarr.errors import ZarrUserWarning
 from zarr.storage import FsspecStore, LocalStore
 
 from constellation_jax.errors import InputError, OutputError
+from constellation_jax.outputs.fingerprint import Fingerprint, decode_fingerprint
 from constellation_jax.outputs.formats import is_address
 from constellation_jax.outputs.target import describe_cause, hold_lock
 
 RUN: Final = "run"
 """Group with the records of a run, beside the variables of a store."""
+BEGUN: Final = "begun"
+"""State of an address that is being laid out, or where that was not done to the end."""
 
 
 class Place:
-    """Place of a Zarr output.
+    """Place of a Zarr output. In a `with` statement it holds the lock alone; it may be entered again inside.
 
     Args:
         path: the folder to be made, or an address of fsspec.
@@ -48,6 +56,8 @@ class Place:
         self.is_remote = is_address(self.address)
         self.overwrite = overwrite
         self._inputs = [os.path.realpath(source) for source in inputs]
+        self._entered = 0
+        self._held = contextlib.ExitStack()
         self.check()
 
     def __fspath__(self) -> str:
@@ -55,6 +65,18 @@ class Place:
 
     def __str__(self) -> str:
         return self.address
+
+    def __enter__(self) -> Self:
+        if not self._entered:
+            self._held.enter_context(self.hold(shared=False))
+            self.check()
+        self._entered += 1
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._entered -= 1
+        if not self._entered:
+            self._held.close()
 
     @property
     def growing(self) -> str:
@@ -64,8 +86,7 @@ class Place:
     def check(self) -> None:
         """Raise InputError where the output cannot be made; see the class."""
         if self.is_remote:
-            if self.state() == "complete" and not self.overwrite:
-                raise _exists(self.address)
+            self._check_address()
             return
         path = Path(self.address)
         if path.name in ("", ".", ".."):
@@ -83,15 +104,53 @@ class Place:
             raise _exists(self.address)
 
     def state(self) -> str:
-        """Tell whether the output is "complete", "growing" or "absent"; one that grows goes before the one that it replaces."""
+        """Tell whether the output is "complete", "growing" or "absent", or at an address `BEGUN`.
+
+        One that grows goes before the one that it replaces.
+        """
+        if self.is_remote:
+            return self._state_of_address()
         places = ((self.address, "complete"), (self.growing, "growing"))
         for place, name in reversed(places) if self.overwrite else places:
-            if self.is_remote or Path(place, "zarr.json").is_file():
-                store = make_store(place)
+            if Path(place, "zarr.json").is_file():
                 with contextlib.suppress(Exception):  # of damaged metadata zarr raises a dozen kinds
-                    run = zarr.open_group(store, path=RUN, mode="r")
-                    return str(run.attrs.get("state", name)) if self.is_remote else name
+                    zarr.open_group(make_store(place), path=RUN, mode="r")
+                    return name
         return "absent"
+
+    @contextlib.contextmanager
+    def naming_failures(self) -> Iterator[None]:
+        """Raise OutputError where the place cannot be read or written."""
+        try:
+            yield
+        except (InputError, OutputError):
+            raise
+        except Exception as error:
+            if self.is_remote or isinstance(
+                error, OSError
+            ):  # file systems of fsspec have errors of their own, of no common base
+                raise OutputError(f"{self}: {describe_cause(error)}") from error
+            raise
+
+    def _check_address(self) -> None:
+        with self.naming_failures():
+            state = self.state()
+            if state == "complete" and not self.overwrite:
+                raise _exists(self.address)
+            if state == "absent" and sync(_has_something(make_store(self.address))):
+                raise InputError(
+                    f"{self.address}: holds something that is no Zarr output of this package, and is kept; choose another name"
+                )
+
+    def _state_of_address(self) -> str:
+        """Tell the state by one request: whatever fails must not be taken for an output that is absent, which would be replaced."""
+        content = sync(make_store(self.address).get(f"{RUN}/zarr.json", default_buffer_prototype()))
+        if content is None:
+            return "absent"
+        try:
+            return str(json.loads(content.to_bytes())["attributes"]["state"])
+        except (ValueError, LookupError, TypeError):
+            raise InputError(f"{self.address}: the metadata of its group {RUN!r} are damaged; remove it") from None
 
     @contextlib.contextmanager
     def hold(self, *, shared: bool) -> Iterator[None]:
@@ -174,9 +233,18 @@ class Place:
     def remove_growing(self) -> None:
         """Remove an unfinished output, with what it holds."""
         if self.is_remote:
-            zarr.open_group(make_store(self.address), mode="w", zarr_format=3)
+            sync(make_store(self.address).delete_dir(""))
         else:
             shutil.rmtree(self.growing, ignore_errors=True)
+
+    def make_room(self, fingerprint: Fingerprint) -> None:
+        """Empty an address, but for what another job of the same run has begun to lay out."""
+        state = self.state()
+        if state == "absent":
+            return
+        begun = decode_fingerprint(open_run(self.address)[1].attrs.get("fingerprint")) if state == BEGUN else {}
+        if begun != fingerprint:
+            self.remove_growing()
 
 
 def make_store(place: str | os.PathLike[str]) -> Store:
@@ -193,6 +261,19 @@ def make_store(place: str | os.PathLike[str]) -> Store:
         raise InputError(f"{place}: cannot be opened ({error}); expected a folder or an address of fsspec") from None
 
 
+def consolidate(place: str) -> None:
+    """Gather the metadata of a store in one file, so that it opens at once."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ZarrUserWarning)  # consolidation is not in the specification of version 3 yet
+        zarr.consolidate_metadata(make_store(place))
+
+
+async def _has_something(store: Store) -> bool:
+    async for _ in store.list_dir(""):
+        return True
+    return False
+
+
 def open_run(place: str | os.PathLike[str], *, mode: Any = "r") -> tuple[zarr.Group, zarr.Group]:
     """Open the groups of the variables and of the run.
 
@@ -204,11 +285,24 @@ def open_run(place: str | os.PathLike[str], *, mode: Any = "r") -> tuple[zarr.Gr
         run = group[RUN]
     except InputError:
         raise
-    except Exception:  # of damaged metadata zarr raises a dozen kinds
+    except Exception as error:
+        if not is_damage(error, place):
+            raise
         run = None
     if not isinstance(run, zarr.Group):
         raise InputError(f"{place}: is no Zarr output of this package, or was not laid out to the end, or is damaged")
     return group, run
+
+
+def is_damage(error: Exception, place: str | os.PathLike[str]) -> bool:
+    """True for errors of damaged metadata and chunks: zarr raises a dozen kinds; others, at an address, are of a request."""
+    return not is_address(place) or isinstance(error, _DAMAGE)
+
+
+_DAMAGE: Final = (
+    *(ValueError, LookupError, TypeError, AttributeError, ArithmeticError, AssertionError),
+    *(RuntimeError, MemoryError, FileNotFoundError),
+)
 
 
 def _exists(address: str) -> InputError:

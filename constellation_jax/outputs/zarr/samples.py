@@ -23,7 +23,6 @@ import numpy as np
 import xarray as xr
 import zarr
 from numpy.typing import ArrayLike, NDArray
-from zarr.codecs import Crc32cCodec, ZstdCodec
 
 from constellation_jax.errors import InputError, OutputError
 from constellation_jax.inputs.catalog.catalog import Catalog
@@ -38,7 +37,7 @@ from constellation_jax.outputs.datasets.propagation import (
     make_dataset,
     make_lifetime_attributes,
 )
-from constellation_jax.outputs.datasets.times import check_times, make_time_encoding
+from constellation_jax.outputs.datasets.times import check_times
 from constellation_jax.outputs.fingerprint import Fingerprint, check_fingerprint, decode_fingerprint, encode_fingerprint
 from constellation_jax.outputs.formats import is_address
 from constellation_jax.outputs.netcdf.samples import check_memory
@@ -48,8 +47,10 @@ from constellation_jax.outputs.target import check_disk, describe_cause
 from constellation_jax.outputs.variable import DIMENSIONS, SATELLITE, STATUS_VARIABLE, TIME
 from constellation_jax.outputs.variables import LIFETIME, VARIABLES
 from constellation_jax.outputs.zarr.finish import complete
-from constellation_jax.outputs.zarr.layout import FIGURES, choose_layout, make_record, open_array, put_shard
-from constellation_jax.outputs.zarr.place import RUN, Place, make_store, open_run
+from constellation_jax.outputs.zarr.layout import FIGURES, choose_layout, make_record, open_array
+from constellation_jax.outputs.zarr.place import BEGUN, RUN, Place, make_store, open_run
+from constellation_jax.outputs.zarr.shards import CRC, ZSTD, put_shard
+from constellation_jax.outputs.zarr.whole_store import encode_dataset
 
 
 class ZarrWriter:
@@ -131,7 +132,7 @@ class ZarrWriter:
             check_disk(self._place.address, len(self._times) * len(self._catalog) * per_state + _HEADER_BYTES)
 
     def __enter__(self) -> Self:
-        with contextlib.ExitStack() as stack:
+        with self._place.naming_failures(), contextlib.ExitStack() as stack:
             stack.enter_context(self._place.hold(shared=self._shared))
             self._place.check()
             if self._place.state() == "growing" and not (self._resume or self._shared):
@@ -150,26 +151,31 @@ class ZarrWriter:
     ) -> None:
         with self._held:
             if error is None and not self._shared:
-                self.failed = complete(self._place)
+                with self._place.naming_failures():
+                    self.failed = complete(self._place)
             elif error is not None:
-                total = len(self._bounds)
+                total, stored = len(self._bounds), "some"
+                with contextlib.suppress(Exception):  # the connection may be lost
+                    stored = str(total - len(self.find_missing()))
                 error.add_note(
-                    f"{self._place}: not finished; {self._place.growing} holds {total - len(self.find_missing())} of {total} "
-                    "blocks, and the same command with --resume goes on"
+                    f"{self._place}: not finished; {self._place.growing} holds {stored} of {total} blocks, and the same command "
+                    "with --resume goes on"
                 )
 
     def find_missing(self) -> list[slice]:
         """Find the instants of each block that has no record."""
-        records = np.asarray(self._opened()[:], np.float64)
+        with self._place.naming_failures():
+            records = np.asarray(self._opened()[:], np.float64)
         return [rows for rows, record in zip(self._bounds, records, strict=True) if np.isnan(record[0])]
 
     def find_latched(self, start: int) -> NDArray[np.int8]:
         """Find the codes that satellites have kept before the block at a step, 0 where the block before has not been stored."""
-        block = start // self.block
-        if block == 0 or np.isnan(np.asarray(self._opened()[block - 1], np.float64)[0]):
-            return np.zeros(len(self._catalog), np.int8)
-        last = start - 1
-        return find_latched(np.asarray(self._arrays[STATUS_VARIABLE][last]), self._times[last], self._catalog.epoch)
+        block, last = start // self.block, start - 1
+        with self._place.naming_failures():
+            if block == 0 or np.isnan(np.asarray(self._opened()[block - 1], np.float64)[0]):
+                return np.zeros(len(self._catalog), np.int8)
+            status = np.asarray(self._arrays[STATUS_VARIABLE][last])
+        return find_latched(status, self._times[last], self._catalog.epoch)
 
     def write(self, start: int, arrays: Mapping[str, ArrayLike]) -> None:
         """Store a block of steps, and its record.
@@ -193,12 +199,10 @@ class ZarrWriter:
         block = check_block(arrays, self._names, (steps, len(self._catalog)), self._dtype)
         if not (self._place.is_remote or os.path.isdir(self._place.growing)):  # zarr would make a folder anew
             raise OutputError(f"{self._place}: the folder {self._place.growing} has been removed during the run")
-        try:
+        with self._place.naming_failures():
             for name, values in block.items():
                 put_shard(self._arrays[name], rows, values)
             records[number] = record = make_record(block)
-        except OSError as error:
-            raise OutputError(f"{self._place}: {describe_cause(error)}") from error
         self.failed = int(record[0])
 
     def write_lifetimes(self, lifetime: ArrayLike, comment: str) -> None:
@@ -206,7 +210,8 @@ class ZarrWriter:
         found = xr.Dataset(
             {LIFETIME.name: (SATELLITE, np.asarray(lifetime), to_plain(make_lifetime_attributes(comment)))}
         )
-        found.to_zarr(make_store(self._place.growing), mode="a", consolidated=False)
+        with self._place.naming_failures():
+            found.to_zarr(make_store(self._place.growing), mode="a", consolidated=False)
 
     def _opened(self) -> zarr.Array[Any]:
         if self._records is None:
@@ -214,9 +219,10 @@ class ZarrWriter:
         return self._records
 
     def _make(self) -> None:
-        """Lay the store out: a folder under another name first, so that two jobs may do it at once."""
+        """Lay the store out so that two jobs may do it at once: a folder under another name, an address piece by piece."""
         self.check_disk()
         if self._place.is_remote:
+            self._place.make_room(self._fingerprint)
             self._lay_out(self._place.address)
             return
         try:
@@ -227,21 +233,20 @@ class ZarrWriter:
             raise OutputError(f"{self._place}: {describe_cause(error)}; nothing was written") from error
 
     def _lay_out(self, folder: str) -> None:
-        """Write the coordinates, elements and attributes, and an empty array for each variable; the group of the run comes last."""
-        header = make_propagation_header(self._catalog, self._times, frame=self._frame, precision=self._precision)
-        nothing = {
-            name: np.zeros((1, len(self._catalog)), np.int8 if name == STATUS_VARIABLE else self._dtype)
-            for name in self._names
-        }
-        whole = make_dataset(self._catalog, self._times[:1], nothing, frame=self._frame, dtype=self._dtype)
-        known = whole.drop_vars(self._names).drop_dims(TIME)
-        known = known.assign_coords({TIME: (TIME, self._times, VARIABLES[TIME].make_attributes())})
-        known.attrs = {**header, **self.attributes}
+        """Write the coordinates, elements and attributes, and an empty array for each variable, unless it is there.
+
+        The group of the run comes first, with the state "begun", which becomes "growing" at the end.
+        """
         store = make_store(folder)
-        _encode(known).to_zarr(store, mode="w", zarr_format=3, consolidated=False)
+        beginning: dict[str, Any] = {"state": BEGUN, "fingerprint": encode_fingerprint(self._fingerprint)}
+        run = zarr.open_group(store, path=RUN, mode="a", zarr_format=3, attributes=beginning)
+        known = self._make_coordinates()
+        known.to_zarr(store, mode="a", zarr_format=3, consolidated=False)
         group = zarr.open_group(store, mode="r+")
         auxiliary = [str(name) for name in known.coords if name not in (TIME, SATELLITE)]
         for name in self._names:
+            if name in group:
+                continue
             is_status = name == STATUS_VARIABLE
             attributes = to_plain(VARIABLES[name].make_attributes(self._frame))
             if name not in SUB_SATELLITE:
@@ -252,36 +257,33 @@ class ZarrWriter:
                 dtype=np.int8 if is_status else self._dtype,
                 chunks=self._layout.chunks,
                 shards=(self._layout.block, self._layout.columns),
-                compressors=[ZstdCodec(level=1), Crc32cCodec()] if is_status else [Crc32cCodec()],
+                compressors=[ZSTD, CRC] if is_status else [CRC],
                 fill_value=NOT_STORED if is_status else np.nan,
                 attributes=attributes,
                 dimension_names=DIMENSIONS,
             )
-        run = group.create_group(
-            RUN, attributes={"state": "growing", "fingerprint": encode_fingerprint(self._fingerprint)}
-        )
-        run.create_array(
-            "blocks", shape=(len(self._bounds), len(FIGURES)), chunks=(1, len(FIGURES)), dtype="f8", fill_value=np.nan,
-            compressors=None, attributes={"figures": list(FIGURES)}, dimension_names=("block", "figure"),
-        )  # fmt: skip
+        if "blocks" not in run:
+            run.create_array(
+                "blocks", shape=(len(self._bounds), len(FIGURES)), chunks=(1, len(FIGURES)), dtype="f8", fill_value=np.nan,
+                compressors=None, attributes={"figures": list(FIGURES)}, dimension_names=("block", "figure"),
+            )  # fmt: skip
+        run.attrs["state"] = "growing"
+
+    def _make_coordinates(self) -> xr.Dataset:
+        """Make what is known before the first block: coordinates, elements and attributes."""
+        header = make_propagation_header(self._catalog, self._times, frame=self._frame, precision=self._precision)
+        nothing = {
+            name: np.zeros((1, len(self._catalog)), np.int8 if name == STATUS_VARIABLE else self._dtype)
+            for name in self._names
+        }
+        whole = make_dataset(self._catalog, self._times[:1], nothing, frame=self._frame, dtype=self._dtype)
+        known = whole.drop_vars(self._names).drop_dims(TIME)
+        known = known.assign_coords({TIME: (TIME, self._times, VARIABLES[TIME].make_attributes())})
+        known.attrs = {**header, **self.attributes}
+        return encode_dataset(known)
 
 
 _HEADER_BYTES: Final = 1 << 20
-
-
-def _encode(dataset: xr.Dataset) -> xr.Dataset:
-    """Make a shallow copy with texts as strings, dates as whole numbers, one chunk each, and attributes that JSON holds."""
-    encoded = dataset.copy()
-    encoded.attrs = to_plain(dataset.attrs)
-    for name in [*encoded.variables]:
-        variable = encoded[name]
-        kind = variable.dtype.kind
-        if kind in "UT":
-            encoded = encoded.assign_coords({name: (variable.dims, variable.values.astype(object), variable.attrs)})
-        encoded[name].attrs = to_plain(variable.attrs)
-        chunks = {"chunks": tuple(max(1, size) for size in variable.shape)}
-        encoded[name].encoding = {**chunks, **(make_time_encoding(variable.values) if kind == "M" else {})}
-    return encoded
 
 
 def check_size(

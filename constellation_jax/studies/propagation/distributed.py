@@ -1,7 +1,6 @@
 """Blocks of a propagation on the workers of a Dask cluster, which write the store.
 
-A task is consecutive blocks worth a second or more, and returns nothing but its number of states: the store is the only thing that
-workers share.
+A task is consecutive blocks, and returns nothing but its number of states: the store is the only thing that workers share.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from constellation_jax.errors import OutputError
-from constellation_jax.studies.cluster import LostClusterError, do_tasks
+from constellation_jax.studies.cluster import LostClusterError, count_workers, do_tasks
 from constellation_jax.studies.propagation.runs import Counter, Stopwatch
 
 if TYPE_CHECKING:
@@ -18,7 +17,9 @@ if TYPE_CHECKING:
     from constellation_jax.studies.propagation.to_file import PropagationJob
 
 TASK_STATES: Final = 50_000_000
-"""Least states of a task, a second of one core."""
+"""States of a task of a long run: four seconds of one core, half a second of a GPU."""
+TASKS_PER_WORKER: Final = 8
+"""Tasks of a worker at least, so that all end at about the same time; but a task is a block, half a second of a core, or more."""
 
 
 def compute_on(
@@ -36,21 +37,28 @@ def compute_on(
         OutputError: the cluster was lost, or a task failed again and again.
     """
     try:
-        for _, states in do_tasks(client, _compute, (job, path), _group(blocks, len(job.catalog))):
+        tasks = _group(blocks, len(job.catalog), count_workers(client))
+        for _, states in do_tasks(client, _compute, (job, path), tasks):
             if count is not None:
                 count(states)
     except LostClusterError as error:
         raise OutputError(f"{path}: {error}; what is done stays, go on with resume") from error
 
 
-def _group(blocks: Sequence[slice], satellites: int) -> list[list[slice]]:
-    """Put consecutive blocks together until they are worth a task."""
-    groups: list[list[slice]] = [[]]
+def _group(blocks: Sequence[slice], satellites: int, workers: int) -> list[list[slice]]:
+    """Put consecutive blocks together to tasks."""
+    instants = sum(rows.stop - rows.start for rows in blocks)
+    most = min(TASK_STATES // satellites, instants // (TASKS_PER_WORKER * workers))
+    groups: list[list[slice]] = []
+    held = most
     for rows in blocks:
-        groups[-1].append(rows)
-        if sum(each.stop - each.start for each in groups[-1]) * satellites >= TASK_STATES:
+        size = rows.stop - rows.start
+        if held + size > most:
             groups.append([])
-    return [group for group in groups if group]
+            held = 0
+        groups[-1].append(rows)
+        held += size
+    return groups
 
 
 _ENGINES: dict[tuple[str, ...], Engine] = {}

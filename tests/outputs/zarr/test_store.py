@@ -7,11 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
+import zarr
+from zarr.storage import MemoryStore
 
 import constellation_jax as cj
 from constellation_jax.outputs.zarr.layout import choose_layout
 from constellation_jax.outputs.zarr.place import Place
 from constellation_jax.outputs.zarr.samples import ZarrWriter
+from constellation_jax.outputs.zarr.shards import CRC, ZSTD, put_shard
 
 NAMES = ("x", "altitude", "status")
 
@@ -38,6 +41,30 @@ def test_shards_hold_whole_chunks() -> None:
         assert layout.columns - columns < satellites, "no chunk is empty"
         assert rows <= 64
         assert rows * columns <= 64 * 5120
+
+
+@pytest.mark.parametrize(
+    ("dtype", "fill", "codecs"), [("f4", np.nan, [CRC]), ("f8", np.nan, [CRC]), ("i1", -127, [ZSTD, CRC])]
+)
+@pytest.mark.parametrize("chunks", [(3, 5), (6, 4)])
+def test_a_shard_is_that_of_zarr(dtype: str, fill: float, codecs: list[Any], chunks: tuple[int, int]) -> None:
+    values = (np.random.default_rng(1).normal(size=(9, 13)) * 40).astype(dtype)
+    shards = (6, -(-13 // chunks[1]) * chunks[1])
+    layout: Any = {"shape": (9, 13), "dtype": dtype, "chunks": chunks, "shards": shards, "fill_value": fill}
+    ours, theirs = (
+        zarr.create_array(MemoryStore(), compressors=codecs, config={"write_empty_chunks": True}, **layout)
+        for _ in range(2)
+    )
+    theirs[:] = values
+    for rows in (slice(0, 6), slice(6, 9)):
+        put_shard(ours, rows, values[rows])
+    np.testing.assert_array_equal(ours[:], values)
+    np.testing.assert_array_equal(ours[4:8, 3:12], values[4:8, 3:12])
+    for k in range(2):
+        there, here = (array.store_path.store._store_dict[f"c/{k}/0"].to_bytes() for array in (theirs, ours))
+        assert len(here) == len(there)
+        if chunks[0] == shards[0]:
+            assert here == there, "zarr orders the chunks of one row as they come, and others along a curve"
 
 
 def test_a_failure_lasts_into_the_blocks_of_other_jobs(run: Any, tmp_path: Path) -> None:

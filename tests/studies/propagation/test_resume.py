@@ -1,13 +1,17 @@
 """Interrupted and shared runs: what was stored stays, the output equals that of a run in one go, and another run is refused."""
 
 import os
+import signal
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import kills
 import numpy as np
 import pytest
 import xarray as xr
-from kills import go_on_after_kills
 
 import constellation_jax as cj
 from constellation_jax.studies.propagation import to_file
@@ -179,13 +183,8 @@ def test_a_store_at_an_address(some: cj.Catalog, whole: xr.Dataset) -> None:
         cj.propagate_to(address, some, TIMES, memory_bytes=MEMORY)
 
 
-def test_workers_of_a_cluster_share_a_store(
-    some: cj.Catalog, whole: xr.Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_workers_of_a_cluster_share_a_store(some: cj.Catalog, whole: xr.Dataset, tmp_path: Path) -> None:
     distributed = pytest.importorskip("distributed")
-    from constellation_jax.studies.propagation import distributed as on_workers
-
-    monkeypatch.setattr(on_workers, "TASK_STATES", 300)
     path = tmp_path / "cluster.zarr"
     with (
         distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=False, dashboard_address=":0") as cluster,
@@ -197,7 +196,54 @@ def test_workers_of_a_cluster_share_a_store(
     assert_equal(path, whole)
 
 
+@pytest.fixture
+def not_for_ever() -> Iterator[None]:
+    """Fail where a test waits for what does not come: it takes 15 s on two free cores."""
+
+    def fail(*_: object) -> None:
+        pytest.fail("longer than two minutes")
+
+    before = signal.signal(signal.SIGALRM, fail)
+    signal.alarm(120)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("not_for_ever")
+def test_a_killed_worker_costs_nothing(
+    tmp_path: Path, kept_kernels: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    distributed = pytest.importorskip("distributed")
+    for name, value in kept_kernels.items():
+        monkeypatch.setenv(name, value)
+    catalog, times = kills.make_inputs()
+    inputs = catalog, times[: 64 * 40]
+    cj.propagate_to(tmp_path / "whole.nc", *inputs, **kills.RUN)
+    path = tmp_path / "killed.zarr"
+    records = tmp_path / "killed.zarr.partial" / "run" / "blocks" / "c"
+
+    def kill(worker: int) -> None:
+        while len(list(records.glob("*"))) < 5:
+            time.sleep(0.01)
+        os.kill(worker, signal.SIGKILL)
+
+    with (
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster,
+        distributed.Client(cluster) as client,
+        ThreadPoolExecutor(1) as killer,
+    ):
+        workers = set(client.run(os.getpid).values())
+        killed = killer.submit(kill, min(workers))
+        cj.propagate_to(path, *inputs, **kills.RUN, client=client)
+        assert killed.result(timeout=1) is None, "while blocks were missing"
+        assert min(workers) not in client.run(os.getpid).values()
+    with xr.open_dataset(tmp_path / "whole.nc") as whole:
+        assert_equal(path, whole)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("suffix", FORMATS)
 def test_a_killed_run_is_gone_on_with(suffix: str, tmp_path: Path, kept_kernels: dict[str, str]) -> None:
-    assert go_on_after_kills(2, suffix, tmp_path, kept_kernels) == 2
+    assert kills.go_on_after_kills(2, suffix, tmp_path, kept_kernels) == 2
