@@ -59,7 +59,7 @@ FIGURES = {
 """Name of the image -> words of the command plot."""
 LADDER = "system = 'Ladder'\n" + "".join(
     f"[[shells]]\nname = '{h} km'\naltitude_km = {h}\ninclination_deg = 53.0\nplanes = 1\nsatellites_per_plane = 1\n"
-    f"ballistic_coefficient_m2_per_kg = 0.01\n"
+    f"ballistic_coefficient_m2_kg = 0.01\n"
     for h in range(300, 601, 50)
 )
 """Shells of one satellite at seven altitudes."""
