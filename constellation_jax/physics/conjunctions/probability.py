@@ -21,6 +21,7 @@ import numpy as np
 from jax import Array
 
 from constellation_jax.physics.conjunctions.encounter import EncounterPlane
+from constellation_jax.physics.numerics.fastmath import sincos
 
 NODES: Final = 24
 """Strips of the disc. With 24 the cases of tests/physics/conjunctions are exact to 1e-7, with 16 to 3e-4 where the smaller
@@ -73,7 +74,8 @@ def collision_probability(plane: EncounterPlane, radius: Array, *, nodes: int = 
     )
     place, weight = (jnp.asarray(v, x.dtype) for v in np.polynomial.legendre.leggauss(nodes))
     angle = 0.5 * (low + high) + 0.5 * (high - low) * place
-    across, half = r * jnp.sin(angle), r * jnp.cos(angle)
+    sin, cos = sincos(angle)  # the library's own take two thirds of the time on a CPU
+    across, half = r * sin, r * cos
     density = jnp.exp(-0.5 * ((across - x) / sigma) ** 2)
     # a difference of erfc on the side of the disc: of erf it would leave no digits in the tail
     scale = 1.0 / (math.sqrt(2.0) * wide)
@@ -152,7 +154,10 @@ def _most_probable_size(plane: EncounterPlane, radius: Array, middle: Array, ove
     low = jnp.where(rate > 0.0, first, middle + _SMALLEST)
     high = jnp.where(rate > 0.0, middle + _LARGEST, first)
     second = jnp.where(rate > 0.0, middle, jnp.maximum(2.0 * first - middle, 0.5 * (first + low)))
-    start = (jnp.int32(0), low, high, first, bend(rate), second, overlaps | jnp.isnan(rate) | jnp.isnan(middle))
+    start: tuple[Array, ...] = (
+        *(jnp.int32(0), low, high, first, bend(rate), second),
+        overlaps | jnp.isnan(rate) | jnp.isnan(middle),
+    )
     return jax.lax.while_loop(is_sought, search, start)[5]
 
 

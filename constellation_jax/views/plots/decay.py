@@ -142,8 +142,7 @@ def lifetime_against_altitude(datasets: xr.Dataset | Sequence[xr.Dataset], *, ax
             low, high = (spread[p, order] / YEAR_DAYS for p in (0, -1))
             axes.fill_between(altitude[order], low, high, color=colour, alpha=BAND, linewidth=0.0)
     axes.set(xlabel=label_variable(several[0], "mean_altitude"), ylabel="lifetime (years)", yscale="log")
-    axes.yaxis.set_major_formatter("{x:g}")
-    axes.yaxis.set_minor_formatter("")
+    _label_plainly(axes.yaxis)
     for years_allowed in _RULES_YEARS:
         axes.axhline(years_allowed, color="0.5", linewidth=0.6, linestyle="-", zorder=0.5)
         axes.annotate(f"{years_allowed:g} years", (1.0, years_allowed), (-2, 2), xycoords=axes.get_yaxis_transform(),
