@@ -194,5 +194,5 @@ def _draw(kind: Kind, datasets: list[xr.Dataset], parameters: Mapping[str, Any],
     content = io.BytesIO()
     with in_house_style():
         no_date: dict[str, Any] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(suffix, {})
-        axes.get_figure(root=True).savefig(content, format=suffix, metadata=no_date)
+        axes.figure.savefig(content, format=suffix, metadata=no_date)
     return content.getvalue()

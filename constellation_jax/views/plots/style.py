@@ -74,7 +74,7 @@ def add_panel(axes: Axes, height: float) -> Axes:
         raise InputError("plots: these axes were placed by hand and cannot be divided; make them with subplots()")
     parts = grid.subgridspec(2, 1, height_ratios=(1.0 - height, height), hspace=0.05)
     axes.set_subplotspec(parts[0])
-    panel: Axes = axes.get_figure(root=False).add_subplot(parts[1], sharex=axes)  # type: ignore[union-attr]
+    panel: Axes = axes.figure.add_subplot(parts[1], sharex=axes)
     axes.tick_params(labelbottom=False)
     return panel
 
