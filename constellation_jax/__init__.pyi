@@ -9,6 +9,8 @@ from .inputs.catalog.celestrak import DownloadError as DownloadError
 from .inputs.catalog.celestrak import fetch as fetch
 from .inputs.catalog.celestrak import fetch_space_weather as fetch_space_weather
 from .inputs.catalog.population import bundled_population as bundled_population
+from .inputs.conjunctions.covariance_files import CovarianceFiles as CovarianceFiles
+from .inputs.conjunctions.covariance_files import read_covariances as read_covariances
 from .inputs.deployment.campaigns import Campaign as Campaign
 from .inputs.deployment.files import Deployment as Deployment
 from .inputs.deployment.files import known_deployments as known_deployments
@@ -18,6 +20,7 @@ from .inputs.element_sets.read import read_catalog as read_catalog
 from .inputs.environment.demand import Demand as Demand
 from .inputs.environment.space_weather_series import Indices as Indices
 from .inputs.environment.space_weather_series import SpaceWeather as SpaceWeather
+from .inputs.ephemerides.covariances import CovarianceTable as CovarianceTable
 from .inputs.files.toml_tables import Provenance as Provenance
 from .inputs.shells.files import known_shells as known_shells
 from .inputs.shells.files import load_shells as load_shells
@@ -59,7 +62,7 @@ from .studies.conjunctions.messages import write_cdm as write_cdm
 from .studies.conjunctions.probability import add_probability as add_probability
 from .studies.conjunctions.rates import encounter_rates as encounter_rates
 from .studies.conjunctions.screen import conjunctions as conjunctions
-from .studies.conjunctions.screen import conjunctions_to as conjunctions_to
+from .studies.conjunctions.to_file import conjunctions_to as conjunctions_to
 from .studies.decay.ballistic_fit import BallisticFit as BallisticFit
 from .studies.decay.ballistic_fit import fit_ballistic_coefficient as fit_ballistic_coefficient
 from .studies.decay.decay import decay as decay

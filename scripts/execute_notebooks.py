@@ -3,7 +3,6 @@
 Needs the extra docs. Of the outputs those parts are kept that do not change from run to run.
 """
 
-import json
 import sys
 import tempfile
 import time
@@ -28,12 +27,13 @@ def execute(path: Path) -> None:
         "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
         "language_info": {"name": "python"},
     }
-    path.write_text(json.dumps(notebook, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    nbformat.write(notebook, path)
 
 
 if __name__ == "__main__":
+    wanted = {f"{int(number):02d}" for number in sys.argv[1:]}
     for path in sorted(NOTEBOOKS.glob("*.ipynb")):
-        if len(sys.argv) == 1 or path.name[:2] in sys.argv[1:]:
+        if not wanted or path.name[:2] in wanted:
             start = time.perf_counter()
             execute(path)
             print(f"{path.name}: {time.perf_counter() - start:.0f} s, {path.stat().st_size / 1e3:.0f} kB", flush=True)

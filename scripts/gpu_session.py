@@ -2,9 +2,9 @@
 
 From a checkout, with pip install '.[test,bench,cuda12]'. First the tests that a GPU might fail; then the jobs of `constellation-jax
 bench`; then states that stay on the device beside a plain vmap of the public kernel `cj.sgp4.state_at`, and beside astrojax and
-sgp4jax where they are installed, in turn. Every work is waited for on the device; the figures are medians of five after a first
-run, and positions are compared with those of `cj.propagate` in float64. On a CPU it takes some minutes; --satellites and --steps
-make it short.
+sgp4jax where they are installed, in turn; then close approaches by the card and by the CPU. Every work is waited for on the device;
+the figures are medians of five after a first run, of three for close approaches, and positions are compared with those of
+`cj.propagate` in float64. On a CPU it takes some minutes; --satellites and --steps make it short.
 """
 
 import argparse
@@ -22,7 +22,13 @@ import constellation_jax as cj
 from constellation_jax.errors import InputError
 
 ROOT = Path(__file__).parents[1]
-TESTS = ("tests/engine", "tests/physics/sgp4", "tests/studies/propagation", "tests/studies/decay")
+TESTS = (
+    "tests/engine",
+    "tests/physics/sgp4",
+    "tests/studies/propagation",
+    "tests/studies/decay",
+    "tests/studies/conjunctions",
+)
 STATE = ("x", "y", "z", "vx", "vy", "vz")
 HEADER = ("job", "results", "first run, s", "median, s", "million/s", "largest difference, m")
 
@@ -70,6 +76,8 @@ def main(arguments: Sequence[str] | None = None) -> str | None:
         lines = [] if options.no_tests else [f"tests: {run_tests(devices.platform)}", ""]
         report = measure_speed(catalog, times, device=options.device, jobs=filter(None, options.jobs.split(",")))
         rows = [*rows_of(report), *compare(catalog, times, devices)]
+        if devices.platform != "cpu":
+            rows += screen(catalog, times, (devices.platform, "cpu"))
     except InputError as error:
         return str(error)
     lines = [report.machine.line(), *lines, *(f"| {' | '.join(cells)} |" for cells in table(rows))]
@@ -126,6 +134,36 @@ def compare(catalog: cj.Catalog, times: np.ndarray, devices: Any) -> list[Row]:
         for peer in peers:
             difference = 1e3 * np.nanmax(np.linalg.norm(peer.positions(peer.run()) - expected, axis=-1))
             rows.append(Row(peer.name, len(catalog) * len(times), first[peer.name], spent[peer.name], difference))
+    return rows
+
+
+def screen(catalog: cj.Catalog, times: np.ndarray, platforms: Sequence[str]) -> list[Row]:
+    """Close approaches by each platform; the difference is that of their distances from those by the last, inf for other pairs."""
+    from constellation_jax.benchmark.timing import take_medians, time_in_turn, time_once
+
+    found = {}
+
+    def run(platform: str) -> None:
+        span = (times[0], times[-1])
+        found[platform] = cj.conjunctions(catalog, span, same_fleet=True, same_shell=True, device=platform)
+
+    works = {platform: partial(run, platform) for platform in platforms}
+    first = {platform: time_once(work) for platform, work in works.items()}
+    spent = take_medians(time_in_turn(works, repeats=3))
+    rows, truth = [], found[platforms[-1]]
+    for platform, events in found.items():
+        same = [
+            np.array_equal(*(np.sort(e[name].values) for e in (events, truth))) for name in ("object_1", "object_2")
+        ]
+        off = (
+            np.abs(np.sort(events.miss_distance.values) - np.sort(truth.miss_distance.values))
+            if all(same)
+            else [np.inf]
+        )
+        name = f"cj.conjunctions, pairs searched by the {platform}, of all objects at all times"
+        rows.append(
+            Row(name, len(catalog) * len(times), first[platform], spent[platform], 1e3 * np.max(off, initial=0.0))
+        )
     return rows
 
 

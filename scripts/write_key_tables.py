@@ -23,6 +23,7 @@ from constellation_jax.inputs.shells.shell import Filling, Orbit, Shell, Spacecr
 from constellation_jax.inputs.tuning.problem import (
     BackgroundCatalog,
     Constraint,
+    EncounterOptions,
     LaunchOptions,
     Objective,
     SolarScenarios,
@@ -140,6 +141,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "solver": lambda: key_table(Solver),
     "solar": lambda: key_table(SolarScenarios),
     "background": lambda: key_table(BackgroundCatalog),
+    "encounters": lambda: key_table(EncounterOptions),
     "launch": lambda: key_table(LaunchOptions),
 }
 _PLACE = re.compile(r"(<!-- table: (\S+) -->\n\n).*?(\n\n<!-- end of table -->)", re.DOTALL)

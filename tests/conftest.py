@@ -21,6 +21,11 @@ KERNELS = os.environ.pop("JAX_COMPILATION_CACHE_DIR", None)
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run tests marked slow(first=True) first: at the end, one worker would be idle while the other runs them."""
+    items.sort(key=lambda item: not any(marker.kwargs.get("first") for marker in item.iter_markers("slow")))
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Folder of real catalogues and truth orbits beside the checkout; CI must have it, elsewhere its tests are skipped."""

@@ -97,7 +97,7 @@ def test_no_two_pages_write_the_same_file() -> None:
     assert len(set(named)) == len(named), sorted(named)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(first=True)
 def test_all_commands_run_in_one_folder(tmp_path: Path, kept_kernels: dict[str, str]) -> None:
     copy = tmp_path / "cache" / "127.0.0.1_9" / "active.csv"  # of the address below
     copy.parent.mkdir(parents=True)

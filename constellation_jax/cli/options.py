@@ -216,7 +216,7 @@ def claim(
     *,
     overwrite: bool,
     inputs: Iterable[str | Path | None],
-    kind: Literal["dataset", "samples", "ephemeris"] = "dataset",
+    kind: Literal["dataset", "samples", "ephemeris", "events"] = "dataset",
 ) -> Any:
     """Check the file that a command will write, to be held in a `with` statement while the command works.
 

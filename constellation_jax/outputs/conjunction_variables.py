@@ -14,6 +14,7 @@ from constellation_jax.outputs.variable import (
     RIC,
     SHELL,
     STATUS_VARIABLE,
+    THRESHOLD,
     UTC,
     XYZ,
     Variable,
@@ -83,6 +84,16 @@ ENCOUNTER_RATES: Final = (
              "NaN where none was counted"),
             ("expected_per_day", "day-1", "encounters within distance_km a day by kinetic theory", ""),
             ("expected_per_year", "year-1", "encounters within miss_distance_km a year by kinetic theory", ""),
+        )
+    ),
+    make_coordinate(THRESHOLD, "collision probability above which a manoeuvre is made", units="1"),
+    *(
+        Variable(name, (SHELL, OTHER, THRESHOLD), "year-1", long_name, comment)
+        for name, long_name, comment in (
+            ("manoeuvres_per_year", "manoeuvres of all satellites of a shell a year",
+             "those that the probability in the encounter plane calls for, with the covariances of the attribute "
+             "manoeuvre_covariance"),
+            ("manoeuvres_per_year_error", "standard error of manoeuvres_per_year by counting", ""),
         )
     ),
 )  # fmt: skip

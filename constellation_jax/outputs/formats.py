@@ -34,15 +34,29 @@ class Format(NamedTuple):
     """Function with the arguments of `check_size`."""
     ephemeris: bool = False
     """True where it holds the Chebyshev series of an ephemeris."""
+    events: str = ""
+    """Function as `dataset`, for close approaches, whose number is known at the end alone."""
 
 
 FORMATS: Final[Mapping[str, Format]] = {
     ".nc": Format(
-        "NetCDF", "netcdf.whole_file:write_dataset", "netcdf.samples:NetCDFWriter", "netcdf.samples:check_size", True
+        "NetCDF",
+        "netcdf.whole_file:write_dataset",
+        "netcdf.samples:NetCDFWriter",
+        "netcdf.samples:check_size",
+        True,
+        "netcdf.whole_file:write_dataset",
     ),
-    ".zarr": Format("Zarr", samples="zarr.samples:ZarrWriter", size="zarr.samples:check_size"),
-    ".csv": Format("CSV", "tables:write_table", "tables:TableWriter", "tables:check_size"),
-    ".parquet": Format("Parquet", "tables:write_table", "tables:TableWriter", "tables:check_size"),
+    ".zarr": Format(
+        "Zarr",
+        samples="zarr.samples:ZarrWriter",
+        size="zarr.samples:check_size",
+        events="zarr.whole_store:write_dataset",
+    ),
+    ".csv": Format("CSV", "tables:write_table", "tables:TableWriter", "tables:check_size", events="tables:write_table"),
+    ".parquet": Format(
+        "Parquet", "tables:write_table", "tables:TableWriter", "tables:check_size", events="tables:write_table"
+    ),
 }
 """Formats by suffix. A name with a suffix of no format is NetCDF, unless the suffix is that of another well-known format."""
 
@@ -96,12 +110,16 @@ def find_suffix(path: str | os.PathLike[str]) -> str:
     return os.path.splitext(os.fspath(path).rstrip("/"))[1].lower()
 
 
-def find_format(path: str | os.PathLike[str], kind: Literal["dataset", "samples", "ephemeris"] = "dataset") -> Format:
+Kind = Literal["dataset", "samples", "ephemeris", "events"]
+"""Content of an output: a Dataset in memory, a propagation, an ephemeris or close approaches."""
+
+
+def find_format(path: str | os.PathLike[str], kind: Kind = "dataset") -> Format:
     """Find the format of an output by its name.
 
     Args:
         path: the file to be made.
-        kind: what it will hold: a Dataset in memory, a propagation or an ephemeris.
+        kind: what it will hold.
 
     Raises:
         InputError: the suffix is that of a format that is not written, or not for this kind; the message lists those that are.
@@ -118,15 +136,21 @@ def find_format(path: str | os.PathLike[str], kind: Literal["dataset", "samples"
     return found
 
 
-def write(dataset: xr.Dataset, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+def write(
+    dataset: xr.Dataset,
+    path: str | os.PathLike[str],
+    *,
+    overwrite: bool = False,
+    kind: Literal["dataset", "events"] = "dataset",
+) -> None:
     """Write a Dataset in the format that the name asks for; the file appears under its name when it is complete.
 
     Raises:
         InputError: as for `find_format` and `Target`, or too large for the format.
         OutputError: the file could not be written.
     """
-    with Target.of(path, overwrite=overwrite) as target:
-        _load(find_format(path).dataset)(dataset, target)
+    with make_place(path, overwrite=overwrite) as place:
+        _load(getattr(find_format(path, kind), kind))(dataset, place)
 
 
 def make_place(

@@ -32,6 +32,7 @@ SWEEP: Final = "sweep"
 XYZ: Final = "xyz"
 RIC: Final = "ric"
 OTHER: Final = "other"
+THRESHOLD: Final = "threshold"
 DIMENSIONS: Final = (TIME, SATELLITE)
 """Dimensions of a propagation. Time comes first, because files grow by blocks of time."""
 

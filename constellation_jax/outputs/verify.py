@@ -67,13 +67,19 @@ def verify(path: str | os.PathLike[str], *, repair: bool = False) -> list[str]:
 
 def _verify_store(path: str | os.PathLike[str], *, repair: bool) -> list[str]:
     from constellation_jax.outputs.zarr.finish import StoreBlocks
-    from constellation_jax.outputs.zarr.place import Place
+    from constellation_jax.outputs.zarr.place import Place, open_run
+    from constellation_jax.outputs.zarr.whole_store import WHOLE, find_defects
 
     place = Place(path, overwrite=True)
     state = place.state()
     if state == "absent":
         raise InputError(f"{place}: there is no Zarr output of this package")
     with place.naming_failures(), place.hold(shared=not repair):
+        group, run = open_run(place.address if state == "complete" else place.growing)
+        if run.attrs.get("content") == WHOLE:
+            if repair:
+                raise InputError(f"{place}: has no blocks that could be repaired; run its command again")
+            return list(find_defects(group))
         store = StoreBlocks(place.address if state == "complete" else place.growing)
         defects = dict(store.find_defects())
         missing = np.flatnonzero(~store.is_stored).tolist()

@@ -90,14 +90,20 @@ def sunlit_fraction(position: Any, sun: Any) -> Array:
         position: of the satellite, km, in any frame about the Earth's centre.
         sun: position of the Sun in the same frame, km.
     """
-    radius = jnp.sqrt(dot(position, position))
+    radius2 = dot(position, position)
     to_sun = tuple(s - r for s, r in zip(sun, position, strict=True))
     distance = jnp.sqrt(dot(to_sun, to_sun))
-    cosine = -dot(position, to_sun) / (radius * distance)
-    # arccos has no finite slope at its ends, where the Sun is behind the middle of the Earth, or opposite to it
-    between = jnp.arccos(jnp.clip(cosine, -1.0 + 1e-12, 1.0 - 1e-12))
-    earth = jnp.arcsin(jnp.clip(WGS84_EQUATORIAL_RADIUS_KM / radius, 0.0, 1.0 - 1e-12))
-    beyond = jnp.clip((between - earth) * distance / SUN_RADIUS_KM, -1.0 + 1e-9, 1.0 - 1e-9)
+    # angle at the satellite between the Sun and the middle of the Earth, and that by which the Earth's limb is off its middle.
+    # Square roots have no finite slope at 0: where the Sun is behind the middle of the Earth or opposite to it, and on the ground
+    cosine = jnp.clip(-dot(position, to_sun) / (jnp.sqrt(radius2) * distance), -1.0 + 1e-12, 1.0 - 1e-12)
+    sine = jnp.sqrt(1.0 - cosine * cosine)
+    limb_sine = jnp.minimum(WGS84_EQUATORIAL_RADIUS_KM / jnp.sqrt(radius2), 1.0 - 1e-12)
+    limb_cosine = jnp.sqrt(1.0 - limb_sine * limb_sine)
+    off = (
+        sine * limb_cosine - cosine * limb_sine
+    )  # sine of their difference, which within the penumbra is the angle to 4e-6 of it
+    is_opposite = cosine * limb_cosine + sine * limb_sine < 0.0
+    beyond = jnp.clip(jnp.where(is_opposite, 1.0, off * distance / SUN_RADIUS_KM), -1.0 + 1e-9, 1.0 - 1e-9)
     area = 0.5 + (beyond * jnp.sqrt(1.0 - beyond * beyond) + jnp.arcsin(beyond)) / (0.5 * TWO_PI)
     return jnp.where(beyond <= -1.0 + 2e-9, 0.0, jnp.where(beyond >= 1.0 - 2e-9, 1.0, area))
 

@@ -8,6 +8,7 @@ import pytest
 import xarray as xr
 from typer.testing import CliRunner, Result
 
+import constellation_jax as cj
 from constellation_jax.cli import app
 
 Run = Callable[..., Result]
@@ -46,16 +47,43 @@ def test_approaches_are_printed_and_written(run: Run) -> None:
     assert alone.stdout.splitlines()[-1] == "fleet.nc: 0 approaches within 50 km among 128 objects"
 
 
+def test_probabilities_are_printed_and_written(run: Run) -> None:
+    """Ranked by the convention that is asked for; a message of each approach that is printed reads back with its probability."""
+    words = ("conjunctions", "--shells", "two.toml", "--start", "2026-01-01", "--duration", "3h", "--distance-km", "50")
+    done = run(
+        *words, "--same-fleet", "--probability", "--radius", "8", "--convention", "socrates", "--cdm", "messages"
+    )
+    assert done.exit_code == 0, done.stderr
+    with xr.open_dataset("conjunctions.nc") as written:
+        chances = written["socrates_max_probability"].values
+        assert (written["radius"].values == 0.016).all()
+        assert (written["covariance_source_1"].values == 2).all()
+        first = written.isel(event=int(chances.argmax())).load()
+    assert done.stdout.splitlines()[1].split()[3] == f"{chances.max():.2e}"
+    messages = sorted(Path("messages").iterdir())
+    assert len(messages) == min(20, len(chances))
+    again = cj.add_probability(cj.read_cdms(messages[0]), covariance="given", radii=8.0)
+    assert again["socrates_max_probability"].item() == pytest.approx(chances.max(), rel=1e-6)
+    assert again["pc"].item() == pytest.approx(first["pc"].item(), rel=1e-6)
+    again_there = run(*words, "--probability", "--cdm", "messages", "-o", "other.nc")
+    assert again_there.exit_code == 2
+    assert "--cdm messages: holds messages already" in again_there.stderr
+
+
 def test_rates_are_printed_and_written(run: Run) -> None:
     done = run("encounter-rates", "--shells", "two.toml", "--start", "2026-01-01", "--days", "0.125", "--distance-km", "50",
-               "-o", "rates.nc")  # fmt: skip
+               "--threshold", "1e-4", "--threshold", "1e-5", "--own-sigma-m", "20,200,20", "-o", "rates.nc")  # fmt: skip
     assert done.exit_code == 0, done.stderr
     with xr.open_dataset("rates.nc") as written:
         per_day = written["encounters_per_day"].sel(shell="Steep").sum().item()
         assert per_day > 0.0
-    shell, a_day, *_ = done.stdout.splitlines()[1].split()
+        manoeuvres = written["manoeuvres_per_year"].sel(shell="Steep").sum("other").values.tolist()
+        assert written.attrs["manoeuvre_covariance"].startswith("planned satellites: 20/200/20 m radial")
+    shell, a_day, *rest = done.stdout.splitlines()[1].split()
     assert shell == "Steep"
     assert float(a_day) == pytest.approx(per_day, rel=1e-3)  # printed to four digits
+    assert manoeuvres == pytest.approx([float(word) for word in rest[2:]], rel=1e-3)
+    assert 0.0 < manoeuvres[0] < manoeuvres[1]
 
 
 @pytest.mark.parametrize(
@@ -72,8 +100,21 @@ def test_rates_are_printed_and_written(run: Run) -> None:
             "span to '-1h': expected a length such as '6h'",
         ),
         (("conjunctions", "--shells", "two.toml", "--primary", "NOSUCH"), "NOSUCH"),
+        (("conjunctions", "--shells", "two.toml", "--radius", "3"), "--radius: belongs to --probability"),
+        (
+            ("conjunctions", "--shells", "two.toml", "--probability", "--convention", "socrate"),
+            "--convention 'socrate': expected one of foster, max, socrates, did you mean 'socrates'?",
+        ),
+        (
+            ("conjunctions", "--shells", "two.toml", "--probability", "--radius", "-3"),
+            "--radius -3: expected from 0 to",
+        ),
+        (("conjunctions", "--shells", "two.toml", "--probability", "--radius", "hbr.csv"), "hbr.csv"),
+        (("conjunctions", "--shells", "two.toml", "--probability", "--covariance", "clas"), "clas"),
         (("encounter-rates",), "--shells: missing; give planned constellations"),
         (("encounter-rates", "--shells", "two.toml", "--days", "0"), "days 0.0: expected a number above 0"),
+        (("encounter-rates", "--shells", "two.toml", "--own-sigma-m", "1,2"), "own_sigma_m [1.0, 2.0]: expected three"),
+        (("encounter-rates", "--shells", "two.toml", "--threshold", "2"), "thresholds [2.0]: expected probabilities"),
         (("encounter-rates", "--shells", "two.toml", "-o", "rates.txt"), "rates.txt"),
     ],
 )

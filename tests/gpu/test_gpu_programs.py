@@ -50,6 +50,8 @@ LIMITS = {
     "decay, march of elliptic orbits": Limit(6, 4300, kernels_in_loops=13),
     "decay, fall": Limit(8, 14000, kernels_in_loops=13),
     "decay, fall of elliptic orbits": Limit(8, 32000, kernels_in_loops=19),
+    # the order of the entries, runs, rectangles and their compaction; two binary searches, whose lengths are known
+    "close pairs": Limit(70, 25000, kernels_in_loops=5, spills=16),
     "tuning, value and gradient": Limit(70, 8e6),
     "vmap of state_at, near-Earth": Limit(5, 160),
     # the resonances are integrated to the instants that are asked for, whose number of steps is not known
@@ -63,6 +65,7 @@ ON_CARD: dict[tuple[str, str], dict[str, float]] = {
     ("states of a mixed catalogue", "A100"): {"kernels": 42, "spills": 11990},
     ("decay, march of elliptic orbits", "A100"): {"bytes_each": 4859},
     ("decay, fall of elliptic orbits", "A100"): {"spills": 24},
+    ("close pairs", "A100"): {"kernels": 74},
     ("tuning, value and gradient", "A100"): {"kernels": 75},
     ("near-Earth, decay rates", "T4"): {"kernels": 5},
     ("near-Earth, ITRS", "T4"): {"kernels": 3},
@@ -80,6 +83,7 @@ ON_CARD: dict[tuple[str, str], dict[str, float]] = {
     ("decay, march", "T4"): {"kernels_in_loops": 11, "spills": 4157},
     ("decay, fall", "T4"): {"kernels_in_loops": 26, "spills": 4157},
     ("decay, fall of elliptic orbits", "T4"): {"kernels_in_loops": 26},
+    ("close pairs", "T4"): {"kernels": 79},
     ("tuning, value and gradient", "T4"): {"kernels": 89, "bytes_each": 28938403},
     ("vmap of state_at, deep space", "T4"): {"spills": 243},
     ("vmap of state_at, near-Earth", "T4"): {"bytes_each": 175},

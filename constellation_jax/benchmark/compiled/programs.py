@@ -23,6 +23,7 @@ from constellation_jax.engine.precision import x64
 from constellation_jax.engine.regimes.deep_space import DeepSpaceRegime
 from constellation_jax.engine.regimes.near_earth import NearEarthRegime
 from constellation_jax.engine.regimes.regime import Regime
+from constellation_jax.engine.screening import vectorised
 from constellation_jax.engine.state_variables import GEODETIC, POSITION, VELOCITY
 from constellation_jax.inputs.shells.shell import Spacecraft
 from constellation_jax.inputs.tuning.files import load_tuning_problem
@@ -217,6 +218,19 @@ def _series(steps: int) -> AtmosphereSeries:
     return AtmosphereSeries(_shape(steps, 43, 43, dtype=jnp.float32), _shape(), _shape(), _shape())
 
 
+def _close_pairs() -> GpuProgram:
+    """Pairs that come close in the steps of a call among a catalogue of today with planned shells, two groups of it apart."""
+    steps = vectorised.STEPS
+
+    def build() -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        capacities = vectorised.Capacities.guess(NEAR)
+        numbers = [_shape(dtype=jnp.float32)] * 7
+        arguments = (_shape(3, steps + 2, NEAR, dtype=jnp.float32), _shape(NEAR, dtype=jnp.uint32), *numbers)
+        return partial(vectorised.search, groups=3, capacities=capacities), arguments
+
+    return GpuProgram(build, steps * NEAR, "object step", is_float32=True)
+
+
 def _tuning() -> GpuProgram:
     """Value and gradient of the sum of all terms of a tuning problem of twenty shells."""
 
@@ -265,6 +279,7 @@ PROGRAMS: Final[dict[str, GpuProgram]] = {
     "decay, march of elliptic orbits": _march(elliptic=True),
     "decay, fall": _fall(elliptic=False),
     "decay, fall of elliptic orbits": _fall(elliptic=True),
+    "close pairs": _close_pairs(),
     "tuning, value and gradient": _tuning(),
     "vmap of state_at, near-Earth": _public_kernel("near_earth", NEAR),
     "vmap of state_at, deep space": _public_kernel("deep_space", DEEP),

@@ -71,7 +71,7 @@ class EncounterStates(NamedTuple):
 
 def compute_figures(encounters: EncounterStates, devices: Devices) -> EncounterFigures:
     """Compute the figures of encounters."""
-    return EncounterFigures(*_run(figures, SPECS, encounters, devices))
+    return EncounterFigures(*evaluate_tiles(figures, encounters, devices))
 
 
 def figures(*encounters: Array) -> tuple[Array, ...]:
@@ -94,10 +94,11 @@ def figures(*encounters: Array) -> tuple[Array, ...]:
     return jax.vmap(one, in_axes=-1, out_axes=-1)(*encounters)
 
 
-def _run(function: Any, specs: Specs, encounters: EncounterStates, devices: Devices) -> list[NDArray[Any]]:
+def evaluate_tiles(function: Any, encounters: EncounterStates, devices: Devices) -> list[NDArray[Any]]:
+    """Evaluate a function of tiles of encounters, such as `figures`, for all of them, tile by tile in several threads."""
     count = len(encounters.radius)
     width = devices.tile_width(TILE)
-    program = devices.compile(function, specs)
+    program = devices.compile(function, SPECS)
 
     def work(first: int) -> Any:
         columns = pad(np.arange(first, min(first + width, count)), width)

@@ -1,14 +1,14 @@
 """Events of passes over all places: blocks of rows come from the propagation, tiles of satellites are searched in threads.
 
 A tile of a CPU fits into its caches, with the events of all places; other devices take all satellites at once. What leaves the
-device is three bits for each place, satellite and row, then the events.
+device is a bit for each place, satellite and group of steps, four for each step of the groups that remain, then the events.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import jax
 import numpy as np
@@ -16,50 +16,66 @@ from numpy.typing import NDArray
 
 from constellation_jax.engine.devices import Devices
 from constellation_jax.engine.passes.kernels import (
+    BLOCK_ROWS,
     CULMINATION,
-    PER_BYTE,
+    IS_SHORT,
     RISE,
     SET,
+    STEPS,
     Places,
     Rows,
-    Sight,
+    find_near,
     refine_crossings,
     refine_culminations,
     search,
 )
 from constellation_jax.engine.precision import x64
 
-BLOCK_ROWS: Final = 64
-"""Rows of a block, a multiple of `PER_BYTE`."""
 _TILE: Final = 512
-"""Satellites of a tile on a CPU: positions and elevations of a block take 1 MB."""
-_EVENTS: Final = 2048
-"""Events of a call: those that lack are padded, so that one program serves all."""
+"""Satellites of a tile on a CPU: the states of a block take 1.6 MB."""
+_WIDE_TILE: Final = 4096
+"""The same for few places, where calls would be mostly padding."""
+_FEW_PLACES: Final = 32
+_GROUPS: Final = 16384
+"""Groups of steps of a call: those that lack are padded, so that one program serves all."""
+_EVENTS: Final = 4096
+"""Events of a call, in the same way."""
+EVENT: Final = np.dtype(
+    [
+        ("satellite", "i4"),
+        ("row", "i4"),
+        ("part", "f8"),
+        *((name, "f4") for name in ("azimuth", "elevation", "range", "sunlit")),
+    ]
+)
+"""Event: satellite; row of the coarse grid before it, and part of a step after that row, NaN where the pass reaches over an end
+of the span or a failure; azimuth from the north to the east, -180 to 180, and elevation, degrees; distance, km; fraction of the
+Sun's disc in sight of the satellite."""
 
+_find_near = jax.jit(find_near)
 _search = jax.jit(search)
 _refine_culminations = jax.jit(refine_culminations)
 _refine_crossings = jax.jit(refine_crossings)
 
 
-class PassEvents(NamedTuple):
-    """Events of one kind, arrays of shape (events,)."""
+class PassEvents:
+    """Rises, culminations and sets over places, in the order in which they were found."""
 
-    pair: NDArray[np.int64]
-    """Index of the place times the number of satellites, plus the index of the satellite."""
-    row: NDArray[np.int64]
-    """Row of the coarse grid before the event."""
-    part: NDArray[np.float64]
-    """Part of a step after that row; NaN where it is not known: the pass reaches over an end of the span, or a failure."""
-    azimuth: NDArray[np.float32]
-    """Degrees from the north to the east."""
-    elevation: NDArray[np.float32]
-    """Degrees."""
-    range: NDArray[np.float32]
-    """Distance, km."""
-    sunlit: NDArray[np.float32]
-    """Fraction of the Sun's disc in sight of the satellite."""
-    sun_elevation: NDArray[np.float32]
-    """Elevation of the Sun over the place, degrees."""
+    def __init__(self, places: int) -> None:
+        self._places = np.arange(places + 1)
+        self._parts: list[list[tuple[NDArray[Any], NDArray[np.intp]]]] = [[], [], []]
+
+    def add(self, kind: int, events: NDArray[Any], place: NDArray[np.int32]) -> None:
+        """Add events of one kind, `RISE`, `CULMINATION` or `SET`, with their places."""
+        order = np.argsort(place, kind="stable")
+        self._parts[kind].append((events.take(order), np.searchsorted(place[order], self._places)))
+
+    def over(self, place: int) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+        """Rises, culminations and sets over a place, `EVENT` arrays sorted by satellite and row.
+
+        Rises and sets fit one to one; culminations are those above the least elevation, one or more in each pass.
+        """
+        return tuple(_sort([e[at[place] : at[place + 1]] for e, at in parts]) for parts in self._parts)  # type: ignore[return-value]
 
 
 def find_events(
@@ -71,7 +87,7 @@ def find_events(
     least_rad: float,
     step_s: float,
     devices: Devices,
-) -> tuple[PassEvents, PassEvents, PassEvents]:
+) -> PassEvents:
     """Find rises, culminations and sets.
 
     Args:
@@ -82,49 +98,47 @@ def find_events(
         least_rad: least elevation.
         step_s: seconds between rows.
         devices: on which the blocks are.
-
-    Returns:
-        Rises, culminations and sets, each sorted by pair and row. Rises and sets fit one to one; culminations are those above the
-        least elevation, one or more in each pass.
     """
     is_cpu = devices.platform == "cpu"
-    width = _TILE if is_cpu else -(-satellites // _TILE) * _TILE
-    found: list[list[PassEvents]] = [[], [], []]
+    count = len(places.position[0])
+    width = _TILE if count > _FEW_PLACES or satellites <= _TILE else _WIDE_TILE
+    width = width if is_cpu else -(-satellites // _TILE) * _TILE
+    found = PassEvents(count)
+    with x64():
+        own_places = jax.device_put(places, devices.mesh.devices.flat[0])
     tiles = range(0, satellites, width)
     with ThreadPoolExecutor(devices.threads if is_cpu else 1) as pool:
         for start, rows in _add_neighbours(blocks, satellites, sun):
 
-            def run(first: int, rows: Any = rows, start: int = start) -> tuple[PassEvents, PassEvents, PassEvents]:
+            def run(first: int, rows: Any = rows, start: int = start) -> None:
                 with x64():
                     own = _take_tile(rows, first, min(first + width, satellites), width)
-                    return _search_tile(own, places, np.sin(least_rad), step_s, start, first, satellites)
+                    _search_tile(own, own_places, least_rad, step_s, start, first, found)
 
-            for tile in pool.map(run, tiles):
-                for k, events in enumerate(tile):
-                    if len(events.pair):
-                        found[k].append(events)
-    return tuple(_sort(kind) for kind in found)  # type: ignore[return-value]
+            for _ in pool.map(run, tiles):
+                pass
+    return found
 
 
 def _add_neighbours(
     blocks: Iterable[Any], satellites: int, sun: NDArray[np.float64]
 ) -> Iterator[tuple[int, tuple[list[Any], NDArray[np.float64]]]]:
-    """Give each block the two rows before it, NaN before the first and after the last one.
+    """Give each block the row before it, NaN before the first and after the last one.
 
     Yields:
-        Row of the grid of the first row, and position and velocity, six arrays of shape (BLOCK_ROWS + 2, satellites), with the Sun.
+        Row of the grid of the first row, and position and velocity, six arrays of shape (BLOCK_ROWS + 1, satellites), with the Sun.
     """
-    empty = np.full((2, satellites), np.nan)
+    empty = np.full((1, satellites), np.nan)
     tail: list[Any] = [empty] * 6
-    start, missing = -2, 0
+    start, missing = -1, 0
 
     def with_sun(values: list[Any]) -> tuple[int, tuple[list[Any], NDArray[np.float64]]]:
-        rows = np.clip(np.arange(start, start + BLOCK_ROWS + 2), 0, sun.shape[1] - 1)
+        rows = np.clip(np.arange(start, start + BLOCK_ROWS + 1), 0, sun.shape[1] - 1)
         return start, (values, sun[:, rows])
 
     def join(values: list[Any]) -> list[Any]:
         arrays = [_concatenate([t, v]) for t, v in zip(tail, values, strict=True)]
-        lacking = BLOCK_ROWS + 2 - len(arrays[0])
+        lacking = BLOCK_ROWS + 1 - len(arrays[0])
         return [_concatenate([v, np.full((lacking, satellites), np.nan)]) for v in arrays] if lacking else arrays
 
     for block in blocks:
@@ -132,9 +146,9 @@ def _add_neighbours(
         missing = BLOCK_ROWS - len(values[0])
         joined = join(values)
         yield with_sun(joined)
-        tail = [v[-2:] for v in joined]
+        tail = [v[-1:] for v in joined]
         start += BLOCK_ROWS
-    if missing < 2:  # what is up at the end sets in the row after it
+    if not missing:  # what is up at the end sets in the row after it
         yield with_sun(join([empty] * 6))
 
 
@@ -146,99 +160,91 @@ def _concatenate(arrays: list[Any]) -> Any:
 
 
 def _take_tile(rows: tuple[list[Any], NDArray[np.float64]], first: int, last: int, width: int) -> Rows:
-    """Take satellites first:last of a block, padded by NaN to a width."""
+    """Take satellites first:last of a block, padded by NaN to a width, on the device once, not for each call."""
     values, sun = rows
-    xp: Any = np if isinstance(values[0], np.ndarray) else jax.numpy
-    gap = ((0, 0), (0, width - (last - first)))
-    own = [xp.pad(v[:, first:last], gap, constant_values=np.nan) for v in values]
-    return Rows(tuple(own[:3]), tuple(own[3:]), tuple(sun))
+    if not isinstance(values[0], np.ndarray):
+        own = jax.numpy.stack([v[:, first:last] for v in values], axis=-1)
+        gap = ((0, 0), (0, width - (last - first)), (0, 0))
+        states = jax.numpy.pad(own, gap, constant_values=np.nan)
+    else:
+        table = np.full((len(values[0]), width, len(values)), np.nan)
+        for k, v in enumerate(values):
+            table[:, : last - first, k] = v[:, first:last]
+        states = jax.numpy.asarray(table)
+    return Rows(states, jax.numpy.asarray(sun.T))
 
 
 def _search_tile(
-    rows: Rows, places: Places, sin_least: float, step_s: float, start: int, first: int, satellites: int
-) -> tuple[PassEvents, PassEvents, PassEvents]:
+    rows: Rows, places: Places, least_rad: float, step_s: float, start: int, first: int, found: PassEvents
+) -> None:
     """Find the events of a tile whose rows begin at a row of the grid, and its satellites at one of the catalogue."""
-    bits = np.asarray(_search(rows.position, places, sin_least, step_s))
-    above, step = np.float64(sin_least), np.float64(step_s)
+    least, step = np.float64(least_rad), np.float64(step_s)
+    sin_least = np.sin(least)
+    pair, group = _list_bits(np.asarray(_find_near(rows.states, places, least)).ravel())
+    place, satellite = np.divmod(pair, np.int32(rows.states.shape[1]))
+    group *= STEPS
+    bits = _call(_search, _GROUPS, rows, places, (group, satellite, place), sin_least, step)
 
-    def name(place: NDArray[Any], satellite: NDArray[Any]) -> NDArray[np.int64]:
-        return place.astype(np.int64) * satellites + first + satellite
+    def name(step: tuple[Any, Any]) -> list[NDArray[np.int32]]:
+        """Row, satellite and place of steps, from their group and their number in it."""
+        index, offset = step
+        return [group[index] + offset, satellite[index], place[index]]
 
-    def crossing(places_rows: Any, low: Any, high: Any) -> PassEvents:
-        place, row, satellite = places_rows
-        part, sight = _call(_refine_crossings, rows, places, (row, satellite, place, low, high), above, step)
-        return _as_events(name(place, satellite), start + row, part, sight)
+    def as_events(columns: list[Any], part: NDArray[np.float64], sight: Any) -> NDArray[Any]:
+        events = np.empty(len(part), EVENT)
+        events["row"], events["satellite"], events["part"] = start + columns[0], first + columns[1], part
+        events["azimuth"], events["range"], events["sunlit"] = np.degrees(sight.azimuth), sight.range, sight.sunlit
+        return events
 
-    rise, highest, sets = (_list_events(bits[:, kind]) for kind in (RISE, CULMINATION, SET))
-    place, row, satellite = highest
-    before, part, sight = _call(_refine_culminations, rows, places, (row, satellite, place), step)
+    rise, top, sets = (_list_bits(bits[kind]) for kind in (RISE, CULMINATION, SET))
+    highest = name(top)
+    part, sight = _call(_refine_culminations, _EVENTS, rows, places, highest, step)
     is_up = sight.sine >= sin_least
-    tops = PassEvents(*(v[is_up] for v in _as_events(name(place, satellite), start + before, part, sight)))
-    # up between two rows that both see it below
-    height = [_sine(rows, places, at, satellite, place) for at in (row - 1, row, row + 1)]
-    is_short = is_up & ~np.logical_or.reduce([h >= sin_least for h in height])
-    between = (place[is_short], before[is_short], satellite[is_short])
-    peak, zero, one = part[is_short], np.zeros(is_short.sum()), np.ones(is_short.sum())
-
-    def add_short(events: Any, low: Any, high: Any) -> PassEvents:
-        """Find crossings between rows, and those of the short passes at once."""
-        place, row, satellite = (np.concatenate(v) for v in zip(events, between, strict=True))
-        row[: len(events[1])] -= 1
-        ends = [np.concatenate([v, w]) for v, w in ((np.zeros(len(events[1])), low), (np.ones(len(events[1])), high))]
-        return crossing((place, row, satellite), *ends)
-
-    return add_short(rise, zero, peak), tops, add_short(sets, peak, one)
-
-
-def _list_events(bits: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """List place, row and satellite of the bits that are set, of shape (places, rows // 8, satellites)."""
-    place, eight, satellite = np.nonzero(bits)
-    ones = np.unpackbits(bits[place, eight, satellite][:, None], axis=1, bitorder="little")
-    event, offset = np.nonzero(ones)
-    # rows within a block begin at its second one
-    return place[event], 1 + PER_BYTE * eight[event] + offset, satellite[event]
+    events = as_events(highest, part, sight)
+    events["elevation"] = np.degrees(np.arcsin(np.minimum(sight.sine, 1.0)))
+    found.add(CULMINATION, events.take(np.flatnonzero(is_up)), highest[2][is_up])
+    # up between two rows that both see it below: both crossings are in the step, before and after the highest point
+    is_short = is_up & ((bits[IS_SHORT][top[0]] >> top[1]) & 1 == 1)
+    short, peak = [v[is_short] for v in highest], part[is_short]
+    crossings = [np.concatenate(v) for v in zip(name(rise), short, name(sets), short, strict=True)]
+    low = np.concatenate([np.zeros(len(rise[0]) + len(peak) + len(sets[0])), peak])
+    high = np.concatenate([np.ones(len(rise[0])), peak, np.ones(len(sets[0]) + len(peak))])
+    part, sight = _call(_refine_crossings, _EVENTS, rows, places, [*crossings, low, high], sin_least, step)
+    events = as_events(crossings, part, sight)
+    events["elevation"] = np.degrees(least)
+    rises = len(rise[0]) + len(peak)
+    found.add(RISE, events[:rises], crossings[2][:rises])
+    found.add(SET, events[rises:], crossings[2][rises:])
 
 
-def _sine(rows: Rows, places: Places, row: Any, satellite: Any, place: Any) -> NDArray[np.float64]:
-    """Sine of the elevation at rows, on the host; NaN where there is no state."""
-    away = [np.asarray(r)[row, satellite] - s[place] for r, s in zip(rows.position, places.position, strict=True)]
-    height = sum(a * u[place] for a, u in zip(away, places.up, strict=True))
-    return np.asarray(height / np.sqrt(sum(a * a for a in away)))
+def _list_bits(values: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """List the bits that are set in bytes, of shape (bytes,): the index of the byte, and the number of the bit."""
+    index = np.flatnonzero(values)
+    bit = np.flatnonzero(np.unpackbits(values[index], bitorder="little"))
+    return index[bit >> 3].astype(np.int32), (bit & 7).astype(np.int32)
 
 
-def _call(function: Any, rows: Rows, places: Places, columns: tuple[Any, ...], *numbers: Any) -> Any:
-    """Call a kernel for events, so many at a time, padded."""
+def _call(function: Any, size: int, rows: Rows, places: Places, columns: Any, *numbers: Any) -> Any:
+    """Call a kernel for columns of numbers, so many at a time, padded; join what it returns along the last axis."""
     count = len(columns[0])
     parts = []
-    for first in range(0, max(count, 1), _EVENTS):
-        own = [column[first : first + _EVENTS] for column in columns]
-        size = len(own[0])
-        padded = [np.concatenate([v, np.ones(_EVENTS - size, v.dtype)]) for v in own]
+    for first in range(0, max(count, 1), size):
+        own = [column[first : first + size] for column in columns]
+        lacking = size - len(own[0])
+        padded = [np.concatenate([v, np.zeros(lacking, v.dtype)]) for v in own] if lacking else own
         found = function(rows, places, *padded, *numbers)
-        parts.append(jax.tree.map(lambda v, size=size: np.asarray(v)[:size], found))
-    return jax.tree.map(lambda *v: np.concatenate(v), *parts) if len(parts) > 1 else parts[0]
+        parts.append(jax.tree.map(lambda v, stop=size - lacking: np.asarray(v)[..., :stop], found))
+    return jax.tree.map(lambda *v: np.concatenate(v, axis=-1), *parts) if len(parts) > 1 else parts[0]
 
 
-def _as_events(pair: Any, row: Any, part: Any, sight: Sight) -> PassEvents:
-    azimuth = np.degrees(sight.azimuth) % 360.0
-    elevation, sun_elevation = (np.degrees(np.arcsin(np.clip(v, -1.0, 1.0))) for v in (sight.sine, sight.sun_sine))
-    columns = (azimuth, elevation, sight.range, sight.sunlit, sun_elevation)
-    whole: Any = (pair, np.asarray(row), part, *(v.astype(np.float32) for v in columns))
-    return PassEvents(*whole)
+def join_events(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    """Concatenate `EVENT` arrays, in pieces of 8 bytes: NumPy copies records field by field, ten times as slowly."""
+    whole = np.concatenate([part.view(np.int64).reshape(-1, EVENT.itemsize // 8) for part in parts])
+    return whole.view(EVENT)[:, 0]
 
 
-def _join(parts: list[PassEvents]) -> PassEvents:
-    return PassEvents(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
-
-
-def _sort(parts: list[PassEvents]) -> PassEvents:
-    """Join events and sort them by pair and row."""
-    if not parts:
-        empty: Any = (np.zeros(0, t) for t in (np.int64, np.int64, np.float64, *[np.float32] * 5))
-        return PassEvents(*empty)
-    whole = _join(parts)
-    parts.clear()
-    rows = int(whole.row.max()) + 3
-    order = np.argsort(whole.pair * rows + whole.row + 2, kind="stable")
-    columns: Any = (column[order] for column in whole)
-    return PassEvents(*columns)
+def _sort(parts: list[NDArray[Any]]) -> NDArray[Any]:
+    """Join events over a place and sort them by satellite and row."""
+    events = join_events([np.zeros(0, EVENT), *parts])
+    # a row may be -1, before the first one
+    return events.take(np.argsort((events["satellite"].astype(np.int64) << 32) + events["row"]))

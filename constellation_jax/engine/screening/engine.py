@@ -26,13 +26,14 @@ from constellation_jax.engine.screening.pairs import Candidates, PairSearch
 from constellation_jax.engine.screening.refine import Encounters, approach, encounters_at
 from constellation_jax.engine.screening.state_lists import ListStates, StateLists
 from constellation_jax.engine.screening.together import Intervals, examine_slow, join_intervals
+from constellation_jax.engine.screening.vectorised import VectorisedPairSearch
 from constellation_jax.engine.state_variables import POSITION
 from constellation_jax.engine.threads import Workers
 from constellation_jax.engine.time_grid import Grid
 from constellation_jax.physics.constants import SECONDS_PER_DAY
 from constellation_jax.physics.sgp4.elements import Elements
 
-BLOCK_STEPS: Final = 120
+BLOCK_STEPS: Final = 60
 """Steps of a block: two hours at the default step, as long as float32 holds about one anchor."""
 Allowed = Callable[[NDArray[np.int32], NDArray[np.int32]], NDArray[np.bool_]]
 """From the indices of pairs to whether they count."""
@@ -72,7 +73,10 @@ class ScreeningEngine:
         distance_km: threshold.
         step_s: s between steps; the result does not depend on it.
         is_allowed: pairs that count; None: all.
-        platform: of the devices that propagate; None: JAX's default. Pairs are searched on the CPU.
+        groups: number of the group of each object, -1 for none, shape (objects,): pairs within a group do not count, which spares
+            most of the search for them; None: no groups.
+        platform: of the devices that propagate; None: JAX's default.
+        devices: these instead. An accelerator searches for the pairs too; they are refined on the CPU.
     """
 
     def __init__(
@@ -83,9 +87,11 @@ class ScreeningEngine:
         span_s: float,
         *,
         distance_km: float,
-        step_s: float = 60.0,
+        step_s: float = 120.0,
         is_allowed: Allowed | None = None,
+        groups: NDArray[np.int32] | None = None,
         platform: str | None = None,
+        devices: Devices | None = None,
     ) -> None:
         elements = jax.tree.map(lambda v: np.asarray(v, np.float64), elements)
         self._objects = len(np.asarray(elements.mean_motion))
@@ -93,16 +99,21 @@ class ScreeningEngine:
         self.steps = max(1, int(np.ceil(span_s / step_s - 1e-9)))
         """Number of steps. The last one may reach beyond the span."""
         self._bounds = Bounds(distance_km, 0.5 * step_s)
-        self._is_allowed = is_allowed
+        self._is_allowed, self._groups = is_allowed, groups
         self._host = Devices(devices=find_devices("cpu")[:1])
         # a step more on both sides, for velocities
         seconds = (np.arange(-1, self.steps + 1) + 0.5) * step_s
         whole, part = np.divmod(fraction * SECONDS_PER_DAY + seconds, SECONDS_PER_DAY)
         grid = Grid.inertial(day + whole.astype(np.int64), part / SECONDS_PER_DAY)
         options = Options(POSITION, precision="float32", dtype="float32", platform=platform)
-        self._engine = Engine(elements, grid, options)
+        devices = devices or Devices(platform)
+        self._engine = Engine(elements, grid, options, devices)
         self._lists = StateLists(elements, day, fraction, self._host)
-        self._search = PairSearch(self._objects, self._bounds, step_s, self._host)
+        self._search: PairSearch | VectorisedPairSearch = (
+            VectorisedPairSearch(self._objects, self._bounds, step_s, devices, groups)
+            if devices.computes_grids
+            else PairSearch(self._objects, self._bounds, step_s, self._host, groups)
+        )
 
     def screen(self, most: int | None = None, progress: Callable[[int], None] | None = None) -> CloseApproaches:
         """Screen the whole span.
@@ -139,7 +150,17 @@ class ScreeningEngine:
         )
 
     def run(self) -> Iterator[Found]:
-        """Screen block after block of steps."""
+        """Screen block after block of steps: candidates are refined while those of the next block are searched."""
+        with Workers(1) as examiner:
+            waiting: Iterator[Found] | None = None
+            for candidates in self._search_blocks():
+                previous, waiting = waiting, examiner.map(self._examine, [candidates])
+                if previous is not None:
+                    yield next(previous)
+            if waiting is not None:
+                yield next(waiting)
+
+    def _search_blocks(self) -> Iterator[Candidates]:
         width, together = self._search.width, self._search.steps
         out = OutputArrays.allocate(BLOCK_STEPS + 2, self._objects, POSITION, "float32")
         ready = 0  # rows of the grid that have been computed
@@ -160,11 +181,14 @@ class ScreeningEngine:
 
             with Workers(self._host.threads) as workers:
                 parts = list(workers.map(find, range(first, last, together)))
-            yield self._examine(Candidates._make(np.concatenate(values) for values in zip(*parts, strict=True)))
+            yield Candidates._make(np.concatenate(values) for values in zip(*parts, strict=True))
 
     def _keep(self, candidates: Candidates, last: int) -> Candidates:
         """Leave out pairs that do not count, and the steps beyond the last one, of which one row is known for velocities."""
         keep = candidates.step < last
+        if self._groups is not None:
+            one, other = self._groups[candidates.first], self._groups[candidates.second]
+            keep &= (one != other) | (one < 0)
         if self._is_allowed is not None:
             keep &= self._is_allowed(candidates.first, candidates.second)
         return candidates.part(keep)
@@ -173,9 +197,10 @@ class ScreeningEngine:
         bounds, lists = self._bounds, self._lists
         middles = (candidates.step.astype(np.float64) + 0.5) * self._step_s
         is_slow = candidates.speed < bounds.slow_speed_km_s
-        own = np.abs(candidates.time) <= bounds.half_step_s + bounds.slack_s
-        fast = candidates.part(~is_slow & own)
-        start = middles[~is_slow & own] + fast.time
+        own = ~is_slow
+        own[own] = np.abs(candidates.time[own]) <= bounds.half_step_s + bounds.slack_s(candidates.speed[own])
+        fast = candidates.part(own)
+        start = middles[own] + fast.time
         passes = approach(lists, fast.first, fast.second, start, self._step_s)
         passes = passes.part(passes.distance <= bounds.distance_km)
         slow, together = examine_slow(lists, candidates.part(is_slow), middles[is_slow], self._span_s, bounds)

@@ -20,39 +20,52 @@ from constellation_jax.physics.constants import MU
 ROWS: Final = 8
 LANES: Final = 64
 """Entries on both sides of a rectangle. Measured: 16 rows, or 32 lanes, are within 15 %."""
-WIDE_KM: Final = 4.0
-"""Range of radius in a step from which an entry is wide."""
-LEVEL_BITS: Final = 22
-LEVELS_PER_KM: Final = 32.0
+LEVEL_BITS: Final = 20
+LEVELS_PER_KM: Final = 8.0
 """Radii as whole numbers; what is beyond 131,072 km is clipped, which only adds pairs."""
 BANDS: Final = 254
+GROUP_BITS: Final = 3
+"""Bits of the key for the group of a narrow entry: 0, or a number of one whose own pairs are not wanted."""
+MOST_LEVEL: Final = float((1 << LEVEL_BITS) - 3)
+NEXT_BAND: Final = 1 << GROUP_BITS
+NARROW: Final = 1 << (8 + GROUP_BITS)
+"""Addends of a key without its level for the next band, and for narrow entries."""
 NOWHERE: Final = 0xFFFFFFFF
 """Key of an object that is not there."""
 
-BOX_SPECS = Specs((REPLICATED,) * 6, REPLICATED)
+BOX_SPECS = Specs((REPLICATED,) * 8, REPLICATED)
 TEST_SPECS = Specs((REPLICATED,) * 6, REPLICATED, wide_vectors=True)
 """Placement of the arguments of the functions below."""
 
 
 def make_boxes(
-    positions: Array, step: Array, half_step: Array, distance: Array, rise: Array, margin: Array
+    positions: Array,
+    groups: Array,
+    step: Array,
+    half_step: Array,
+    distance: Array,
+    rise: Array,
+    margin: Array,
+    wide: Array,
 ) -> tuple[Array, Array, Array, Array]:
     """Velocities of objects at steps, and how far they reach until half a step before and after.
 
     The velocity is the derivative of the positions, by differences and the acceleration of a point mass; that of SGP4 is off from
-    it by up to 90 m/s in sets of strong drag. Its error is below 0.01 m/s, or 0.5 m/s where only one neighbour is known.
+    it by up to 90 m/s in sets of strong drag. Its error is `bounds.VELOCITY_ERROR`.
 
     Args:
         positions: km, NaN where an object is not there, float32 of shape (3, steps + 2, objects): a step more before and after.
+        groups: below 1 << GROUP_BITS, uint32 of shape (objects,).
         step: s between steps.
         half_step: s that the boxes reach before and after their step; 0 for an instant alone.
         distance: threshold, km.
-        rise, margin: `Bounds.rise_km` and `Bounds.radial_margin_km`.
+        rise, margin, wide: `Bounds.rise_km`, `Bounds.radial_margin_km` and `Bounds.wide_km`.
 
     Returns:
         Velocity in km/s, shape (3, steps, objects), NaN where an object is not there or its velocity is not known; highest radius,
-        km, shape (steps, objects); key by which the entries of a step are sorted, uint32: 1 for narrow ones, band and lowest radius
-        in its bits, `NOWHERE` for those that are not there; largest range of radius of a wide entry, km.
+        km, 0 where an object is not there, shape (steps, objects); key by which the entries of a step are sorted, uint32: 1 for
+        narrow ones, band, group and lowest radius in its bits, `NOWHERE` for those that are not there; largest range of radius of
+        a wide entry, km.
     """
     before, here, after = (tuple(part) for part in (positions[:, :-2], positions[:, 1:-1], positions[:, 2:]))
     pulls = tuple(_pull(r) for r in (before, here, after))
@@ -74,11 +87,13 @@ def make_boxes(
     # two objects that meet are at most so far apart along the axis
     apart = distance + 2.0 * (jnp.where(is_there, jnp.abs(v[2]), 0.0).max(axis=1, keepdims=True) * half_step + rise)
     band = jnp.clip(jnp.floor(here[2] / jnp.maximum(apart, 1.0)), -BANDS // 2, BANDS // 2 - 1) + (BANDS // 2 + 1)
-    level = jnp.clip(low * LEVELS_PER_KM, 0.0, float((1 << LEVEL_BITS) - 2))
-    is_wide = high - low >= WIDE_KM
+    level = jnp.clip(low * LEVELS_PER_KM, 0.0, MOST_LEVEL + 1.0)
+    is_wide = high - low >= wide
     # narrow entries come last, so that those of a wide row are behind it in the list, whichever band they are in
-    key = (jnp.where(is_wide, 0, 1 << 8) + band.astype(jnp.int32)).astype(jnp.uint32) << LEVEL_BITS
-    key = jnp.where(is_there, key | level.astype(jnp.uint32), jnp.uint32(NOWHERE))
+    cell = (jnp.where(is_wide, 0, 1 << 8) + band.astype(jnp.int32)).astype(jnp.uint32) << GROUP_BITS
+    cell = cell | jnp.where(is_wide, jnp.uint32(0), groups)
+    key = jnp.where(is_there, cell << LEVEL_BITS | level.astype(jnp.uint32), jnp.uint32(NOWHERE))
+    high = jnp.where(is_there, high, 0.0)
     return jnp.stack(v), high, key, jnp.where(is_there & is_wide, high - low, 0.0).max()
 
 

@@ -8,7 +8,7 @@ own: one of them would widen the run of all its neighbours.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import jax
 import numpy as np
@@ -17,15 +17,27 @@ from numpy.typing import NDArray
 from constellation_jax.engine.devices import Devices
 from constellation_jax.engine.screening import kernels
 from constellation_jax.engine.screening.bounds import Bounds
-from constellation_jax.engine.screening.kernels import LANES, LEVEL_BITS, LEVELS_PER_KM, NOWHERE, ROWS, WIDE_KM
+from constellation_jax.engine.screening.kernels import (
+    GROUP_BITS,
+    LANES,
+    LEVEL_BITS,
+    LEVELS_PER_KM,
+    MOST_LEVEL,
+    NARROW,
+    NEXT_BAND,
+    NOWHERE,
+    ROWS,
+)
 
-STEPS: Final = (8, 24, 120)
+STEPS: Final = (2, 4, 12, 60)
 """Numbers of steps that are sorted and tested together, which saves calls; more for fewer objects."""
-_ENTRIES: Final = 1 << 17
-"""Entries that are sorted together at most, unless there are so many objects."""
+_ENTRIES: Final = 80_000
+"""Entries that are sorted together at most, unless there are so many objects: what a core's cache holds."""
 _RECTANGLES: Final = (1 << 10, 1 << 14)
 """Rectangles of a call, which has one of two shapes: the loop goes over those that there are."""
 _OBJECT_BITS: Final = 24
+_SMALLEST_SHARE: Final = 0.05
+"""Smallest part of all objects for which a group is worth runs of its own."""
 
 
 class Candidates(NamedTuple):
@@ -53,16 +65,20 @@ class PairSearch:
         bounds: threshold and step.
         step_s: distance of the positions in time.
         devices: a CPU.
+        groups: number of the group of each object, -1 for none, shape (objects,). Pairs within a group are not wanted: of the
+            large groups most are not looked at.
     """
 
-    def __init__(self, objects: int, bounds: Bounds, step_s: float, devices: Devices) -> None:
-        self.width = _round_up(objects)
-        """Columns of the positions: a little more than the objects, so that few programs are compiled."""
+    def __init__(
+        self, objects: int, bounds: Bounds, step_s: float, devices: Devices, groups: NDArray[np.int32] | None = None
+    ) -> None:
+        self.width = choose_width(objects)
+        """Columns of the positions."""
         self.steps = max((steps for steps in STEPS if steps * objects <= _ENTRIES), default=STEPS[0])
         """Steps of a call of `find`."""
         self._bounds = bounds
-        numbers = (step_s, bounds.half_step_s, bounds.distance_km, bounds.rise_km, bounds.radial_margin_km)
-        self._numbers = tuple(np.float32(number) for number in numbers)
+        self._numbers = tuple(np.float32(number) for number in (step_s, *bounds.of_boxes))
+        self._groups = number_groups(groups, objects, self.width)
         self._device = devices.mesh.devices.flat[0]
         self._boxes = devices.compile(kernels.make_boxes, kernels.BOX_SPECS)
         self._test = devices.compile(kernels.test_rectangles, kernels.TEST_SPECS)
@@ -78,8 +94,9 @@ class PairSearch:
             return self._find(positions, first_step)
 
     def _find(self, positions: NDArray[np.float32], first_step: int) -> Candidates:
-        entries = _sort(positions[:, 1:-1], *(np.asarray(v) for v in self._boxes(positions, *self._numbers)))
-        rows, lanes = _list_rectangles(entries, self._bounds)
+        boxes = self._boxes(positions, self._groups, *self._numbers)
+        entries = _sort(positions[:, 1:-1], *(np.asarray(v) for v in boxes))
+        rows, lanes = _list_rectangles(entries, self._bounds, int(self._groups.max()) + 1)
         most = _RECTANGLES[len(rows) > _RECTANGLES[0]]
         hits = [self._hits(entries, rows[i : i + most], lanes[i : i + most], most) for i in range(0, len(rows), most)]
         row, lane = (np.concatenate([np.zeros(0, np.int64), *(hit[k] for hit in hits)]) for k in range(2))
@@ -110,19 +127,39 @@ class PairSearch:
         same = row // width == lane // width
         row, lane = row[same], lane[same]
         state = entries.states[:, lane].astype(np.float64) - entries.states[:, row]
-        r, v = state[:3], state[3:]
-        speed2, closing = (v * v).sum(axis=0), (r * v).sum(axis=0)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            time = np.where(speed2 > 0.0, -closing / speed2, 0.0)
-        half = self._bounds.half_step_s
-        miss = r + v * np.clip(time, -half, half)
-        near = (miss * miss).sum(axis=0) <= (self._bounds.linear_km * 1.0001) ** 2
-        row, lane, time, speed = row[near], lane[near], time[near], np.sqrt(speed2[near])
         one, other = entries.column[row], entries.column[lane]
-        first, second, step = np.minimum(one, other), np.maximum(one, other), (row // width).astype(np.int32)
-        pair = (step.astype(np.int64) << 48) | (first.astype(np.int64) << 24) | second
-        _, once = np.unique(pair, return_index=True)
-        return Candidates(first[once], second[once], step[once] + np.int32(first_step), time[once], speed[once])
+        return choose_candidates(state, one, other, row // width, first_step, self._bounds)
+
+
+def choose_candidates(
+    state: NDArray[np.float64],
+    one: NDArray[np.int32],
+    other: NDArray[np.int32],
+    step: NDArray[np.intp],
+    first_step: int,
+    bounds: Bounds,
+) -> Candidates:
+    """Test pairs one by one, and keep each that comes close once.
+
+    Args:
+        state: position and velocity of the other object seen from the one, km and km/s, shape (6, pairs).
+        one, other: their indices.
+        step: of the pairs, counted from the first step.
+        first_step: number of that.
+        bounds: threshold and step.
+    """
+    r, v = state[:3], state[3:]
+    speed2, closing = (v * v).sum(axis=0), (r * v).sum(axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        time = np.where(speed2 > 0.0, -closing / speed2, 0.0)
+    half = bounds.half_step_s
+    miss = r + v * np.clip(time, -half, half)
+    near = (miss * miss).sum(axis=0) <= (bounds.linear_km * 1.0001) ** 2
+    one, other, step, time, speed = one[near], other[near], step[near], time[near], np.sqrt(speed2[near])
+    first, second = np.minimum(one, other), np.maximum(one, other)
+    pair = (step.astype(np.int64) << 48) | (first.astype(np.int64) << 24) | second
+    _, once = np.unique(pair, return_index=True)
+    return Candidates(first[once], second[once], (step[once] + first_step).astype(np.int32), time[once], speed[once])
 
 
 class _Entries(NamedTuple):
@@ -162,56 +199,100 @@ def _sort(
     return _Entries(packed.ravel(), column.ravel(), states, np.take(high, flat), float(widest))
 
 
-def _list_rectangles(entries: _Entries, bounds: Bounds) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+class _Cells(NamedTuple):
+    """Runs of entries of one step, class, band and group, in arrays of shape (cells,)."""
+
+    code: NDArray[np.int64]
+    """Key of its entries without the level, ascending."""
+    start: NDArray[np.intp]
+    """First entry."""
+    tiles: NDArray[np.intp]
+    """Number of tiles of ROWS entries."""
+
+
+def _list_rectangles(entries: _Entries, bounds: Bounds, groups: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """First row and first lane of all rectangles that have to be tested."""
-    key, high = entries.key, entries.high
-    group = key >> np.uint64(LEVEL_BITS)  # step, class and band
-    starts = np.flatnonzero(np.append(True, group[1:] != group[:-1]))
-    ends = np.append(starts[1:], len(key))
-    is_there = (key[starts] & np.uint64(NOWHERE)) != np.uint64(NOWHERE)
-    starts, ends = starts[is_there], ends[is_there]
-    # tiles of ROWS entries, none of which begins in one group and goes on in another but by its last rows
-    counts = -(-(ends - starts) // ROWS)
-    first = np.repeat(starts - ROWS * (np.cumsum(counts) - counts), counts) + ROWS * np.arange(counts.sum())
-    stop = np.minimum(first + ROWS, np.repeat(ends, counts))
-    # the highest of each tile, without the rows that belong to the next group
-    edges = np.stack([first, stop], axis=1).ravel()
-    top = np.maximum.reduceat(np.append(high, np.float32(0.0)), edges)[::2]
-    own = group[first]
-    lowest = key[first] & np.uint64((1 << LEVEL_BITS) - 1)
-    top_level = np.minimum((top + bounds.distance_km) * LEVELS_PER_KM, _MOST).astype(np.uint64) + np.uint64(1)
-    narrow_level, wide_level = (
-        np.uint64(min((km + bounds.distance_km) * LEVELS_PER_KM + 2.0, _MOST)) for km in (WIDE_KM, entries.widest_km)
+    cells, first = _list_tiles(entries.key)
+    if not len(first):
+        return np.zeros(0, np.int32), np.zeros(0, np.int32)
+    # of the last tile of a step too: entries that are not there are as low as can be
+    top = np.maximum.reduceat(entries.high, first)
+    top_level = np.minimum((top + bounds.distance_km) * LEVELS_PER_KM, MOST_LEVEL).astype(np.int64) + 1
+    base_level = (entries.key[first] & _LEVELS).astype(np.int64) - int(bounds.distance_km * LEVELS_PER_KM) - 2
+    source, target = _pair_cells(cells.code, groups)
+    tiles = cells.tiles[source]
+    rows = _count_from((np.cumsum(cells.tiles) - cells.tiles)[source], tiles)
+    is_narrow = (cells.code[target] & NARROW) > 0
+    span = np.where(is_narrow, int(bounds.wide_km * LEVELS_PER_KM), int(entries.widest_km * LEVELS_PER_KM)) + 1
+    at = np.repeat(cells.code[target] << LEVEL_BITS, tiles)
+    lowest = np.maximum(base_level[rows] - np.repeat(span, tiles), 0)
+    begin = np.searchsorted(entries.key, (at + lowest).astype(np.uint64))
+    begin = np.maximum(begin, np.where(np.repeat(source == target, tiles), first[rows], 0))
+    end = np.searchsorted(entries.key, (at + top_level[rows]).astype(np.uint64), side="right")
+    calls = np.maximum(end - begin + (LANES - 1), 0) // LANES
+    return np.repeat(first[rows].astype(np.int32), calls), _count_from(begin.astype(np.int32), calls, LANES)
+
+
+def _list_tiles(key: NDArray[np.uint64]) -> tuple[_Cells, NDArray[np.intp]]:
+    """Cells, and the first entry of each tile, none of which begins in one cell and goes on in another but by its last rows."""
+    code = key >> np.uint64(LEVEL_BITS)
+    start = np.flatnonzero(np.append(True, code[1:] != code[:-1]))
+    size = np.diff(start, append=len(key))
+    is_there = (key[start] & np.uint64(NOWHERE)) != np.uint64(NOWHERE)
+    start, tiles = start[is_there], (size[is_there] + (ROWS - 1)) // ROWS
+    return _Cells(code[start].astype(np.int64), start, tiles), _count_from(start, tiles, ROWS)
+
+
+def _pair_cells(code: NDArray[np.int64], groups: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Pairs of cells whose entries may meet, each pair once, the one whose entries come first in the list before the other."""
+    is_narrow, group = (code & NARROW) > 0, code & (NEXT_BAND - 1)
+    alone = np.flatnonzero(group == 0)
+    found = [(alone, alone)]
+
+    def add(is_source: NDArray[np.bool_], wanted: NDArray[np.int64]) -> None:
+        source = np.flatnonzero(is_source)
+        target = np.searchsorted(code, wanted[source])
+        known = code[np.minimum(target, len(code) - 1)] == wanted[source]
+        found.append((source[known], target[known]))
+
+    band = code - group
+    add(~is_narrow, band + NEXT_BAND)
+    for other in range(groups):
+        is_wanted = is_narrow & ((group != other) | (other == 0))
+        add(is_wanted & (group < other), band + other)
+        add(is_wanted, band + NEXT_BAND + other)
+        for away in (-NEXT_BAND, 0, NEXT_BAND):
+            add(~is_narrow, band + NARROW + away + other)
+    source, target = (np.concatenate(part) for part in zip(*found, strict=True))
+    return source, target
+
+
+def _count_from(starts: NDArray[Any], counts: NDArray[np.intp], step: int = 1) -> NDArray[Any]:
+    """Numbers from each start on, as many as its count, in the type of the starts."""
+    before = np.cumsum(counts) - counts
+    return np.repeat(starts - (step * before).astype(starts.dtype), counts) + step * np.arange(
+        counts.sum(), dtype=starts.dtype
     )
-    is_narrow = (own >> np.uint64(8)) & np.uint64(1) == 1
-
-    tasks = []
-    one, narrow = np.uint64(1), np.uint64(1 << 8)
-    for mask, target, span in (
-        (slice(None), own, None),
-        (is_narrow, own + one, narrow_level),
-        (~is_narrow, own + one, wide_level),
-        (~is_narrow, own + narrow - one, narrow_level),
-        (~is_narrow, own + narrow, narrow_level),
-        (~is_narrow, own + narrow + one, narrow_level),
-    ):
-        rows, at = first[mask], target[mask] << np.uint64(LEVEL_BITS)
-        if span is None:
-            begin = rows
-        else:
-            base = lowest[mask]
-            begin = np.searchsorted(key, at + np.where(base > span, base - span, np.uint64(0)))
-        end = np.searchsorted(key, at + top_level[mask], side="right")
-        tasks.append((rows, begin, end))
-    rows, begin, end = (np.concatenate(part) for part in zip(*tasks, strict=True))
-    calls = np.maximum(-(-(end - begin) // LANES), 0)
-    within = np.arange(calls.sum()) - np.repeat(np.cumsum(calls) - calls, calls)
-    return np.repeat(rows, calls).astype(np.int32), (np.repeat(begin, calls) + LANES * within).astype(np.int32)
 
 
-def _round_up(objects: int) -> int:
+def number_groups(groups: NDArray[np.int32] | None, objects: int, width: int) -> NDArray[np.uint32]:
+    """Numbers from 1 on for the objects of the largest groups, 0 for all others, shape (width,)."""
+    found = np.zeros(width, np.uint32)
+    if groups is None:
+        return found
+    counts = np.bincount(groups[groups >= 0], minlength=1)
+    largest = np.argsort(counts)[::-1][: (1 << GROUP_BITS) - 1]
+    numbers = np.zeros(len(counts) + 1, np.uint32)  # the last is of those in none
+    for number, group in enumerate(largest[counts[largest] > _SMALLEST_SHARE * len(groups)], 1):
+        numbers[group] = number
+    found[:objects] = numbers[groups]
+    return found
+
+
+def choose_width(objects: int) -> int:
+    """Columns for some objects: a little more, so that few programs are compiled."""
     unit = max(512, 1 << max(0, objects.bit_length() - 4))
     return -(-objects // unit) * unit
 
 
-_MOST: Final = float((1 << LEVEL_BITS) - 2)
+_LEVELS: Final = np.uint64((1 << LEVEL_BITS) - 1)

@@ -57,6 +57,21 @@ def find_radii(norad_id: NDArray[np.int64], name: NDArray[Any], radii: Radii = N
     return found
 
 
+def parse_radii(word: str, place: str) -> float | dict[int, float]:
+    """Parse a word of a command: a radius in m, or the path of a table.
+
+    Raises:
+        InputError: as for `read_radii`, and for a radius that cannot be; it names the place.
+    """
+    try:
+        radius = float(word)
+    except ValueError:
+        return read_radii(word)
+    if not 0.0 <= radius <= _LARGEST_M:
+        raise InputError(f"{place} {word}: expected from 0 to {_LARGEST_M:g} m, or a csv with {_NUMBER} and {_RADIUS}")
+    return radius
+
+
 def read_radii(path: str | Path) -> dict[int, float]:
     """Read a csv table of hard-body radii by catalogue number, plain or compressed, as NASA CARA publishes it.
 

@@ -1,7 +1,7 @@
 """Readers of ephemeris files: OEM (CCSDS 502.0-B, KVN), SP3 (versions a to d) and the MEME text files of Starlink.
 
 Each object, and each segment of an OEM, is a table of states. Deliberately absent: OEM as XML, clocks and accuracy codes of SP3,
-and covariances.
+and covariances (covariances.py).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from constellation_jax.inputs.files.text_files import decode_text, read_file
 from constellation_jax.inputs.times import parse_time
 
 _MEME_NAME = re.compile(r"MEME_(\d+)_([^_]+)_")
-_MEME_STATE = re.compile(r"(\d{4})(\d{3})(\d{2})(\d{2})(\d{2}\.\d+)((?:\s+[-+.\deE]+){6})\s*")
+MEME_STATE = re.compile(r"(\d{4})(\d{3})(\d{2})(\d{2})(\d{2}\.\d+)((?:\s+[-+.\deE]+){6})\s*")
 _DAY_OF_YEAR = re.compile(r"(\d{4})-(\d{3})T(.*)")
 _OEM_FRAMES: Final = {"TEME": "teme", **dict.fromkeys(("EME2000", "GCRF", "ICRF", "J2000"), "j2000")}
 _COSPAR = re.compile(r"\d{4}-\d{3}[A-Z]{1,3}")
@@ -43,7 +43,7 @@ def read_ephemeris(path: str | Path) -> list[StateTable]:
         tables = list(_read_oem(lines, name))
     elif re.match(r"#[a-d][PV]", first):
         tables = _read_sp3(lines, name)
-    elif first.startswith("created:") or _MEME_STATE.match(lines[min(4, len(lines) - 1)]):
+    elif first.startswith("created:") or MEME_STATE.match(lines[min(4, len(lines) - 1)]):
         tables = [_read_meme(lines, name)]
     else:
         raise InputError(f"{name}: found {quote(first[:30])}, expected an ephemeris in OEM, SP3 or MEME text")
@@ -55,7 +55,7 @@ def read_ephemeris(path: str | Path) -> list[StateTable]:
 
 def _read_meme(lines: list[str], name: str) -> StateTable:
     """Starlink's: YYYYDDDHHMMSS.sss (UTC) and a state in the mean equator of J2000; three lines of covariance follow each."""
-    rows = [match for line in lines if (match := _MEME_STATE.fullmatch(line.rstrip()))]
+    rows = [match for line in lines if (match := MEME_STATE.fullmatch(line.rstrip()))]
     if not rows:
         raise InputError(f"{name}: no states, expected lines such as '2023029112442.000 x y z vx vy vz'")
     years = np.array([row[1] for row in rows]).astype("datetime64[Y]").astype("datetime64[ns]")
@@ -111,8 +111,8 @@ def _oem_table(meta: dict[str, str], rows: list[tuple[str, list[str]]], name: st
         raise InputError(
             f"{name}, REF_FRAME: found {found}, expected EME2000, GCRF, ICRF, TEME or ITRF about the Earth"
         )
-    times = np.array([_parse_epoch(text, name) for text, _ in rows])
-    states = _to_numbers([numbers for _, numbers in rows], name)
+    times = np.array([parse_epoch(text, name) for text, _ in rows])
+    states = to_numbers([numbers for _, numbers in rows], name)
     identifier = meta.get("OBJECT_ID", "")
     return StateTable(
         name=meta.get("OBJECT_NAME", ""),
@@ -126,7 +126,7 @@ def _oem_table(meta: dict[str, str], rows: list[tuple[str, list[str]]], name: st
     )
 
 
-def _parse_epoch(text: str, name: str) -> np.datetime64:
+def parse_epoch(text: str, name: str) -> np.datetime64:
     """Epoch of the CCSDS, as a date or as a day of the year."""
     try:
         if day := _DAY_OF_YEAR.fullmatch(text):
@@ -150,7 +150,7 @@ def _read_sp3(lines: list[str], name: str) -> list[StateTable]:
         elif line.startswith("P") and epochs:
             numbers = [line[4:18], line[18:32], line[32:46]]
             places, rows = found.setdefault(line[1:4].strip(), ([], []))
-            if any(float(x or 0.0) for x in _to_numbers([numbers], f"{name}, line {number}")[0]):  # zeros: not known
+            if any(float(x or 0.0) for x in to_numbers([numbers], f"{name}, line {number}")[0]):  # zeros: not known
                 places.append(len(epochs) - 1)
                 rows.append(numbers)
     times = to_utc(np.array(epochs, "datetime64[ns]"), scale, name)
@@ -162,7 +162,7 @@ def _read_sp3(lines: list[str], name: str) -> list[StateTable]:
             source=name,
             frame="itrs",
             times=times[places],
-            position=_to_numbers(rows, name),
+            position=to_numbers(rows, name),
         )
         for satellite, (places, rows) in found.items()
     ]
@@ -178,7 +178,7 @@ def _sp3_epoch(line: str, where: str) -> np.datetime64:
         raise InputError(f"{where}: found {quote(line)}, expected '* year month day hour minute seconds'") from None
 
 
-def _to_numbers(rows: list[list[str]], where: str) -> NDArray[np.float64]:
+def to_numbers(rows: list[list[str]], where: str) -> NDArray[np.float64]:
     try:
         values = np.array(rows, np.float64)
     except ValueError:

@@ -24,6 +24,7 @@ from constellation_jax.inputs.tuning.problem import (
     NUMBERS,
     BackgroundCatalog,
     Constraint,
+    EncounterOptions,
     LaunchOptions,
     Objective,
     SolarScenarios,
@@ -39,7 +40,7 @@ from constellation_jax.inputs.tuning.terms import QUANTITIES, TERMS
 _T = TypeVar("_T")
 _FILE_KEYS: Final = [
     "title", "question", "system", "sources", "constellation", "layers", "common", "shells", "variables", "objectives",
-    "constraints", "reports", "sweep", "solver", "solar", "background", "launch",
+    "constraints", "reports", "sweep", "solver", "solar", "background", "encounters", "launch",
 ]  # fmt: skip
 _COMMON_KEYS: Final = (
     "mass_kg", "drag_area_min_m2", "drag_coefficient", "ballistic_coefficient_m2_kg", "propellant_kg",
@@ -99,6 +100,7 @@ class _ProblemReader:
             solver=Solver(**self._options("solver", Solver)),
             **{"start": str(np.datetime64("now").astype("datetime64[D]"))} | self._options("solar", SolarScenarios),
             **self._options("background", BackgroundCatalog),
+            **self._options("encounters", EncounterOptions),
             **self._options("launch", LaunchOptions),
         )
         file.finish()

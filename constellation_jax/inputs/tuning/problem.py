@@ -218,6 +218,34 @@ class BackgroundCatalog:
 
 
 @key_dataclass
+class EncounterOptions:
+    """Screening of the term encounters_per_day: keys of [encounters]."""
+
+    encounters_within_km: float = key(
+        _to_float(above_zero("km")), default=5.0, name="within_km", doc="Miss distance that counts as an encounter."
+    )
+    encounters_softness_km: float | None = key(
+        _to_float(above_zero("km")),
+        default=None,
+        name="softness_km",
+        doc="Softness of the edge, by which the count has a gradient.",
+        absent="a fifth of `within_km`",
+    )
+    encounters_reach_km: float = key(
+        _to_float(above_zero("km")),
+        default=10.0,
+        name="reach_km",
+        doc="Distance by which orbits move at most until they are screened anew.",
+    )
+    encounters_days: float = key(
+        _to_float(above_zero("days", 60)), default=1.0, name="days", doc="Days that are screened."
+    )
+    encounters_every: int = key(
+        whole(1, 10_000), default=5, name="every", doc="Iterations of the solver until it is screened anew."
+    )
+
+
+@key_dataclass
 class LaunchOptions:
     """Launches of the shells of a tuning problem: keys of [launch]."""
 
@@ -236,7 +264,7 @@ class LaunchOptions:
 
 
 @key_dataclass
-class TuningProblem(SolarScenarios, BackgroundCatalog, LaunchOptions):
+class TuningProblem(SolarScenarios, BackgroundCatalog, EncounterOptions, LaunchOptions):
     """Shells with what is free, minimised and bounded; contents of a tuning problem file."""
 
     name: str

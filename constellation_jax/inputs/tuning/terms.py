@@ -105,6 +105,10 @@ TERMS: Final[dict[str, TermKind]] = {
         "conjunctions within the miss distance between satellites of two shells, half of them counted for each",
         "year-1",
     ),
+    "encounters_per_day": TermKind(
+        "encounters within within_km with catalogued objects and other shells a day, by screening, half of the latter for each",
+        "day-1",
+    ),
     "clearance_km": TermKind(
         "least distance of two shells in frozen altitude beyond their eccentricities and dead bands",
         "km",
@@ -122,6 +126,7 @@ SUMMED: Final = frozenset(
     {
         "background_conjunctions_per_year",
         "mutual_conjunctions_per_year",
+        "encounters_per_day",
         "satellites",
         "mass_to_orbit_kg",
         "launches",

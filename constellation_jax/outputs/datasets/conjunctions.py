@@ -13,7 +13,7 @@ from constellation_jax.inputs.catalog.catalog import Catalog
 from constellation_jax.outputs.conjunction_variables import CONJUNCTIONS
 from constellation_jax.outputs.datasets.header import count_satellites, list_elements, make_header
 from constellation_jax.outputs.datasets.times import make_time_encoding
-from constellation_jax.outputs.variable import FRAMES, OTHER, RIC, SHELL, XYZ
+from constellation_jax.outputs.variable import FRAMES, OTHER, RIC, SHELL, THRESHOLD, XYZ
 from constellation_jax.outputs.variables import VARIABLES
 from constellation_jax.physics.constants import YEAR_DAYS
 
@@ -75,6 +75,7 @@ def make_rates_dataset(
     others: Sequence[str],
     counts: NDArray[np.int64],
     expected: tuple[NDArray[np.float64], NDArray[np.float64]],
+    manoeuvres: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]],
     settings: Mapping[str, Any],
 ) -> xr.Dataset:
     """Make the Dataset of encounter rates, dims shell and other.
@@ -87,6 +88,8 @@ def make_rates_dataset(
         others: names of what they meet.
         counts: encounters within `distance_km` in `days`, shape (shells, others).
         expected: of the theory, per year within `distance_km` and within `miss_distance_km`, of that shape.
+        manoeuvres: thresholds of the probability, and the manoeuvres in `days` with their standard errors, shape (shells, others,
+            thresholds).
         settings: days, distance_km, miss_distance_km and others, for the attributes.
     """
     per_day = counts / settings["days"]
@@ -102,6 +105,8 @@ def make_rates_dataset(
         "encounters_per_year_error": error,
         "expected_per_day": wide / YEAR_DAYS,
         "expected_per_year": near,
+        "manoeuvres_per_year": manoeuvres[1] * YEAR_DAYS / settings["days"],
+        "manoeuvres_per_year_error": manoeuvres[2] * YEAR_DAYS / settings["days"],
     }
     header = make_header(
         "encounter-rates",
@@ -112,7 +117,7 @@ def make_rates_dataset(
         source="approaches counted by screening with SGP4; expectation by the kinetic theory of merit.conjunction_rate",
         action="screened shells",
     )
-    coordinates = {SHELL: np.array(shells, object), OTHER: np.array(others, object)}
+    coordinates = {SHELL: np.array(shells, object), OTHER: np.array(others, object), THRESHOLD: manoeuvres[0]}
     return xr.Dataset(
         {name: VARIABLES[name].as_xarray(values) for name, values in arrays.items()},
         {name: VARIABLES[name].as_xarray(values) for name, values in coordinates.items()},

@@ -9,15 +9,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-import warnings
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import xarray as xr
-import zarr
 from numpy.typing import NDArray
-from zarr.errors import ZarrUserWarning
 
 from constellation_jax.errors import InputError
 from constellation_jax.outputs.blocks import cut
@@ -25,7 +22,7 @@ from constellation_jax.outputs.datasets.header import Extremes, make_coverage_at
 from constellation_jax.outputs.soundness import find_defect, find_latched
 from constellation_jax.outputs.variable import DIMENSIONS, STATUS_VARIABLE, TIME
 from constellation_jax.outputs.zarr.layout import FIGURES, make_record, open_array
-from constellation_jax.outputs.zarr.place import Place, is_damage, make_store, open_run
+from constellation_jax.outputs.zarr.place import Place, consolidate, is_damage, make_store, open_run
 from constellation_jax.outputs.zarr.shards import put_shard
 
 
@@ -62,9 +59,7 @@ def complete(place: Place) -> int:
     records = store.read_records()
     attributes = make_coverage_attributes(store.times, _join_extremes(records))
     store.group.attrs.update({**attributes, **store.group.attrs.asdict()})  # what the user has given stays
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ZarrUserWarning)  # consolidation is not in the specification of version 3 yet
-        zarr.consolidate_metadata(make_store(place.growing))
+    consolidate(place.growing)
     store.run.attrs["state"] = "complete"
     place.finish()
     return int(records[-1, 0])

@@ -13,14 +13,16 @@ import os
 import shutil
 import stat
 import uuid
+import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import zarr
 from zarr.abc.store import Store
 from zarr.core.buffer import default_buffer_prototype
 from zarr.core.sync import sync
+from zarr.errors import ZarrUserWarning
 from zarr.storage import FsspecStore, LocalStore
 
 from constellation_jax.errors import InputError, OutputError
@@ -34,7 +36,7 @@ BEGUN: Final = "begun"
 
 
 class Place:
-    """Place of a Zarr output.
+    """Place of a Zarr output. In a `with` statement it holds the lock alone; it may be entered again inside.
 
     Args:
         path: the folder to be made, or an address of fsspec.
@@ -53,6 +55,8 @@ class Place:
         self.is_remote = is_address(self.address)
         self.overwrite = overwrite
         self._inputs = [os.path.realpath(source) for source in inputs]
+        self._entered = 0
+        self._held = contextlib.ExitStack()
         self.check()
 
     def __fspath__(self) -> str:
@@ -60,6 +64,18 @@ class Place:
 
     def __str__(self) -> str:
         return self.address
+
+    def __enter__(self) -> Self:
+        if not self._entered:
+            self._held.enter_context(self.hold(shared=False))
+            self.check()
+        self._entered += 1
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._entered -= 1
+        if not self._entered:
+            self._held.close()
 
     @property
     def growing(self) -> str:
@@ -238,6 +254,13 @@ def make_store(place: str | os.PathLike[str]) -> Store:
         return FsspecStore.from_url(os.fspath(place))
     except (ImportError, ValueError) as error:
         raise InputError(f"{place}: cannot be opened ({error}); expected a folder or an address of fsspec") from None
+
+
+def consolidate(place: str) -> None:
+    """Gather the metadata of a store in one file, so that it opens at once."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ZarrUserWarning)  # consolidation is not in the specification of version 3 yet
+        zarr.consolidate_metadata(make_store(place))
 
 
 async def _empty(store: Store) -> None:

@@ -37,7 +37,7 @@ from constellation_jax.outputs.datasets.propagation import (
     make_dataset,
     make_lifetime_attributes,
 )
-from constellation_jax.outputs.datasets.times import check_times, make_time_encoding
+from constellation_jax.outputs.datasets.times import check_times
 from constellation_jax.outputs.fingerprint import Fingerprint, check_fingerprint, decode_fingerprint, encode_fingerprint
 from constellation_jax.outputs.formats import is_address
 from constellation_jax.outputs.netcdf.samples import check_memory
@@ -50,6 +50,7 @@ from constellation_jax.outputs.zarr.finish import complete
 from constellation_jax.outputs.zarr.layout import FIGURES, choose_layout, make_record, open_array
 from constellation_jax.outputs.zarr.place import Place, begin_run, make_store, open_run
 from constellation_jax.outputs.zarr.shards import CRC, ZSTD, put_shard
+from constellation_jax.outputs.zarr.whole_store import encode_dataset
 
 
 class ZarrWriter:
@@ -278,25 +279,10 @@ class ZarrWriter:
         known = whole.drop_vars(self._names).drop_dims(TIME)
         known = known.assign_coords({TIME: (TIME, self._times, VARIABLES[TIME].make_attributes())})
         known.attrs = {**header, **self.attributes}
-        return _encode(known)
+        return encode_dataset(known)
 
 
 _HEADER_BYTES: Final = 1 << 20
-
-
-def _encode(dataset: xr.Dataset) -> xr.Dataset:
-    """Make a shallow copy with texts as strings, dates as whole numbers, one chunk each, and attributes that JSON holds."""
-    encoded = dataset.copy()
-    encoded.attrs = to_plain(dataset.attrs)
-    for name in [*encoded.variables]:
-        variable = encoded[name]
-        kind = variable.dtype.kind
-        if kind in "UT":
-            encoded = encoded.assign_coords({name: (variable.dims, variable.values.astype(object), variable.attrs)})
-        encoded[name].attrs = to_plain(variable.attrs)
-        chunks = {"chunks": tuple(max(1, size) for size in variable.shape)}
-        encoded[name].encoding = {**chunks, **(make_time_encoding(variable.values) if kind == "M" else {})}
-    return encoded
 
 
 def check_size(

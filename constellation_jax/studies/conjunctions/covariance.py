@@ -14,6 +14,8 @@ from constellation_jax.engine.encounters.element_changes import compute_changes
 from constellation_jax.errors import InputError, suggest
 from constellation_jax.inputs.catalog.catalog import Catalog
 from constellation_jax.inputs.conjunctions.age_table import classify, load_age_table
+from constellation_jax.inputs.conjunctions.covariance_files import CovarianceFiles
+from constellation_jax.inputs.ephemerides.covariances import CovarianceTable
 from constellation_jax.inputs.times import to_day_fraction
 from constellation_jax.studies.conjunctions.history import ric_axes, scatter_of_objects
 from constellation_jax.studies.element_fit.fit_elements import ElementFit
@@ -44,8 +46,8 @@ def covariances_of(events: xr.Dataset, catalog: Catalog | None, given: Any) -> t
     Args:
         events: as of `conjunctions` or `read_cdms`.
         catalog: that was screened; None where `given` needs none.
-        given: "given", "class", a Catalog of several sets of each object, an `ElementFit` of the catalogue's objects in their
-            order, or an array of shape (event, 2, 3, 3), km2.
+        given: "given", "class", a Catalog of several sets of each object, `CovarianceFiles`, an `ElementFit` of the catalogue's
+            objects in their order, or an array of shape (event, 2, 3, 3), km2.
 
     Raises:
         InputError: none of these, or one that does not fit the events.
@@ -65,6 +67,8 @@ def covariances_of(events: xr.Dataset, catalog: Catalog | None, given: Any) -> t
         return _by_class(events, _needed(catalog), None)
     if isinstance(given, Catalog):
         return _by_class(events, _needed(catalog), given)
+    if isinstance(given, CovarianceFiles):
+        return _by_files(events, _needed(catalog), given)
     if isinstance(given, ElementFit):
         return _by_elements(events, _needed(catalog), given)
     array = np.asarray(given, np.float64)
@@ -93,6 +97,37 @@ def _by_class(events: xr.Dataset, catalog: Catalog, history: Catalog | None) -> 
         ric[[0, 1, 2], [0, 1, 2]] = sigma.T**2
         both.append(Covariances(ric, source, np.ones(len(chosen), bool)))
     return both[0], both[1]
+
+
+def _by_files(events: xr.Dataset, catalog: Catalog, files: CovarianceFiles) -> tuple[Covariances, Covariances]:
+    """Covariances of files where they have one of that object at that time, those of the class or of the history elsewhere."""
+    history = files.history
+    if history is not None:  # the sets that were screened are the latest ones
+        joined = Catalog.concatenate([history, catalog[~catalog.synthetic]])
+        keys = np.stack([joined.norad_id.astype(np.float64), joined.epoch.astype(np.int64).astype(np.float64)])
+        history = joined[np.sort(np.unique(keys, axis=1, return_index=True)[1])]
+    both = _by_class(events, catalog, history)
+    times = np.asarray(events["tca"]).astype("datetime64[ns]")
+    for k, own in zip(("1", "2"), both, strict=True):
+        chosen = np.asarray(events[f"object_{k}"])
+        numbers, designators = catalog.norad_id[chosen], catalog.international_designator[chosen]
+        for table in files.tables:
+            is_own = numbers == table.norad_id if table.norad_id >= 0 else designators == table.designator
+            at = np.flatnonzero(is_own & (times >= table.times[0]) & (times <= table.times[-1]))
+            if not len(at):
+                continue
+            stated = _checked(_interpolate(table, times[at]), GIVEN)
+            own.ric[..., at], own.source[at], own.is_positive[at] = stated
+    return both
+
+
+def _interpolate(table: CovarianceTable, times: NDArray[np.datetime64]) -> Floats:
+    """Covariances at instants within a table, linear in between, which keeps them positive; shape (n, 3, 3)."""
+    if len(table.times) == 1:
+        return np.repeat(table.ric, len(times), axis=0)
+    k = np.clip(np.searchsorted(table.times, times) - 1, 0, len(table.times) - 2)
+    part = (times - table.times[k]) / (table.times[k + 1] - table.times[k])
+    return np.asarray(table.ric[k] + part[:, None, None] * (table.ric[k + 1] - table.ric[k]))
 
 
 def _by_elements(events: xr.Dataset, catalog: Catalog, fit: ElementFit) -> tuple[Covariances, Covariances]:

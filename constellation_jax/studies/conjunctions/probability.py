@@ -14,6 +14,7 @@ from constellation_jax.engine.devices import Devices
 from constellation_jax.engine.encounters.probabilities import EncounterStates, compute_figures
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.catalog.catalog import Catalog, check_catalog
+from constellation_jax.inputs.conjunctions.covariance_files import CovarianceFiles
 from constellation_jax.inputs.conjunctions.radii import Radii, find_radii
 from constellation_jax.outputs.conjunction_variables import CONJUNCTION_FLAGS, PROBABILITIES
 from constellation_jax.outputs.variable import STATUS_VARIABLE
@@ -30,7 +31,7 @@ def add_probability(
     events: xr.Dataset,
     catalog: Catalog | None = None,
     *,
-    covariance: str | Catalog | ElementFit | NDArray[Any] = "class",
+    covariance: str | Catalog | CovarianceFiles | ElementFit | NDArray[Any] = "class",
     radii: Radii = None,
     device: str | None = None,
 ) -> xr.Dataset:
@@ -43,9 +44,9 @@ def add_probability(
         events: of `conjunctions`, or of `read_cdms`.
         catalog: the one that was screened; not needed for covariances that are given.
         covariance: "class", the bundled table by class and age of the elements; a Catalog of several sets of each object, whose own
-            scatter scales that of its class; an `ElementFit` of the catalogue's objects in their order, carried to the approach by
-            the derivatives; "given", those of the events (CDM); or an array of shape (event, 2, 3, 3), km2, along radial,
-            in-track and cross-track of each object.
+            scatter scales that of its class; `read_covariances` of files, by class where these have none; an `ElementFit` of the
+            catalogue's objects in their order, carried to the approach by the derivatives; "given", those of the events (CDM); or
+            an array of shape (event, 2, 3, 3), km2, along radial, in-track and cross-track of each object.
         radii: hard-body radii, m: one for all, a mapping or a csv by catalogue number (NORAD_CAT_ID, HBR_M), or an array in the
             order of the catalogue; None: those of the events, else 10 m for Starlink satellites and 1 m for others, as SOCRATES
             has it.

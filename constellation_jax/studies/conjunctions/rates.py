@@ -21,6 +21,7 @@ from constellation_jax.inputs.times import Time, to_day_fraction
 from constellation_jax.outputs.datasets.conjunctions import make_rates_dataset
 from constellation_jax.physics.constants import SECONDS_PER_DAY, WGS84_EQUATORIAL_RADIUS_KM
 from constellation_jax.physics.merit.conjunction_rate import ConjunctionBackground, between_shells, with_background
+from constellation_jax.studies.conjunctions.manoeuvres import OWN_SIGMA_M, THRESHOLDS, compute_areas, make_model
 from constellation_jax.studies.conjunctions.screen import FARTHEST_KM, STEP_S
 from constellation_jax.studies.propagation.runs import Progress, make_counter
 
@@ -38,6 +39,10 @@ def encounter_rates(
     distance_km: float = 5.0,
     miss_distance_km: float = 1.0,
     start: Time | None = None,
+    thresholds: Sequence[float] = THRESHOLDS,
+    age_days: float = 0.5,
+    own_sigma_m: Sequence[float] = OWN_SIGMA_M,
+    own_radius_m: float = 5.0,
     device: str | None = None,
     progress: Progress | None = None,
 ) -> xr.Dataset:
@@ -49,6 +54,10 @@ def encounter_rates(
     within `miss_distance_km`, is the rate within that distance, at which few are met in a day. The satellites of a shell do not
     count with each other.
 
+    The manoeuvres a year are those that the encounters call for at thresholds of the collision probability, each encounter standing
+    for all that pass as it does (manoeuvres.py). They go with the errors that are known when one decides, and public element sets
+    are worse than what operators have: an order of magnitude.
+
     Args:
         catalog: what flies; leave out what a shell replaces or is coordinated with. None: the shells alone.
         shells: one or several.
@@ -56,12 +65,18 @@ def encounter_rates(
         distance_km: largest distance that is counted, up to 50 km.
         miss_distance_km: distance of the rates for a year.
         start: beginning, UTC, and epoch of the shells; None: the latest epoch of the catalogue, or the last midnight.
+        thresholds: collision probabilities above which a manoeuvre is made.
+        age_days: age of the catalogue's element sets at the encounter, by which their errors go (the bundled table by class).
+        own_sigma_m: standard deviations of planned satellites when one decides, radial, in-track and cross-track, m; those that an
+            ephemeris of Starlink of 2023 states twelve hours ahead.
+        own_radius_m: hard-body radius of a planned satellite, m; the catalogue's are those of `add_probability`.
         device: as for `propagate`.
         progress: called as work is done.
 
     Returns:
         Dataset with the dims shell and other, of which the last is "catalogue": encounters counted within `distance_km`, their
-        number a day, the number a year within `miss_distance_km` with its standard error by counting, and what is expected of both.
+        number a day, the number a year within `miss_distance_km` with its standard error by counting, what is expected of both, and
+        by threshold the manoeuvres a year of all satellites of a shell.
 
     Raises:
         InputError: no shell, or numbers out of range.
@@ -75,6 +90,7 @@ def encounter_rates(
     ):  # fmt: skip
         if not 0.0 < value <= most:
             raise InputError(f"{name} {value!r}: expected a number above 0, up to {most:g}")
+    model = make_model(thresholds, age_days, own_sigma_m, own_radius_m)
     if catalog is not None:
         check_catalog(catalog)
     real = catalog if catalog is not None and len(catalog) else None
@@ -83,27 +99,30 @@ def encounter_rates(
     objects = planned if real is None else Catalog.concatenate([planned, real])
     group = np.repeat(np.arange(len(shells) + 1), [*(shell.total for shell in shells), len(objects) - len(planned)])
 
-    def is_allowed(first: NDArray[np.int32], second: NDArray[np.int32]) -> NDArray[np.bool_]:
-        return np.asarray(group[first] != group[second])
-
     day, fraction = to_day_fraction(np.array([begin]))
     engine = ScreeningEngine(
         objects.elements, int(day[0]), float(fraction[0]), days * SECONDS_PER_DAY, distance_km=distance_km,
-        step_s=STEP_S, is_allowed=is_allowed, platform=device,
+        step_s=STEP_S, groups=group.astype(np.int32), platform=device,
     )  # fmt: skip
     counts = np.zeros((len(shells) + 1,) * 2, np.int64)
     found = engine.screen(progress=make_counter(progress, engine.steps * len(objects)))
     passes = ~(found.is_at_start | found.is_at_end)
-    pair = [group[found.encounters.first[passes]], group[found.encounters.second[passes]]]
-    np.add.at(counts, tuple(pair), 1)
-    counts = (counts + counts.T)[:-1]
+    met = found.encounters.part(passes)
+    pair = group[met.first], group[met.second]
+    np.add.at(counts, pair, 1)
+    parts = compute_areas(met, objects, len(planned), model) / (np.pi * distance_km**2)
+    sums = np.zeros((2, *counts.shape, len(model.thresholds)))  # of the parts, and of their squares
+    np.add.at(sums[0], pair, parts)
+    np.add.at(sums[1], pair, parts**2)
+    counts, sums = (counts + counts.T)[:-1], (sums + sums.swapaxes(1, 2))[:, :-1]
     return make_rates_dataset(
         [shell.name for shell in shells],
         [*(shell.name for shell in shells), CATALOGUE],
         counts,
         (_expect(shells, real, distance_km), _expect(shells, real, miss_distance_km)),
+        (model.thresholds, sums[0], np.sqrt(sums[1])),
         {"days": days, "distance_km": distance_km, "miss_distance_km": miss_distance_km, "start": f"{begin}Z",
-         "objects": len(objects)},
+         "objects": len(objects), "manoeuvre_covariance": model.describe()},
     )  # fmt: skip
 
 

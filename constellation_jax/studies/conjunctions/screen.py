@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -18,15 +17,14 @@ from constellation_jax.inputs.catalog.catalog import NO_NORAD_ID, Catalog, check
 from constellation_jax.inputs.times import Span, parse_span, to_day_fraction
 from constellation_jax.outputs.conjunction_variables import CONJUNCTION_FLAGS
 from constellation_jax.outputs.datasets.conjunctions import make_conjunctions_dataset
-from constellation_jax.outputs.formats import find_format, make_place, write
 from constellation_jax.studies.conjunctions.fleets import Groups, find_fleets, find_planned_shells, is_same
 from constellation_jax.studies.conjunctions.history import ric_axes
-from constellation_jax.studies.propagation.runs import Progress, make_counter
+from constellation_jax.studies.propagation.runs import Counter, Progress, make_counter
 
 _LOGGER = logging.getLogger("constellation_jax")
 FARTHEST_KM: Final = 50.0
 """Largest distance that is searched: beyond, half of all objects are near each other."""
-STEP_S: Final = 60.0
+STEP_S: Final = 120.0
 MEMORY_BYTES: Final = 2**30
 """Default bound on the events of a run."""
 OLD_DAYS: Final = 30.0
@@ -54,7 +52,7 @@ def conjunctions(
 ) -> xr.Dataset:
     """Find all close approaches among the objects of a catalogue, planned shells included.
 
-    Positions come from SGP4 every minute; pairs are found by boxes and straight lines whose bounds miss nothing
+    Positions come from SGP4 every two minutes; pairs are found by boxes and straight lines whose bounds miss nothing
     (docs/concepts/screening.md), and refined by SGP4 in float64: the time of closest approach is where the distance of the
     positions is least. Pairs slower than 10 m/s are one event as long as they stay together, at their least distance. Where the
     distance is within the threshold at an end of the span and the closest approach beyond it, the event is at that end, and
@@ -74,7 +72,7 @@ def conjunctions(
         same_shell: whether pairs of one planned shell count too. They are of one fleet as well.
         step_s: s between the instants of the search, 10 to 120. The result does not depend on it.
         memory_bytes: bound on the events; a run that is going to have more ends with an error that says how many.
-        device: platform that propagates, as for `propagate`; pairs are searched on the CPU.
+        device: platform that propagates and, where it is an accelerator, searches for pairs, as for `propagate`.
         progress: called as work is done.
 
     Returns:
@@ -84,74 +82,101 @@ def conjunctions(
     Raises:
         InputError: no object; a span, distance, step or primary that cannot be; more events than memory holds.
     """
-    check_catalog(catalog)
-    start, stop = parse_span(span)
-    _check(catalog, distance_km, step_s)
-    _warn_of_age(catalog, start, stop)
-    is_primary = None if primaries is None else find_primaries(catalog, primaries)
-    fleets, shells = find_fleets(catalog), find_planned_shells(catalog)
-
-    def is_allowed(first: NDArray[np.int32], second: NDArray[np.int32]) -> NDArray[np.bool_]:
-        number = catalog.norad_id[first]
-        keep = (number != catalog.norad_id[second]) | (number == NO_NORAD_ID)
-        if is_primary is not None:
-            keep &= is_primary[first] | is_primary[second]
-        if not same_shell:
-            keep &= ~is_same(shells, first, second)
-        if not same_fleet:  # pairs of one shell that were asked for stay
-            keep &= ~is_same(fleets, first, second) | (same_shell & is_same(shells, first, second))
-        return np.asarray(keep)
-
-    day, fraction = to_day_fraction(np.array([start]))
-    span_s = float((stop - start) / np.timedelta64(1, "ns")) * 1e-9
-    engine = ScreeningEngine(
-        catalog.elements, int(day[0]), float(fraction[0]), span_s, distance_km=distance_km, step_s=step_s,
-        is_allowed=is_allowed, platform=device,
+    screening = Screening(
+        catalog, span, distance_km, primaries=primaries, same_fleet=same_fleet, same_shell=same_shell, step_s=step_s,
+        memory_bytes=memory_bytes, device=device,
     )  # fmt: skip
-    count = make_counter(progress, engine.steps * len(catalog))
-    most = memory_bytes // EVENT_BYTES
-    try:
-        found = engine.screen(most, count)
-    except OverflowError as error:
-        expected = int(error.args[0])
+    engine = screening.make_engine(0.0, screening.span_s)
+    found = screening.run(engine, make_counter(progress, engine.steps * len(catalog)))
+    return screening.make_dataset(found)
+
+
+class Screening:
+    """Checked inputs of a run; arguments and errors are those of `conjunctions`."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        span: Span,
+        distance_km: float,
+        *,
+        primaries: Primaries | None = None,
+        same_fleet: bool = False,
+        same_shell: bool = False,
+        step_s: float = STEP_S,
+        memory_bytes: int = MEMORY_BYTES,
+        device: str | None = None,
+    ) -> None:
+        check_catalog(catalog)
+        self.catalog, self.distance_km, self.step_s = catalog, distance_km, step_s
+        self.start, self.stop = parse_span(span)
+        _check(catalog, distance_km, step_s)
+        _warn_of_age(catalog, self.start, self.stop)
+        self.span_s = float((self.stop - self.start) / np.timedelta64(1, "ns")) * 1e-9
+        self.is_primary = None if primaries is None else find_primaries(catalog, primaries)
+        self.same_fleet, self.same_shell, self.device = same_fleet, same_shell, device
+        self._fleets, self._shells = find_fleets(catalog), find_planned_shells(catalog)
+        self._most = memory_bytes // EVENT_BYTES
+
+    def make_engine(self, begin_s: float, span_s: float) -> ScreeningEngine:
+        """Make the engine of a part of the span that begins some seconds after its start."""
+        nanoseconds = np.timedelta64(round(begin_s * 1e9), "ns")
+        day, fraction = to_day_fraction(np.array([self.start + nanoseconds]))
+        return ScreeningEngine(
+            self.catalog.elements, int(day[0]), float(fraction[0]), span_s, distance_km=self.distance_km,
+            step_s=self.step_s, is_allowed=self._is_allowed, groups=self._find_groups(), platform=self.device,
+        )  # fmt: skip
+
+    def run(self, engine: ScreeningEngine, count: Counter | None, before: int = 0) -> CloseApproaches:
+        """Screen the span of an engine, of which so many events are known before."""
+        try:
+            return engine.screen(self._most - before, count)
+        except OverflowError as error:
+            raise self.describe_overflow(before + int(error.args[0])) from None
+
+    def describe_overflow(self, expected: int) -> InputError:
+        """Describe more events than memory holds."""
         size = f"{expected * EVENT_BYTES / 2**30:.1f} GiB"
-        raise InputError(
-            f"distance_km {distance_km:g}: some {expected:,} approaches expected in this span ({size}), memory_bytes hold "
-            f"{most:,}; ask for a shorter span, a smaller distance or primaries"
-        ) from None
-    arrays = _make_arrays(found, start, is_primary, fleets, shells)
-    settings = {
-        "distance_km": distance_km, "same_fleet": int(same_fleet), "same_shell": int(same_shell), "step_s": step_s,
-        "primaries": len(catalog) if is_primary is None else int(is_primary.sum()),
-    }  # fmt: skip
-    return make_conjunctions_dataset(catalog, (start, stop), arrays, settings)
+        return InputError(
+            f"distance_km {self.distance_km:g}: some {expected:,} approaches expected in this span ({size}), memory_bytes "
+            f"hold {self._most:,}; ask for a shorter span, a smaller distance or primaries"
+        )
 
+    def check_number(self, count: int, done_s: float) -> None:
+        """Check that the events of the whole span fit, after so many in its first seconds."""
+        expected = int(count * self.span_s / done_s)
+        if expected > self._most:
+            raise self.describe_overflow(expected)
 
-def conjunctions_to(
-    path: str | os.PathLike[str],
-    catalog: Catalog,
-    span: Span,
-    distance_km: float = 5.0,
-    *,
-    overwrite: bool = False,
-    **options: Any,
-) -> xr.Dataset:
-    """Find all close approaches, as `conjunctions`, write them to a file, and return them.
+    def make_dataset(self, found: CloseApproaches) -> xr.Dataset:
+        """Make the Dataset of the events of the whole span."""
+        arrays = _make_arrays(found, self.start, self.is_primary, self._fleets, self._shells)
+        settings = {
+            "distance_km": self.distance_km, "same_fleet": int(self.same_fleet), "same_shell": int(self.same_shell),
+            "step_s": self.step_s,
+            "primaries": len(self.catalog) if self.is_primary is None else int(self.is_primary.sum()),
+        }  # fmt: skip
+        return make_conjunctions_dataset(self.catalog, (self.start, self.stop), arrays, settings)
 
-    Args:
-        path: the file to be made: .nc, .csv or .parquet. It appears under its name when it is complete.
-        overwrite: whether an existing file may be replaced.
-        options: as for `conjunctions`.
+    def _find_groups(self) -> NDArray[np.int32]:
+        """Number the groups whose own pairs the search leaves out, -1 for none; `_is_allowed` has the rest."""
+        if self.is_primary is not None:
+            return np.where(self.is_primary, -1, 0).astype(np.int32)
+        if not self.same_fleet:
+            return np.where(self.same_shell & (self._shells >= 0), -1, self._fleets).astype(np.int32)
+        return np.where(self.same_shell, -1, self._shells).astype(np.int32)
 
-    Raises:
-        InputError: as for `conjunctions`; the file exists, or its folder does not.
-        OutputError: the file could not be written.
-    """
-    find_format(path)
-    place = make_place(path, overwrite=overwrite)  # an error about it comes before the computation
-    dataset = conjunctions(catalog, span, distance_km, **options)
-    write(dataset, place, overwrite=overwrite)
-    return dataset
+    def _is_allowed(self, first: NDArray[np.int32], second: NDArray[np.int32]) -> NDArray[np.bool_]:
+        number = self.catalog.norad_id[first]
+        keep = (number != self.catalog.norad_id[second]) | (number == NO_NORAD_ID)
+        if self.is_primary is not None:
+            keep &= self.is_primary[first] | self.is_primary[second]
+        in_shell = is_same(self._shells, first, second)
+        if not self.same_shell:
+            keep &= ~in_shell
+        if not self.same_fleet:  # pairs of one shell that were asked for stay
+            keep &= ~is_same(self._fleets, first, second) | (self.same_shell & in_shell)
+        return np.asarray(keep)
 
 
 def find_primaries(catalog: Catalog, primaries: Primaries) -> NDArray[np.bool_]:

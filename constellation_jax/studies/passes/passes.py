@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 import numpy as np
@@ -11,8 +12,8 @@ from numpy.typing import NDArray
 
 from constellation_jax.engine.devices import Devices
 from constellation_jax.engine.grid.states import States
-from constellation_jax.engine.passes.kernels import Places
-from constellation_jax.engine.passes.search import BLOCK_ROWS, PassEvents, find_events
+from constellation_jax.engine.passes.kernels import BLOCK_ROWS, Places
+from constellation_jax.engine.passes.search import EVENT, find_events, join_events
 from constellation_jax.engine.state_variables import attitude
 from constellation_jax.engine.time_grid import Grid
 from constellation_jax.errors import InputError
@@ -82,16 +83,25 @@ def passes(
     blocks: Iterator[tuple[Any, States]] = stream(
         catalog, times, block=BLOCK_ROWS, frame="itrs", variables=("position", "velocity"), device=device
     )
-    rises, tops, sets = find_events(
+    sun, vectors, devices = _sun_at(times), make_places(places), Devices(device)
+    found = find_events(
         (states for _, states in blocks),
-        _sun_at(times),
-        make_places(places),
+        sun,
+        vectors,
         len(catalog),
         least_rad=min_elevation * DEGREE,
         step_s=step_s,
-        devices=Devices(device),
+        devices=devices,
     )
-    arrays = _assemble(rises, tops, sets, len(catalog), first, step_s)
+    sun_sines = _sun_sines(vectors, sun)
+
+    def assemble(place: int) -> dict[str, NDArray[Any]]:
+        arrays = _assemble(*found.over(place), sun_sines[place], first, step_s)
+        return {"pass_site": np.full(len(arrays["pass_satellite"]), place, np.int32)} | arrays
+
+    with ThreadPoolExecutor(devices.threads) as pool:
+        parts = list(pool.map(assemble, range(len(places))))
+    arrays = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     attributes = {"min_elevation": float(min_elevation), "step_s": step_s, "dark_below": DARK_DEG}
     return make_passes_dataset(catalog, places, np.array([first, last]), arrays, attributes=attributes)
 
@@ -123,54 +133,75 @@ def find_turn(times: NDArray[np.datetime64]) -> NDArray[np.float64]:
     return np.asarray(turn)
 
 
+def _sun_sines(places: Places, sun: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Sine of the elevation of the Sun over places at the rows of the grid, shape (places, rows)."""
+    to_sun = [s - r[:, None] for s, r in zip(sun, places.position, strict=True)]
+    height = sum(v * u[:, None] for v, u in zip(to_sun, places.up, strict=True))
+    return np.asarray(height / np.sqrt(sum(v * v for v in to_sun)))
+
+
 def _assemble(
-    rises: PassEvents, tops: PassEvents, sets: PassEvents, satellites: int, first: np.datetime64, step_s: float
+    rises: NDArray[Any],
+    tops: NDArray[Any],
+    sets: NDArray[Any],
+    sun_sine: NDArray[np.float64],
+    first: np.datetime64,
+    step_s: float,
 ) -> dict[str, NDArray[Any]]:
-    """Make the variables of passes from their events, which are sorted by pair and row; rises and sets fit one to one."""
-    count = len(rises.pair)
-    assert count == len(sets.pair)
-    assert np.array_equal(rises.pair, sets.pair)
-    top = _find_tops(rises, tops, sets)
+    """Make the variables of passes over a place from their events, which are sorted by satellite and row.
+
+    Rises and sets fit one to one. The sine of the Sun's elevation is that at the rows of the grid.
+    """
+    count = len(rises)
+    assert np.array_equal(rises["satellite"], sets["satellite"])
     # one more event without values at the end, which -1 finds
-    middle = PassEvents(*(np.append(v, np.array(np.nan if v.dtype.kind == "f" else 0, v.dtype))[top] for v in tops))
-    events = (rises, middle, sets)
-    part = np.stack([e.part for e in events], axis=1)
-    seconds = (np.stack([e.row for e in events], axis=1) + part) * step_s
-    known = np.isfinite(seconds)
-    time = np.full(seconds.shape, np.datetime64("NaT", "ns"))
-    # to the microsecond, finer than a pass is known
-    time[known] = first + np.rint(seconds[known] * 1e6).astype("timedelta64[us]")
-    sunlit = np.stack([e.sunlit for e in events], axis=1)
-    dark = np.stack([e.sun_elevation for e in events], axis=1) < DARK_DEG
+    nothing = np.array([(0, 0, np.nan, np.nan, np.nan, np.nan, np.nan)], EVENT)
+    middle = join_events([tops, nothing]).take(_find_tops(rises, tops, sets), mode="wrap")
+    time, azimuth, sunlit = np.empty((count, 3), "M8[ns]"), np.empty((count, 3), "f4"), np.empty((count, 3), "f4")
+    is_visible = np.zeros(count, np.bool_)
+    for k, events in enumerate((rises, middle, sets)):
+        row, part = events["row"], events["part"]
+        known = np.isfinite(part)
+        # to the microsecond, finer than a pass is known
+        elapsed = np.rint(np.where(known, row + part, 0.0) * (step_s * 1e6)).astype("timedelta64[us]")
+        time[:, k] = np.where(known, first + elapsed, np.datetime64("NaT"))
+        azimuth[:, k], sunlit[:, k] = (
+            np.where(events["azimuth"] < 0, events["azimuth"] + 360, events["azimuth"]),
+            events["sunlit"],
+        )
+        # the Sun turns by a quarter of a degree a step: linear to 1e-4 degrees, near the zenith to 2e-3
+        before, after = (sun_sine[np.clip(row + n, 0, len(sun_sine) - 1)] for n in (0, 1))
+        sun = before + part * (after - before)
+        is_visible |= (sunlit[:, k] >= 0.5) & (sun < np.sin(DARK_DEG * DEGREE))
+        if events is middle:
+            sun_elevation = np.degrees(np.arcsin(sun)).astype(np.float32)
     return {
-        "pass_site": (rises.pair // satellites).astype(np.int32),
-        "pass_satellite": (rises.pair % satellites).astype(np.int32),
+        "pass_satellite": rises["satellite"],
         "event_time": time,
-        "event_azimuth": np.stack([e.azimuth for e in events], axis=1),
+        "event_azimuth": azimuth,
         "event_sunlit": sunlit,
-        "max_elevation": middle.elevation,
-        "least_range": middle.range,
-        "sun_elevation": middle.sun_elevation,
-        "is_visible": np.asarray(((sunlit >= 0.5) & dark).any(axis=1), np.int8),
+        "max_elevation": middle["elevation"],
+        "least_range": middle["range"],
+        "sun_elevation": sun_elevation,
+        "is_visible": is_visible.astype(np.int8),
     }
 
 
-def _find_tops(rises: PassEvents, tops: PassEvents, sets: PassEvents) -> NDArray[np.int64]:
+def _find_tops(rises: NDArray[Any], tops: NDArray[Any], sets: NDArray[Any]) -> NDArray[np.int64]:
     """Find the highest culmination of each pass; -1 where there is none. Shape (passes,)."""
-    count = len(rises.pair)
+    count = len(rises)
     found = np.full(count, -1, np.int64)
-    if not count or not len(tops.pair):
+    if not count or not len(tops):
         return found
-    rows = int(max(v.row.max() for v in (rises, tops, sets))) + 4
-    begins = rises.pair * rows + rises.row + 2
-    place = np.searchsorted(begins, tops.pair * rows + tops.row + 2, side="right") - 1
-    inside = (place >= 0) & (tops.pair == rises.pair[place]) & (tops.row <= sets.row[place])
+    begins, middles = ((v["satellite"].astype(np.int64) << 32) + v["row"] for v in (rises, tops))
+    place = np.searchsorted(begins, middles, side="right") - 1
+    inside = (place >= 0) & (tops["satellite"] == rises["satellite"][place]) & (tops["row"] <= sets["row"][place])
     index = np.flatnonzero(inside)
     place = place[inside]
     # highest last, so that it stays; most passes have one culmination, and the few others alone are sorted
     several = np.bincount(place, minlength=count)[place] > 1
     found[place[~several]] = index[~several]
     others = index[several]
-    order = np.argsort(tops.elevation[others], kind="stable")
+    order = np.argsort(tops["elevation"][others], kind="stable")
     found[place[several][order]] = others[order]
     return found

@@ -34,8 +34,8 @@ def make_fingerprint(
         lifetimes: of the objects, where they are asked for: they stand for the space weather and the models behind them.
     """
     found = {
-        "elements": _digest(getattr(catalog, name) for name in COLUMNS),
-        "times": _digest([instants.astype("datetime64[ns]").astype(np.int64)]),
+        "elements": digest(getattr(catalog, name) for name in COLUMNS),
+        "times": digest([instants.astype("datetime64[ns]").astype(np.int64)]),
         "frame": options.frame,
         "variables": " ".join(options.variables),
         "type": options.dtype,
@@ -48,19 +48,20 @@ def make_fingerprint(
     }
     if needs_attitude(options):
         earth = load_earth_orientation()
-        found["earth_orientation"] = _digest([earth.mjd, earth.ut1_utc_s, earth.polar_x_arcsec, earth.polar_y_arcsec])
+        found["earth_orientation"] = digest([earth.mjd, earth.ut1_utc_s, earth.polar_x_arcsec, earth.polar_y_arcsec])
     if lifetimes is not None:
-        found["lifetimes"] = _digest([lifetimes])
+        found["lifetimes"] = digest([lifetimes])
     return found
 
 
-def _digest(arrays: Iterable[NDArray[Any]]) -> str:
-    digest = hashlib.sha256()
+def digest(arrays: Iterable[NDArray[Any]]) -> str:
+    """Digest of arrays of numbers or texts."""
+    found = hashlib.sha256()
     for array in arrays:
-        digest.update(
+        found.update(
             "\0".join(array.tolist()).encode() if array.dtype.kind == "U" else np.ascontiguousarray(array).tobytes()
         )
-    return digest.hexdigest()
+    return found.hexdigest()
 
 
 def _describe_processor(platform_name: str | None) -> str:

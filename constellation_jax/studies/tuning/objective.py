@@ -28,6 +28,7 @@ from constellation_jax.inputs.tuning.problem import Term, TuningProblem
 from constellation_jax.inputs.tuning.terms import TERMS
 from constellation_jax.physics.merit import conjunction_rate, cost, coverage, drag, link, revisit
 from constellation_jax.studies.decay.inputs import list_names, shell_ballistic_coefficients
+from constellation_jax.studies.tuning import encounters
 from constellation_jax.studies.tuning.design import Design, Floats
 
 FREQUENCY_GHZ: Final = 12.0
@@ -58,6 +59,8 @@ class Surroundings(NamedTuple):
     """`Launcher` of the problem."""
     injection_altitude_km: float
     """Altitude of injection of the launch vehicle."""
+    encounters: Any = None
+    """`HeldEncounters` that were screened; None where no term counts them."""
 
 
 def make_surroundings(
@@ -84,7 +87,11 @@ def make_surroundings(
         span: Any = float(dead.min()) if np.ptp(dead) == 0.0 else (float(dead.min()), float(dead.max()))
         lifetimes = fill_lifetime_table(ballistic_coefficient=span, **given)
     if "background_conjunctions_per_year" in quantities:
-        around = _exclude(_load_background(problem) if background is None else background, problem.exclude)
+        around = _load_background(problem, background)
+        if around is None:
+            raise InputError(
+                f"tuning problem {problem.name!r}: background_conjunctions_per_year needs a background catalogue, found 'none'"
+            )
         objects = conjunction_rate.ConjunctionBackground.from_catalog(around)
     if "launches" in quantities:
         try:
@@ -105,6 +112,24 @@ def make_surroundings(
         launcher,
         problem.injection_altitude_km,
     )
+
+
+def make_screener(problem: TuningProblem, background: Catalog | None = None) -> encounters.EncounterScreener | None:
+    """Make the screener of a problem; None where no term counts encounters.
+
+    Raises:
+        InputError: a solver that cannot go in rounds, or as for `EncounterScreener`.
+    """
+    if encounters.TERM not in {term.quantity for term in problem.terms()}:
+        return None
+    solver = problem.solver
+    if solver.method not in ("slsqp", "trust-constr") or solver.starts > 1:
+        found = f"method {solver.method!r}" if solver.starts == 1 else f"starts {solver.starts}"
+        raise InputError(
+            f"tuning problem {problem.name!r}: {encounters.TERM} is screened anew between steps; found {found}, expected "
+            "slsqp or trust-constr from one start"
+        )
+    return encounters.EncounterScreener(problem, _load_background(problem, background))
 
 
 def list_assumptions(problem: TuningProblem) -> list[str]:
@@ -246,17 +271,19 @@ _BY_SHELL: Final[dict[str, Callable[[DesignMerit], Array]]] = {
         m.shells, m.surroundings.background, m.problem.miss_distance_km
     ),
     "mutual_conjunctions_per_year": _compute_mutual_conjunctions,
+    encounters.TERM: lambda m: encounters.count_encounters(m.surroundings.encounters, m.design, m.problem),
     "altitude_km": lambda m: m.design.altitude_km,
 }
 
 
-def _load_background(problem: TuningProblem) -> Catalog:
+def _load_background(problem: TuningProblem, given: Catalog | None) -> Catalog | None:
+    """Load the catalogue of a problem, or take the one that is given, without what it leaves out; None where it has none."""
+    if given is not None:
+        return _exclude(given, problem.exclude)
     if problem.background == "none":
-        raise InputError(
-            f"tuning problem {problem.name!r}: background_conjunctions_per_year needs a background catalogue, found 'none'"
-        )
+        return None
     try:
-        return read_source(find_source(problem.background))
+        return _exclude(read_source(find_source(problem.background)), problem.exclude)
     except InputError as error:
         raise InputError(f"tuning problem {problem.name!r}, background: {error}") from None
 

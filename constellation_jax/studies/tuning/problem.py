@@ -30,6 +30,8 @@ _LOGARITHMIC: Final = frozenset(
     {"lifetime_years", "delta_v_m_s_per_year", "propellant_kg_per_year", "duty_cycle", "duty_cycle_peak"}
 )
 
+_OF_SEVERAL: Final = frozenset({"mutual_conjunctions_per_year", "encounters_per_day"})
+"""Terms of a shell that depend on other shells, too."""
 _NOTHING: Final = 1e-6
 """Value of an objective at the start up to which its scale is 1 in place of that value."""
 
@@ -44,6 +46,9 @@ class Frame(NamedTuple):
     scales: Floats
     """Scale of each objective, shape (objectives,)."""
     surroundings: Surroundings
+    low: Floats
+    """Lowest coordinates that a solver may choose, shape (free,)."""
+    high: Floats
 
 
 class ConstraintRow(NamedTuple):
@@ -106,7 +111,8 @@ class CompiledProblem:
         self._logarithmic = np.array([row.logarithmic for row in self.rows], bool)
         self._colours = _make_colours(self.rows)
         limits = np.array([problem.constraints[row.constraint].limit for row in self.rows], float)
-        self.frame = Frame(base, limits, np.ones(len(problem.objectives)), surroundings)
+        box = np.zeros(len(self.coordinates)), np.ones(len(self.coordinates))
+        self.frame = Frame(base, limits, np.ones(len(problem.objectives)), surroundings, *box)
         self._evaluate = jax.jit(self._with_derivatives)
         self._figures = jax.jit(self._compute_terms)
         at_start = np.abs(self.evaluate(self.coordinates.find_start(base)).objectives)
@@ -283,7 +289,7 @@ def _make_rows(problem: TuningProblem) -> list[ConstraintRow]:
         swept = problem.sweep.values if problem.sweep and problem.sweep.constraint == constraint.name else ()
         lowest = min((constraint.limit, *swept))
         each = term.over in ("", "each")
-        own = each and kind.each == "shell" and term.quantity != "mutual_conjunctions_per_year"
+        own = each and kind.each == "shell" and term.quantity not in _OF_SEVERAL
         for solar in problem.scenarios if kind.by_solar else ("",):
             for i in range(_count_places(term) if each else 1):
                 place = _describe_place(term, names, i) if each else f"({term.over})"

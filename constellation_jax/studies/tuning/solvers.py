@@ -81,8 +81,8 @@ class Solution(NamedTuple):
 
     @property
     def rank(self) -> tuple[bool, float]:
-        """Sort key, the best first: see `_rank`."""
-        return _rank(self.at)
+        """Sort key, the best first: see `make_rank`."""
+        return make_rank(self.at)
 
 
 def measure_violation(at: Evaluation) -> float:
@@ -90,7 +90,7 @@ def measure_violation(at: Evaluation) -> float:
     return float(max(0.0, -at.constraints.min())) if len(at.constraints) else 0.0
 
 
-def _rank(at: Evaluation) -> tuple[bool, float]:
+def make_rank(at: Evaluation) -> tuple[bool, float]:
     """Make a sort key, the best first: points that meet the constraints by objective, then the others by violation."""
     missed = measure_violation(at)
     return (missed > TOLERANCE, missed if missed > TOLERANCE else at.objective)
@@ -132,7 +132,7 @@ def restore(compiled: CompiledProblem, begin: Floats, frame: Frame, free: Floats
         lambda x: x[-1],
         start,
         jac=lambda x: np.append(np.zeros(k), 1.0),
-        bounds=[(0.0, 1.0)] * k + [(0.0, None)],
+        bounds=[*zip(frame.low[mask], frame.high[mask], strict=True), (0.0, None)],
         constraints={
             "type": "ineq",
             "fun": lambda x: at(x[:-1]).constraints + x[-1],
@@ -185,7 +185,7 @@ class _Cache:
 
     def __call__(self, x: Floats) -> Evaluation:
         point = self.whole.copy()
-        point[self.free] = np.clip(x, 0.0, 1.0)
+        point[self.free] = np.clip(x, self.frame.low[self.free], self.frame.high[self.free])
         key = point.tobytes()
         if key not in self._known:
             at = self.compiled.evaluate(point, self.frame)
@@ -195,7 +195,7 @@ class _Cache:
 
     def choose_best(self) -> Floats:
         """Choose the best of the points evaluated."""
-        return min(self._known.values(), key=lambda entry: _rank(entry[1]))[0]
+        return min(self._known.values(), key=lambda entry: make_rank(entry[1]))[0]
 
     def make_solution(self, point: Floats, success: bool, message: str, iterations: int) -> Solution:
         """Make the solution of a run that ended at a point."""
@@ -243,7 +243,7 @@ def _solve_by_scipy(compiled: CompiledProblem, solver: Solver, frame: Frame, fre
         "fun": lambda x: at(x).objective,
         "x0": begin[free],
         "jac": lambda x: at(x).gradient[free],
-        "bounds": optimize.Bounds(0.0, 1.0, keep_feasible=True),
+        "bounds": optimize.Bounds(frame.low[free], frame.high[free], keep_feasible=True),
     }
     margins: dict[str, Callable[[Floats], Floats]] = {
         "fun": lambda x: at(x).constraints,

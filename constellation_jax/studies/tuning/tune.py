@@ -23,10 +23,12 @@ from constellation_jax.outputs.datasets.tuning import TunedFigure, make_tuning_d
 from constellation_jax.outputs.variable import CONSTRAINT, SHELL, SOLAR, SWEEP, VARIABLE
 from constellation_jax.studies.decay.inputs import report_notes
 from constellation_jax.studies.tuning.design import Design, Floats, make_design
+from constellation_jax.studies.tuning.encounters import EncounterScreener
 from constellation_jax.studies.tuning.figures import QUANTITY_VARIABLES, list_latitudes, make_layouts
-from constellation_jax.studies.tuning.objective import list_assumptions, make_surroundings
+from constellation_jax.studies.tuning.objective import list_assumptions, make_screener, make_surroundings
 from constellation_jax.studies.tuning.problem import CompiledProblem, Frame, measure_limits
 from constellation_jax.studies.tuning.rounding import round_numbers
+from constellation_jax.studies.tuning.rounds import solve_in_rounds
 from constellation_jax.studies.tuning.solvers import TOLERANCE, Solution, import_optax, restore, solve
 
 
@@ -107,12 +109,15 @@ def tune(
         import_optax(problem.solver.method)
     base = make_design(problem.shells)
     surroundings = make_surroundings(problem, background=background, space_weather=space_weather)
+    screener = make_screener(problem, background)
+    if screener is not None:
+        surroundings = surroundings._replace(encounters=screener.screen(base))
     compiled = CompiledProblem(problem, base, surroundings, client)
     begin = compiled.coordinates.find_start(base)
     _check_dependence(compiled, begin)
-    found = _tune(compiled, begin, compiled.frame)
-    swept = _solve_sweep(compiled, found.coordinates) if problem.sweep else []
-    return _make_result(compiled, found, swept, time.perf_counter() - begun, notes)
+    found, frame = _tune(compiled, begin, compiled.frame, screener)
+    swept = _solve_sweep(compiled, found.coordinates, screener) if problem.sweep else []
+    return _make_result(compiled, found, frame, swept, time.perf_counter() - begun, notes)
 
 
 def _check_solver(solver: Solver) -> Solver:
@@ -141,21 +146,27 @@ def _check_dependence(compiled: CompiledProblem, begin: Floats) -> None:
     )
 
 
-def _tune(compiled: CompiledProblem, begin: Floats, frame: Frame) -> Solution:
-    """Find the relaxed optimum, then the optimum with whole numbers.
+def _tune(
+    compiled: CompiledProblem, begin: Floats, frame: Frame, screener: EncounterScreener | None
+) -> tuple[Solution, Frame]:
+    """Find the relaxed optimum, then the optimum with whole numbers; return it, and the frame in which it is one.
 
     Raises:
         InputError: the constraints cannot be met together.
     """
     solver = compiled.problem.solver
-    found = _make_feasible(compiled, solve(compiled, begin, solver, frame), frame, np.ones(len(begin), bool))
+    if screener is None:
+        found = solve(compiled, begin, solver, frame)
+    else:
+        found, frame = solve_in_rounds(compiled, begin, frame, screener)
+    found = _make_feasible(compiled, found, frame, np.ones(len(begin), bool))
     relaxed = found
     if any(compiled.coordinates.find(key) for key, q in QUANTITIES.items() if q.whole):
         found, free = round_numbers(compiled, found, solver, frame)
         found = _make_feasible(compiled, found, frame, free)
         iterations = relaxed.iterations + found.iterations
         found = found._replace(history=relaxed.history + found.history, iterations=iterations)
-    return found
+    return found, frame
 
 
 def _make_feasible(compiled: CompiledProblem, found: Solution, frame: Frame, free: Floats) -> Solution:
@@ -193,7 +204,9 @@ def _describe_infeasible(compiled: CompiledProblem, nearest: Solution, frame: Fr
     )
 
 
-def _solve_sweep(compiled: CompiledProblem, begin: Floats) -> list[tuple[Frame, Solution | None]]:
+def _solve_sweep(
+    compiled: CompiledProblem, begin: Floats, screener: EncounterScreener | None
+) -> list[tuple[Frame, Solution | None]]:
     """Solve the problem for each value of its sweep; a solution is None where the constraints cannot be met."""
     sweep = compiled.problem.sweep
     assert sweep is not None
@@ -208,7 +221,7 @@ def _solve_sweep(compiled: CompiledProblem, begin: Floats) -> list[tuple[Frame, 
             row[list(sweep.shells)] = value
             frame = frame._replace(base=frame.base._replace(**{sweep.quantity: row}))
         try:
-            found = _tune(compiled, begin, frame)
+            found, frame = _tune(compiled, begin, frame, screener)
         except _Infeasible:
             swept.append((frame, None))
         else:
@@ -241,6 +254,7 @@ def _make_shells(compiled: CompiledProblem, design: Design) -> tuple[Shell, ...]
 def _make_result(
     compiled: CompiledProblem,
     found: Solution,
+    at_end: Frame,
     swept: list[tuple[Frame, Solution | None]],
     seconds: float,
     notes: list[str],
@@ -282,7 +296,7 @@ def _make_result(
         solutions = [solution for _, solution in swept]
         arrays["sweep_objective"] = np.array([np.nan if s is None else s.at.objective for s in solutions])
         arrays["sweep_status"] = np.array([2 if s is None else 0 if s.converged else 1 for s in solutions], np.int8)
-    figures = _make_figures(compiled, design, swept)
+    figures = _make_figures(compiled, design, at_end, swept)
     used = {dim for figure in figures for dim in figure.variable.dims}
     coordinates |= {SOLAR: list(problem.scenarios)} if SOLAR in used else {}
     coordinates |= {"latitude": list_latitudes(problem)} if "latitude" in used else {}
@@ -323,7 +337,7 @@ def _describe_swept(compiled: CompiledProblem) -> tuple[str, str]:
 
 
 def _make_figures(
-    compiled: CompiledProblem, design: Design, swept: list[tuple[Frame, Solution | None]]
+    compiled: CompiledProblem, design: Design, at_end: Frame, swept: list[tuple[Frame, Solution | None]]
 ) -> list[TunedFigure]:
     """Make quantities of the shells and figures of merit: tuned, at the start and, of a sweep, along it."""
     base = compiled.frame.base
@@ -334,7 +348,7 @@ def _make_figures(
         terms = compiled.compute_figures(design, frame)
         return [*(np.asarray(row) for row in design), *(layout.arrange(terms) for layout in layouts)]
 
-    before, value = compute(base), compute(design)
+    before, value = compute(base), compute(design, at_end)
     along = [
         [np.full(values.shape, np.nan) for values in value]
         if solution is None

@@ -99,12 +99,14 @@ def altitude_over_time(
         begun = np.isfinite(altitude).any(axis=1) | (np.arange(len(altitude)) > 0)
         middle = np.full(len(altitude), np.nan)
         middle[begun] = np.nanmedian([_fill_after_reentry(column)[begun] for column in altitude.T], axis=0)
+        middle[1:][middle[:-1] <= _REENTRY_KM] = np.nan  # the line ends where half of them have re-entered
         axes.plot(dataset[TIME].values, middle, color="black", linestyle="-", label=f"median of {len(rows):,} objects")
     lowest = axes if space_weather is None else _add_f107(axes, dataset, SpaceWeather.load(space_weather))
     axes.set(ylabel=label_variable(dataset, "mean_altitude"))
     lowest.set_xlabel("date (UTC)")
     shorten_dates(lowest)
-    add_legend(axes)
+    # a fan falls towards the right; to look for the best place among its lines takes seconds
+    add_legend(axes, loc="upper right" if is_fan else "best")
     add_note(axes, count_left_out(len(rows) - sum(is_up), len(rows), "never above 120 km"))
     return axes
 
@@ -133,14 +135,14 @@ def lifetime_against_altitude(datasets: xr.Dataset | Sequence[xr.Dataset], *, ax
         order = np.argsort(altitude)
         years = list_variable(dataset, "lifetime")[order] / YEAR_DAYS
         colour, _, dashes = style = _style_of(dataset, k)
-        axes.plot(
-            altitude[order], years, color=colour, marker=style[1], linestyle=dashes, label=_label_activity(dataset)
-        )
+        label = _label_activity(dataset) + ("" if np.isfinite(years).any() else ": beyond the span")
+        axes.plot(altitude[order], years, color=colour, marker=style[1], linestyle=dashes, label=label)
         if "lifetime_percentile" in dataset:
             spread = dataset["lifetime_percentile"].transpose(PERCENTILE, ...).values.reshape(-1, len(order))
             low, high = (spread[p, order] / YEAR_DAYS for p in (0, -1))
             axes.fill_between(altitude[order], low, high, color=colour, alpha=BAND, linewidth=0.0)
     axes.set(xlabel=label_variable(several[0], "mean_altitude"), ylabel="lifetime (years)", yscale="log")
+    _label_plainly(axes.yaxis)
     for years_allowed in _RULES_YEARS:
         axes.axhline(years_allowed, color="0.5", linewidth=0.6, linestyle="-", zorder=0.5)
         axes.annotate(f"{years_allowed:g} years", (1.0, years_allowed), (-2, 2), xycoords=axes.get_yaxis_transform(),

@@ -44,15 +44,19 @@ def sky(dataset: xr.Dataset, *, site: str | None = None, visible: bool = False, 
     mine &= np.isfinite(dataset["event_azimuth"].values).all(axis=1)
     if visible:
         mine &= dataset["is_visible"].values == 1
-    words = " sunlit over a dark site" if visible else " with a rise and a set"
-    check_some(mine.sum(), "sky", f"no pass over {known[chosen]}{words}")
+    wanted = " sunlit over a dark site" if visible else " with a rise and a set"
+    check_some(mine.sum(), "sky", f"no pass over {known[chosen]}{wanted}")
     total = int(mine.sum())
     rows = dataset.isel({PASS: np.flatnonzero(mine)})
     rows = rows.isel({PASS: np.sort(np.argsort(-rows["max_elevation"].values)[:_MOST_PASSES])})
     polar: Any = axes if axes is not None else make_figure("single", 1.0).add_subplot(projection="polar")
     polar.set_theta_zero_location("N")
     polar.set_theta_direction(1)
-    polar.set(rlim=(0.0, 90.0), rticks=[30.0, 60.0, 90.0], yticklabels=["60°", "30°", ""])
+    polar.set(rlim=(0.0, 90.0), rticks=[30.0, 60.0, 90.0], yticklabels=["", "", ""])
+    for elevation in (30, 60):  # labels of ticks would be under the passes
+        paper: dict[str, Any] = {"facecolor": "white", "alpha": 0.75, "linewidth": 0.0, "pad": 0.8}
+        words: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": "x-small", "color": "0.35", "zorder": 4.0}
+        polar.text(np.radians(45.0), 90.0 - elevation, f"{elevation}°", bbox=paper, **words)
     polar.set_xticks(np.radians([0.0, 90.0, 180.0, 270.0]), labels=["N", "E", "S", "W"])
     least = float(dataset.attrs.get("min_elevation", 0.0))
     is_named = rows.sizes[PASS] <= MOST_NAMED

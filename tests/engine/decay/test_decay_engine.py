@@ -155,7 +155,7 @@ def test_derivative_through_the_quiet_sun() -> None:
     np.testing.assert_allclose(slope, difference, rtol=1e-5)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(first=True)
 def test_reverse_derivative_is_finite() -> None:
     def total(a, series):
         orbit = orbits(np.zeros(2), eccentricity=0.0)._replace(semi_major_axis=a)

@@ -7,8 +7,11 @@ import pytest
 from scipy.spatial import cKDTree
 
 import constellation_jax as cj
+from constellation_jax.engine.devices import Devices
+from constellation_jax.engine.screening import engine as screening_engine
 from constellation_jax.engine.screening.bounds import Bounds
 from constellation_jax.engine.screening.engine import CloseApproaches, ScreeningEngine
+from constellation_jax.engine.screening.vectorised import Capacities, VectorisedPairSearch
 from constellation_jax.inputs.times import to_day_fraction
 
 START = np.datetime64("2026-03-10T04:00:00", "ns")
@@ -50,7 +53,7 @@ def crowd(catalog_of) -> cj.Catalog:
 
 @pytest.fixture(scope="module")
 def at_60(crowd) -> CloseApproaches:
-    return screen(crowd)
+    return screen(crowd, step_s=60.0)
 
 
 def brute_force(catalog: cj.Catalog, distance_km: float) -> np.ndarray:
@@ -103,7 +106,7 @@ def test_nothing_is_missed_and_nothing_invented(crowd, at_60):
             assert abs(near[1] - row[3]) < 1e-3, (row, near)
 
 
-@pytest.mark.parametrize("step_s", [20.0, 30.0, 90.0])
+@pytest.mark.parametrize("step_s", [20.0, 30.0, 90.0, 120.0])
 def test_the_step_does_not_change_the_list(crowd, at_60, step_s):
     own, other = table(at_60), table(screen(crowd, step_s=step_s))
     np.testing.assert_array_equal(own[:, :2], other[:, :2])
@@ -116,6 +119,45 @@ def test_pairs_that_do_not_count_are_left_out(crowd, at_60):
     wanted = own[(own[:, 0] < 10) | (own[:, 1] < 10)]
     found = table(screen(crowd, is_allowed=lambda first, second: (first < 10) | (second < 10)))
     np.testing.assert_array_equal(found[:, :2], wanted[:, :2])
+
+
+@pytest.mark.parametrize("large", [1, 3])
+def test_pairs_of_a_group_are_left_out(crowd, at_60, large):
+    """Groups large enough for runs of their own, a small one, and objects in none; wide entries of all of them."""
+    group = np.where(np.arange(len(crowd)) % 2, np.arange(len(crowd)) // 2 % large, -1).astype(np.int32)
+    group[:8] = large
+    own = table(at_60)
+    one, other = (group[own[:, k].astype(int)] for k in range(2))
+    wanted = own[(one != other) | (one < 0)]
+    assert 100 < len(wanted) < len(own) - 20
+    np.testing.assert_array_equal(table(screen(crowd, groups=group))[:, :2], wanted[:, :2])
+
+
+@pytest.mark.slow  # two programs, eight seconds of a processor each
+def test_the_form_for_accelerators_finds_the_same(crowd, monkeypatch):
+    """With groups, from a capacity that overflows."""
+    group = np.where(np.arange(len(crowd)) % 2, np.arange(len(crowd)) // 2 % 3, -1).astype(np.int32)
+    options = {"step_s": 60.0, "groups": group, "devices": Devices("cpu")}
+    wanted = table(screen(crowd, **options))
+    made = []
+
+    def make(*arguments: Any) -> VectorisedPairSearch:
+        made.append(VectorisedPairSearch(*arguments, capacities=Capacities(64, 128)))
+        return made[-1]
+
+    monkeypatch.setattr(screening_engine, "PairSearch", make)
+    found = table(screen(crowd, **options))
+    np.testing.assert_array_equal(found[:, :2], wanted[:, :2])
+    np.testing.assert_allclose(found[:, 2:], wanted[:, 2:], rtol=0, atol=1e-6)
+    assert 64 < made[0].capacities.rectangles <= 8192
+    assert made[0].capacities.found == 128
+
+
+def test_an_accelerator_searches_itself(crowd):
+    day, fraction = to_day_fraction(np.array([START]))
+    devices = Devices("cpu", computes_grids=True)
+    engine = ScreeningEngine(crowd.elements, int(day[0]), float(fraction[0]), 600.0, distance_km=5.0, devices=devices)
+    assert isinstance(engine._search, VectorisedPairSearch)
 
 
 def test_more_events_than_wanted_are_announced(crowd):
@@ -171,9 +213,10 @@ def test_an_object_counts_until_it_has_decayed(catalog_of):
 
 
 def test_bounds_hold_what_they_promise():
-    """Of the numbers in the docs: 0.2 km at 60 s and 5 km for what objects fall apart, and the speeds of unique minima."""
+    """Of the numbers in the docs: what objects fall apart in steps of 60 and 120 s, and the speeds of unique minima."""
     usual = Bounds(5.0, 30.0)
-    assert 5.2 < usual.linear_km < 5.4
+    assert usual.linear_km == pytest.approx(5.0 + 0.05 + 0.05 + 0.32, abs=0.01)
+    assert Bounds(5.0, 60.0).linear_km == pytest.approx(5.0 + 0.05 + 0.39 + 2.53, abs=0.01)
     assert usual.slow_speed_km_s == 0.05
     assert Bounds(50.0, 30.0).slow_speed_km_s > 0.08
     assert Bounds(5.0, 0.0).linear_km == pytest.approx(5.05)

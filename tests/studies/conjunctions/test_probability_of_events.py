@@ -12,9 +12,12 @@ import xarray as xr
 
 import constellation_jax as cj
 from constellation_jax.engine.devices import Devices
-from constellation_jax.engine.screening.refine import approach
-from constellation_jax.engine.screening.state_lists import StateLists
+from constellation_jax.engine.screening.refine import Encounters, approach
+from constellation_jax.engine.screening.state_lists import ListStates, StateLists
+from constellation_jax.inputs.conjunctions.age_table import classify, load_age_table
+from constellation_jax.inputs.conjunctions.radii import find_radii
 from constellation_jax.outputs.conjunction_variables import CONJUNCTION_FLAGS, CONJUNCTIONS
+from constellation_jax.studies.conjunctions.manoeuvres import compute_areas, make_model
 
 
 def make_events(catalog: cj.Catalog, first: Any, second: Any, near: np.ndarray) -> xr.Dataset:
@@ -160,7 +163,6 @@ def test_messages_give_the_probabilities_of_cara(cara: Any, tmp_path: Path, capl
 
 def test_own_scatter_of_an_object_holds_at_other_dates(shared_data: Path) -> None:
     """Predicted from the sets of every other month, held against those of the months between: near 68 % of the differences."""
-    from constellation_jax.inputs.conjunctions.age_table import classify, load_age_table
     from constellation_jax.studies.conjunctions.history import differences_of_sets, scatter_of_objects
 
     history = cj.read_catalog(shared_data / "series" / "deb-1970-025qq_26821_2001-2017.tle.gz")[-1200:]
@@ -171,6 +173,32 @@ def test_own_scatter_of_an_object_holds_at_other_dates(shared_data: Path) -> Non
     sigma = load_age_table().at(classify(others.name, others.mean_altitude_km)[found.later], found.age_days) * ratio
     held = (np.abs(found.ric_km) <= sigma).mean(axis=0)
     assert ((held > 0.60) & (held < 0.76)).all(), held
+
+
+def test_area_of_the_plane_in_which_a_manoeuvre_is_called_for(socrates: Any) -> None:
+    """Against the probabilities on a grid of misses in the plane, to the cells of the grid and the size of the bodies: 2 %."""
+    _, catalog, events = socrates
+    two = catalog[[int(events[f"object_{k}"][0]) for k in (1, 2)]]
+    states = [
+        ListStates(*(events[f"{name}_{k}"].values[:1].T for name in ("position", "velocity", "velocity")))
+        for k in (1, 2)
+    ]
+    met = Encounters(np.array([0], np.int32), np.array([1], np.int32), np.zeros(1), (states[0], states[1]))
+    model = make_model((1e-4, 1e-6), 0.5, (100.0, 250.0, 80.0), 5.0)
+    areas = compute_areas(met, two, 1, model)[0]
+    speed = (states[1].velocity - states[0].velocity)[:, 0]
+    across = np.linalg.svd(speed[None])[2][1:]
+    step, half = 0.09, 60
+    x, y = np.meshgrid(*(np.arange(-half, half + 1) * step,) * 2)
+    grid = events.isel(event=np.zeros(x.size, int)).drop_vars("status")
+    grid["position_2"] = grid["position_1"] + (x.reshape(-1, 1) * across[0] + y.reshape(-1, 1) * across[1])
+    sigma = load_age_table().at(classify(two.name, two.mean_altitude_km), np.full(2, 0.5))[1]
+    own = np.stack([np.diag(model.own_sigma_km**2), np.diag(sigma**2)])
+    radius = 5.0 + find_radii(two.norad_id, two.name)[1]
+    pc = cj.add_probability(grid, covariance=np.tile(own, (x.size, 1, 1, 1)), radii=0.5 * radius)["pc"].values
+    counted = (pc[:, None] > model.thresholds).sum(axis=0) * step**2
+    assert (areas > 0.3).all()
+    np.testing.assert_allclose(areas, counted, rtol=0.02)
 
 
 def test_what_is_wrong_is_said(socrates: Any) -> None:

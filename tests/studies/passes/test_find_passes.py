@@ -6,6 +6,9 @@ import xarray as xr
 from skyfield_truth import satellite_of, site_of, times_of, timescale
 
 import constellation_jax as cj
+from constellation_jax.engine.passes.search import _find_near as find_near  # compiled
+from constellation_jax.engine.precision import x64
+from constellation_jax.studies.passes.passes import make_places
 
 SITES = (
     cj.Site("Greenwich", 51.478, 0.0, 90.0),
@@ -131,6 +134,26 @@ def test_a_pass_shorter_than_the_grid_is_found(catalog: cj.Catalog, found: xr.Da
         assert rise < top < sets
         assert sets - rise < np.timedelta64(60, "s")
         np.testing.assert_allclose(one["max_elevation"], grazed, atol=1e-5)
+
+
+def test_no_group_of_steps_in_which_a_satellite_is_up_is_left_out(catalog: cj.Catalog) -> None:
+    """Against the elevation at every row; and of those left in not many more than a cone of some 30 degrees holds."""
+    some = cj.Catalog.concatenate([catalog, cj.bundled_population()[::21][: 512 - len(catalog)]])
+    times = cj.time_grid(START, "65min", "60s")  # a block
+    found = cj.propagate(some, times, variables=("position", "velocity"), frame="itrs")
+    states = np.stack([found[name].values for name in ("x", "y", "z", "vx", "vy", "vz")], axis=-1)
+    states[20:30, 3] = np.nan
+    places = make_places(SITES)
+    away = states[None, ..., :3] - np.stack(places.position, axis=-1)[:, None, None]
+    sine = np.einsum("ptsi,ip->pts", away, np.stack(places.up)) / np.linalg.norm(away, axis=-1)
+    for least, most in ((0.0, 0.2), (10.0, 0.15), (60.0, 0.06), (89.0, 0.05)):
+        with x64():
+            near = np.asarray(find_near(states, places, np.float64(np.radians(least))))
+        is_near = np.unpackbits(near[..., None], axis=-1, bitorder="little").astype(bool)  # (site, satellite, group)
+        for group in range(8):
+            is_up = (sine[:, 8 * group : 8 * group + 9] >= np.sin(np.radians(least))).any(axis=1)
+            assert is_near[:, :, group][is_up].all()
+        assert is_near.mean() < most
 
 
 def test_what_is_up_all_the_time_has_no_rise_and_no_set(found: xr.Dataset) -> None:

@@ -64,9 +64,12 @@ export class Clock {
 
   refresh() {
     if (this.time > this.first + SPAN) this.first += SPAN;
-    if (document.activeElement !== this.text) this.text.value = format(this.time);
+    const text = format(this.time);
+    if (document.activeElement !== this.text && this.text.value !== text) this.text.value = text;
     this.slider.value = (this.time - this.first) / 1000;
-    this.slider.setAttribute("aria-valuetext", format(this.time));
+    if (this.said === text && this.wasPlaying === this.isPlaying) return;
+    [this.said, this.wasPlaying] = [text, this.isPlaying];
+    this.slider.setAttribute("aria-valuetext", text);
     this.play.setAttribute("aria-pressed", String(this.isPlaying));
     this.play.setAttribute("aria-label", this.isPlaying ? "Pause" : "Play");
     this.play.classList.toggle("playing", this.isPlaying);

@@ -1,7 +1,9 @@
 // Reader of the packed objects; content.py writes them and describes the layout.
 
 export async function readContent(text) {
-  const packed = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+  const characters = atob(text);
+  const packed = new Uint8Array(characters.length);
+  for (let i = 0; i < packed.length; i++) packed[i] = characters.charCodeAt(i);
   const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
   return parseContent(await new Response(stream).arrayBuffer());
 }

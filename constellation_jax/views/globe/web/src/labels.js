@@ -22,7 +22,10 @@ export class Labels {
 
   draw(now, { selected, hovered, ink, sky, accent, area }) {
     const { pen, swarm } = this;
+    const isEmpty = !this.isOn && !this.found.length && hovered < 0 && selected < 0;
+    if (isEmpty && this.isClear) return; // to clear the canvas costs as much as to draw the globe
     pen.clearRect(0, 0, this.width, this.height);
+    this.isClear = isEmpty;
     if (this.isOn && now - this.since > 400) ((this.since = now), this.choose(area));
     const seen = {};
     pen.lineWidth = 1.5;

@@ -43,6 +43,7 @@ class Page {
     this.title = title;
     this.canvas = canvas;
     this.renderer = new WebGLRenderer({ canvas, context, antialias: true });
+    this.renderer.debug.checkShaderErrors = false; // which waits for the compiler
     this.renderer.outputColorSpace = LinearSRGBColorSpace;
     this.scene = new Scene();
     this.root = new Group(); // TEME
@@ -358,7 +359,7 @@ class Page {
   }
 
   run() {
-    this.last = performance.now();
+    this.opened = this.last = performance.now();
     this.drawn = this.refreshed = 0;
     this.renderer.setAnimationLoop((now) => this.frame(now));
     globalThis.globe = new Door(this);
@@ -374,17 +375,21 @@ class Page {
     if (around) {
       this.dirty ||= clock.rate ? clock.rate >= 10 || began - this.drawn > SLOW_FRAMES : this.shownTime !== wanted;
       this.shownTime = clock.time = wanted;
+      this.dirty ||= this.isPart !== around.isPart;
+      this.isPart = around.isPart;
       this.swarm.show(around);
     }
     this.controls.update();
-    if (!this.dirty) return;
+    const isWaiting = !this.swarm.points.visible && began - this.opened < 1500; // for the worker: two pictures take twice as long
+    if (!this.dirty || isWaiting) return;
     this.render(began);
     if (began - this.refreshed > 150 || !clock.rate) {
       this.refreshed = began;
       clock.refresh();
       this.details.refresh(clock.time);
       const { failed } = this.swarm.before ?? { failed: 0 };
-      part("failed").textContent = failed ? `${failed.toLocaleString("en")} without a position: decayed or failed` : "";
+      if (failed !== this.failed) part("failed").textContent = failed ? `${failed.toLocaleString("en")} without a position: decayed or failed` : "";
+      this.failed = failed;
     }
     this.figures.frames++;
     this.figures.script += performance.now() - began;
@@ -402,10 +407,9 @@ class Page {
     } else if (!this.pointer) this.hovered = -1;
     this.renderer.render(this.scene, this.camera);
     this.labels.draw(now, { selected: this.selected, hovered: this.hovered, ...this.paints, area: this.labels.area });
-    if (this.swarm.points.visible && Number.isNaN(this.figures.firstPicture)) {
-      this.figures.firstPicture = performance.now();
-      this.isReady?.();
-    }
+    if (!this.swarm.points.visible) return;
+    if (Number.isNaN(this.figures.firstPicture)) this.figures.firstPicture = performance.now();
+    if (!this.isPart) this.isReady?.();
   }
 
   // The picture with its names, title and time

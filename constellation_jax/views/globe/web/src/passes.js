@@ -12,6 +12,7 @@ export class Passes {
     this.kept = new Map(); // time -> { states, buffer, position, velocity, used }
     this.waiting = new Map(); // time -> when it was asked for
     this.spare = [];
+    this.part = null; // a part of the objects, until the worker has all of them
     this.milliseconds = 0;
     this.start();
     this.around(time, 1);
@@ -31,13 +32,16 @@ export class Passes {
     this.worker = null;
   }
 
-  receive({ time, states, failed, milliseconds }) {
+  receive({ time, states, failed, milliseconds, isPart }) {
+    if (isPart) {
+      this.part = { ...makePass(states), time, failed: 0 };
+      return;
+    }
     this.milliseconds = milliseconds;
     this.waiting.delete(time);
     let pass;
     if (this.kept.size < KEPT) {
-      const buffer = new InterleavedBuffer(new Float32Array(states.length), 6);
-      pass = { buffer, position: new InterleavedBufferAttribute(buffer, 3, 0), velocity: new InterleavedBufferAttribute(buffer, 3, 3) };
+      pass = makePass(new Float32Array(states.length));
     } else {
       const [oldest] = [...this.kept].reduce((a, b) => (b[1].used < a[1].used ? b : a));
       pass = this.kept.get(oldest);
@@ -58,7 +62,7 @@ export class Passes {
     this.worker.postMessage({ time, states }, states ? [states.buffer] : []);
   }
 
-  // The two passes around an instant and the place between them, 0 to 1; null until the worker has them
+  // The two passes around an instant and their weights there; null until the worker has them, but for a part at first
   around(time, speed) {
     const step = (Math.abs(speed) > QUICK ? 180 : 60) * 1000;
     const first = Math.floor(time / step) * step;
@@ -66,15 +70,25 @@ export class Passes {
     const after = this.kept.get(first + step);
     this.ask(first);
     this.ask(first + step);
-    if (!before || !after) return null;
+    if (!before || !after) {
+      const { part } = this;
+      const since = part ? (time - part.time) / 1000 : Infinity;
+      return Math.abs(since) < 60 ? { before: part, after: part, weights: [1, since, 0, 0], isPart: true } : null;
+    }
+    this.part = null;
     this.ask(first + (speed < 0 ? -step : 2 * step));
     before.used = after.used = performance.now();
-    return { before, after, u: (time - first) / step, seconds: step / 1000 };
+    return { before, after, weights: hermite((time - first) / step, step / 1000), isPart: false };
   }
 }
 
-// Weights of positions and velocities before and after, for both the GPU and the CPU
-export function hermite(u, seconds) {
+function makePass(states) {
+  const buffer = new InterleavedBuffer(states, 6);
+  return { buffer, position: new InterleavedBufferAttribute(buffer, 3, 0), velocity: new InterleavedBufferAttribute(buffer, 3, 3) };
+}
+
+// Weights of positions and velocities before and after
+function hermite(u, seconds) {
   const u2 = u * u;
   const u3 = u2 * u;
   return [2 * u3 - 3 * u2 + 1, (u3 - 2 * u2 + u) * seconds, 3 * u2 - 2 * u3, (u3 - u2) * seconds];

@@ -1,7 +1,6 @@
 // All objects as points: Hermite between two passes in the vertex shader, and the same on the CPU for picking and labels.
 import { BufferAttribute, BufferGeometry, Matrix4, NormalBlending, Points, ShaderMaterial, Vector3, Vector4 } from "three";
 import { EARTH_KM } from "./orbit.js";
-import { hermite } from "./passes.js";
 
 export const [HIDDEN, PALE, FULL] = [0, 160, 255]; // fourth byte of a tint
 
@@ -55,18 +54,19 @@ export class Swarm {
     this.points.visible = false;
     this.transform = new Matrix4();
     this.eye = new Vector3();
+    this.inverse = new Matrix4();
     this.place = new Float64Array(3);
     this.sight = { x: 0, y: 0, distance: 0 };
   }
 
-  show({ before, after, u, seconds }) {
+  show({ before, after, weights }) {
     const { geometry } = this.points;
     if (this.before !== before || this.after !== after) {
       geometry.setAttribute("position", before.position).setAttribute("v0", before.velocity);
       geometry.setAttribute("p1", after.position).setAttribute("v1", after.velocity);
       [this.before, this.after] = [before, after];
     }
-    this.weights = hermite(u, seconds);
+    this.weights = weights;
     this.material.uniforms.weights.value.set(...this.weights);
     this.points.visible = true;
   }
@@ -91,7 +91,7 @@ export class Swarm {
   aim(camera, width, height) {
     this.points.updateWorldMatrix(true, false);
     this.transform.multiplyMatrices(camera.projectionMatrix, camera.matrixWorldInverse).multiply(this.points.matrixWorld);
-    this.eye.copy(camera.position).applyMatrix4(new Matrix4().copy(this.points.matrixWorld).invert());
+    this.eye.copy(camera.position).applyMatrix4(this.inverse.copy(this.points.matrixWorld).invert());
     [this.width, this.height] = [width, height];
   }
 
