@@ -18,6 +18,11 @@ import constellation_jax as cj
 from constellation_jax.outputs.zarr.finish import finish
 from constellation_jax.outputs.zarr.samples import ZarrWriter
 
+# of connections and requests that s3fs and zarr leave to the collector
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+]
 NAMES = ("x", "altitude", "status")
 
 
@@ -73,15 +78,18 @@ def objects() -> Iterator[str]:
 @pytest.fixture
 def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Address of a bucket of S3, served by moto."""
-    pytest.importorskip("s3fs").S3FileSystem.clear_instance_cache()
+    s3fs = pytest.importorskip("s3fs")
+    s3fs.S3FileSystem.clear_instance_cache()
     server = pytest.importorskip("moto.server").ThreadedMotoServer(ip_address="127.0.0.1", port=0)
     server.start()
     settings = {"ACCESS_KEY_ID": "x", "SECRET_ACCESS_KEY": "x", "DEFAULT_REGION": "us-east-1"}
     for name, value in (settings | {"ENDPOINT_URL": "http://{}:{}".format(*server.get_host_and_port())}).items():
         monkeypatch.setenv(f"AWS_{name}", value)
-    fsspec.filesystem("s3").mkdir("s3://bucket")
+    fsspec.filesystem("s3").makedirs("s3://bucket", exist_ok=True)  # moto keeps buckets from server to server
     yield "s3://bucket"
     server.stop()
+    s3fs.S3FileSystem.clear_instance_cache()
+    gc.collect()  # of its connections, while their warnings are ignored
 
 
 @pytest.fixture(params=["objects", pytest.param("bucket", marks=pytest.mark.slow)])
@@ -150,7 +158,6 @@ def test_a_bucket_that_is_not_there_is_told(run: Any, bucket: str) -> None:
 @pytest.mark.slow
 # zarr begins several requests together, and lets the others go when one fails
 @pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_requests_that_fail_cost_nothing(run: Any, objects: str) -> None:
     chance = random.Random(3)
     for number in range(2):
