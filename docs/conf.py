@@ -1,10 +1,9 @@
 """Sphinx settings. `sphinx-build -W -b html docs docs/_build/html` builds the pages without a network.
 
-The Python blocks of pages and the notebooks are executed, and shown with what they print; the results are kept in
-docs/_build/.jupyter_cache until the code changes. `CONSTELLATION_JAX_DOCS=quick` executes nothing.
+Nothing is executed: pages and notebooks are kept with what they print, which the tests check (scripts/run_pages.py,
+scripts/execute_notebooks.py).
 """
 
-import os
 import sys
 from pathlib import Path
 
@@ -29,7 +28,7 @@ extensions = [
     "sphinx.ext.autosummary",
     "sphinx_design",
     "sphinx_copybutton",
-    *("docstrings", "llms", "mathml", "gallery"),  # of docs/_ext
+    *("docstrings", "live_globe", "llms", "mathml"),  # of docs/_ext
 ]
 exclude_patterns = ["_build"]
 templates_path = ["_templates"]
@@ -58,14 +57,9 @@ myst_substitutions = tables.substitutions()
 
 copybutton_prompt_text = "$ "
 copybutton_only_copy_prompt_lines = False
+copybutton_selector = "div.highlight:not(.highlight-output *) pre"
 
-QUICK = os.environ.get("CONSTELLATION_JAX_DOCS", "quick") == "quick"
-nb_execution_mode = "off" if QUICK else "cache"
-nb_execution_cache_path = str(HERE / "_build" / ".jupyter_cache")
-nb_execution_in_temp = True
-nb_execution_timeout = 120
-nb_execution_raise_on_error = True
-nb_output_stderr = "show" if QUICK else "warn"  # a warning of Python fails the build
+nb_execution_mode = "off"
 nb_merge_streams = True
 gallery.collect(HERE.parent / "notebooks", HERE / "gallery")
 

@@ -23,9 +23,9 @@ FILES = {
     "orbits.nc": "propagate --shells kuiper --duration 2h --step 2min --variables altitude --variables geodetic",
     "deploy.nc": "deploy qianfan --draws 200",
     "decay.nc": "decay bundled --select 'mean_altitude_km=492..508' --years 12",
-    "low.nc": "decay --shells starlink --solar low --years 25",
-    "median.nc": "decay --shells starlink --years 25",
-    "high.nc": "decay --shells starlink --solar high --years 25",
+    "low.nc": "decay --shells ladder.toml --solar low --years 40",
+    "median.nc": "decay --shells ladder.toml --years 40",
+    "high.nc": "decay --shells ladder.toml --solar high --years 40",
     "keeping.nc": "station-keeping --shells starlink --shells guowang --specific-impulse-s 2000",
     "rates.nc": "encounter-rates bundled --shells guowang --shells qianfan --shells kuiper --days 0.1",
     "tuned.nc": "tune casic-vleo",
@@ -57,6 +57,12 @@ FIGURES = {
     "front": "pareto tuned.nc --at solar=high --set x=duty_cycle_peak --set y=round_trip",
 }
 """Name of the image -> words of the command plot."""
+LADDER = "system = 'Ladder'\n" + "".join(
+    f"[[shells]]\nname = '{h} km'\naltitude_km = {h}\ninclination_deg = 53.0\nplanes = 1\nsatellites_per_plane = 1\n"
+    f"ballistic_coefficient_m2_kg = 0.01\n"
+    for h in range(300, 601, 50)
+)
+"""Shells of one satellite at seven altitudes."""
 HISTORIES = ROOT.parent / "shared" / "data" / "series"
 """Element sets of the first years of satellites of OneWeb and Starlink, `NAME_gp.tle.gz`."""
 
@@ -65,6 +71,7 @@ def main() -> None:
     chosen = sys.argv[1:] or FIGURES
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(os.environ.get("GALLERY_FILES", temporary))
+        (folder / "ladder.toml").write_text(LADDER, encoding="utf-8")
         sets = [gzip.decompress(file.read_bytes()) for file in sorted(HISTORIES.glob("*_gp.tle.gz"))]
         (folder / "history.tle").write_bytes(b"".join(sets))
         for name in chosen:

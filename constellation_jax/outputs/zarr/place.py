@@ -26,7 +26,6 @@ from zarr.errors import ZarrUserWarning
 from zarr.storage import FsspecStore, LocalStore
 
 from constellation_jax.errors import InputError, OutputError
-from constellation_jax.outputs.fingerprint import Fingerprint, decode_fingerprint
 from constellation_jax.outputs.formats import is_address
 from constellation_jax.outputs.target import describe_cause, hold_lock
 
@@ -233,17 +232,13 @@ class Place:
     def remove_growing(self) -> None:
         """Remove an unfinished output, with what it holds."""
         if self.is_remote:
-            sync(make_store(self.address).delete_dir(""))
+            sync(_empty(make_store(self.address)))
         else:
             shutil.rmtree(self.growing, ignore_errors=True)
 
-    def make_room(self, fingerprint: Fingerprint) -> None:
-        """Empty an address, but for what another job of the same run has begun to lay out."""
-        state = self.state()
-        if state == "absent":
-            return
-        begun = decode_fingerprint(open_run(self.address)[1].attrs.get("fingerprint")) if state == BEGUN else {}
-        if begun != fingerprint:
+    def make_room(self) -> None:
+        """Empty an address that holds a complete output, or one that was not laid out to the end and may be half written."""
+        if self.state() != "absent":
             self.remove_growing()
 
 
@@ -268,10 +263,26 @@ def consolidate(place: str) -> None:
         zarr.consolidate_metadata(make_store(place))
 
 
+async def _empty(store: Store) -> None:
+    """Remove what an output holds; what tells that it is one comes last, so that this may be done again after a failure."""
+    for name in [name async for name in store.list_dir("")]:
+        if name != RUN:
+            await store.delete_dir(name)
+    await store.delete_dir(f"{RUN}/blocks")
+    await store.delete(f"{RUN}/zarr.json")
+
+
 async def _has_something(store: Store) -> bool:
     async for _ in store.list_dir(""):
         return True
     return False
+
+
+def begin_run(store: Store, fingerprint: str) -> None:
+    """Store the group of the run before anything else, by one request; zarr would store the group around it at the same time."""
+    group = {"zarr_format": 3, "node_type": "group", "attributes": {"state": BEGUN, "fingerprint": fingerprint}}
+    content = default_buffer_prototype().buffer.from_bytes(json.dumps(group).encode())
+    sync(store.set(f"{RUN}/zarr.json", content))
 
 
 def open_run(place: str | os.PathLike[str], *, mode: Any = "r") -> tuple[zarr.Group, zarr.Group]:

@@ -48,7 +48,7 @@ from constellation_jax.outputs.variable import DIMENSIONS, SATELLITE, STATUS_VAR
 from constellation_jax.outputs.variables import LIFETIME, VARIABLES
 from constellation_jax.outputs.zarr.finish import complete
 from constellation_jax.outputs.zarr.layout import FIGURES, choose_layout, make_record, open_array
-from constellation_jax.outputs.zarr.place import BEGUN, RUN, Place, make_store, open_run
+from constellation_jax.outputs.zarr.place import Place, begin_run, make_store, open_run
 from constellation_jax.outputs.zarr.shards import CRC, ZSTD, put_shard
 from constellation_jax.outputs.zarr.whole_store import encode_dataset
 
@@ -219,10 +219,10 @@ class ZarrWriter:
         return self._records
 
     def _make(self) -> None:
-        """Lay the store out so that two jobs may do it at once: a folder under another name, an address piece by piece."""
+        """Lay the store out: a folder under another name first, so that two jobs may do it at once."""
         self.check_disk()
         if self._place.is_remote:
-            self._place.make_room(self._fingerprint)
+            self._place.make_room()
             self._lay_out(self._place.address)
             return
         try:
@@ -233,16 +233,15 @@ class ZarrWriter:
             raise OutputError(f"{self._place}: {describe_cause(error)}; nothing was written") from error
 
     def _lay_out(self, folder: str) -> None:
-        """Write the coordinates, elements and attributes, and an empty array for each variable, unless it is there.
+        """Write the coordinates, elements and attributes, and an empty array for each variable, unless another job was quicker.
 
         The group of the run comes first, with the state "begun", which becomes "growing" at the end.
         """
         store = make_store(folder)
-        beginning: dict[str, Any] = {"state": BEGUN, "fingerprint": encode_fingerprint(self._fingerprint)}
-        run = zarr.open_group(store, path=RUN, mode="a", zarr_format=3, attributes=beginning)
+        begin_run(store, encode_fingerprint(self._fingerprint))
         known = self._make_coordinates()
         known.to_zarr(store, mode="a", zarr_format=3, consolidated=False)
-        group = zarr.open_group(store, mode="r+")
+        group, run = open_run(folder, mode="r+")
         auxiliary = [str(name) for name in known.coords if name not in (TIME, SATELLITE)]
         for name in self._names:
             if name in group:

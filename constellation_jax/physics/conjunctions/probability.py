@@ -155,12 +155,7 @@ def _most_probable_size(plane: EncounterPlane, radius: Array, middle: Array, ove
     high = jnp.where(rate > 0.0, middle + _LARGEST, first)
     second = jnp.where(rate > 0.0, middle, jnp.maximum(2.0 * first - middle, 0.5 * (first + low)))
     start: tuple[Array, ...] = (
-        jnp.int32(0),
-        low,
-        high,
-        first,
-        bend(rate),
-        second,
+        *(jnp.int32(0), low, high, first, bend(rate), second),
         overlaps | jnp.isnan(rate) | jnp.isnan(middle),
     )
     return jax.lax.while_loop(is_sought, search, start)[5]

@@ -101,6 +101,7 @@ def encounter_rates(dataset: xr.Dataset, *, variable: str = "encounters_per_day"
         if name in dataset.attrs:
             label = label.replace(name, f"{dataset.attrs[name]:g} km")
     units = format_units(attributes.get("units", "day-1"))
+    label = label.removesuffix(" a day").removesuffix(" a year")  # which the units say
     axes.figure.colorbar(image, ax=axes, label=f"{label} ({units})", pad=0.02)
     for side, name, chosen in (("x", OTHER, columns), ("y", SHELL, rows)):
         labels = matrix[name].values.astype(str)[chosen].tolist()

@@ -135,14 +135,14 @@ def lifetime_against_altitude(datasets: xr.Dataset | Sequence[xr.Dataset], *, ax
         order = np.argsort(altitude)
         years = list_variable(dataset, "lifetime")[order] / YEAR_DAYS
         colour, _, dashes = style = _style_of(dataset, k)
-        axes.plot(
-            altitude[order], years, color=colour, marker=style[1], linestyle=dashes, label=_label_activity(dataset)
-        )
+        label = _label_activity(dataset) + ("" if np.isfinite(years).any() else ": beyond the span")
+        axes.plot(altitude[order], years, color=colour, marker=style[1], linestyle=dashes, label=label)
         if "lifetime_percentile" in dataset:
             spread = dataset["lifetime_percentile"].transpose(PERCENTILE, ...).values.reshape(-1, len(order))
             low, high = (spread[p, order] / YEAR_DAYS for p in (0, -1))
             axes.fill_between(altitude[order], low, high, color=colour, alpha=BAND, linewidth=0.0)
     axes.set(xlabel=label_variable(several[0], "mean_altitude"), ylabel="lifetime (years)", yscale="log")
+    _label_plainly(axes.yaxis)
     for years_allowed in _RULES_YEARS:
         axes.axhline(years_allowed, color="0.5", linewidth=0.6, linestyle="-", zorder=0.5)
         axes.annotate(f"{years_allowed:g} years", (1.0, years_allowed), (-2, 2), xycoords=axes.get_yaxis_transform(),

@@ -73,7 +73,7 @@ def objects() -> Iterator[str]:
 @pytest.fixture
 def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Address of a bucket of S3, served by moto."""
-    pytest.importorskip("s3fs")
+    pytest.importorskip("s3fs").S3FileSystem.clear_instance_cache()
     server = pytest.importorskip("moto.server").ThreadedMotoServer(ip_address="127.0.0.1", port=0)
     server.start()
     settings = {"ACCESS_KEY_ID": "x", "SECRET_ACCESS_KEY": "x", "DEFAULT_REGION": "us-east-1"}
@@ -147,9 +147,9 @@ def test_a_bucket_that_is_not_there_is_told(run: Any, bucket: str) -> None:
         fill(run, "s3://nosuch/a.zarr")
 
 
-@pytest.mark.filterwarnings(
-    "ignore:coroutine .* was never awaited:RuntimeWarning"
-)  # zarr begins several requests together
+@pytest.mark.slow
+# zarr begins several requests together, and lets the others go when one fails
+@pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_requests_that_fail_cost_nothing(run: Any, objects: str) -> None:
     chance = random.Random(3)
