@@ -18,7 +18,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from constellation_jax.errors import InputError
-from constellation_jax.outputs.target import Target
+from constellation_jax.outputs.target import Target, is_address
 
 
 class Format(NamedTuple):
@@ -98,11 +98,6 @@ def is_zarr(path: str | os.PathLike[str]) -> bool:
             f"{os.fspath(path)}: Zarr needs the package zarr; install it with pip install 'constellation-jax[scale]'"
         )
     return True
-
-
-def is_address(path: str | os.PathLike[str]) -> bool:
-    """True for an address of fsspec, which has a scheme."""
-    return "://" in os.fspath(path)
 
 
 def find_suffix(path: str | os.PathLike[str]) -> str:

@@ -27,8 +27,7 @@ from numpy.typing import NDArray
 
 from constellation_jax.errors import InputError, OutputError
 from constellation_jax.outputs.fingerprint import Fingerprint, check_fingerprint, decode_fingerprint, encode_fingerprint
-from constellation_jax.outputs.formats import is_address
-from constellation_jax.outputs.target import describe_cause
+from constellation_jax.outputs.target import describe_cause, is_address
 
 _HEAD: Final = "run.json"
 """File with the fingerprint, by which a folder is known to be one of parts."""

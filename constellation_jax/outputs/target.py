@@ -189,6 +189,11 @@ class Target:
             _release(self._lock_file, _acquire(self._lock_file, str(self.path)))
 
 
+def is_address(path: str | os.PathLike[str]) -> bool:
+    """True for an address of fsspec, which has a scheme."""
+    return "://" in os.fspath(path)
+
+
 @contextlib.contextmanager
 def hold_lock(file: Path, output: str, *, shared: bool = False) -> Iterator[None]:
     """Hold a lock file while a run works on an output.

@@ -26,8 +26,7 @@ from zarr.errors import ZarrUserWarning
 from zarr.storage import FsspecStore, LocalStore
 
 from constellation_jax.errors import InputError, OutputError
-from constellation_jax.outputs.formats import is_address
-from constellation_jax.outputs.target import describe_cause, hold_lock
+from constellation_jax.outputs.target import describe_cause, hold_lock, is_address
 
 RUN: Final = "run"
 """Group with the records of a run, beside the variables of a store."""

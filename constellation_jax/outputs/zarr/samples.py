@@ -39,11 +39,10 @@ from constellation_jax.outputs.datasets.propagation import (
 )
 from constellation_jax.outputs.datasets.times import check_times
 from constellation_jax.outputs.fingerprint import Fingerprint, check_fingerprint, decode_fingerprint, encode_fingerprint
-from constellation_jax.outputs.formats import is_address
 from constellation_jax.outputs.netcdf.samples import check_memory
 from constellation_jax.outputs.netcdf.samples import check_size as check_file_size
 from constellation_jax.outputs.soundness import NOT_STORED, find_latched
-from constellation_jax.outputs.target import check_disk, describe_cause
+from constellation_jax.outputs.target import check_disk, describe_cause, is_address
 from constellation_jax.outputs.variable import DIMENSIONS, SATELLITE, STATUS_VARIABLE, TIME
 from constellation_jax.outputs.variables import LIFETIME, VARIABLES
 from constellation_jax.outputs.zarr.finish import complete

@@ -14,7 +14,7 @@ from constellation_jax.studies.propagation.runs import Counter, Stopwatch
 
 if TYPE_CHECKING:
     from constellation_jax.engine.propagation.engine import Engine
-    from constellation_jax.studies.propagation.to_file import PropagationJob
+    from constellation_jax.studies.propagation.job import PropagationJob
 
 TASK_STATES: Final = 50_000_000
 """States of a task of a long run: four seconds of one core, half a second of a GPU."""

@@ -11,34 +11,26 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from constellation_jax.engine.devices import Devices
-from constellation_jax.engine.propagation.engine import Engine
 from constellation_jax.engine.propagation.kernels import CHUNK
 from constellation_jax.engine.propagation.options import Options
 from constellation_jax.errors import InputError
 from constellation_jax.inputs.catalog.catalog import Catalog, check_catalog
 from constellation_jax.inputs.times import as_times
-from constellation_jax.outputs.fingerprint import Fingerprint
-from constellation_jax.outputs.formats import SampleWriter, find_format, is_address, make_place, make_sample_writer
-from constellation_jax.outputs.variable import STATUS_VARIABLE
+from constellation_jax.outputs.formats import find_format, make_place
+from constellation_jax.outputs.target import is_address
 from constellation_jax.outputs.verify import finish
+from constellation_jax.studies.propagation.distributed import compute_on
 from constellation_jax.studies.propagation.fingerprint import make_fingerprint
-from constellation_jax.studies.propagation.propagate import (
-    allocate,
-    compute_lifetimes,
-    make_grid,
-    make_options,
-    step_bytes,
-    wants_lifetime,
-)
-from constellation_jax.studies.propagation.runs import Counter, Progress, RunReport, Stopwatch, in_blocks, make_counter
+from constellation_jax.studies.propagation.job import PropagationJob
+from constellation_jax.studies.propagation.propagate import compute_lifetimes, make_options, step_bytes, wants_lifetime
+from constellation_jax.studies.propagation.runs import Progress, RunReport, Stopwatch, make_counter
 
 MEMORY_BYTES = 2**30
 """Default bound on the arrays of a run to a file."""
@@ -137,8 +129,6 @@ def propagate_to(
                 (len(instants) - sum(rows.stop - rows.start for rows in missing)) * len(catalog)
             )  # done before, or by others
         if client is not None:
-            from constellation_jax.studies.propagation.distributed import compute_on
-
             compute_on(client, job, os.fspath(place), missing, count)
         else:
             job.compute(engine, writer, missing, clock, count)
@@ -154,53 +144,6 @@ def propagate_to(
         failed=writer.failed,
         **clock.report(writer.size),
     )
-
-
-@dataclasses.dataclass(frozen=True)
-class PropagationJob:
-    """Everything that a process needs in order to compute and store blocks of a run; it can be pickled."""
-
-    catalog: Catalog
-    instants: NDArray[np.datetime64]
-    options: Options
-    block: int
-    """Instants of a block."""
-    fingerprint: Fingerprint
-    attributes: dict[str, str]
-
-    def make_writer(self, path: str | os.PathLike[str], **options: Any) -> SampleWriter:
-        """Make the writer of the output, in the format of its name; options: overwrite, resume, shared."""
-        return make_sample_writer(
-            path, self.catalog, self.instants, (*self.options.variables, STATUS_VARIABLE), frame=self.options.frame,
-            dtype=self.options.dtype, precision=self.options.precision, block_steps=self.block, attributes=self.attributes,
-            fingerprint=self.fingerprint, **options,
-        )  # fmt: skip
-
-    def make_engine(self) -> Engine:
-        """Make the engine."""
-        devices = Devices(self.options.platform)
-        return Engine(self.catalog.elements, make_grid(self.instants, self.options), self.options, devices)
-
-    def compute(
-        self,
-        engine: Engine,
-        writer: SampleWriter,
-        blocks: Sequence[slice],
-        clock: Stopwatch,
-        count: Counter | None = None,
-    ) -> None:
-        """Compute blocks, in ascending order, and store them."""
-        if not blocks:
-            return
-        engine.failures.codes = writer.find_latched(blocks[0].start)
-        longest = max(rows.stop - rows.start for rows in blocks)
-        in_blocks(
-            blocks,
-            [allocate(longest, len(self.catalog), self.options) for _ in range(2)],
-            lambda start, stop, part: engine.run(start, stop, part, count),
-            lambda start, stop, part: writer.write(start, part),
-            clock,
-        )
 
 
 def _check_shard(shard: tuple[int, int] | None, client: Any) -> None:

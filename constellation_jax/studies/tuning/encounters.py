@@ -16,7 +16,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from numpy.typing import NDArray
 
 from constellation_jax.engine.screening.engine import ScreeningEngine
 from constellation_jax.errors import InputError
@@ -120,15 +119,12 @@ class EncounterScreener:
         planned = shells_to_catalog(shells, epoch=self._begin)
         real = self._catalog
         objects = planned if real is None else Catalog.concatenate([planned, real])
-        group = np.repeat(np.arange(len(shells) + 1), [*(shell.total for shell in shells), len(objects) - len(planned)])
-
-        def is_allowed(first: NDArray[np.int32], second: NDArray[np.int32]) -> NDArray[np.bool_]:
-            return np.asarray(group[first] != group[second])
-
+        totals = [*(shell.total for shell in shells), len(objects) - len(planned)]
+        group = np.repeat(np.arange(len(shells) + 1, dtype=np.int32), totals)
         day, fraction = to_day_fraction(np.array([self._begin]))
         engine = ScreeningEngine(
             objects.elements, int(day[0]), float(fraction[0]), problem.encounters_days * SECONDS_PER_DAY,
-            distance_km=self._distance_km, step_s=STEP_S, is_allowed=is_allowed,
+            distance_km=self._distance_km, step_s=STEP_S, groups=group,
         )  # fmt: skip
         try:
             found = engine.screen(_MOST)

@@ -11,8 +11,8 @@ import xarray as xr
 
 import constellation_jax as cj
 from constellation_jax.inputs.catalog.dataset_columns import ELEMENT_COLUMNS
+from constellation_jax.studies.propagation import job, to_file
 from constellation_jax.studies.propagation import propagate as propagation
-from constellation_jax.studies.propagation import to_file
 
 SAME = {"history": "test", "date_created": "test"}
 
@@ -100,14 +100,14 @@ def test_memory_bounds_the_arrays_whatever_the_length(
     some: cj.Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     allocated: list[int] = []
-    allocate = to_file.allocate
+    allocate = job.allocate
 
     def watched(*arguments: Any) -> Any:
         arrays = allocate(*arguments)
         allocated.append(sum(values.nbytes for values in arrays.values()))
         return arrays
 
-    monkeypatch.setattr(to_file, "allocate", watched)
+    monkeypatch.setattr(job, "allocate", watched)
     memory = 5 * len(some) * (6 * 4 + 1)  # two blocks of two steps of six float32 and a status, and half a step more
     for times in (TIMES, TIMES[:6]):
         allocated.clear()

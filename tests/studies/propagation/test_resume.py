@@ -14,7 +14,7 @@ import pytest
 import xarray as xr
 
 import constellation_jax as cj
-from constellation_jax.studies.propagation import to_file
+from constellation_jax.studies.propagation import job
 
 FORMATS = ("nc", "zarr")
 TIMES = cj.time_grid("2025-06-24T00:00:00Z", "6h", "1min")
@@ -57,7 +57,7 @@ class Stopped(Exception):
 
 def stop_after(blocks: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the run fail when it computes the block after so many."""
-    run, done = to_file.Engine.run, [0]
+    run, done = job.Engine.run, [0]
 
     def failing(self: Any, *arguments: Any, **options: Any) -> None:
         if done[0] == blocks:
@@ -65,7 +65,7 @@ def stop_after(blocks: int, monkeypatch: pytest.MonkeyPatch) -> None:
         done[0] += 1
         run(self, *arguments, **options)
 
-    monkeypatch.setattr(to_file.Engine, "run", failing)
+    monkeypatch.setattr(job.Engine, "run", failing)
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
