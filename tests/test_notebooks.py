@@ -1,4 +1,4 @@
-"""The notebooks are kept with what they printed and drew. The build of the site executes them."""
+"""The notebooks are kept with what they printed and drew (scripts/execute_notebooks.py)."""
 
 import json
 import re

@@ -26,7 +26,7 @@ import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from constellation_jax import __version__
 from constellation_jax.errors import InputError, suggest
@@ -50,6 +50,11 @@ _GROUPS = """
 """
 GROUPS = tuple(_GROUPS.split())
 """Well-known groups, for suggestions and to tell a group from a file; `fetch` takes any other one too."""
+
+_LARGEST_BYTES: Final = 256 << 20
+"""Largest answer that is read, fifty times the largest catalogue."""
+_THIS_MACHINE: Final = ("localhost", "127.0.0.1", "::1")
+"""Hosts that need no https: mirrors on this machine."""
 
 _log = logging.getLogger(__name__)
 
@@ -144,7 +149,9 @@ class _Wanted(NamedTuple):
 
 def _fetch(wanted: _Wanted, cache: str | os.PathLike[str] | None, *, allow_stale: bool, timeout: float) -> Path:
     parts = urllib.parse.urlsplit(wanted.url)
-    if parts.scheme not in ("http", "https") or not parts.netloc:
+    if not parts.netloc or (
+        parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _THIS_MACHINE)
+    ):
         shown = wanted.url.partition("?")[0]
         raise InputError(f"CelesTrak address: found {shown!r}, expected one that begins with https://")
     folder = Path(cache) if cache is not None else cache_folder()
@@ -217,7 +224,9 @@ def _ask(wanted: _Wanted, timeout: float) -> bytes:
     try:
         with opener.open(request, timeout=timeout) as response:
             status: int = response.status
-            body: bytes = response.read()
+            body: bytes = response.read(_LARGEST_BYTES + 1)
+            if len(body) <= _LARGEST_BYTES and response.length:  # of what was promised
+                raise http.client.IncompleteRead(body, response.length)
     except urllib.error.HTTPError as error:
         with error:
             answer = _extract_first_line(error.read(65536)) or error.reason
@@ -231,6 +240,8 @@ def _ask(wanted: _Wanted, timeout: float) -> bytes:
         ) from None
     except (OSError, http.client.HTTPException) as error:
         raise DownloadError(f"{url}: the answer broke off: {str(error) or type(error).__name__}") from None
+    if len(body) > _LARGEST_BYTES:
+        raise DownloadError(f"{url}: the answer is larger than {_LARGEST_BYTES >> 20} MiB, expected {wanted.expected}")
     if status != 200:
         raise DownloadError(f"{url}: HTTP {status}: {_extract_first_line(body)}")
     header, last = (_split_line(body, end) for end in (0, -1))

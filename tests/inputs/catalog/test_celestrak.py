@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 from constellation_jax import __version__
 from constellation_jax.cli import app
 from constellation_jax.errors import InputError
+from constellation_jax.inputs.catalog import celestrak
 from constellation_jax.inputs.catalog.celestrak import (
     GROUPS,
     UPDATE_SECONDS,
@@ -214,13 +215,19 @@ def test_waiting_for_another_process_ends(server: Server, monkeypatch: pytest.Mo
     assert not server.asked
 
 
+def test_an_answer_without_end_is_refused(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(celestrak, "_LARGEST_BYTES", len(CSV) - 1)
+    with pytest.raises(DownloadError, match="larger than 0 MiB, expected"):
+        fetch("geo")
+
+
 @pytest.mark.parametrize("group", ["", "a/b", "..", "a b", "GROUP=x", "starlink-", "é"])
 def test_malformed_groups(group: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="expected letters, digits and hyphens"):
         fetch(group, cache=tmp_path, base_url="http://127.0.0.1:9/")
 
 
-@pytest.mark.parametrize("url", ["file:///etc/hosts", "celestrak.org", "https://"])
+@pytest.mark.parametrize("url", ["file:///etc/hosts", "celestrak.org", "https://", "http://celestrak.org/gp.php"])
 def test_malformed_addresses(url: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="expected one that begins with https://"):
         fetch("geo", cache=tmp_path, base_url=url)
