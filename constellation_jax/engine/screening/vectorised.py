@@ -120,9 +120,7 @@ def search(
     )
 
     def at_step(here: Array, velocity: Array, high: Array, key: Array) -> tuple[Array, Array, Array]:
-        order = jax.lax.bitcast_convert_type(
-            key ^ jnp.uint32(1 << 31), jnp.int32
-        )  # int32 sorts many times as fast on a GPU
+        order = _as_int32(key)
         column = jnp.arange(len(key), dtype=jnp.int32)
         order, column = jax.lax.sort((order, column), num_keys=1)
         entries = jnp.concatenate([here, velocity])[:, column]

@@ -36,7 +36,7 @@ _TAIL: Final = 7.0
 _MARGIN_KM: Final = 60.0
 """By which orbits differ from circles of their mean axis, eccentricity apart: J2, a planned shell's own eccentricity, drag."""
 _MOST: Final = 4_000_000
-"""HeldEncounters that are held."""
+"""Largest number of encounters that are held."""
 
 
 class HeldEncounters(NamedTuple):
