@@ -39,6 +39,7 @@ def draw_map(axes: Axes, *, fills_land: bool = True) -> None:
         from matplotlib.collections import LineCollection
         from matplotlib.patches import PathPatch
         from matplotlib.path import Path as Outline
+        from matplotlib.patheffects import withStroke
 
         rings = load_coastlines()
         if fills_land:
@@ -46,6 +47,8 @@ def draw_map(axes: Axes, *, fills_land: bool = True) -> None:
             axes.add_artist(PathPatch(land, facecolor="0.92", linewidth=0.0, zorder=0.1))
         style: dict[str, Any] = {"colors": "0.55" if fills_land else "0.15", "linewidths": 0.4, "gid": _NAME}
         coasts = LineCollection([piece for ring in rings for piece in _cut_at_edges(ring)], zorder=1.5, **style)
+        if not fills_land:  # seen on dark and on light colours
+            coasts.set_path_effects([withStroke(linewidth=1.0, foreground="0.85", alpha=0.6)])
         axes.add_collection(coasts, autolim=False)
     axes.set(
         xlabel="longitude (degrees east)",
