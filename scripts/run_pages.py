@@ -1,6 +1,6 @@
 """Run the Python examples of pages of docs/ and write what they print below them: python scripts/run_pages.py [PAGE ...]
 
-A page is named without its ending; all of them take a quarter of an hour. What a block prints stands after it as a block of the
+A page is named without its ending; without names, all that show outputs are run, a quarter of an hour. What a block prints stands after it as a block of the
 language `output`. The slow tests fail where it differs from what is printed then, but for the last digits.
 """
 
@@ -20,19 +20,19 @@ _END = "\0"
 
 
 def examples(text: str) -> list[tuple[str, str]]:
-    """The Python blocks of a page, each with the output that stands below it."""
+    """List the Python blocks of a page, each with the output that stands below it."""
     return [(found[1], found[2] or "") for found in _BLOCK.finditer(text)]
 
 
 def outputs(name: str, codes: list[str], folder: Path, kept_kernels: dict[str, str]) -> list[str]:
-    """What the Python blocks of a page print, each its own, without spaces at the ends of lines."""
+    """Run the Python blocks of a page; return what each prints, without spaces at the ends of lines."""
     with_ends = [code for each in codes for code in (each, f"print({_END!r}, end='')")]
     printed = run_examples(name, with_ends, folder, kept_kernels).split(_END)[:-1]
     return ["".join(f"{line.rstrip()}\n" for line in text.splitlines()) for text in printed]
 
 
 def write_anew(text: str, printed: list[str]) -> str:
-    """A page with these outputs below its Python blocks."""
+    """Write a page with these outputs below its Python blocks."""
     left = iter(printed)
 
     def write(found: re.Match[str]) -> str:
@@ -48,7 +48,8 @@ def main() -> None:
     for page in sorted(page for page in DOCS.rglob("*.md") if "_build" not in page.parts):
         text = page.read_text(encoding="utf-8")
         codes = [code for code, _ in examples(text)]
-        if codes and (page.stem in chosen or not chosen):
+        has_outputs = any(output for _, output in examples(text))
+        if codes and (page.stem in chosen or (has_outputs and not chosen)):
             with tempfile.TemporaryDirectory() as folder:
                 printed = outputs(page.name, codes, Path(folder), kernels)
             page.write_text(write_anew(text, printed), encoding="utf-8")
