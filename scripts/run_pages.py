@@ -1,7 +1,8 @@
 """Run the Python examples of pages of docs/ and write what they print below them: python scripts/run_pages.py [PAGE ...]
 
-A page is named without its ending; without names, all that show outputs are run, a quarter of an hour. What a block prints stands after it as a block of the
-language `output`. The slow tests fail where it differs from what is printed then, but for the last digits.
+A page is named without its ending; without names, all pages that show outputs are run, a quarter of an hour. What a block prints
+stands after it as a block of the language `output`. The slow tests fail where it differs from what is printed then, but for the
+last digits.
 """
 
 import os
