@@ -168,7 +168,8 @@ def test_requests_that_fail_cost_nothing(run: Any, objects: str) -> None:
                 fill(run, address, resume=True)
                 break
             except cj.OutputError as error:
-                assert str(error).startswith(f"{address}: cannot be written (503 Slow Down")  # noqa: PT017
+                assert str(error).startswith(address)  # noqa: PT017
+                assert "503 Slow Down" in str(error)  # noqa: PT017 - which request fails goes with the order of threads
             except cj.InputError as error:
                 assert "exists already" in str(error)  # noqa: PT017
                 break  # the answer to the last request was lost
