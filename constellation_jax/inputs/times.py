@@ -10,7 +10,7 @@ import datetime
 import re
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -128,16 +128,17 @@ def parse_span(span: Span) -> tuple[np.datetime64, np.datetime64]:
         InputError: neither two instants, nor an instant and a length, nor times; or the end is not after the start.
     """
     if isinstance(span, tuple | list) and len(span) == 2:
-        start = parse_time(span[0])  # type: ignore[arg-type]  # what it cannot read it says
+        begin, end = cast("Sequence[Any]", span)  # what cannot be read is refused by the two functions
+        start = parse_time(begin)
         try:
-            stop = start + parse_duration(span[1])  # type: ignore[arg-type]
+            stop = start + parse_duration(end)
         except InputError:
             try:
-                stop = parse_time(span[1])  # type: ignore[arg-type]
+                stop = parse_time(end)
             except InputError:
-                raise InputError(f"span to {span[1]!r}: expected a length such as '6h', or an end, UTC") from None
+                raise InputError(f"span to {end!r}: expected a length such as '6h', or an end, UTC") from None
     else:
-        times = as_times(span)  # type: ignore[arg-type]
+        times = as_times(cast("ArrayLike", span))
         start, stop = times.min(), times.max()
     if not stop > start:
         raise InputError(f"span from {start} to {stop}: expected an end after the start")

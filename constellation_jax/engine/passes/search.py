@@ -75,7 +75,8 @@ class PassEvents:
 
         Rises and sets fit one to one; culminations are those above the least elevation, one or more in each pass.
         """
-        return tuple(_sort([e[at[place] : at[place + 1]] for e, at in parts]) for parts in self._parts)  # type: ignore[return-value]
+        rises, tops, sets = (_sort([e[at[place] : at[place + 1]] for e, at in parts]) for parts in self._parts)
+        return rises, tops, sets
 
 
 def find_events(

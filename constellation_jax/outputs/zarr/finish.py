@@ -80,7 +80,7 @@ class StoreBlocks:
         self._address = address
         try:
             self._open_arrays(address)
-        except Exception as error:
+        except Exception as error:  # of damaged metadata zarr and xarray raise a dozen kinds
             if not is_damage(error, address):
                 raise
             raise InputError(f"{address}: a damaged Zarr store ({error}); write it again") from error
@@ -133,7 +133,7 @@ class StoreBlocks:
         for block in np.flatnonzero(self.is_stored).tolist():
             try:
                 defect = find_defect(self.read(block))
-            except Exception as error:
+            except Exception as error:  # of damaged chunks the codecs raise a dozen kinds
                 if not is_damage(error, self._address):
                     raise
                 defect = f"cannot be read ({error})"

@@ -123,10 +123,8 @@ class Place:
             yield
         except (InputError, OutputError):
             raise
-        except Exception as error:
-            if self.is_remote or isinstance(
-                error, OSError
-            ):  # file systems of fsspec have errors of their own, of no common base
+        except Exception as error:  # file systems of fsspec have errors of their own, of no common base
+            if self.is_remote or isinstance(error, OSError):
                 raise OutputError(f"{self}: {describe_cause(error)}") from error
             raise
 
@@ -295,7 +293,7 @@ def open_run(place: str | os.PathLike[str], *, mode: Any = "r") -> tuple[zarr.Gr
         run = group[RUN]
     except InputError:
         raise
-    except Exception as error:
+    except Exception as error:  # of damaged metadata zarr raises a dozen kinds
         if not is_damage(error, place):
             raise
         run = None

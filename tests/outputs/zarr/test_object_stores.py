@@ -1,9 +1,12 @@
 """Stores of objects: no renaming, no appending, no folders, and requests that fail.
 
-One is made up here; the other is S3, where moto and s3fs are installed: `pip install 'moto[server]' s3fs`.
+One is made up here; the other is S3, served by moto: `pip install --group s3`. Without that group its tests are skipped, unless
+CONSTELLATION_JAX_S3=required, as in .ci/run.
 """
 
 import gc
+import importlib.util
+import os
 import random
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
@@ -64,7 +67,7 @@ class Objects(MemoryFileSystem):
     def mkdir(self, *_: Any, **__: Any) -> None:
         raise NotImplementedError
 
-    makedirs = mkdir = mv = cp_file = rename = mkdir  # type: ignore[assignment]
+    makedirs = mv = cp_file = rename = mkdir  # type: ignore[assignment]  # of other arguments: none of them is to be called
 
 
 @pytest.fixture
@@ -78,6 +81,8 @@ def objects() -> Iterator[str]:
 @pytest.fixture
 def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Address of a bucket of S3, served by moto."""
+    if os.environ.get("CONSTELLATION_JAX_S3") == "required" and not importlib.util.find_spec("s3fs"):
+        pytest.fail("the dependency group s3 is not installed")
     s3fs = pytest.importorskip("s3fs")
     s3fs.S3FileSystem.clear_instance_cache()
     server = pytest.importorskip("moto.server").ThreadedMotoServer(ip_address="127.0.0.1", port=0)
