@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any, Final, TypedDict
 
 import numpy as np
 import xarray as xr
@@ -89,6 +89,16 @@ def conjunctions(
     engine = screening.make_engine(0.0, screening.span_s)
     found = screening.run(engine, make_counter(progress, engine.steps * len(catalog)))
     return screening.make_dataset(found)
+
+
+class ScreeningOptions(TypedDict, total=False):
+    """Arguments of `conjunctions` that `conjunctions_to` hands on."""
+
+    primaries: Primaries | None
+    same_fleet: bool
+    same_shell: bool
+    step_s: float
+    memory_bytes: int
 
 
 class Screening:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from typing import Any, Final
+from typing import Any, Final, Unpack
 
 import numpy as np
 import xarray as xr
@@ -21,7 +21,7 @@ from constellation_jax.inputs.times import Span
 from constellation_jax.outputs.fingerprint import Fingerprint
 from constellation_jax.outputs.formats import find_format, make_place, write
 from constellation_jax.outputs.parts import Parts
-from constellation_jax.studies.conjunctions.screen import Screening
+from constellation_jax.studies.conjunctions.screen import Screening, ScreeningOptions
 from constellation_jax.studies.propagation.fingerprint import digest, make_fingerprint
 from constellation_jax.studies.propagation.runs import Progress, make_counter
 
@@ -41,7 +41,7 @@ def conjunctions_to(
     resume: bool = False,
     device: str | None = None,
     progress: Progress | None = None,
-    **options: Any,
+    **options: Unpack[ScreeningOptions],
 ) -> xr.Dataset:
     """Find all close approaches, as `conjunctions`, write them to a file, and return them.
 
