@@ -19,6 +19,7 @@ from constellation_jax.inputs.ephemerides.state_table import StateTable
 from constellation_jax.inputs.ephemerides.time_scales import to_utc
 from constellation_jax.inputs.files.text_columns import quote
 from constellation_jax.inputs.files.text_files import decode_text, read_file
+from constellation_jax.physics.conjunctions.encounter import ric_axes
 
 _RIC: Final = frozenset({"RTN", "RSW", "RIC", "UVW"})
 """Names of the axes radial, in-track and cross-track."""
@@ -138,11 +139,7 @@ def _axes_at(table: StateTable, times: NDArray[np.datetime64], name: str) -> NDA
         raise InputError(
             f"{name}, covariance of {when}: not along RTN, and there is no inertial state of that time to turn it by"
         )
-    r, v = table.position[place], table.velocity[place]
-    radial = r / np.linalg.norm(r, axis=1)[:, None]
-    cross = np.cross(r, v)
-    cross /= np.linalg.norm(cross, axis=1)[:, None]
-    return np.stack([radial, np.cross(cross, radial), cross], axis=1)
+    return np.asarray(ric_axes(table.position[place], table.velocity[place]))
 
 
 def _fill(rows: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -7,9 +7,10 @@ NASA JSC-25898 (1992); Alfano, "A numerical implementation of spherical object c
 (2005).
 """
 
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from constellation_jax.physics.constants import MU, TWO_PI
@@ -36,17 +37,18 @@ class EncounterPlane(NamedTuple):
     """Larger standard deviation, km; NaN where the covariance is not positive."""
 
 
-def ric_axes(position: Array, velocity: Array) -> Array:
-    """Unit vectors radial, in-track and cross-track of an orbit, as rows, shape (3, 3).
+def ric_axes(position: Any, velocity: Any) -> Any:
+    """Unit vectors radial, in-track and cross-track of orbits, as rows, shape (..., 3, 3); NumPy arrays of NumPy arrays.
 
     Args:
-        position: km, inertial, shape (3,), not zero.
-        velocity: km/s, shape (3,), not along the position.
+        position: km, inertial, shape (..., 3), not zero.
+        velocity: km/s, shape (..., 3), not along the position.
     """
-    radial = position / jnp.linalg.norm(position)
-    normal = jnp.cross(position, velocity)
-    cross = normal / jnp.linalg.norm(normal)
-    return jnp.stack([radial, jnp.cross(cross, radial), cross])
+    xp: Any = np if isinstance(position, np.ndarray) else jnp
+    radial = position / xp.linalg.norm(position, axis=-1, keepdims=True)
+    normal = xp.cross(position, velocity)
+    cross = normal / xp.linalg.norm(normal, axis=-1, keepdims=True)
+    return xp.stack([radial, xp.cross(cross, radial), cross], axis=-2)
 
 
 def osculating_period(position: Array, velocity: Array) -> Array:

@@ -17,7 +17,8 @@ from constellation_jax.inputs.conjunctions.age_table import classify, load_age_t
 from constellation_jax.inputs.conjunctions.covariance_files import CovarianceFiles
 from constellation_jax.inputs.ephemerides.covariances import CovarianceTable
 from constellation_jax.inputs.times import to_day_fraction
-from constellation_jax.studies.conjunctions.history import ric_axes, scatter_of_objects
+from constellation_jax.physics.conjunctions.encounter import ric_axes
+from constellation_jax.studies.conjunctions.history import scatter_of_objects
 from constellation_jax.studies.element_fit.fit_elements import ElementFit
 
 Floats = NDArray[np.float64]
@@ -104,7 +105,7 @@ def _by_files(events: xr.Dataset, catalog: Catalog, files: CovarianceFiles) -> t
     history = files.history
     if history is not None:  # the sets that were screened are the latest ones
         joined = Catalog.concatenate([history, catalog[~catalog.synthetic]])
-        keys = np.stack([joined.norad_id.astype(np.float64), joined.epoch.astype(np.int64).astype(np.float64)])
+        keys = np.stack([joined.norad_id.astype(np.int64), joined.epoch.astype(np.int64)])
         history = joined[np.sort(np.unique(keys, axis=1, return_index=True)[1])]
     both = _by_class(events, catalog, history)
     times = np.asarray(events["tca"]).astype("datetime64[ns]")

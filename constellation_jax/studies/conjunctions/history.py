@@ -11,6 +11,7 @@ from constellation_jax.engine.devices import Devices
 from constellation_jax.engine.screening.state_lists import StateLists
 from constellation_jax.inputs.catalog.catalog import NO_NORAD_ID, Catalog
 from constellation_jax.inputs.conjunctions.age_table import classify, load_age_table
+from constellation_jax.physics.conjunctions.encounter import ric_axes
 from constellation_jax.physics.constants import SECONDS_PER_DAY
 
 Floats = NDArray[np.float64]
@@ -75,14 +76,6 @@ def scatter_of_objects(history: Catalog) -> dict[int, Floats]:
         scale = np.maximum(np.quantile(own, _QUANTILE, axis=0), 1e-3)
         result[number] = np.exp(np.log(scale) * sets / (sets + _OWN_PAIRS))
     return result
-
-
-def ric_axes(position: Floats, velocity: Floats) -> Floats:
-    """Unit vectors radial, in-track and cross-track of n states (n, 3), as rows, shape (n, 3, 3)."""
-    radial = position / np.linalg.norm(position, axis=1)[:, None]
-    cross = np.cross(position, velocity)
-    cross /= np.linalg.norm(cross, axis=1)[:, None]
-    return np.stack([radial, np.cross(cross, radial), cross], axis=1)
 
 
 def _pairs(catalog: Catalog) -> tuple[NDArray[np.intp], NDArray[np.intp], Floats]:

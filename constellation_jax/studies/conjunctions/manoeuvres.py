@@ -19,7 +19,7 @@ from constellation_jax.errors import InputError
 from constellation_jax.inputs.catalog.catalog import Catalog
 from constellation_jax.inputs.conjunctions.age_table import classify, load_age_table
 from constellation_jax.inputs.conjunctions.radii import find_radii
-from constellation_jax.studies.conjunctions.history import ric_axes
+from constellation_jax.physics.conjunctions.encounter import ric_axes
 
 Floats = NDArray[np.float64]
 THRESHOLDS: Final[tuple[float, ...]] = (1e-4, 1e-5, 1e-6)

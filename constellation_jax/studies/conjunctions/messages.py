@@ -18,7 +18,7 @@ from constellation_jax.inputs.ephemerides.state_table import parse_number
 from constellation_jax.outputs.conjunction_variables import CONJUNCTIONS, PROBABILITIES
 from constellation_jax.outputs.datasets.header import make_header
 from constellation_jax.outputs.variable import RIC, XYZ
-from constellation_jax.studies.conjunctions.history import ric_axes
+from constellation_jax.physics.conjunctions.encounter import ric_axes
 
 _NOT_KNOWN_M2: Final = 1e12
 """Variance of a velocity that is not known; the probability in the plane has no use for it."""

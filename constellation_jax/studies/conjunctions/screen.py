@@ -17,8 +17,8 @@ from constellation_jax.inputs.catalog.catalog import NO_NORAD_ID, Catalog, check
 from constellation_jax.inputs.times import Span, parse_span, to_day_fraction
 from constellation_jax.outputs.conjunction_variables import CONJUNCTION_FLAGS
 from constellation_jax.outputs.datasets.conjunctions import make_conjunctions_dataset
+from constellation_jax.physics.conjunctions.encounter import ric_axes
 from constellation_jax.studies.conjunctions.fleets import Groups, find_fleets, find_planned_shells, is_same
-from constellation_jax.studies.conjunctions.history import ric_axes
 from constellation_jax.studies.propagation.runs import Counter, Progress, make_counter
 
 _LOGGER = logging.getLogger("constellation_jax")
